@@ -1,0 +1,110 @@
+"""Every error the harness raises on purpose.
+
+    GraspBenchError                exit 1   anything below
+    ├── SpecError                  exit 2   the YAML file or a --set is wrong; carries all problems at once
+    ├── DataError                  exit 3   interactions, items, texts or embeddings are not usable as they are
+    │   └── LeakError              exit 3   a held-out item can be reached from training inputs
+    ├── MissingExtraError          exit 4   an optional part is not installed; says which extra
+    ├── MissingFileError           exit 3   a path named by the user is not there
+    ├── UnknownNameError           exit 2   a registry has no such entry; suggests the nearest
+    ├── StoreError                 exit 5   an artefact is damaged, or the store cannot be written
+    ├── TrainingError              exit 1   loss or score is not finite, or a setting cannot be trained
+    ├── IncomparableError          exit 2   two cells may not share a ranking; says why
+    └── RunFailedError             exit 6   some cells failed; the others finished
+
+An error says what is wrong (naming file, line, key or entity) and, in `mend`, what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class GraspBenchError(Exception):
+    """Base of all deliberate errors: `message` says what is wrong, `mend` what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, mend: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  mend: {self.mend}" if self.mend else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Workers send errors back to the parent; keyword-only arguments need help to be pickled.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(
+    cls: type[GraspBenchError], args: tuple[object, ...], state: dict[str, object]
+) -> GraspBenchError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class SpecError(GraspBenchError):
+    """The spec cannot be used; `problems` holds one line each, in file order."""
+
+    exit_code = 2
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class DataError(GraspBenchError):
+    """Input data is not usable as it is."""
+
+    exit_code = 3
+
+
+class LeakError(DataError):
+    """A validation or test item can be reached from something a model trains on."""
+
+
+class MissingFileError(GraspBenchError):
+    """A path named by the user does not exist."""
+
+    exit_code = 3
+
+
+class MissingExtraError(GraspBenchError):
+    """An optional dependency is not installed."""
+
+    exit_code = 4
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(
+            f"'{module}' is not installed", mend=f"pip install 'grasp-bench[{extra}]'"
+        )
+
+
+class UnknownNameError(GraspBenchError):
+    """A registry has no entry of this name."""
+
+    exit_code = 2
+
+
+class StoreError(GraspBenchError):
+    """An artefact is damaged or the store cannot be written."""
+
+    exit_code = 5
+
+
+class TrainingError(GraspBenchError):
+    """Training cannot go on."""
+
+
+class IncomparableError(GraspBenchError):
+    """Two cells may not share a ranking."""
+
+    exit_code = 2
+
+
+class RunFailedError(GraspBenchError):
+    """Some cells failed; the others finished."""
+
+    exit_code = 6

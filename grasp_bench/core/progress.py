@@ -1,0 +1,28 @@
+"""What long work says while it runs: plain events, so that any process can send and any view can show them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Event:
+    """One report of progress.
+
+    `task` names the work (a node's label), `done` of `total` counts in `unit`; `note` is a short
+    free text such as "loss 0.412 NDCG@10 0.231".
+    """
+
+    task: str
+    done: int
+    total: int
+    unit: str = ""
+    note: str = ""
+
+
+Report = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """A Report that says nothing."""

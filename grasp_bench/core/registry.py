@@ -1,0 +1,53 @@
+"""Registries: names to lazily imported classes, so that listing names imports nothing heavy."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar, cast
+
+from grasp_bench.core.errors import UnknownNameError
+from grasp_bench.core.suggest import did_you_mean
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Maps a name to "module:attribute", imported at the first `get`.
+
+    Example:
+        >>> BACKBONES = Registry[type]("backbone", {"sasrec": "grasp_bench.models.backbones.sasrec:SASRec"})
+        >>> BACKBONES.names()
+        ['sasrec']
+    """
+
+    def __init__(self, kind: str, targets: dict[str, str]) -> None:
+        self.kind = kind
+        self._targets = dict(targets)
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        return sorted(self._targets)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._targets
+
+    def add(self, name: str, target: str) -> None:
+        """Register "module:attribute" under a new name (third-party plug-ins, tests)."""
+        if name in self._targets:
+            raise ValueError(f"{self.kind} '{name}' is already registered as {self._targets[name]}")
+        self._targets[name] = target
+
+    def get(self, name: str) -> T:
+        """Import and return the entry; UnknownNameError suggests the nearest name."""
+        if name not in self._targets:
+            raise UnknownNameError(
+                f"unknown {self.kind} '{name}'{did_you_mean(name, self._targets)}",
+                mend=f"choose one of: {', '.join(self.names())}",
+            )
+        module, _, attribute = self._targets[name].partition(":")
+        found: Any = getattr(importlib.import_module(module), attribute)
+        return cast(T, found)

@@ -1,0 +1,1 @@
+"""The spec: pydantic models only, frozen, unknown keys refused. Never imports torch."""

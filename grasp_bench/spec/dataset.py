@@ -1,0 +1,106 @@
+"""`dataset:` — which interactions, how they are filtered, split and ranked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from grasp_bench.spec.section import Section
+
+
+class Columns(Section):
+    """Names of the columns in the interactions and items files."""
+
+    user: str = "user_id"
+    item: str = "item_id"
+    order: str = Field(
+        "auto",
+        description="Column that orders a user's interactions; 'auto' takes timestamp, then position; "
+        "'file' keeps the order of the file.",
+    )
+    title: str = "title"
+    category: str = "categories"
+
+
+class Repair(Section):
+    """What to do about bad rows. `refuse` stops with counts and examples; every other word is a named repair."""
+
+    duplicates: Literal["refuse", "keep", "drop"] = Field(
+        "keep", description="The same user, item and order value more than once."
+    )
+    unsorted: Literal["refuse", "sort"] = "sort"
+    time_ties: Literal["refuse", "file_order"] = Field(
+        "file_order", description="Equal timestamps within a user: file order decides, or stop."
+    )
+    short_users: Literal["refuse", "drop"] = Field(
+        "drop", description="Users with fewer than min_user interactions after filtering."
+    )
+    unknown_items: Literal["refuse", "keep", "drop"] = Field(
+        "keep", description="Interactions with items that the items file does not list."
+    )
+    empty_text: Literal["refuse", "keep"] = Field(
+        "keep", description="Items whose title is empty; kept items are described by what else is known."
+    )
+
+
+class Groups(Section):
+    """Head and tail of users and items.
+
+    `pareto`: the most frequent 20 % are head. `threshold`: head from the given counts on (the
+    paper's A.2; users are counted before the test item). `count_on: all` is the paper's way for
+    items (validation and test included), `train` the honest one.
+    """
+
+    rule: Literal["pareto", "threshold"] = "pareto"
+    head_user_from: int | None = Field(None, ge=1)
+    head_item_from: int | None = Field(None, ge=1)
+    count_on: Literal["train", "all"] = "train"
+
+    @model_validator(mode="after")
+    def _thresholds_belong_to_their_rule(self) -> Groups:
+        given = (self.head_user_from is not None, self.head_item_from is not None)
+        if self.rule == "threshold" and not all(given):
+            raise ValueError("rule 'threshold' needs both head_user_from and head_item_from")
+        if self.rule == "pareto" and any(given):
+            raise ValueError("head_user_from and head_item_from need rule 'threshold'")
+        return self
+
+
+class Protocol(Section):
+    """Split, candidates, tie policy and cutoffs: rows of different protocols never share a ranking."""
+
+    split: Literal["leave_one_out"] = "leave_one_out"
+    negatives: int = Field(100, ge=1, description="Sampled negatives per user, drawn once and stored.")
+    candidate_seed: int = Field(42, ge=0, le=2**31 - 1)
+    ties: Literal["mean", "optimistic", "pessimistic"] = Field(
+        "mean", description="mean: the expectation over random orders of the tied items."
+    )
+    also_full_ranking: bool = True
+    exclude_history: bool = Field(
+        True, description="Full ranking leaves the user's known items out (the target never), as sampling does."
+    )
+    cutoffs: tuple[int, ...] = (1, 3, 5, 10, 20)
+    groups: Groups = Groups()
+
+    @model_validator(mode="after")
+    def _cutoffs_ascend(self) -> Protocol:
+        if not self.cutoffs or list(self.cutoffs) != sorted(set(self.cutoffs)) or self.cutoffs[0] < 1:
+            raise ValueError("cutoffs must be ascending, distinct and at least 1")
+        return self
+
+
+class Dataset(Section):
+    """`source` is a named dataset (`demo`, `amazon-beauty`, …), a folder with interactions.* and
+    items.*, or an interactions file."""
+
+    source: str = Field(min_length=1)
+    items: str | None = Field(None, description="Items file, where it is not beside the interactions.")
+    columns: Columns = Columns()
+    min_user: int = Field(3, ge=3, description="Users with fewer interactions are left out.")
+    min_item: int = Field(1, ge=1)
+    core: Literal["iterated", "single_pass"] = Field(
+        "iterated", description="Apply min_user and min_item to a fixed point, or count once and cut once."
+    )
+    repair: Repair = Repair()
+    protocol: Protocol = Protocol()

@@ -1,0 +1,59 @@
+"""The whole spec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from grasp_bench.spec.dataset import Dataset
+from grasp_bench.spec.encoder import EncoderSource, SentenceTransformersEncoder
+from grasp_bench.spec.index import Index
+from grasp_bench.spec.model import Model
+from grasp_bench.spec.section import Section
+from grasp_bench.spec.study import Hypothesis, Noise, Tuning
+from grasp_bench.spec.text import Text
+from grasp_bench.spec.training import Training
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$"
+
+
+class Experiment(Section):
+    """One YAML file: a base cell, and what is varied around it."""
+
+    name: str = Field(pattern=NAME, description="Results go to results/<name>.")
+    description: str = ""
+    dataset: Dataset
+    text: Text = Text()
+    encoder: EncoderSource = SentenceTransformersEncoder()
+    index: Index = Index()
+    model: Model = Model()
+    training: Training = Training()
+    seeds: tuple[int, ...] = Field((42,), min_length=1)
+    compare: dict[str, tuple[Any, ...]] = Field(
+        default={}, description="Dotted key to the values compared; several keys are crossed."
+    )
+    ablations: dict[str, dict[str, Any]] = Field(
+        default={}, description="Name to dotted patch on each compared cell."
+    )
+    noise: Noise | None = None
+    tuning: Tuning | None = None
+    hypotheses: tuple[Hypothesis, ...] = ()
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError("seeds repeat")
+        if any(seed < 0 or seed >= 2**31 for seed in seeds):
+            raise ValueError("seeds must lie in [0, 2^31)")
+        return seeds
+
+    @model_validator(mode="after")
+    def _monitor_is_measured(self) -> Experiment:
+        cutoff = int(self.training.monitor.partition("@")[2])
+        if cutoff not in self.dataset.protocol.cutoffs:
+            raise ValueError(
+                f"training.monitor {self.training.monitor} is not among dataset.protocol.cutoffs"
+            )
+        return self

@@ -1,0 +1,73 @@
+"""`model:` — backbone and enhancer, flat, so that an ablation is one dotted key."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from grasp_bench.spec.section import Section
+
+Backbone = Literal["sasrec", "gru4rec", "bert4rec"]
+EnhancerName = Literal["none", "grasp"]
+
+SHARED_KEYS = ("backbone", "enhancer", "embedding_dim", "max_len", "dropout")
+# The keys each component reads. A key that neither component of a cell reads is no part of its
+# hash, so "softmax" on a cell without attention is the same cell as without the ablation.
+BACKBONE_KEYS: dict[str, tuple[str, ...]] = {
+    "sasrec": ("blocks", "heads", "causal"),
+    "gru4rec": ("layers",),
+    "bert4rec": ("blocks", "heads", "mask_probability"),
+}
+ENHANCER_KEYS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "grasp": (
+        "attention", "softmax_over", "self", "similar", "global",
+        "mlp_depth", "mlp_hidden", "logit_scale", "logit_scale_init", "id_residual",
+    ),
+}  # fmt: skip
+NEEDS_EMBEDDINGS = frozenset({"grasp"})
+
+
+class Model(Section):
+    """Widths and switches of backbone and enhancer."""
+
+    backbone: Backbone = "sasrec"
+    enhancer: EnhancerName = "none"
+    embedding_dim: int = Field(64, ge=2, description="The paper's d, hidden width of the backbone.")
+    max_len: int = Field(100, ge=2)
+    dropout: float = Field(0.5, ge=0, lt=1)
+
+    blocks: int = Field(2, ge=1)
+    heads: int = Field(1, ge=1)
+    causal: bool = Field(True, description="False is SASRec as released with LLM-ESR, mask commented out.")
+    layers: int = Field(1, ge=1)
+    mask_probability: float = Field(0.6, gt=0, lt=1)
+
+    attention: Literal["sigmoid", "softmax", "none"] = "sigmoid"
+    softmax_over: Literal["prefix", "sequence"] = Field(
+        "prefix", description="A position's weight is normalised over what came before it, or (as published) "
+        "over the whole sequence; a candidate joins as one more position."
+    )
+    self_part: bool = Field(True, alias="self")
+    similar_part: bool = Field(True, alias="similar")
+    global_part: bool = Field(True, alias="global")
+    mlp_depth: int = Field(2, ge=1, le=4)
+    mlp_hidden: int | None = Field(None, ge=2, description="Width of hidden layers; by default embedding_dim.")
+    logit_scale: Literal["fixed", "learnable"] = "fixed"
+    logit_scale_init: float = Field(1.0, gt=0, description="Multiplies the logits of eq. 3; 1 is the paper.")
+    id_residual: bool = Field(False, description="Add a learned ID embedding to the enhanced vector.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Model:
+        if self.backbone in ("sasrec", "bert4rec") and self.embedding_dim % self.heads:
+            raise ValueError(f"embedding_dim {self.embedding_dim} is not divisible by heads {self.heads}")
+        if self.enhancer == "grasp" and not (self.self_part or self.similar_part or self.global_part):
+            raise ValueError("grasp needs at least one of self, similar, global")
+        return self
+
+    def effective(self) -> dict[str, Any]:
+        """The keys that matter for this backbone and enhancer, by their spec names."""
+        keys = (*SHARED_KEYS, *BACKBONE_KEYS[self.backbone], *ENHANCER_KEYS[self.enhancer])
+        values = self.model_dump(by_alias=True)
+        return {key: values[key] for key in keys}
