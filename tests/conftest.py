@@ -1,0 +1,24 @@
+"""Fixtures that every package's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The real datasets; skipped without them on a laptop, required where CI=true."""
+    root = Path(os.environ.get("GRASP_BENCH_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not root.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{root} is missing: CI needs the real datasets (GRASP_BENCH_DATA)")
+        pytest.skip(f"{root} is missing: set GRASP_BENCH_DATA to run tests on real data")
+    return root.resolve()
