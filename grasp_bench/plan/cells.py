@@ -1,0 +1,36 @@
+"""Cells: what a spec asks for, one trained and measured model each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from grasp_bench.plan.nodes import Node
+from grasp_bench.spec.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One dataset × backbone × enhancer × ablation × noise × seed, and the nodes that make it.
+
+    `experiment` is the spec with the cell's patches applied. `variant` holds compared keys other
+    than backbone and enhancer. `nodes` maps a role ("split", "candidates", "user_text",
+    "item_text", "user_embeddings", "item_embeddings", "user_neighbours", "item_neighbours",
+    "train", "rank", "metrics") to its node; an enhancer that reads no text has no text roles.
+    `slug` is readable and unique within a spec.
+    """
+
+    slug: str
+    experiment: Experiment
+    dataset: str
+    ablation: str | None
+    variant: Mapping[str, Any]
+    seed: int
+    nodes: Mapping[str, Node]
+    protocol_hash: str
+
+    @property
+    def hash(self) -> str:
+        """Hash of what the cell computes: that of its last node."""
+        return self.nodes["metrics"].hash

@@ -1,0 +1,14 @@
+"""What each stage's code means, as a small integer: bump it when the same settings give other results."""
+
+from __future__ import annotations
+
+STAGE_VERSIONS: dict[str, int] = {
+    "split": 1,
+    "candidates": 1,
+    "text": 1,
+    "embeddings": 1,
+    "neighbours": 1,
+    "train": 1,
+    "rank": 1,
+    "metrics": 1,
+}

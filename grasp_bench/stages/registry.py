@@ -1,0 +1,20 @@
+"""The stages by name, imported when a worker first needs one."""
+
+from __future__ import annotations
+
+from grasp_bench.core.registry import Registry
+from grasp_bench.stages.context import Stage
+
+STAGES = Registry[type[Stage]](
+    "stage",
+    {
+        "split": "grasp_bench.stages.split:SplitStage",
+        "candidates": "grasp_bench.stages.candidates:CandidatesStage",
+        "text": "grasp_bench.stages.text:TextStage",
+        "embeddings": "grasp_bench.stages.embeddings:EmbeddingsStage",
+        "neighbours": "grasp_bench.stages.neighbours:NeighboursStage",
+        "train": "grasp_bench.stages.train:TrainStage",
+        "rank": "grasp_bench.stages.rank:RankStage",
+        "metrics": "grasp_bench.stages.metrics:MetricsStage",
+    },
+)
