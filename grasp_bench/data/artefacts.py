@@ -1,0 +1,109 @@
+"""The files of a `split` artefact: what is written, and who may read which part.
+
+users.parquet   user_id                         row k is user k
+items.parquet   item_id, title, category, …     row k is item k; null where unknown
+train.parquet   user i32, item i32              sorted by user, oldest first
+valid.parquet   user i32, item i32              one row per evaluated user, ascending
+test.parquet    user i32, item i32              likewise; only evaluation opens it
+card.json       the dataset card
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from grasp_bench.core.errors import StoreError
+from grasp_bench.data.splits import Ints, Split, TrainPart
+
+
+def write_split(out: Path, split: Split, user_ids: list[str], item_table: pl.DataFrame) -> None:
+    """Write a split's Parquet files into a folder; `item_table` has one row per item, in order."""
+    pl.DataFrame({"user_id": user_ids}, schema={"user_id": pl.String}).write_parquet(out / "users.parquet")
+    item_table.write_parquet(out / "items.parquet")
+    _write_part(out / "train.parquet", split.train_users, split.train_items)
+    _write_part(out / "valid.parquet", split.valid_users, split.valid_items)
+    _write_part(out / "test.parquet", split.test_users, split.test_items)
+
+
+def read_train(path: Path) -> TrainPart:
+    """Read what training and early stopping may see; test.parquet is not opened.
+
+    `path` is the artefact's folder. Raises StoreError when the files are missing or disagree.
+    """
+    num_users = _rows(path / "users.parquet")
+    num_items = _rows(path / "items.parquet")
+    train_users, train_items = _read_part(path / "train.parquet", num_users, num_items)
+    valid_users, valid_items = _read_part(path / "valid.parquet", num_users, num_items)
+    if np.any(np.diff(train_users) < 0):
+        raise _damaged(path / "train.parquet", "is not sorted by user")
+    lengths = np.bincount(train_users, minlength=num_users)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return TrainPart(num_users, num_items, train_items, offsets, valid_users, valid_items)
+
+
+def read_test(path: Path) -> tuple[Ints, Ints]:
+    """Read the locked targets: users and items, (V,) int32 each, ascending by user."""
+    return _read_part(path / "test.parquet", _rows(path / "users.parquet"), _rows(path / "items.parquet"))
+
+
+def read_split(path: Path) -> Split:
+    """Read everything, test included: for candidates, evaluation and audits."""
+    train = read_train(path)
+    test_users, test_items = read_test(path)
+    return Split(
+        train.num_users, train.num_items, train.train_items, train.train_offsets,
+        train.valid_users, train.valid_items, test_users, test_items,
+    )  # fmt: skip
+
+
+def read_user_ids(path: Path) -> list[str]:
+    """Outside ids of users, in order."""
+    return _read(path / "users.parquet", ["user_id"])["user_id"].to_list()
+
+
+def read_item_ids(path: Path) -> list[str]:
+    """Outside ids of items, in order."""
+    return _read(path / "items.parquet", ["item_id"])["item_id"].to_list()
+
+
+def read_item_table(path: Path) -> pl.DataFrame:
+    """All that is known of items: item_id, title, category and further text columns, in order."""
+    return _read(path / "items.parquet", None)
+
+
+def _write_part(path: Path, users: Ints, items: Ints) -> None:
+    pl.DataFrame({"user": users, "item": items}, schema={"user": pl.Int32, "item": pl.Int32}).write_parquet(
+        path
+    )
+
+
+def _read_part(path: Path, num_users: int, num_items: int) -> tuple[Ints, Ints]:
+    frame = _read(path, ["user", "item"])
+    users, items = frame["user"].to_numpy(), frame["item"].to_numpy()
+    for values, limit in ((users, num_users), (items, num_items)):
+        if values.dtype != np.int32:
+            raise _damaged(path, f"holds {values.dtype} instead of int32")
+        if len(values) and (values.min() < 0 or values.max() >= limit):
+            raise _damaged(path, "names an entity that the split does not have")
+    return users, items
+
+
+def _read(path: Path, columns: list[str] | None) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path, columns=columns)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _damaged(path, str(error).splitlines()[0]) from None
+
+
+def _rows(path: Path) -> int:
+    try:
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _damaged(path, str(error).splitlines()[0]) from None
+
+
+def _damaged(path: Path, what: str) -> StoreError:
+    return StoreError(f"{path}: {what}", mend=f"delete {path.parent} and run again")

@@ -1,0 +1,94 @@
+"""Sampled candidates: negatives drawn once per dataset and seed, shared by all methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.data.splits import Ints, Offsets
+
+ROWS_AT_ONCE = 8192  # part of the meaning: rows of a chunk share a stream of random numbers
+
+
+def draw(
+    users: Ints,
+    history_items: Ints,
+    history_offsets: Offsets,
+    num_items: int,
+    negatives: int,
+    seed: int | Sequence[int],
+    user_ids: Sequence[str] | None = None,
+) -> Ints:
+    """Draw `negatives` distinct items per row, uniformly from what the row's user never touched.
+
+    `users` (R,) are the rows; the history, flat with (num_users + 1,) offsets, should be the whole one,
+    held-out items included (`Split.whole_history`), so that a negative is never a positive. Returns
+    (R, negatives) int32, each row in random order. The same arguments give the same table.
+
+    Raises DataError when the catalogue is too small for a user, naming the id in `user_ids`.
+    """
+    starts, keys, sizes = _distinct_histories(history_items, history_offsets, num_items)
+    available = num_items - sizes
+    _check_catalogue(users, available, negatives, user_ids)
+    rng = np.random.default_rng(seed)
+    table = np.empty((len(users), negatives), dtype=np.int32)
+    for begin in range(0, len(users), ROWS_AT_ONCE):
+        rows = users[begin : begin + ROWS_AT_ONCE].astype(np.int64)
+        ranks = _distinct_ranks(rng, available[rows], negatives)
+        # The item of rank r among those outside a history h_0 < h_1 < … is r + #{j: h_j - j <= r}.
+        wanted = rows[:, None] * (num_items + 1) + ranks
+        skipped = np.searchsorted(keys, wanted, side="right") - starts[rows][:, None]
+        table[begin : begin + ROWS_AT_ONCE] = ranks + skipped
+    return table
+
+
+def _distinct_histories(
+    items: Ints, offsets: Offsets, num_items: int
+) -> tuple[Offsets, NDArray[np.int64], NDArray[np.int64]]:
+    """Per user: where its keys start, the sorted keys `user * (num_items + 1) + h_j - j`, how many."""
+    num_users = len(offsets) - 1
+    users = np.repeat(np.arange(num_users, dtype=np.int64), np.diff(offsets))
+    pairs = np.unique(users * num_items + items)
+    owners, members = pairs // num_items, pairs % num_items
+    sizes = np.bincount(owners, minlength=num_users)
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    places = np.arange(len(pairs)) - starts[owners]
+    return starts[:-1], owners * (num_items + 1) + members - places, sizes
+
+
+def _distinct_ranks(
+    rng: np.random.Generator, available: NDArray[np.int64], negatives: int
+) -> NDArray[np.int64]:
+    """For each row, `negatives` distinct numbers below `available`, uniform over such sets.
+
+    Floyd's algorithm (Bentley & Floyd 1987, "A sample of brilliance") over all rows at once: exact and
+    free of rejection, however large a part of the catalogue is asked for.
+    """
+    chosen = np.empty((negatives, len(available)), dtype=np.int64)
+    for step in range(negatives):
+        top = available - negatives + step
+        guess = (rng.random(len(available)) * (top + 1)).astype(np.int64)
+        taken = (chosen[:step] == guess).any(axis=0)
+        chosen[step] = np.where(taken, top, guess)
+    # Floyd's sets are uniform but their order is not; a reader may take the first columns alone.
+    return rng.permuted(chosen, axis=0).T
+
+
+def _check_catalogue(
+    users: Ints, available: NDArray[np.int64], negatives: int, user_ids: Sequence[str] | None
+) -> None:
+    short = users[available[users] < negatives]
+    if not len(short):
+        return
+    worst = int(short[np.argmin(available[short])])
+    name = f"'{user_ids[worst]}'" if user_ids is not None else f"number {worst}"
+    raise DataError(
+        f"user {name} leaves {available[worst]} items to draw {negatives} negatives from "
+        f"({len(short)} such users)",
+        mend=f"set dataset.protocol.negatives to at most {available[worst]}"
+        if available[worst] > 0
+        else "rank over the full catalogue: a user who has touched every item has no negatives",
+    )

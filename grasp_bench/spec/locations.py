@@ -1,0 +1,125 @@
+"""Where a dataset's files are: `dataset.source` to paths, before anything is read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from grasp_bench.core.errors import DataError, MissingFileError
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.spec.dataset import Dataset
+
+ROOT_VARIABLE = "GRASP_BENCH_DATA"
+GENERATED = frozenset({"demo"})
+KINDS = (".csv", ".parquet", ".jsonl", ".json")
+SUFFIXES = tuple(kind + packing for kind in KINDS for packing in ("", ".gz"))
+
+HOW_TO_GET_DATA = """\
+give one of
+      demo                      a synthetic dataset, generated in memory
+      <name>                    a folder of that name under $GRASP_BENCH_DATA ({root})
+      path/to/folder            holding interactions.csv (or .parquet, .jsonl; also .gz) with the columns
+                                user_id, item_id and timestamp or position, and, for text, items.csv
+                                with item_id, title and whatever else is known
+      path/to/file.csv          the interactions alone; name the items file in dataset.items"""
+
+
+@dataclass(frozen=True)
+class Located:
+    """The files of a dataset; `name` is short enough for slugs, `generated` means there are no files."""
+
+    name: str
+    interactions: Path | None
+    items: Path | None
+    generated: bool
+
+
+def locate(dataset: Dataset) -> Located:
+    """Find a dataset's files without reading them.
+
+    A bare word is looked up in $GRASP_BENCH_DATA first and in the working directory second; anything
+    with a slash or a file suffix is a path.
+
+    Raises MissingFileError when nothing is there, DataError when a folder holds two candidates.
+    """
+    source = dataset.source
+    if source in GENERATED:
+        if dataset.items is not None:
+            raise DataError(
+                f"dataset.items: '{source}' is generated with its items", mend="remove dataset.items"
+            )
+        return Located(source, None, None, True)
+    path = _resolve(source)
+    if path.is_dir():
+        interactions = _only(path, "interactions")
+        if interactions is None:
+            raise MissingFileError(f"{path}: no interactions file in this folder", mend=_how_to_get_data())
+    else:
+        _check_suffix(path)
+        interactions = path
+    return Located(_short_name(path), interactions, _items(dataset, interactions), False)
+
+
+def _resolve(source: str) -> Path:
+    path = Path(source).expanduser()
+    is_bare_word = path.name == source and not source.endswith(SUFFIXES)
+    root = _root()
+    if is_bare_word and root is not None and (root / source).is_dir():
+        return root / source
+    if path.exists():
+        return path
+    hint = ""
+    if is_bare_word:
+        known = [entry.name for entry in root.iterdir() if entry.is_dir()] if root else []
+        hint = did_you_mean(source, [*known, *GENERATED])
+    raise MissingFileError(f"dataset.source '{source}': not found{hint}", mend=_how_to_get_data())
+
+
+def _root() -> Path | None:
+    value = os.environ.get(ROOT_VARIABLE)
+    root = Path(value).expanduser() if value else None
+    return root if root is not None and root.is_dir() else None
+
+
+def _how_to_get_data() -> str:
+    return HOW_TO_GET_DATA.format(root=os.environ.get(ROOT_VARIABLE) or "not set")
+
+
+def _only(folder: Path, stem: str) -> Path | None:
+    found = [folder / (stem + suffix) for suffix in SUFFIXES if (folder / (stem + suffix)).is_file()]
+    if len(found) > 1:
+        raise DataError(
+            f"{folder}: both {found[0].name} and {found[1].name}",
+            mend="keep one, or name the file in dataset.source or dataset.items",
+        )
+    return found[0] if found else None
+
+
+def _items(dataset: Dataset, interactions: Path) -> Path | None:
+    if dataset.items is None:
+        beside = _only(interactions.parent, "items")
+        return None if beside == interactions else beside
+    path = Path(dataset.items).expanduser()
+    if not path.is_file():
+        raise MissingFileError(
+            f"dataset.items '{dataset.items}': no such file",
+            mend="correct the path, or leave dataset.items out when there is no text",
+        )
+    _check_suffix(path)
+    return path
+
+
+def _check_suffix(path: Path) -> None:
+    if not path.name.endswith(SUFFIXES):
+        raise DataError(
+            f"{path}: cannot tell the format from the name", mend=f"use one of {', '.join(SUFFIXES)}"
+        )
+
+
+def _short_name(path: Path) -> str:
+    absolute = path.absolute()
+    if absolute.is_dir():
+        return absolute.resolve().name
+    stem = absolute.name.split(".")[0]
+    return absolute.resolve().parent.name if stem == "interactions" else stem
