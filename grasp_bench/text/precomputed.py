@@ -1,0 +1,105 @@
+"""Texts that somebody else wrote, read from CSV, Parquet or JSONL and matched by id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from grasp_bench.core.errors import DataError, MissingFileError
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.spec.text import PrecomputedText
+from grasp_bench.text.subjects import Side, Subjects, Written
+
+NAMED = 3  # entities that an error names
+
+
+class PrecomputedProvider:
+    """Looks each entity up in the file; ids are compared as strings.
+
+    Rows of unknown entities are counted and left out. Entities without a row, or with a blank one,
+    stop the run or get an empty text, as `missing` says. Raises MissingFileError, or DataError for
+    unreadable files, absent columns and ids that come twice with different texts.
+    """
+
+    def __init__(self, source: PrecomputedText) -> None:
+        self._source = source
+
+    def write(self, subjects: Subjects) -> Written:
+        """One text per subject, in their order."""
+        path = Path(self._source.path)
+        table = read_table(path)
+        column = _id_column(table, self._source.id_column, subjects.side, path)
+        _require(table, self._source.text_column, path, "text_column")
+        rows = _by_id(table, column, self._source.text_column, path)
+        known = pl.DataFrame({"id": list(subjects.ids)}, schema={"id": pl.String})
+        texts = known.join(rows, on="id", how="left", maintain_order="left")["text"]
+        missing = known["id"].filter(texts.is_null())
+        if self._source.missing == "fail" and len(missing):
+            named = ", ".join(repr(name) for name in missing.head(NAMED))
+            raise DataError(
+                f"{path}: no text for {len(missing)} of {known.height} {subjects.side}: {named}"
+                f"{', …' if len(missing) > NAMED else ''}",
+                mend="add them, or set missing: empty",
+            )
+        unknown = rows.join(known, on="id", how="anti").height
+        return Written(
+            texts.fill_null("").to_list(),
+            {"file": path.name, "unknown_ids": unknown, "missing": len(missing)},
+        )
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """Read a .csv, .parquet or .jsonl file (csv and jsonl may end in .gz)."""
+    if not path.is_file():
+        raise MissingFileError(f"{path}: no such file", mend="correct text.*.path")
+    name = path.name.removesuffix(".gz")
+    try:
+        if name.endswith(".csv"):
+            # Everything as text: "007" is an id, not seven.
+            return pl.read_csv(path, infer_schema=False)
+        if name.endswith((".jsonl", ".ndjson")):
+            return pl.read_ndjson(path, infer_schema_length=None)
+        if name.endswith(".parquet"):
+            return pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}", mend="check the file's format") from None
+    raise DataError(f"{path}: unknown kind of file", mend="use .csv, .jsonl or .parquet")
+
+
+def _id_column(table: pl.DataFrame, asked: str | None, side: Side, path: Path) -> str:
+    if asked is not None:
+        _require(table, asked, path, "id_column")
+        return asked
+    usual = (f"{side.removesuffix('s')}_id", "id")
+    for name in usual:
+        if name in table.columns:
+            return name
+    raise DataError(f"{path}: has neither column {usual[0]!r} nor 'id'", mend="name it in id_column")
+
+
+def _require(table: pl.DataFrame, column: str, path: Path, key: str) -> None:
+    if column not in table.columns:
+        raise DataError(
+            f"{path}: has no column '{column}'{did_you_mean(column, table.columns)}",
+            mend=f"set {key} to one of: {', '.join(table.columns)}",
+        )
+
+
+def _by_id(table: pl.DataFrame, id_column: str, text_column: str, path: Path) -> pl.DataFrame:
+    """Columns id and text, blank texts dropped, repeated rows merged; conflicting ones refused."""
+    try:
+        rows = table.select(
+            pl.col(id_column).cast(pl.String).alias("id"),
+            pl.col(text_column).cast(pl.String).str.strip_chars().alias("text"),
+        )
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{path}: ids and texts must be plain values: {error}") from None
+    rows = rows.filter(pl.col("id").is_not_null() & (pl.col("text").fill_null("") != "")).unique()
+    twice = rows.filter(pl.col("id").is_duplicated())["id"].unique().sort()
+    if len(twice):
+        raise DataError(
+            f"{path}: {len(twice)} ids have several texts, the first is '{twice[0]}'",
+            mend="keep one row per id",
+        )
+    return rows
