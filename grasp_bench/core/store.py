@@ -3,6 +3,9 @@
     <root>/<stage>/<hash>/            finished; files plus the sidecar artefact.json
     <root>/<stage>/<hash>.partial/    work in progress, kept after a crash so that a stage may resume
     <root>/<stage>/<hash>.lock        held while a process works on the node
+
+A finished folder appears by one rename, so a reader needs no lock. Seconds spent on attempts that
+failed or were interrupted stay in the partial folder and are added to the artefact's own.
 """
 
 from __future__ import annotations
@@ -10,8 +13,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,7 @@ from grasp_bench.core import atomic
 from grasp_bench.core.errors import StoreError
 
 SIDECAR = "artefact.json"
+ELAPSED = ".elapsed"  # seconds that earlier attempts at a partial folder took
 
 
 @dataclass(frozen=True)
@@ -61,25 +66,56 @@ class Store:
         except FileNotFoundError:
             raise StoreError(f"{folder}: no such artefact", mend="run the spec that makes it") from None
         except ValueError:
-            raise StoreError(
-                f"{folder / SIDECAR}: damaged sidecar", mend=f"delete {folder} and run again"
-            ) from None
+            raise _damaged(folder, "not JSON") from None
+        if not isinstance(sidecar, dict) or sidecar.get("hash", digest) != digest:
+            raise _damaged(folder, "describes another artefact")
         return Artefact(folder, sidecar)
 
+    def artefacts(self, stage: str) -> Iterator[Artefact]:
+        """Finished artefacts of a stage; damaged ones are passed over."""
+        for sidecar in sorted((self.root / stage).glob(f"*/{SIDECAR}")):
+            if not sidecar.parent.name.endswith(".partial"):
+                with suppress(StoreError):
+                    yield self.get(stage, sidecar.parent.name)
+
+    def has_partial(self, stage: str, digest: str) -> bool:
+        """True when an unfinished attempt left files to resume from."""
+        partial = self.folder(stage, digest).with_name(f"{digest}.partial")
+        return partial.is_dir() and any(path.name != ELAPSED for path in partial.iterdir())
+
+    def check_writable(self) -> None:
+        """Make the root and write in it; StoreError says why that is not possible."""
+        probe = self.root / f".probe-{uuid.uuid4().hex[:8]}"
+        try:
+            atomic.write_text(probe, "")
+            probe.unlink()
+        except OSError as error:
+            raise _not_writable(self.root, error) from None
+
     @contextmanager
-    def lock(self, stage: str, digest: str) -> Iterator[None]:
-        """Hold the node's lock: one process at a time works on a node, the others wait."""
-        from filelock import FileLock
+    def lock(self, stage: str, digest: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Hold the node's lock: one process at a time works on a node, the others wait.
+
+        `waiting` is called once if another process holds it. The system frees the lock of a
+        process that dies.
+        """
+        from filelock import FileLock, Timeout
 
         path = self.root / stage / f"{digest}.lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                waiting()
+                lock.acquire(poll_interval=0.2)
         except OSError as error:
-            raise StoreError(
-                f"{path.parent}: {error.strerror}", mend="pass --store or set GRASP_BENCH_STORE"
-            ) from None
-        with FileLock(path):
+            raise _not_writable(path, error) from None
+        try:
             yield
+        finally:
+            lock.release()
 
     @contextmanager
     def writing(self, stage: str, digest: str, sidecar: dict[str, Any]) -> Iterator[Path]:
@@ -92,9 +128,16 @@ class Store:
         final = self.folder(stage, digest)
         partial = final.with_name(f"{digest}.partial")
         partial.mkdir(parents=True, exist_ok=True)
+        before = _elapsed(partial)
         started = time.perf_counter()
-        yield partial
-        sidecar["seconds"] = round(sidecar.get("seconds_before", 0.0) + time.perf_counter() - started, 3)
+        try:
+            yield partial
+        except BaseException:
+            with suppress(OSError):
+                atomic.write_text(partial / ELAPSED, f"{before + time.perf_counter() - started:.3f}")
+            raise
+        sidecar["seconds"] = round(before + time.perf_counter() - started, 3)
+        (partial / ELAPSED).unlink(missing_ok=True)
         for path in partial.rglob("*"):
             if path.is_file():
                 atomic.fsync_path(path)
@@ -103,3 +146,20 @@ class Store:
             shutil.rmtree(final)
         partial.rename(final)
         atomic.fsync_path(final.parent)
+
+
+def _elapsed(partial: Path) -> float:
+    try:
+        return max(0.0, float((partial / ELAPSED).read_text()))
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _damaged(folder: Path, why: str) -> StoreError:
+    return StoreError(f"{folder / SIDECAR}: damaged sidecar ({why})", mend=f"delete {folder} and run again")
+
+
+def _not_writable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{path}: cannot be written ({error.strerror or error})", mend="pass --store or set GRASP_BENCH_STORE"
+    )

@@ -14,7 +14,7 @@ from grasp_bench.plan.nodes import Node
 
 @dataclass(frozen=True)
 class RunContext:
-    """Device ("cpu", "cuda:0"), CPU threads, where progress goes, and memory that one block may take (MiB)."""
+    """Device ("cpu", "cuda:0"), CPU threads, where progress goes, MiB that one block may take."""
 
     device: str
     threads: int

@@ -1,0 +1,158 @@
+"""Time, memory and disk of a plan: rough on purpose, better once the store has seen the stage run.
+
+Work is counted in interactions (guessed from the size of the source file) times what the stage
+does with each. A stage that has run in this store is as fast as it was (the median of its
+sidecars); one that has not is as fast as on the machine of the constants: two cores, no GPU.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from grasp_bench.core.store import Store
+from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.compile import Plan
+from grasp_bench.plan.nodes import Node
+from grasp_bench.spec.locations import GENERATED, locate
+
+BYTES_PER_INTERACTION = 20.0  # a CSV line of two ids and a position or time
+PACKED = 4.0  # what gzip or Parquet makes smaller
+GENERATED_INTERACTIONS = 6_000
+USUAL_EPOCHS = 60  # where patience tends to end a training, if max_epochs allows as many
+
+# Seconds per unit of work, one core, measured on Amazon Beauty with MiniLM and SASRec at d 64.
+SECONDS = {
+    "split": 5e-6,
+    "candidates": 1e-7,
+    "text": 1e-5,
+    "embeddings": 3e-3,
+    "neighbours": 5e-5,
+    "train": 8e-5,
+    "rank": 1e-4,
+    "metrics": 5e-6,
+}
+ENHANCED = 4.0  # training and ranking with text against without
+START_SECONDS = 0.5
+# Megabytes: the libraries a worker holds, and per thousand interactions.
+BASE_MEMORY = 450.0
+MEMORY = {"embeddings": 0.5, "neighbours": 1.5, "train": 1.5, "rank": 1.0}
+DISK = {"embeddings": 0.3, "neighbours": 0.35, "train": 0.15, "candidates": 0.1, "rank": 0.05, "text": 0.1}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds by node hash, wall seconds with the given workers, peak and disk in megabytes.
+
+    `learned` is the share of the time that rests on what this store has measured.
+    """
+
+    node_seconds: Mapping[str, float]
+    seconds: float
+    memory_mb: float
+    disk_mb: float
+    learned: float
+
+
+def interactions_of(plan: Plan) -> dict[str, float]:
+    """Guess the number of interactions behind each split, by its hash."""
+    found: dict[str, float] = {}
+    for cell in plan.cells:
+        digest = cell.nodes["split"].hash
+        if digest not in found:
+            found[digest] = _interactions(cell)
+    return found
+
+
+def work_of(node: Node, interactions: Mapping[str, float]) -> float:
+    """Units of work of a node; what `run` notes in its sidecar and the next estimate divides by."""
+    work = interactions[_split_of(node).hash]
+    if node.stage == "candidates":
+        work *= node.settings["negatives"]
+    if node.stage == "train":
+        work *= min(node.settings["training"]["max_epochs"], USUAL_EPOCHS)
+    return work
+
+
+def estimate(plan: Plan, to_run: Sequence[Node], store: Store, workers: int) -> Estimate:
+    """Estimate what running `to_run` takes; nothing is read but sidecars."""
+    interactions = interactions_of(plan)
+    speeds = _learned_speeds(store, {_kind(node) for node in to_run})
+    seconds: dict[str, float] = {}
+    learned = memory = disk = 0.0
+    for node in to_run:
+        work = work_of(node, interactions)
+        thousands = interactions[_split_of(node).hash] / 1000
+        speed = speeds.get(_kind(node))
+        seconds[node.hash] = START_SECONDS + work * (speed or _assumed_speed(node))
+        learned += seconds[node.hash] if speed else 0.0
+        memory = max(memory, BASE_MEMORY + MEMORY.get(node.stage, 0.2) * thousands)
+        disk += DISK.get(node.stage, 0.02) * thousands
+    total = sum(seconds.values())
+    wall = max(total / max(1, workers), _longest_path(to_run, seconds))
+    return Estimate(
+        seconds, wall, memory * min(workers, len(to_run)), disk, learned / total if total else 0.0
+    )
+
+
+def _interactions(cell: Cell) -> float:
+    dataset = cell.experiment.dataset
+    if dataset.source in GENERATED:
+        return GENERATED_INTERACTIONS
+    path = locate(dataset).interactions
+    if path is None:
+        return GENERATED_INTERACTIONS
+    size = path.stat().st_size / BYTES_PER_INTERACTION
+    return max(1.0, size * PACKED if path.suffix in (".gz", ".parquet") else size)
+
+
+def _split_of(node: Node) -> Node:
+    return node if node.stage == "split" else next(n for n in node.ancestors() if n.stage == "split")
+
+
+def _kind(node: Node) -> tuple[str, ...]:
+    return kind_of(node.stage, node.settings)
+
+
+def kind_of(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Nodes of one kind are as fast as each other per unit of work."""
+    model = settings.get("model", {})
+    encoder = settings.get("encoder", {})
+    parts = [settings.get("side"), encoder.get("kind"), encoder.get("model")]
+    parts += [model.get(key) for key in ("backbone", "enhancer", "embedding_dim")]
+    return stage, *(str(part) for part in parts if part is not None)
+
+
+def _learned_speeds(store: Store, kinds: set[tuple[str, ...]]) -> dict[tuple[str, ...], float]:
+    seen: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for stage in {kind[0] for kind in kinds}:
+        for artefact in store.artefacts(stage):
+            kind = kind_of(stage, artefact.sidecar.get("settings", {}))
+            seconds, work = artefact.sidecar.get("seconds"), artefact.sidecar.get("work")
+            if kind in kinds and _positive(seconds) and _positive(work):
+                seen[kind].append(seconds / work)
+    return {kind: statistics.median(values) for kind, values in seen.items()}
+
+
+def _positive(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+
+
+def _assumed_speed(node: Node) -> float:
+    enhancer = node.settings.get("model", {}).get("enhancer")
+    if node.stage == "rank":
+        enhancer = node.inputs["train"].settings["model"]["enhancer"]
+    return SECONDS.get(node.stage, 1e-5) * (1.0 if enhancer in (None, "none") else ENHANCED)
+
+
+def _longest_path(to_run: Sequence[Node], seconds: Mapping[str, float]) -> float:
+    """Work that no number of workers makes shorter."""
+    ends: dict[str, float] = {}
+    for node in to_run:  # inputs come first
+        before = max((ends.get(upstream.hash, 0.0) for upstream in node.inputs.values()), default=0.0)
+        ends[node.hash] = before + seconds[node.hash]
+    return max(ends.values(), default=0.0)

@@ -1,0 +1,59 @@
+"""Content hashes of source files, remembered so that a big file is read once and not at every run."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from grasp_bench.core import atomic
+from grasp_bench.core.errors import MissingFileError
+from grasp_bench.core.hashing import content_hash, file_hash
+
+
+class Fingerprints:
+    """Hash files by content; a file of unchanged size and modification time is not read again.
+
+    `cache` is a JSON file that need not exist; where it cannot be written, hashing still works.
+    """
+
+    def __init__(self, cache: Path | None = None) -> None:
+        self._cache = cache
+        self._known = _load(cache) if cache is not None else {}
+
+    def __call__(self, path: Path) -> str:
+        """Hash of a file, or of all files below a folder by their relative names."""
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.is_file())
+            return content_hash([[p.relative_to(path).as_posix(), self._of_file(p)] for p in inside])
+        return self._of_file(path)
+
+    def _of_file(self, path: Path) -> str:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            raise MissingFileError(f"{path}: no such file", mend="correct the path in the spec") from None
+        state = [status.st_size, status.st_mtime_ns]
+        key = str(path.resolve())
+        known = self._known.get(key)
+        if known is None or known[:2] != state:
+            known = [*state, file_hash(path)]
+            self._known[key] = known
+            self._save()
+        return str(known[2])
+
+    def _save(self) -> None:
+        if self._cache is not None:
+            with suppress(OSError):
+                atomic.write_json(self._cache, self._known)
+
+
+def _load(cache: Path) -> dict[str, list[int | str]]:
+    """A damaged or foreign cache file is an empty one: it only saves time."""
+    try:
+        found = json.loads(cache.read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, list) and len(value) == 3}

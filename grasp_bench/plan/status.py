@@ -1,0 +1,64 @@
+"""What of a plan is there already, and what has to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from grasp_bench.core.store import Store
+from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.compile import Plan
+from grasp_bench.plan.nodes import Node
+
+# "spare": absent, but nothing that has to run reads it.
+State = Literal["cached", "resume", "to do", "spare"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """`states` by node hash; `to_run` in an order in which it can run; cells by how far they are."""
+
+    states: Mapping[str, State]
+    to_run: tuple[Node, ...]
+    done: tuple[Cell, ...]
+    started: tuple[Cell, ...]
+
+    def count(self, state: State) -> int:
+        """How many nodes are in a state."""
+        return sum(found == state for found in self.states.values())
+
+
+def status(plan: Plan, store: Store) -> Status:
+    """Compare a plan with a store, reading names only.
+
+    A cell is done when its metrics are; it is started when its training is finished or has left
+    something to resume from.
+    """
+    present = {node.hash for node in plan.nodes if store.has(node.stage, node.hash)}
+    wanted: set[str] = set()
+    for cell in plan.cells:
+        _want(cell.nodes["metrics"], present, wanted)
+    states: dict[str, State] = {}
+    for node in plan.nodes:
+        if node.hash in present:
+            states[node.hash] = "cached"
+        elif node.hash not in wanted:
+            states[node.hash] = "spare"
+        else:
+            states[node.hash] = "resume" if store.has_partial(node.stage, node.hash) else "to do"
+    open_cells = [cell for cell in plan.cells if states[cell.hash] != "cached"]
+    return Status(
+        states=states,
+        to_run=tuple(node for node in plan.nodes if node.hash in wanted),
+        done=tuple(cell for cell in plan.cells if states[cell.hash] == "cached"),
+        started=tuple(c for c in open_cells if states[c.nodes["train"].hash] in ("cached", "resume")),
+    )
+
+
+def _want(node: Node, present: set[str], wanted: set[str]) -> None:
+    if node.hash in present or node.hash in wanted:
+        return
+    wanted.add(node.hash)
+    for upstream in node.inputs.values():
+        _want(upstream, present, wanted)
