@@ -1,0 +1,1 @@
+"""Paired statistics over users: tests, intervals, effects, corrections, tiers. Imports scipy late."""

@@ -1,0 +1,76 @@
+"""The board of one results folder: kept in board.json until a cell, the study or its format changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from grasp_bench.core import atomic
+from grasp_bench.core.errors import DataError, UnknownNameError
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.report.cells import cell_folders, fingerprint
+from grasp_bench.report.rows import measured_metrics
+from grasp_bench.report.schema import FORMAT, Board
+from grasp_bench.report.study import read_object
+
+FILE = "board.json"
+
+
+def load_board(folder: Path, *, metric: str | None = None) -> Board:
+    """Return the board of `results/<spec>`, with tests for `metric` (by default the study's own).
+
+    From the cache nothing heavier than json is imported. Raises MissingFileError for a folder that is
+    not there, DataError for one without cells or with a damaged cell, IncomparableError for cells that claim
+    one protocol but have different users, UnknownNameError for a metric that was not measured.
+    """
+    if not cell_folders(folder):
+        raise DataError(f"{folder}: no finished cell", mend="grasp-bench run the spec first")
+    key = fingerprint(folder, FORMAT)
+    board = _cached(folder / FILE, key)
+    if board is None:
+        from grasp_bench.report.build import build_board
+
+        board = build_board(folder, key)
+        _keep(folder / FILE, board)
+    require_metric(board, metric or board["metric"])
+    if not _tested(board, metric or board["metric"]):
+        from grasp_bench.report.build import add_tests
+
+        add_tests(folder, board, metric or board["metric"])
+        _keep(folder / FILE, board)
+    return board
+
+
+def require_metric(board: Board, metric: str) -> None:
+    """Raise UnknownNameError unless the metric was measured."""
+    measured = measured_metrics(board["rankings"])
+    if measured and metric not in measured:
+        raise UnknownNameError(
+            f"metric '{metric}' was not measured{did_you_mean(metric, measured)}",
+            mend=f"choose one of: {', '.join(measured)}",
+        )
+
+
+def _tested(board: Board, metric: str) -> bool:
+    return all(
+        metric in ranking["tests"].get(protocol, {})
+        for ranking in board["rankings"]
+        for protocol in ranking["protocols"]
+    )
+
+
+def _cached(path: Path, key: str) -> Board | None:
+    if not path.is_file():
+        return None
+    try:
+        board = cast(Board, read_object(path))
+    except DataError:
+        return None  # a damaged cache is made again, nobody needs to hear of it
+    return board if board.get("key") == key else None
+
+
+def _keep(path: Path, board: Board) -> None:
+    try:
+        atomic.write_json(path, board)
+    except OSError:
+        return  # published results may lie on a read-only disk; the board is only slower there

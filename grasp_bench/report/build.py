@@ -1,0 +1,79 @@
+"""Making a board: cells into methods, methods into rankings, rankings tested."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from grasp_bench.report.claims import judge
+from grasp_bench.report.partitions import Material, Partition, read_material, why_apart
+from grasp_bench.report.rows import make_row, measured_metrics
+from grasp_bench.report.schema import FORMAT, PROTOCOLS, Board, LeftOut, Ranking
+from grasp_bench.report.significance import tests_against_best
+from grasp_bench.report.user_values import UserValues
+
+
+def build_board(folder: Path, key: str) -> Board:
+    """Make the whole board, with tests for the study's own metric."""
+    material = read_material(folder)
+    study = material.study
+    values = UserValues()
+    rankings = [_ranking(partition, material) for partition in material.partitions]
+    measured = measured_metrics(rankings)
+    metric = study.metric if study.metric in measured or not measured else measured[0]
+    board = Board(
+        format=FORMAT,
+        key=key,
+        name=study.name,
+        description=study.description,
+        metric=metric,
+        rank_by=study.rank_by if any(study.rank_by in r["protocols"] for r in rankings) else "sampled",
+        rankings=rankings,
+        claims=judge(study.hypotheses, [p.complete() for p in material.partitions], material.labels, values),
+        missing=_missing(material),
+        left_out=[LeftOut(slug=slug, reason=reason) for slug, reason in material.collected.left_out],
+        cards=dict(study.cards),
+    )
+    _test(board, material, metric, values)
+    return board
+
+
+def add_tests(folder: Path, board: Board, metric: str) -> None:
+    """Add the tests of one more metric to a board of the same folder."""
+    _test(board, read_material(folder), metric, UserValues())
+
+
+def _test(board: Board, material: Material, metric: str, values: UserValues) -> None:
+    for ranking, partition in zip(board["rankings"], material.partitions, strict=True):
+        named = {material.labels[method]: cells for method, cells in partition.complete().items()}
+        for protocol in ranking["protocols"]:
+            ranking["tests"].setdefault(protocol, {})[metric] = tests_against_best(
+                named, protocol, metric, values
+            )
+
+
+def _ranking(partition: Partition, material: Material) -> Ranking:
+    cells = partition.all_cells
+    rows = [
+        make_row(material.labels[method], method, partition.cells.get(method, []), seeds)
+        for method, seeds in sorted(partition.planned.items(), key=lambda entry: material.labels[entry[0]])
+    ]
+    return Ranking(
+        protocol_hash=partition.protocol_hash,
+        dataset=", ".join(sorted({method.dataset for method in partition.planned})),
+        ties=cells[0].ties if cells else "",
+        why_apart=why_apart(partition, material.partitions),
+        protocols=[name for name in PROTOCOLS if any(cell.metrics.get(name) for cell in cells)],
+        rows=rows,
+        tests={},
+    )
+
+
+def _missing(material: Material) -> list[LeftOut]:
+    """Planned cells that are not there, by slug."""
+    found = {cell.slug for cell in material.collected.cells}
+    stale = dict(material.collected.left_out)
+    return [
+        LeftOut(slug=cell["slug"], reason=stale.get(cell["slug"], "not finished"))
+        for cell in material.study.planned or ()
+        if cell["slug"] not in found
+    ]

@@ -1,0 +1,139 @@
+"""Finished cells as they lie in `results/<spec>/<slug>/`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grasp_bench.core.errors import DataError, IncomparableError, MissingFileError
+from grasp_bench.core.hashing import content_hash
+from grasp_bench.report.methods import Method, method_of
+from grasp_bench.report.study import Study, read_object
+
+CELL_FILE, METRICS_FILE, RANKS_FILE = "cell.json", "metrics.json", "ranks.parquet"
+_REQUIRED = ("slug", "dataset", "backbone", "enhancer", "seed", "protocol_hash")
+_MEND = "delete {} and run the spec again"
+
+
+@dataclass(frozen=True)
+class ResultCell:
+    """One finished cell: `info` is cell.json, `metrics` is metrics.json; ranks stay on disk."""
+
+    folder: Path
+    info: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    method: Method
+
+    @property
+    def slug(self) -> str:
+        """The cell's readable name."""
+        return str(self.info["slug"])
+
+    @property
+    def seed(self) -> int:
+        """The training seed."""
+        return int(self.info["seed"])
+
+    @property
+    def protocol_hash(self) -> str:
+        """Cells with different ones never share a ranking."""
+        return str(self.info["protocol_hash"])
+
+    @property
+    def ties(self) -> str:
+        """The declared tie policy."""
+        return str(self.info.get("settings", {}).get("protocol", {}).get("ties", "mean"))
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Cells of one folder that count, and those that do not with the reason."""
+
+    cells: tuple[ResultCell, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+
+def cell_folders(folder: Path) -> list[Path]:
+    """Folders of finished cells, sorted; MissingFileError when the results folder is not there."""
+    if not folder.is_dir():
+        raise MissingFileError(f"{folder}: no such results folder", mend="grasp-bench run the spec first")
+    return sorted(path.parent for path in folder.glob(f"*/{CELL_FILE}"))
+
+
+def fingerprint(folder: Path, *extra: Any) -> str:
+    """Hash of everything a board is made of, cheap enough to be taken at every look.
+
+    Ranks enter by size alone: cell.json names the hash of the node that made them.
+    """
+    parts: list[Any] = list(extra)
+    for path in [folder / "study.json", *cell_folders(folder)]:
+        if path.is_dir():
+            parts.append([path.name, _digest(path / CELL_FILE), _digest(path / METRICS_FILE)])
+            ranks = path / RANKS_FILE
+            parts.append(ranks.stat().st_size if ranks.is_file() else None)
+        else:
+            parts.append(_digest(path))
+    return content_hash(parts)
+
+
+def collect(folder: Path, study: Study) -> Collected:
+    """Read all cells of a folder; leave out those that the study no longer plans or that are out of date."""
+    planned = None if study.planned is None else {cell["slug"]: cell for cell in study.planned}
+    cells: list[ResultCell] = []
+    left_out: list[tuple[str, str]] = []
+    for path in cell_folders(folder):
+        cell = read_cell(path)
+        reason = _why_left_out(cell, planned)
+        if reason:
+            left_out.append((cell.slug, reason))
+        else:
+            cells.append(cell)
+    _refuse_doubles(cells)
+    return Collected(tuple(cells), tuple(left_out))
+
+
+def read_cell(folder: Path) -> ResultCell:
+    """Read one cell; DataError names the file and key that is damaged or missing."""
+    info = read_object(folder / CELL_FILE)
+    for key in _REQUIRED:
+        if info.get(key) is None:
+            raise DataError(f"{folder / CELL_FILE}: key '{key}' is missing", mend=_MEND.format(folder))
+    metrics = read_object(folder / METRICS_FILE)
+    if not any(protocol in metrics for protocol in ("full", "sampled")):
+        raise DataError(
+            f"{folder / METRICS_FILE}: neither 'full' nor 'sampled' metrics", mend=_MEND.format(folder)
+        )
+    return ResultCell(folder, info, metrics, method_of(info))
+
+
+def _why_left_out(cell: ResultCell, planned: Mapping[str, Mapping[str, Any]] | None) -> str | None:
+    if planned is None:
+        return None
+    if cell.slug not in planned:
+        return "the spec no longer asks for it"
+    wanted = planned[cell.slug].get("hash")
+    if wanted is not None and wanted != cell.info.get("hash"):
+        return "out of date: its settings or inputs have changed since"
+    return None
+
+
+def _refuse_doubles(cells: list[ResultCell]) -> None:
+    seen: dict[tuple[str, Method, int], str] = {}
+    for cell in cells:
+        key = (cell.protocol_hash, cell.method, cell.seed)
+        if key in seen:
+            raise IncomparableError(
+                f"{seen[key]} and {cell.slug} are the same method with the same seed",
+                mend="delete the one that is out of date",
+            )
+        seen[key] = cell.slug
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None

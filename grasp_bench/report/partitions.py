@@ -1,0 +1,116 @@
+"""Which cells may share a ranking: those of one protocol hash, put together into methods."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grasp_bench.report.cells import Collected, ResultCell, collect
+from grasp_bench.report.methods import Method, label_methods, method_of
+from grasp_bench.report.study import Study, read_study
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Cells of one protocol hash by method, and the seeds that each method should have."""
+
+    protocol_hash: str
+    cells: dict[Method, list[ResultCell]]
+    planned: dict[Method, list[int]]
+
+    @property
+    def all_cells(self) -> list[ResultCell]:
+        """Cells of all methods."""
+        return [cell for group in self.cells.values() for cell in group]
+
+    def complete(self) -> dict[Method, list[ResultCell]]:
+        """The methods that have every planned seed: only these are ranked and tested."""
+        return {
+            method: cells
+            for method, cells in self.cells.items()
+            if {cell.seed for cell in cells} >= set(self.planned[method])
+        }
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is read from a results folder before anything is computed."""
+
+    study: Study
+    collected: Collected
+    partitions: tuple[Partition, ...]
+    labels: Mapping[Method, str]
+
+
+def read_material(folder: Path) -> Material:
+    """Read study and cells of a folder and sort them into partitions and methods."""
+    study = read_study(folder)
+    collected = collect(folder, study)
+    partitions = tuple(_partition(collected.cells, study))
+    methods = {method for partition in partitions for method in partition.planned}
+    return Material(study, collected, partitions, label_methods(sorted(methods, key=repr)))
+
+
+def why_apart(partition: Partition, partitions: Sequence[Partition]) -> str | None:
+    """Say what keeps a ranking from being merged with the others; None when it is the only one."""
+    others = [other for other in partitions if other is not partition]
+    if not others:
+        return None
+    reasons = {difference_of_protocol(partition.all_cells, other.all_cells) for other in others}
+    return "; ".join(sorted(reasons))
+
+
+def difference_of_protocol(cells: Sequence[ResultCell], others: Sequence[ResultCell]) -> str:
+    """Name what differs between the protocols of two sets of cells."""
+    if not cells or not others:
+        return "not run yet"
+    ours, theirs = cells[0], others[0]
+    if ours.method.dataset != theirs.method.dataset:
+        return f"another dataset than {theirs.method.dataset}"
+    mine, his = (dict(cell.info.get("settings", {}).get("protocol", {})) for cell in (ours, theirs))
+    keys = sorted(key for key in {*mine, *his} if mine.get(key) != his.get(key))
+    if keys:
+        return "another protocol: " + ", ".join(
+            f"{key} {mine.get(key)} here, {his.get(key)} there" for key in keys
+        )
+    hashes = f"protocol hash {ours.protocol_hash} and {theirs.protocol_hash}"
+    return f"same protocol settings, but another split or other candidates ({hashes})"
+
+
+def _partition(cells: Sequence[ResultCell], study: Study) -> list[Partition]:
+    """One partition a protocol hash; planned methods without a cell join the one where their dataset is."""
+    by_hash: dict[str, dict[Method, list[ResultCell]]] = defaultdict(lambda: defaultdict(list))
+    for cell in cells:
+        by_hash[cell.protocol_hash][cell.method].append(cell)
+    planned: dict[str, dict[Method, list[int]]] = {key: {} for key in by_hash}
+    for entry in study.planned or ():
+        method = method_of(entry)
+        home = entry.get("protocol_hash") or _home(method, by_hash)
+        if home is not None:
+            planned.setdefault(home, {}).setdefault(method, []).append(int(entry["seed"]))
+    partitions = []
+    for key, seeds in planned.items():
+        groups = {
+            method: sorted(found, key=lambda cell: cell.seed)
+            for method, found in by_hash.get(key, {}).items()
+        }
+        union = sorted({cell.seed for found in groups.values() for cell in found})
+        # Without a study nobody said how many seeds there should be: the others' seeds are the measure.
+        wanted = {method: sorted(seeds.get(method, union)) for method in {**seeds, **groups}}
+        partitions.append(Partition(key, groups, wanted))
+    return sorted(
+        partitions, key=lambda p: (min((m.dataset for m in p.planned), default=""), p.protocol_hash)
+    )
+
+
+def _home(method: Method, by_hash: Mapping[str, Mapping[Method, object]]) -> str | None:
+    """Where a planned cell without a protocol hash belongs: beside its other seeds, or its dataset."""
+    for key, methods in by_hash.items():
+        if method in methods:
+            return key
+    for key, methods in by_hash.items():
+        if any(other.dataset == method.dataset for other in methods):
+            return key
+    return next(iter(by_hash), None)

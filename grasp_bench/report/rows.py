@@ -1,0 +1,120 @@
+"""One row of a ranking: a method's seeds put together."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from grasp_bench.report.cells import ResultCell
+from grasp_bench.report.methods import Method
+from grasp_bench.report.schema import GROUPS, PROTOCOLS, Ranking, Row, Stat
+
+
+def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_seeds: Sequence[int]) -> Row:
+    """Put the cells of one method together; means stay blank while a planned seed is missing."""
+    seeds = [cell.seed for cell in cells]
+    absent = [seed for seed in planned_seeds if seed not in seeds]
+    return Row(
+        label=label,
+        coordinates={
+            "dataset": method.dataset,
+            "backbone": method.backbone,
+            "enhancer": method.enhancer,
+            "ablation": method.ablation,
+            "noise": method.noise,
+            "variant": dict(method.variant),
+        },
+        slugs=[cell.slug for cell in cells],
+        seeds=seeds,
+        planned_seeds=list(planned_seeds),
+        why_unranked=_why_unranked(absent, len(planned_seeds)),
+        users=_users(cells),
+        values={} if absent else {p: _groups(cells, p) for p in PROTOCOLS if _all_have(cells, p)},
+        group_users=_group_users(cells),
+        beyond={} if absent else _stats([cell.metrics.get("beyond") or {} for cell in cells]),
+        per_seed={
+            p: {str(c.seed): _numbers(c.metrics[p].get("overall") or {}) for c in cells if c.metrics.get(p)}
+            for p in PROTOCOLS
+            if any(cell.metrics.get(p) for cell in cells)
+        },
+        provenance=[_provenance(cell) for cell in cells],
+    )
+
+
+def measured_metrics(rankings: Iterable[Ranking]) -> list[str]:
+    """Names of all metrics that some cell has, in the order of metrics.json."""
+    found: dict[str, None] = {}
+    for ranking in rankings:
+        for row in ranking["rows"]:
+            for by_seed in row["per_seed"].values():
+                for values in by_seed.values():
+                    found.update(dict.fromkeys(values))
+    return list(found)
+
+
+def _why_unranked(absent: Sequence[int], planned: int) -> str | None:
+    if not absent:
+        return None
+    if len(absent) == planned:
+        return "no seed finished"
+    names = ", ".join(str(seed) for seed in absent)
+    return f"seed {names} of {planned} not finished; a mean over the others would be another experiment"
+
+
+def _all_have(cells: Sequence[ResultCell], protocol: str) -> bool:
+    return bool(cells) and all(cell.metrics.get(protocol) for cell in cells)
+
+
+def _groups(cells: Sequence[ResultCell], protocol: str) -> dict[str, dict[str, Stat]]:
+    return {
+        group: _stats([cell.metrics[protocol].get(group) or {} for cell in cells])
+        for group in ("overall", *GROUPS)
+        if any(cell.metrics[protocol].get(group) for cell in cells)
+    }
+
+
+def _stats(per_seed: Sequence[Mapping[str, Any]]) -> dict[str, Stat]:
+    """Mean and spread of every metric that all seeds have a number for."""
+    rows = [_numbers(values) for values in per_seed]
+    shared = [name for name in rows[0] if all(name in row for row in rows)] if rows else []
+    return {name: _stat([row[name] for row in rows]) for name in shared}
+
+
+def _stat(values: Sequence[float]) -> Stat:
+    return Stat(mean=statistics.fmean(values), sd=statistics.stdev(values) if len(values) > 1 else None)
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics alone: without the count `n` and without what an empty group leaves null."""
+    return {name: float(value) for name, value in values.items() if name != "n" and value is not None}
+
+
+def _counts(cells: Iterable[ResultCell], group: str) -> set[int]:
+    sections = (cell.metrics.get(p, {}).get(group) or {} for cell in cells for p in PROTOCOLS)
+    return {int(section["n"]) for section in sections if "n" in section}
+
+
+def _users(cells: Sequence[ResultCell]) -> int | None:
+    counts = _counts(cells, "overall")
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _group_users(cells: Sequence[ResultCell]) -> dict[str, int]:
+    counted = {group: _counts(cells, group) for group in GROUPS}
+    return {group: counts.pop() for group, counts in counted.items() if len(counts) == 1}
+
+
+def _provenance(cell: ResultCell) -> dict[str, Any]:
+    train = cell.info.get("train") or {}
+    return {
+        "slug": cell.slug,
+        "seed": cell.seed,
+        "epochs": train.get("epochs"),
+        "best_epoch": train.get("best_epoch"),
+        "seconds": train.get("seconds"),
+        "machine": cell.info.get("machine"),
+        "versions": cell.info.get("versions") or {},
+        "finished": cell.info.get("finished"),
+        "hash": cell.info.get("hash"),
+    }

@@ -1,0 +1,114 @@
+"""The shape of board.json: plain JSON, values as fractions in [0, 1], percent only where they are printed."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+FORMAT = 1  # part of the cache key: raise it when the shape or the meaning of a number changes
+PROTOCOLS = ("full", "sampled")
+GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
+
+
+class Stat(TypedDict):
+    """Mean over seeds and its standard deviation (n - 1; None for one seed)."""
+
+    mean: float
+    sd: float | None
+
+
+class Row(TypedDict):
+    """One method of a ranking; `values` (protocol → group → metric) is empty while a planned seed is missing."""
+
+    label: str
+    coordinates: dict[str, Any]
+    slugs: list[str]
+    seeds: list[int]
+    planned_seeds: list[int]
+    why_unranked: str | None
+    users: int | None
+    values: dict[str, dict[str, dict[str, Stat]]]
+    group_users: dict[str, int]
+    beyond: dict[str, Stat]
+    per_seed: dict[str, dict[str, dict[str, float]]]
+    provenance: list[dict[str, Any]]
+
+
+class PairTest(TypedDict):
+    """A stats.comparison.Comparison and what corrected it: Holm (tiers, declared) and BH (exploratory)."""
+
+    n: int
+    gained: int
+    lost: int
+    difference: float
+    low: float
+    high: float
+    cohens_dz: float | None
+    rank_biserial: float
+    p_t: float
+    p_wilcoxon: float
+    p_permutation: float
+
+
+class AgainstBest(TypedDict):
+    """One exploratory pair: a method against the best of its ranking."""
+
+    label: str
+    test: PairTest
+    p_bh: float
+    p_holm: float
+
+
+class RankingTests(TypedDict):
+    """All tests of one ranking by one metric; `tier` has the methods not distinguishable from `best`."""
+
+    best: str | None
+    tier: list[str]
+    pairs: list[AgainstBest]
+
+
+class Ranking(TypedDict):
+    """Rows that may be ranked together; `tests` is protocol → metric."""
+
+    protocol_hash: str
+    dataset: str
+    ties: str
+    why_apart: str | None
+    protocols: list[str]
+    rows: list[Row]
+    tests: dict[str, dict[str, RankingTests]]
+
+
+class Claim(TypedDict):
+    """A declared hypothesis and its verdict: supported, refuted, undecided or untested."""
+
+    better: str
+    than: str
+    metric: str
+    protocol: str
+    test: PairTest | None
+    p_holm: float | None
+    verdict: str
+    words: str
+
+
+class LeftOut(TypedDict):
+    """A cell that is not on the board and why."""
+
+    slug: str
+    reason: str
+
+
+class Board(TypedDict):
+    """Everything that the renderers show."""
+
+    format: int
+    key: str
+    name: str
+    description: str
+    metric: str
+    rank_by: str
+    rankings: list[Ranking]
+    claims: list[Claim]
+    missing: list[LeftOut]
+    left_out: list[LeftOut]
+    cards: dict[str, Any]

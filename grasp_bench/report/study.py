@@ -1,0 +1,114 @@
+"""`results/<spec>/study.json`: what the spec asked, beside the answers, so that boards need no spec file.
+
+    {"format": 1,
+     "name": "beauty_ablation", "description": "…",
+     "rank_by": "full" | "sampled",        which protocol the board ranks by
+     "metric": "NDCG@10",                  which metric
+     "hypotheses": [{"better": "grasp", "than": "none", "metric": "NDCG@10", "protocol": "full"}],
+     "planned": [{"slug": "sasrec-grasp-s42", "dataset": …, "backbone": …, "enhancer": …, "ablation": null,
+                  "noise": null, "variant": {}, "seed": 42, "hash": "…", "protocol_hash": "…"}],
+     "cards": {"amazon-beauty": {…}}}      dataset cards by dataset
+
+`planned` entries hold the identity keys of `cell.json`. `hash` and `protocol_hash` may be absent; where
+`hash` is given, a result folder with another one is out of date and left off the board.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grasp_bench.core import atomic
+from grasp_bench.core.errors import DataError
+
+if TYPE_CHECKING:  # a cached board is shown without pydantic
+    from grasp_bench.spec.experiment import Experiment
+
+FILE = "study.json"
+FORMAT = 1
+IDENTITY = (
+    "slug", "dataset", "backbone", "enhancer", "ablation", "noise", "variant", "seed",
+    "hash", "protocol_hash",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Study:
+    """The questions of one spec. `planned` is None when no study.json tells: then what is there counts."""
+
+    name: str
+    description: str
+    rank_by: str
+    metric: str
+    hypotheses: tuple[Mapping[str, str], ...]
+    planned: tuple[Mapping[str, Any], ...] | None
+    cards: Mapping[str, Any]
+
+
+def write_study(
+    folder: Path,
+    experiment: Experiment,
+    planned: Iterable[Mapping[str, Any]],
+    cards: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Path:
+    """Write study.json into `results/<spec>` atomically and return its path.
+
+    `planned` has one mapping a cell with the identity keys of cell.json; other keys are ignored.
+    `cards` maps a dataset's name to its card.json.
+    """
+    protocol = experiment.dataset.protocol
+    cutoff = 10 if 10 in protocol.cutoffs else protocol.cutoffs[-1]
+    path = folder / FILE
+    atomic.write_json(
+        path,
+        {
+            "format": FORMAT,
+            "name": experiment.name,
+            "description": experiment.description,
+            "rank_by": "full" if protocol.also_full_ranking else "sampled",
+            "metric": f"NDCG@{cutoff}",
+            "hypotheses": [hypothesis.model_dump() for hypothesis in experiment.hypotheses],
+            "planned": [{key: cell[key] for key in IDENTITY if key in cell} for cell in planned],
+            "cards": dict(cards or {}),
+        },
+    )
+    return path
+
+
+def read_study(folder: Path) -> Study:
+    """Read study.json; without one, whatever cells lie there are the study, and nothing is declared."""
+    path = folder / FILE
+    if not path.is_file():
+        return Study(folder.name, "", "full", "NDCG@10", (), None, {})
+    content = read_object(path)
+    try:
+        return Study(
+            name=content["name"],
+            description=content["description"],
+            rank_by=content["rank_by"],
+            metric=content["metric"],
+            hypotheses=tuple(content["hypotheses"]),
+            planned=tuple(content["planned"]),
+            cards=content["cards"],
+        )
+    except KeyError as error:
+        raise DataError(
+            f"{path}: key {error} is missing", mend="run the spec again: it writes this file"
+        ) from None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; DataError names the file when it is damaged or something else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error})", mend=_MEND.format(path.parent)) from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: holds no JSON object", mend=_MEND.format(path.parent))
+    return content
+
+
+_MEND = "delete {} and run the spec again"

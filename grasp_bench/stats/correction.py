@@ -1,0 +1,47 @@
+"""Corrections for many tests: Holm for the declared family, Benjamini–Hochberg for exploration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.stats.pairing import Values
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p that control the chance of one false claim in the family (Holm 1979).
+
+    Same order as given. The smallest is multiplied by m, the next by m - 1, …, made monotone and cut
+    at 1. A hypothesis that could not be tested belongs in the family with p = 1.
+    """
+    p = _probabilities(p_values)
+    order = np.argsort(p, kind="stable")
+    factors = np.arange(p.size, 0, -1)
+    adjusted = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
+    return _in_given_order(adjusted, order)
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p that control the expected share of false claims (Benjamini & Hochberg 1995)."""
+    p = _probabilities(p_values)
+    order = np.argsort(p, kind="stable")
+    scaled = p[order] * p.size / np.arange(1, p.size + 1)
+    # From the largest down: an adjusted p may not exceed that of a larger raw p.
+    adjusted = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return _in_given_order(adjusted, order)
+
+
+def _in_given_order(adjusted: Values, order: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> list[float]:
+    result = np.empty_like(adjusted)
+    result[order] = adjusted
+    return [float(value) for value in result]
+
+
+def _probabilities(p_values: ArrayLike) -> Values:
+    p = np.asarray(p_values, dtype=np.float64)
+    if not bool(np.all((p >= 0) & (p <= 1))):  # False for NaN, too
+        raise DataError(f"p-values must lie in [0, 1], got {p.tolist()}")
+    return p

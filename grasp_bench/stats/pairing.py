@@ -1,0 +1,69 @@
+"""From per-user values of two methods to the paired differences that every test takes.
+
+The unit is the user. A method's value for a user is the mean over its seeds, taken before any
+test, so that seeds are not counted as if they were more users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from grasp_bench.core.errors import DataError, IncomparableError
+
+Values = NDArray[np.float64]
+DECIMALS = 12
+
+
+def mean_over_seeds(values_SU: Sequence[ArrayLike]) -> Values:
+    """Average each user's value over seeds: S arrays of shape (users,) to one of the same shape."""
+    means: Values = _finite(np.stack([np.asarray(row) for row in values_SU])).mean(axis=0)
+    return means
+
+
+def paired_differences(first: ArrayLike, second: ArrayLike) -> Values:
+    """Subtract `second` from `first`, user by user, both of shape (users,) and in the same order.
+
+    Rounded to 12 decimals: means over seeds taken in different orders differ by one float64
+    rounding, which a rank test would otherwise count as users who gained or lost.
+
+    Raises IncomparableError when the lengths differ, DataError when empty or not finite.
+    """
+    a, b = _finite(np.asarray(first)), _finite(np.asarray(second))
+    if a.shape != b.shape:
+        raise IncomparableError(
+            f"paired values need the same users: {a.size} against {b.size}",
+            mend="compare cells of one protocol hash",
+        )
+    return np.round(a - b, DECIMALS)
+
+
+def checked(differences: ArrayLike) -> Values:
+    """Return float64 differences of shape (users,); DataError when empty or not finite."""
+    return _finite(np.asarray(differences))
+
+
+def require_same_users(label: str, users: NDArray[Any], other: str, users_other: NDArray[Any]) -> None:
+    """Raise IncomparableError unless two cells have the same users, each in ascending order."""
+    if np.array_equal(users, users_other):
+        return
+    only, only_other = np.setdiff1d(users, users_other), np.setdiff1d(users_other, users)
+    examples = ", ".join(str(user) for user in [*only[:2], *only_other[:2]])
+    raise IncomparableError(
+        f"{label} and {other} were measured on different users: {only.size} are only in {label}, "
+        f"{only_other.size} only in {other} (e.g. user {examples})",
+        mend="delete the result folder that is out of date and run the spec again",
+    )
+
+
+def _finite(values: NDArray[Any]) -> Values:
+    array = np.asarray(values, dtype=np.float64)
+    if array.size == 0:
+        raise DataError("no users to compare", mend="the split has no evaluated user")
+    bad = int(array.size - np.isfinite(array).sum())
+    if bad:
+        raise DataError(f"{bad} of {array.size} per-user values are NaN or infinite")
+    return array
