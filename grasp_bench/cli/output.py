@@ -1,0 +1,58 @@
+"""What the commands print, and how they fail: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from grasp_bench.core.errors import GraspBenchError, SpecError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@cache
+def console() -> Console:
+    """The console that tables are printed on; rich is imported at the first call."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+@cache
+def error_console() -> Console:
+    """The console for progress and messages, on stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """Print a line of result to stdout, as it is."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """Print a line to stderr, as it is."""
+    sys.stderr.write(text + "\n")
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON."""
+    say(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def report_error(error: GraspBenchError) -> int:
+    """Print an error and its mend to stderr; return the exit code that goes with it."""
+    if isinstance(error, SpecError):
+        for problem in error.problems:
+            note(problem)
+        if len(error.problems) > 1:
+            note(f"{len(error.problems)} problems")
+    else:
+        note(f"error: {error.message}")
+        if error.mend:
+            note(f"  mend: {error.mend}")
+    return error.exit_code

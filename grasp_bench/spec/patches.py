@@ -1,0 +1,141 @@
+"""Dotted patches: `model.attention: softmax` on an Experiment or on a spec that is being read.
+
+A patch assigns: a mapping as value takes the place of the whole section. Giving a choice another
+variant (`encoder.kind`) starts that section afresh, with only the keys named in the same patch:
+what the old variant said would have another meaning in the new one, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.problems import Problem, Problems
+from grasp_bench.spec.shape import Choice, Names, Shape, fields, section_at, shape_of, variant
+from grasp_bench.spec.tree import Entry, Node, Place, assign, from_plain, locate, plain
+from grasp_bench.spec.validation import build
+from grasp_bench.spec.wording import unknown_key
+from grasp_bench.spec.yaml_reader import read_text
+
+PATCH = Place("patch")
+OVERRIDE = Place("--set")
+
+
+def apply_patch(experiment: Experiment, patch: Mapping[str, Any]) -> Experiment:
+    """Return the experiment with dotted keys assigned and everything validated again.
+
+    The result differs from `experiment` in exactly the named keys. SpecError names unknown keys
+    (with the nearest known one) and values that do not fit.
+    """
+    problems = Problems()
+    base = from_plain(experiment.model_dump(mode="json", by_alias=True), PATCH)
+    entries = {key: Entry(PATCH, from_plain(value, PATCH)) for key, value in patch.items()}
+    tree = patched(base, entries, problems)
+    problems.raise_if_any()
+    built = build(tree)
+    if isinstance(built, Experiment):
+        return built
+    problems.extend(built)
+    problems.raise_if_any()
+    raise AssertionError("a patched experiment has no values that were refused while reading")
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split `a.b=c` into key and value, the value read as YAML; SpecError when it cannot be."""
+    problems = Problems()
+    parsed = read_override(text, problems)
+    problems.raise_if_any()
+    assert parsed is not None
+    key, entry = parsed
+    return key, plain(entry.node)
+
+
+def read_override(text: str, problems: Problems) -> tuple[str, Entry] | None:
+    """`parse_override` for a spec that is being read: the value keeps `--set` as its place."""
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        problems.add(OVERRIDE, "", f"'{text}' is not of the form key=value")
+        return None
+    node = read_text(value, OVERRIDE, problems, key=(key,))
+    return None if node is None else (key, Entry(OVERRIDE, node))
+
+
+def patched(tree: Node, entries: Mapping[str, Entry], problems: Problems) -> Node:
+    """The tree with every entry assigned to its dotted key; keys that cannot be are noted as problems."""
+    problems.extend(_overlaps(entries))
+    switches = [key for key in entries if _is_tag(key, tree)]
+    for key in [*switches, *(key for key in entries if key not in switches)]:
+        entry = entries[key]
+        try:
+            path = path_of(key, plain(tree))
+        except ValueError as error:
+            problems.add(entry.key_place, key, str(error))
+            continue
+        if key in switches:
+            tree = _switch(tree, path, entry)
+        tree = assign(_with_default_tags(tree, path), path, entry)
+    return tree
+
+
+def path_of(key: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Split a dotted key along the spec's shape; ValueError says why it is none.
+
+    Keys of free mappings hold dots themselves: `compare.model.enhancer` is ("compare", "model.enhancer").
+    """
+    parts = key.split(".")
+    shape: Shape = Experiment
+    here: Any = values
+    for index, part in enumerate(parts):
+        if isinstance(shape, Names):
+            return (*parts[:index], *_free(parts[index:], shape.depth))
+        section = variant(shape, here)
+        if section is None or part not in fields(section):
+            above = ".".join(parts[:index])
+            if shape is None:
+                raise ValueError(f"'{above}' is a value, with no keys below it")
+            raise ValueError(unknown_key(parts[: index + 1], values, key))
+        shape = shape_of(fields(section)[part])
+        here = here.get(part) if isinstance(here, Mapping) else None
+    return tuple(parts)
+
+
+def _free(rest: list[str], depth: int) -> tuple[str, ...]:
+    if depth == 1 or len(rest) == 1:
+        return (".".join(rest),)
+    return rest[0], ".".join(rest[1:])
+
+
+def _overlaps(entries: Mapping[str, Entry]) -> list[Problem]:
+    """`encoder` and `encoder.kind` in one patch: which of them wins would be a matter of order."""
+    return [
+        Problem(entries[key].key_place, key, f"overlaps with '{other}' in the same patch")
+        for key in entries
+        for other in entries
+        if key.startswith(f"{other}.")
+    ]
+
+
+def _is_tag(key: str, tree: Node) -> bool:
+    above, _, last = key.rpartition(".")
+    shape = section_at(above.split("."), plain(tree)) if above else None
+    return isinstance(shape, Choice) and shape.key == last
+
+
+def _switch(tree: Node, path: tuple[str, ...], entry: Entry) -> Node:
+    """Empty a section whose variant changes."""
+    found = locate(tree, path)
+    if found.whole and found.node.value == entry.node.value:
+        return tree
+    return assign(tree, path[:-1], Entry(entry.key_place, Node({}, entry.key_place)))
+
+
+def _with_default_tags(tree: Node, path: tuple[str, ...]) -> Node:
+    """Spell out the default variant of a section that only the patch mentions."""
+    for end in range(1, len(path)):
+        shape = section_at(path[:end], plain(tree))
+        if isinstance(shape, Choice) and shape.default and not locate(tree, path[:end]).whole:
+            place = Place("default")
+            tree = assign(tree, (*path[:end], shape.key), Entry(place, Node(shape.default, place)))
+    return tree

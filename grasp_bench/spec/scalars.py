@@ -1,0 +1,58 @@
+"""Plain scalars by the YAML 1.2 core schema (https://yaml.org/spec/1.2.2/#1032-tag-resolution).
+
+PyYAML follows YAML 1.1, where `no` is false, `1e-3` is text, `010` is 8 and `2024-01-01` is a date.
+None of that is what people who write a spec mean.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+INTEGER = re.compile(r"[-+]?[0-9]+")
+OCTAL = re.compile(r"0o[0-7]+")
+HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+LARGEST = 2**63
+MOST_DIGITS = 100  # int() is quadratic in the digits; whatever is longer is too large anyway
+
+Scalar = str | int | float | bool | None
+
+
+def resolve(text: str) -> Scalar:
+    """Turn a plain scalar into its value; ValueError for numbers that are not finite or too large."""
+    if text in WORDS:
+        return WORDS[text]
+    if INTEGER.fullmatch(text):
+        return _integer(text, 10)
+    if OCTAL.fullmatch(text):
+        return _integer(text[2:], 8)
+    if HEXADECIMAL.fullmatch(text):
+        return _integer(text[2:], 16)
+    if FLOAT.fullmatch(text):
+        value = float(text)
+        if math.isinf(value):
+            raise ValueError(f"{_short(text)} is too large for a number")
+        return value
+    if NOT_FINITE.fullmatch(text):
+        raise ValueError(f"{text} is not a finite number")
+    return text
+
+
+def _integer(digits: str, base: int) -> int:
+    if len(digits) <= MOST_DIGITS:
+        value = int(digits, base)
+        if -LARGEST <= value < LARGEST:
+            return value
+    raise ValueError(f"{_short(digits)} does not fit into 64 bits")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else f"{text[:20]}… ({len(text)} characters)"

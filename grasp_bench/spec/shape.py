@@ -1,0 +1,118 @@
+"""The spec's shape read off the pydantic models: which keys exist where, and which sections are choices."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.section import Section
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A section with variants, told apart by the value of one key (`encoder.kind`)."""
+
+    key: str
+    variants: Mapping[str, type[Section]]
+    default: str | None  # the variant of a spec that does not mention the section
+
+
+@dataclass(frozen=True)
+class Names:
+    """A mapping with free keys: depth 1 `compare: {key: values}`, depth 2 `ablations: {name: {key: value}}`."""
+
+    depth: int
+
+
+Shape = type[Section] | Choice | Names | None  # None: a value
+
+
+@cache
+def fields(section: type[Section]) -> dict[str, FieldInfo]:
+    """The section's keys as they are written in YAML."""
+    return {info.alias or name: info for name, info in section.model_fields.items()}
+
+
+def shape_of(info: FieldInfo) -> Shape:
+    """What a field holds."""
+    options = _options(info.annotation)
+    sections = [option for option in options if isinstance(option, type) and issubclass(option, Section)]
+    if isinstance(info.discriminator, str):
+        key = info.discriminator
+        variants = {tag: each for each in sections for tag in _tags(each, key)}
+        return Choice(key, variants, getattr(info.default, key, None))
+    if sections:
+        return sections[0]
+    mappings = [option for option in options if typing.get_origin(option) is dict]
+    if mappings:
+        return Names(2 if typing.get_origin(typing.get_args(mappings[0])[1]) is dict else 1)
+    return None
+
+
+def _options(annotation: Any) -> tuple[Any, ...]:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+def _tags(section: type[Section], key: str) -> tuple[str, ...]:
+    return typing.get_args(section.model_fields[key].annotation)
+
+
+def section_at(path: Sequence[str], values: Mapping[str, Any]) -> Shape:
+    """The shape at a path of keys; the values decide the variants on the way. None for values and the unknown."""
+    shape: Shape = Experiment
+    here: Any = values
+    for part in path:
+        section = variant(shape, here)
+        if section is None or part not in fields(section):
+            return None
+        shape = shape_of(fields(section)[part])
+        here = here.get(part) if isinstance(here, Mapping) else None
+    return shape
+
+
+def variant(shape: Shape, values: Any) -> type[Section] | None:
+    """The section that the shape is, given its values; None when it is none or its choice is open."""
+    if isinstance(shape, Choice):
+        tag = values.get(shape.key) if isinstance(values, Mapping) else shape.default
+        return shape.variants.get(tag) if isinstance(tag, str) else None
+    return shape if isinstance(shape, type) else None
+
+
+def without_tags(location: Sequence[str | int]) -> tuple[str | int, ...]:
+    """A pydantic error location as a path in YAML: variants' tags are in the former only."""
+    shape: Shape = Experiment
+    path: list[str | int] = []
+    for part in location:
+        if isinstance(shape, Choice) and part in shape.variants:
+            shape = shape.variants[str(part)]
+            continue
+        path.append(part)
+        known = fields(shape) if isinstance(shape, type) else {}
+        shape = shape_of(known[part]) if isinstance(part, str) and part in known else None
+    return tuple(path)
+
+
+@cache
+def all_keys() -> tuple[str, ...]:
+    """Every dotted key that a value can be given to, all variants together."""
+    return tuple(dict.fromkeys(_keys(Experiment, ())))
+
+
+def _keys(shape: Shape, path: tuple[str, ...]) -> Iterator[str]:
+    if path:
+        yield ".".join(path)
+    sections = (
+        shape.variants.values() if isinstance(shape, Choice) else [shape] if isinstance(shape, type) else []
+    )
+    for section in sections:
+        for name, info in fields(section).items():
+            yield from _keys(shape_of(info), (*path, name))

@@ -1,0 +1,144 @@
+"""YAML as a tree of values that know where they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Part = str | int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something was written; line and column count from 1, line 0 is a place without lines (--set)."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    included: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True)
+class Node:
+    """A scalar, a list of nodes or a dict of entries.
+
+    `variables` are the environment variables the scalar was made from. `broken` marks a value that
+    was refused while reading: it is None here, and nothing more needs to be said about it.
+    """
+
+    value: Any
+    place: Place
+    variables: tuple[str, ...] = ()
+    broken: bool = False
+    size: int = 1  # nodes below and including this one, aliases expanded
+
+    @property
+    def origin(self) -> str:
+        """The value's source as `spec explain` prints it."""
+        where = f"include {self.place}" if self.place.included else str(self.place)
+        if self.variables:
+            names = ", ".join(f"${{{name}}}" for name in self.variables)
+            return f"environment {names} at {where}"
+        return where
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One `key: value` of a mapping."""
+
+    key_place: Place
+    node: Node
+
+
+def plain(node: Node) -> Any:
+    """The node's value in dicts, lists and scalars."""
+    if isinstance(node.value, dict):
+        return {key: plain(entry.node) for key, entry in node.value.items()}
+    if isinstance(node.value, list):
+        return [plain(item) for item in node.value]
+    return node.value
+
+
+def from_plain(value: Any, place: Place) -> Node:
+    """Give every part of a plain value the same place."""
+    if isinstance(value, dict):
+        return Node({str(key): Entry(place, from_plain(item, place)) for key, item in value.items()}, place)
+    if isinstance(value, list | tuple):
+        return Node([from_plain(item, place) for item in value], place)
+    return Node(value, place)
+
+
+@dataclass(frozen=True)
+class Located:
+    """What lies at a path, or the nearest thing above it when `whole` is False."""
+
+    key_place: Place
+    node: Node
+    whole: bool
+
+
+def locate(node: Node, path: Sequence[Part]) -> Located:
+    """Follow a path as far as it goes."""
+    key_place = node.place
+    for part in path:
+        if isinstance(node.value, dict) and part in node.value:
+            key_place, node = node.value[part].key_place, node.value[part].node
+        elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            key_place = node.place
+        else:
+            return Located(key_place, node, whole=False)
+    return Located(key_place, node, whole=True)
+
+
+def assign(node: Node, path: Sequence[str], entry: Entry) -> Node:
+    """A copy of a mapping with the entry put at the path; mappings missing on the way are made."""
+    if not path:
+        return entry.node
+    entries = dict(node.value) if isinstance(node.value, dict) else {}
+    head, rest = path[0], path[1:]
+    old = entries.get(head)
+    below = old.node if old else Node({}, entry.key_place)
+    key_place = entry.key_place if not rest or old is None else old.key_place
+    entries[head] = Entry(key_place, assign(below, rest, entry))
+    return Node(entries, node.place)
+
+
+def merge(base: Node, overlay: Node, replaces: Callable[[tuple[str, ...], Node, Node], bool]) -> Node:
+    """Lay one tree over another: mappings are joined key by key, everything else is replaced.
+
+    `replaces(path, base, overlay)` says where a mapping must be replaced as a whole.
+    """
+    return _merge(base, overlay, (), replaces)
+
+
+def _merge(
+    base: Node,
+    overlay: Node,
+    path: tuple[str, ...],
+    replaces: Callable[[tuple[str, ...], Node, Node], bool],
+) -> Node:
+    mappings = isinstance(base.value, dict) and isinstance(overlay.value, dict)
+    if not mappings or replaces(path, base, overlay):
+        return overlay
+    entries = dict(base.value)
+    for key, entry in overlay.value.items():
+        below = entries.get(key)
+        node = _merge(below.node, entry.node, (*path, key), replaces) if below else entry.node
+        entries[key] = Entry(entry.key_place, node)
+    return Node(entries, overlay.place)
+
+
+def remove(node: Node, path: Sequence[str]) -> Node:
+    """A copy without what lies at the path; the same node when nothing does."""
+    if not isinstance(node.value, dict) or path[0] not in node.value:
+        return node
+    entries = dict(node.value)
+    entry = entries.pop(path[0])
+    if len(path) > 1:
+        entries[path[0]] = Entry(entry.key_place, remove(entry.node, path[1:]))
+    return Node(entries, node.place)

@@ -1,0 +1,78 @@
+"""A located tree to an Experiment, each finding at its place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.problems import Problem, dotted
+from grasp_bench.spec.shape import without_tags
+from grasp_bench.spec.tree import Entry, Node, Part, Place, assign, locate, plain, remove
+from grasp_bench.spec.wording import message
+
+
+@dataclass(frozen=True)
+class Finding(Problem):
+    """A problem and the path of the value that it is about; `missing` when there is no value."""
+
+    path: tuple[Part, ...] = ()
+    missing: bool = False
+
+
+def build(tree: Node) -> Experiment | list[Finding]:
+    """Validate a tree into an Experiment, or say all that is wrong with it.
+
+    Strict, so that `true` is no number and '5' no integer: YAML has said what type each scalar is.
+    Through JSON, where strict mode still takes a list for a tuple.
+    """
+    values = plain(tree)
+    try:
+        return Experiment.model_validate_json(json.dumps(values), strict=True, by_alias=True, by_name=False)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        findings = [_finding(each, tree, values) for each in details]
+        return [finding for finding in findings if finding is not None]
+
+
+def _finding(error: ErrorDetails, tree: Node, values: dict[str, object]) -> Finding | None:
+    """None when the value was already refused while reading."""
+    path = without_tags(error["loc"])
+    if error["type"] == "union_tag_invalid":
+        path = (*path, str(error["ctx"]["discriminator"]).strip("'"))
+    found = locate(tree, path)
+    if found.node.broken:
+        return None
+    about_key = error["type"] in ("extra_forbidden", "value_error", "missing")
+    place = found.key_place if about_key or not found.whole else found.node.place
+    return Finding(place, dotted(path), message(error, path, values), path, error["type"] == "missing")
+
+
+def salvage(tree: Node, findings: list[Finding]) -> Experiment | None:
+    """The spec without what is wrong with it, so that the rest can be checked in the same go."""
+    for finding in findings:
+        keys = tuple(part for part in finding.path if isinstance(part, str))
+        wrong = keys[:-1] if finding.missing else keys
+        if wrong:
+            tree = remove(tree, wrong)
+    place = Place("stand-in")
+    for path, value in ((("name",), "unnamed"), (("dataset", "source"), "demo")):
+        if not locate(tree, path).whole or locate(tree, path).node.broken:
+            tree = assign(tree, path, Entry(place, Node(value, place)))
+    built = build(without_broken(tree))
+    return built if isinstance(built, Experiment) else None
+
+
+def without_broken(node: Node) -> Node:
+    """The tree without the values that were refused while reading."""
+    if isinstance(node.value, dict):
+        kept = {key: entry for key, entry in node.value.items() if not entry.node.broken}
+        return Node(
+            {key: Entry(each.key_place, without_broken(each.node)) for key, each in kept.items()}, node.place
+        )
+    if isinstance(node.value, list):
+        return Node([without_broken(item) for item in node.value if not item.broken], node.place)
+    return node

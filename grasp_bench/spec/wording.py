@@ -1,0 +1,113 @@
+"""Pydantic's findings in the words of the spec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from grasp_bench.core.suggest import did_you_mean, nearest
+from grasp_bench.spec.shape import Choice, all_keys, fields, section_at, variant
+from grasp_bench.spec.tree import Part
+
+EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+BOUNDS = {
+    "greater_than": ("gt", "must be greater than"),
+    "greater_than_equal": ("ge", "must be at least"),
+    "less_than": ("lt", "must be less than"),
+    "less_than_equal": ("le", "must be at most"),
+}
+
+
+def describe(value: Any) -> str:
+    """A value as a short text: `the text 'no'`, `3`, `a list`, `nothing`."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return f"the text '{value if len(value) <= 40 else value[:37] + '…'}'"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return json.dumps(value)
+
+
+def message(error: ErrorDetails, path: Sequence[Part], values: Mapping[str, Any]) -> str:
+    """Say what is wrong at a path, in one line."""
+    kind, context, given = error["type"], error.get("ctx", {}), error.get("input")
+    if kind == "extra_forbidden":
+        return unknown_key(path, values)
+    if kind == "missing":
+        return "required key is missing"
+    if kind in EXPECTED:
+        return f"expected {EXPECTED[kind]}, got {describe(given)}"
+    if kind in BOUNDS:
+        bound, words = BOUNDS[kind]
+        return f"{words} {context[bound]}, got {describe(given)}"
+    if kind == "literal_error":
+        return not_one_of(given, _quoted_words(str(context["expected"])))
+    if kind == "union_tag_invalid":
+        return not_one_of(context["tag"], _quoted_words(str(context["expected_tags"])))
+    if kind == "union_tag_not_found":
+        return _missing_tag(path, values)
+    if kind == "string_pattern_mismatch":
+        return f"{describe(given)} does not match {context['pattern']}"
+    if kind in ("string_too_short", "too_short"):
+        return "must not be empty"
+    if kind == "value_error":
+        return str(context["error"])
+    return str(error["msg"])
+
+
+def not_one_of(given: Any, options: Sequence[str]) -> str:
+    """`the text 'x' is not one of …`, with the nearest option."""
+    hint = did_you_mean(given, options) if isinstance(given, str) else ""
+    return f"{describe(given)} is not one of {', '.join(options)}{hint}"
+
+
+def unknown_key(path: Sequence[Part], values: Mapping[str, Any], whole: str = "") -> str:
+    """`unknown key`, with the nearest key of the same section, or else the key's home in another.
+
+    `whole` is the dotted key as it was written, where the path is only its beginning.
+    """
+    *above, last = [str(part) for part in path]
+    here: Any = values
+    for part in above:
+        here = here.get(part) if isinstance(here, Mapping) else None
+    section = variant(section_at(above, values), here)
+    known = list(fields(section)) if section else []
+    written = whole or ".".join([*above, last])
+    near = nearest(last, known)
+    if near:
+        written_with = ".".join([*above, near]) + written[len(".".join([*above, last])) :]
+        return f"unknown key; did you mean '{written_with if whole else near}'?"
+    elsewhere = [key for key in all_keys() if key.rpartition(".")[2] == written.rpartition(".")[2]]
+    best = elsewhere[0] if elsewhere else nearest(written, all_keys())
+    if best:
+        return f"unknown key; did you mean '{best}'?"
+    return f"unknown key; known here: {', '.join(known)}" if known else "unknown key"
+
+
+def _missing_tag(path: Sequence[Part], values: Mapping[str, Any]) -> str:
+    shape = section_at([str(part) for part in path], values)
+    if not isinstance(shape, Choice):
+        return "required key is missing"
+    return f"'{shape.key}' is missing; choose one of {', '.join(shape.variants)}"
+
+
+def _quoted_words(text: str) -> list[str]:
+    """The options out of pydantic's "'a', 'b' or 'c'"."""
+    return [word for index, word in enumerate(text.split("'")) if index % 2]

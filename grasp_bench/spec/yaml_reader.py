@@ -1,0 +1,240 @@
+"""YAML text to a located tree, hostile text included.
+
+Built on PyYAML's events rather than its constructors: nothing is ever constructed from a tag, depth
+and alias expansion are bounded before they cost anything, and every key and value keeps its place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from grasp_bench.spec.interpolation import interpolate
+from grasp_bench.spec.problems import Problems
+from grasp_bench.spec.scalars import resolve
+from grasp_bench.spec.tree import Entry, Node, Place
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 40
+MAX_EXPANSION = 10_000  # nodes that aliases may add to a file
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Unreadable(Exception):
+    """The text is not YAML at all; the problem is already noted."""
+
+
+def read_file(path: Path, name: str, problems: Problems, *, included: bool = False) -> Node | None:
+    """Read a file into a tree, noting what is wrong; None when nothing could be read."""
+    place = Place(name, 1, 1, included)
+    with path.open("rb") as stream:
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        problems.add(place, "", f"larger than {MAX_BYTES >> 10} KiB, which no spec needs")
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        problems.add(
+            Place(name, line, column, included),
+            "",
+            f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}",
+        )
+        return None
+    return read_text(text, Place(name, 0, 0, included), problems)
+
+
+def read_text(
+    text: str,
+    origin: Place,
+    problems: Problems,
+    *,
+    key: tuple[str, ...] = (),
+    environment: Mapping[str, str] = os.environ,
+) -> Node | None:
+    """Read YAML text into a tree; `key` is what the text is the value of (for --set).
+
+    Places carry the file of `origin`. Returns None when the text is not YAML; problems with single
+    values leave broken nodes behind.
+    """
+    builder = _Builder(origin, problems, environment, key, lines=not key)
+    bad = FORBIDDEN.search(text)
+    if bad:
+        before = text[: bad.start()]
+        place = builder.at(before.count("\n"), len(before) - before.rfind("\n") - 1)
+        problems.add(place, key, f"character U+{ord(bad.group()):04X} is not allowed")
+        return None
+    try:
+        for event in yaml.parse(text, Loader=LOADER):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        _note_syntax(error, text, builder)
+        return None
+    except Unreadable:
+        return None
+    return builder.root
+
+
+def _note_syntax(error: yaml.MarkedYAMLError, text: str, builder: _Builder) -> None:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    lines = text.splitlines()
+    rest = lines[line][column:] if line < len(lines) else ""
+    hint = "; indent with spaces, not tabs" if rest.startswith("\t") else ""
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    builder.problems.add(builder.at(line, column), builder.key, f"not valid YAML: {said}{hint}")
+
+
+@dataclass
+class _Frame:
+    """A mapping or list that is still being read."""
+
+    place: Place
+    anchor: str | None
+    items: Any  # dict of entries, or list of nodes
+    key: tuple[str, Place] | None = None
+    expects_key: bool = False
+    size: int = 1
+
+
+@dataclass
+class _Builder:
+    origin: Place
+    problems: Problems
+    environment: Mapping[str, str]
+    key: tuple[str, ...]
+    lines: bool
+    root: Node | None = None
+    stack: list[_Frame] = field(default_factory=list)
+    anchors: dict[str, Node | None] = field(default_factory=dict)
+    expanded: int = 0
+    documents: int = 0
+
+    def at(self, line: int, column: int) -> Place:
+        if not self.lines:
+            return self.origin
+        return Place(self.origin.file, line + 1, column + 1, self.origin.included)
+
+    def take(self, event: yaml.Event) -> None:
+        match event:
+            case yaml.ScalarEvent():
+                self._finish(self._scalar(event), event.anchor)
+            case yaml.AliasEvent():
+                self._finish(self._alias(event), None)
+            case yaml.MappingStartEvent():
+                self._open(event, {})
+            case yaml.SequenceStartEvent():
+                self._open(event, [])
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                frame = self.stack.pop()
+                self._finish(Node(frame.items, frame.place, size=frame.size), frame.anchor)
+            case yaml.DocumentStartEvent():
+                self.documents += 1
+                if self.documents > 1:
+                    self._stop(event, "a second document begins here; one file is one spec")
+
+    def _stop(self, event: yaml.Event, message: str) -> None:
+        self.problems.add(self._place(event), self._path(), message)
+        raise Unreadable
+
+    def _place(self, event: yaml.Event) -> Place:
+        return self.at(event.start_mark.line, event.start_mark.column)
+
+    def _path(self) -> tuple[str | int, ...]:
+        path: list[str | int] = list(self.key)
+        for frame in self.stack:
+            if isinstance(frame.items, list):
+                path.append(len(frame.items))
+            elif frame.key is not None:
+                path.append(frame.key[0])
+        return tuple(path)
+
+    def _open(self, event: Any, items: Any) -> None:
+        if len(self.stack) >= MAX_DEPTH:
+            self._stop(event, f"nested deeper than {MAX_DEPTH} levels")
+        if self.stack and self.stack[-1].expects_key:
+            self._stop(event, "a key must be text, not a mapping or a list")
+        if event.tag is not None:
+            self.problems.add(self._place(event), self._path(), f"tag {event.tag} is not allowed")
+        if event.anchor:
+            self.anchors[event.anchor] = None
+        mapping = isinstance(items, dict)
+        self.stack.append(_Frame(self._place(event), event.anchor, items, expects_key=mapping))
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Node:
+        place = self._place(event)
+        path = self._path()
+        as_key = bool(self.stack) and self.stack[-1].expects_key
+        try:
+            if event.tag is not None:
+                raise ValueError(f"tag {event.tag} is not allowed; quote the value to make it text")
+            text, names = (event.value, ()) if as_key else interpolate(event.value, self.environment)
+            return Node(resolve(text) if event.implicit[0] else text, place, names)
+        except ValueError as error:
+            self.problems.add(place, path, str(error))
+            return Node(None, place, broken=True)
+
+    def _alias(self, event: yaml.AliasEvent) -> Node:
+        place = self._place(event)
+        if event.anchor not in self.anchors:
+            self._stop(event, f"alias *{event.anchor} has no anchor before it")
+        node = self.anchors[event.anchor]
+        if node is None:
+            self._stop(event, f"alias *{event.anchor} contains itself")
+        assert node is not None
+        self.expanded += node.size
+        if self.expanded > MAX_EXPANSION:
+            self._stop(event, f"aliases expand to more than {MAX_EXPANSION} values")
+        return Node(node.value, place, node.variables, node.broken, node.size)
+
+    def _finish(self, node: Node, anchor: str | None) -> None:
+        if anchor:
+            self.anchors[anchor] = node
+        if not self.stack:
+            self.root = node
+            return
+        frame = self.stack[-1]
+        if isinstance(frame.items, list):
+            frame.items.append(node)
+        elif frame.expects_key:
+            frame.key = (self._key_text(node, frame), node.place)
+            frame.expects_key = False
+            return
+        else:
+            assert frame.key is not None
+            name, place = frame.key
+            if name not in frame.items and name:
+                frame.items[name] = Entry(place, node)
+            frame.key, frame.expects_key = None, True
+        frame.size += node.size
+
+    def _key_text(self, node: Node, frame: _Frame) -> str:
+        """The key, or "" when it cannot be one: its value is then read for problems and dropped."""
+        path = self._path()
+        if not isinstance(node.value, str):
+            if not node.broken:
+                self.problems.add(
+                    node.place, path, f"a key must be text; quote it: '{_yaml_word(node.value)}'"
+                )
+            return ""
+        if not node.value:
+            self.problems.add(node.place, path, "a key must not be empty")
+        if node.value in frame.items:
+            first = frame.items[node.value].key_place
+            where = f" at {first.line}:{first.column}" if first.line else ""
+            self.problems.add(node.place, (*path, node.value), f"duplicate key; it is already given{where}")
+        return node.value
+
+
+def _yaml_word(value: Any) -> str:
+    words = {None: "null", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
