@@ -19,6 +19,6 @@ class Index(Section):
     ef_search: int = Field(128, ge=8)
     seed: int = Field(42, ge=0, le=2**31 - 1)
     restrict_items_to: str | None = Field(
-        None, description="Column of items: neighbours come from the same value only (e.g. categories)."
+        None, description="Column of items: neighbours come from the same value only (e.g. category)."
     )
     recall_sample: int = Field(1000, ge=0, description="Queries that recall@N is measured on; 0: not measured.")

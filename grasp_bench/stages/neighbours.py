@@ -1,0 +1,105 @@
+"""Stage `neighbours`: who is nearest to whom, and the means of the neighbours' embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from safetensors.numpy import load_file, save_file
+
+from grasp_bench.core.errors import DataError, StoreError
+from grasp_bench.core.progress import Event
+from grasp_bench.core.store import Artefact
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.data.artefacts import read_item_table
+from grasp_bench.plan.nodes import Node
+from grasp_bench.retrieval.neighbours import Neighbours, Progress, SearchSettings
+from grasp_bench.retrieval.ordering import NOBODY
+from grasp_bench.retrieval.pooling import pooled_means
+from grasp_bench.retrieval.recall import recall_at_n
+from grasp_bench.retrieval.registry import SEARCHERS, resolve_kind
+from grasp_bench.retrieval.restricted import UNGROUPED, group_codes, search_within_groups
+from grasp_bench.retrieval.vectors import unit_vectors
+from grasp_bench.spec.index import Index
+from grasp_bench.stages.context import RunContext
+
+
+class NeighboursStage:
+    """Writes `neighbours.safetensors`: indices (n, N) i32, similarities (n, N) f32, pooled (n, D) f32."""
+
+    def run(
+        self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
+    ) -> dict[str, Any]:
+        """Facts: kind searched by, rows, how many neighbours are lacking, recall@N against exact."""
+        index = Index.model_validate(dict(node.settings["index"]))
+        vectors = load_file(inputs["embeddings"].file("embeddings.safetensors"))["vectors"]
+        ids = pl.read_parquet(inputs["embeddings"].file("ids.parquet"))["id"].to_list()
+        if len(ids) != len(vectors):
+            raise StoreError(
+                f"{inputs['embeddings'].path}: {len(ids)} ids for {len(vectors)} vectors",
+                mend="delete the folder and run again",
+            )
+        units = unit_vectors(vectors, ids)
+        settings = SearchSettings(
+            index.num_neighbours, index.m, index.ef_construction, index.ef_search, index.seed,
+            context.threads, context.device, context.memory_mb,
+        )  # fmt: skip
+
+        def progress(done: int) -> None:
+            context.report(Event(node.label, done, len(units), "rows"))
+
+        if index.restrict_items_to is None:
+            found, facts = _unrestricted(index, settings, units, progress)
+        else:
+            codes = _groups(inputs["split"], index.restrict_items_to, len(units))
+            found = search_within_groups(index.kind, settings, units, codes, progress)
+            facts = {
+                "restricted_to": index.restrict_items_to,
+                "groups": int(codes.max()) + 1,
+                "ungrouped": int((codes == UNGROUPED).sum()),
+            }
+        pooled = pooled_means(vectors, found.indices)
+        tensors = {"indices": found.indices, "similarities": found.similarities, "pooled": pooled}
+        save_file(tensors, out / "neighbours.safetensors")
+        lacking = int((found.indices == NOBODY).sum())
+        alone = int((found.indices == NOBODY).all(axis=1).sum())
+        return {**facts, "rows": len(units), "num_neighbours": index.num_neighbours,
+                "lacking": lacking, "without_any": alone}  # fmt: skip
+
+
+def _unrestricted(
+    index: Index, settings: SearchSettings, units: np.ndarray, progress: Progress
+) -> tuple[Neighbours, dict[str, Any]]:
+    kind = resolve_kind(index.kind, len(units))
+    found = SEARCHERS.get(kind)(settings).search(units, progress)
+    if kind == "exact":
+        return found, {"kind": kind, "recall": 1.0}
+    recall = recall_at_n(units, found.indices, index.recall_sample, index.seed)
+    return found, {"kind": kind, "recall": None if recall is None else round(recall, 6)}
+
+
+def _groups(split: Artefact, column: str, rows: int) -> np.ndarray:
+    table = read_item_table(split.path)
+    # The split renames the dataset's category column, whose name in the file is usually the plural.
+    name = "category" if column == "categories" and column not in table.columns else column
+    if name not in table.columns or name == "item_id":
+        others = [other for other in table.columns if other != "item_id"]
+        raise DataError(
+            f"index.restrict_items_to: items have no column '{column}'{did_you_mean(column, others)}",
+            mend=f"choose one of: {', '.join(others)}",
+        )
+    if table.height != rows:
+        raise StoreError(f"{split.path}: {table.height} items for {rows} embeddings")
+    values = table[name]
+    if isinstance(values.dtype, pl.List):
+        values = values.cast(pl.List(pl.String)).list.join(" > ")
+    codes = group_codes(values.cast(pl.String).to_list())
+    if (codes == UNGROUPED).all():
+        raise DataError(
+            f"index.restrict_items_to: column '{column}' is empty for every item",
+            mend="choose another column, or leave restrict_items_to out",
+        )
+    return codes
