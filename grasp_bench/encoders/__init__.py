@@ -1,0 +1,1 @@
+"""Text to vectors, by a local model or from files made elsewhere."""

@@ -32,4 +32,4 @@ def recall_at_n(units: np.ndarray, indices: np.ndarray, sample: int, seed: int) 
         # Two units of slack: this sum and the matrix product round differently.
         good = (rounded(near) >= rounded(exact[:, -1:]) - 2) & (table != NOBODY)
         hits += int(good.sum())
-    return hits / (len(queries) * k)
+    return float(hits / (len(queries) * k))

@@ -15,7 +15,9 @@ class SentenceTransformersEncoder(Section):
     kind: Literal["sentence_transformers"] = "sentence_transformers"
     model: str = Field("all-MiniLM-L6-v2", description="Hub name or folder.")
     max_tokens: int = Field(256, ge=8)
-    batch_tokens: int = Field(1024, ge=64, description="Tokens per batch, padding included.")
+    batch_tokens: int | None = Field(
+        None, ge=64, description="Tokens per batch, padding included; by default what suits the device."
+    )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 autocast where the device computes it natively."
     )
@@ -23,7 +25,8 @@ class SentenceTransformersEncoder(Section):
 
 
 class PrecomputedEncoder(Section):
-    """Vectors made elsewhere: .parquet (id and vector columns) or .npy with ids in <name>.ids.txt."""
+    """Vectors made elsewhere: .parquet (columns id and vector), or .npy or .safetensors with ids in
+    <name>.ids.txt, one a line."""
 
     kind: Literal["precomputed"] = "precomputed"
     users: str = Field(min_length=1)

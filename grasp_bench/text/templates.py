@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
 from grasp_bench.core.suggest import did_you_mean

@@ -1,0 +1,117 @@
+"""The cheap path to a mean-pooled transformer: tokenizer, weights and torch, without the library around them.
+
+Importing sentence_transformers costs 4.9 s and its `encode` sorts by characters and pads to fixed counts.
+Most of its models are a transformer, a mean over tokens and perhaps a normalisation: those are run here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grasp_bench.core.errors import DataError
+
+POOLING_OFF = (
+    "pooling_mode_cls_token", "pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken",
+)  # fmt: skip
+
+
+class MeanPooledTransformer:
+    """A transformer whose text vector is the mean of its last hidden states.
+
+    `dim` is the vector's width, `normalizes` whether the model itself ends in a normalisation.
+    """
+
+    def __init__(self, folder: Path, max_tokens: int, device: str) -> None:
+        from tokenizers import Tokenizer
+        from transformers import AutoModel
+        from transformers.utils import logging
+
+        config = _read_json(folder / "config.json")
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            model = AutoModel.from_pretrained(
+                folder, attn_implementation="sdpa", use_safetensors=True, local_files_only=True
+            )
+        except Exception as error:  # both libraries raise bare exceptions for damaged files
+            raise DataError(
+                f"{folder}: the model cannot be loaded: {str(error).splitlines()[0]}",
+                mend="download it again; weights must be in safetensors",
+            ) from None
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(min(max_tokens, _longest_input(folder, config)))
+        self._model = model.eval().requires_grad_(False).to(device)
+        self._device = device
+        self._padding = int(config.get("pad_token_id") or 0)
+        self._lower = bool(_read_json(folder / "sentence_bert_config.json").get("do_lower_case"))
+        self.dim = int(config["hidden_size"])
+        self.normalizes = any(kind == "Normalize" for kind, _ in _modules(folder))
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token numbers of each text, cut to the maximum, special tokens included."""
+        given = [text.lower() for text in texts] if self._lower else list(texts)
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(given)]
+
+    def vectors(self, tokens: Sequence[list[int]], autocast: torch.dtype | None) -> np.ndarray:
+        """Mean-pooled vectors (n, dim) float32 of one batch."""
+        lengths = [len(ids) for ids in tokens]
+        longest = max(lengths)
+        ids_BL = torch.full((len(tokens), longest), self._padding, dtype=torch.long)
+        for row, ids in enumerate(tokens):
+            ids_BL[row, : len(ids)] = torch.tensor(ids)
+        ids_BL = ids_BL.to(self._device)
+        lengths_B1 = torch.tensor(lengths, device=self._device)[:, None]
+        mask_BL = torch.arange(longest, device=self._device)[None, :] < lengths_B1
+        enabled = autocast is not None
+        with torch.inference_mode(), torch.autocast(self._device.split(":")[0], autocast, enabled=enabled):
+            hidden_BLD: Tensor = self._model(
+                input_ids=ids_BL, attention_mask=mask_BL.long()
+            ).last_hidden_state
+        # The mean is taken in float32 whatever the layers computed in.
+        total_BD = (hidden_BLD.float() * mask_BL[:, :, None]).sum(dim=1)
+        return (total_BD / lengths_B1).cpu().numpy()
+
+
+def is_mean_pooled(folder: Path) -> bool:
+    """True when the model's modules are a transformer, a plain mean over tokens, perhaps a normalisation."""
+    modules = _modules(folder)
+    kinds = [kind for kind, _ in modules]
+    if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
+        return False
+    if modules[0][1] or not (folder / "tokenizer.json").is_file():
+        return False
+    if _read_json(folder / "config_sentence_transformers.json").get("default_prompt_name"):
+        return False
+    pooling = _read_json(folder / modules[1][1] / "config.json")
+    if "pooling_mode" in pooling:
+        return bool(pooling["pooling_mode"] == "mean")
+    return bool(pooling.get("pooling_mode_mean_tokens")) and not any(pooling.get(key) for key in POOLING_OFF)
+
+
+def _modules(folder: Path) -> list[tuple[str, str]]:
+    """Class name and folder of each module, in order."""
+    listed: Any = _read_json(folder / "modules.json") or []
+    return [(entry["type"].rpartition(".")[2], entry["path"]) for entry in listed]
+
+
+def _longest_input(folder: Path, config: dict[str, Any]) -> int:
+    """Tokens that the model has positions for."""
+    declared = _read_json(folder / "tokenizer_config.json").get("model_max_length") or 10**9
+    return int(min(declared, config.get("max_position_embeddings") or 10**9))
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        raise DataError(f"{path}: damaged JSON", mend="download the model again") from None

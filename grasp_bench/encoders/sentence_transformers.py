@@ -1,0 +1,65 @@
+"""Encoder `sentence_transformers`: a local model, token-packed batches, bfloat16 where it is native."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from grasp_bench.encoders.library_model import LibraryModel
+from grasp_bench.encoders.location import locate_model, weights_digest
+from grasp_bench.encoders.packing import pack_by_tokens
+from grasp_bench.encoders.precision import resolve_dtype, torch_threads
+from grasp_bench.encoders.pretrained import MeanPooledTransformer, is_mean_pooled
+from grasp_bench.encoders.registry import Progress
+from grasp_bench.spec.encoder import SentenceTransformersEncoder
+
+CPU_BATCH_TOKENS = 1024  # fits the caches; larger batches are slower
+GPU_BATCH_TOKENS = 65_536
+
+
+def unwatched(done: int) -> None:
+    """Progress that nobody watches."""
+
+
+class SentenceTransformersTextEncoder:
+    """Runs a sentence-transformers model on texts sorted by length and packed by tokens.
+
+    Texts are tokenized once and cut to `max_tokens`. With `normalize`, or when the model itself
+    normalises, vectors have unit norm. Errors: those of `locate_model`, DataError for damaged folders.
+    """
+
+    def __init__(self, section: SentenceTransformersEncoder, device: str = "cpu", threads: int = 1) -> None:
+        folder = locate_model(section.model)
+        load = MeanPooledTransformer if is_mean_pooled(folder) else LibraryModel
+        self._model: Any = load(folder, section.max_tokens, device)
+        self._threads = threads
+        self._dtype = resolve_dtype(section.dtype, device)
+        default = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
+        self._batch_tokens = section.batch_tokens or default
+        self.dim: int = self._model.dim
+        self.unit_norm: bool = section.normalize or self._model.normalizes
+        self.facts: dict[str, Any] = {
+            "model": section.model,
+            "weights_sha256": weights_digest(folder),
+            "dtype": self._dtype,
+            "torch": torch.__version__,
+        }
+
+    def encode(self, texts: Sequence[str], progress: Progress = unwatched) -> np.ndarray:
+        """Vectors (n, dim) float32 in the order of the texts."""
+        vectors = np.empty((len(texts), self.dim), dtype=np.float32)
+        autocast = torch.bfloat16 if self._dtype == "bfloat16" else None
+        with torch_threads(self._threads):
+            tokens = self._model.tokenize(texts)
+            done = 0
+            for rows in pack_by_tokens([len(ids) for ids in tokens], self._batch_tokens):
+                vectors[rows] = self._model.vectors([tokens[row] for row in rows], autocast)
+                done += len(rows)
+                progress(done)
+        if self.unit_norm:
+            # A zero vector stays zero, for the check to find and name.
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return vectors
