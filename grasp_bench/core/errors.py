@@ -1,8 +1,8 @@
 """Every error the harness raises on purpose.
 
     GraspBenchError                exit 1   anything below
-    ├── SpecError                  exit 2   the YAML file or a --set is wrong; carries all problems at once
-    ├── DataError                  exit 3   interactions, items, texts or embeddings are not usable as they are
+    ├── SpecError                  exit 2   the YAML file or a --set is wrong; all problems at once
+    ├── DataError                  exit 3   interactions, items, texts or embeddings are not usable
     │   └── LeakError              exit 3   a held-out item can be reached from training inputs
     ├── MissingExtraError          exit 4   an optional part is not installed; says which extra
     ├── MissingFileError           exit 3   a path named by the user is not there
@@ -77,9 +77,7 @@ class MissingExtraError(GraspBenchError):
     exit_code = 4
 
     def __init__(self, module: str, extra: str) -> None:
-        super().__init__(
-            f"'{module}' is not installed", mend=f"pip install 'grasp-bench[{extra}]'"
-        )
+        super().__init__(f"'{module}' is not installed", mend=f"pip install 'grasp-bench[{extra}]'")
 
 
 class UnknownNameError(GraspBenchError):

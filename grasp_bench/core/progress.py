@@ -1,4 +1,4 @@
-"""What long work says while it runs: plain events, so that any process can send and any view can show them."""
+"""What long work says while it runs: plain events that any process can send and any view show."""
 
 from __future__ import annotations
 

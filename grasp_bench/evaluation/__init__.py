@@ -1,0 +1,1 @@
+"""Ranks of held-out items, and what is read off them."""

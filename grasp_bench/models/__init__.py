@@ -1,0 +1,1 @@
+"""Backbones and enhancers; a recommender is one of each."""

@@ -1,0 +1,1 @@
+"""Optimisation: batches, negatives, objectives, early stopping, checkpoints."""

@@ -1,0 +1,1 @@
+"""Backbones: item vectors of a history to a state per position."""

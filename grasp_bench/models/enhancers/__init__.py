@@ -1,0 +1,1 @@
+"""Enhancers: where item vectors come from, and what world knowledge they carry."""

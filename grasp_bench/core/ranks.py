@@ -1,0 +1,90 @@
+"""Ranking metrics as pure functions of how many candidates beat and tie the one relevant item.
+
+A rank is stored as two counts: `better`, the candidates scored strictly above the target, and
+`tied`, the other candidates scored exactly equal to it. The tie policy says what they mean:
+
+- `mean`: the expectation over all orders of the tied items, so that a constant scorer gets exactly
+  what chance gets (McSherry & Najork, "Computing information retrieval performance measures
+  efficiently in the presence of tied scores", ECIR 2008);
+- `optimistic`: the target comes first among its ties; `pessimistic`: it comes last.
+
+With one relevant item per user the ideal DCG is 1, so NDCG@k is 1/log2(1 + rank) within the cutoff.
+All functions take int arrays of shape (users,) and return float64 (users,) in [0, 1].
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_bench.core.errors import UnknownNameError
+from grasp_bench.core.suggest import did_you_mean
+
+Counts = NDArray[Any]
+Values = NDArray[np.float64]
+TIE_POLICIES = ("mean", "optimistic", "pessimistic")
+
+
+def hit_rate(better: Counts, tied: Counts, k: int, ties: str) -> Values:
+    """HR@k: is the target among the first k?"""
+    return _expected_gain(better, tied, np.ones(k), ties)
+
+
+def ndcg(better: Counts, tied: Counts, k: int, ties: str) -> Values:
+    """NDCG@k with binary relevance and one relevant item (Järvelin & Kekäläinen, TOIS 2002)."""
+    return _expected_gain(better, tied, 1.0 / np.log2(np.arange(2, k + 2)), ties)
+
+
+def reciprocal_rank(better: Counts, tied: Counts, k: int, ties: str) -> Values:
+    """RR@k: 1/rank within the cutoff, else 0; its mean is MRR@k."""
+    return _expected_gain(better, tied, 1.0 / np.arange(1, k + 1), ties)
+
+
+METRICS: dict[str, Callable[[Counts, Counts, int, str], Values]] = {
+    "NDCG": ndcg,
+    "HR": hit_rate,
+    "MRR": reciprocal_rank,
+}
+
+
+def parse(name: str) -> tuple[str, int]:
+    """Split "NDCG@10" into ("NDCG", 10); UnknownNameError suggests the nearest metric."""
+    match = re.fullmatch(r"([A-Za-z]+)@([1-9][0-9]*)", name)
+    if match is None or match[1] not in METRICS:
+        stem = name.partition("@")[0]
+        raise UnknownNameError(
+            f"unknown metric '{name}'{did_you_mean(stem, METRICS)}",
+            mend=f"write one of {', '.join(METRICS)} and a cutoff, e.g. NDCG@10",
+        )
+    return match[1], int(match[2])
+
+
+def per_user(metric: str, better: Counts, tied: Counts, ties: str) -> Values:
+    """Values of a metric such as "NDCG@10", one per user."""
+    name, k = parse(metric)
+    return METRICS[name](better, tied, k, ties)
+
+
+def _expected_gain(better: Counts, tied: Counts, gains_K: Values, ties: str) -> Values:
+    """Mean of `gains_K[rank - 1]` over the ranks that the policy lets the target take."""
+    better = np.asarray(better, dtype=np.int64)
+    tied = np.asarray(tied, dtype=np.int64)
+    # cumulative_K1[r] is the summed gain of ranks 1..r; ranks beyond the cutoff gain nothing.
+    cumulative_K1 = np.concatenate([[0.0], np.cumsum(gains_K)])
+    last = len(gains_K)
+    if ties == "mean":
+        first, count = better, tied + 1
+    elif ties == "optimistic":
+        first, count = better, np.ones_like(tied)
+    elif ties == "pessimistic":
+        first, count = better + tied, np.ones_like(tied)
+    else:
+        raise UnknownNameError(
+            f"unknown tie policy '{ties}'", mend=f"choose one of: {', '.join(TIE_POLICIES)}"
+        )
+    gained = cumulative_K1[np.minimum(first + count, last)] - cumulative_K1[np.minimum(first, last)]
+    return np.clip(gained / count, 0.0, 1.0)  # cumulative sums may exceed 1 by one rounding

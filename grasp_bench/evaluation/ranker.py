@@ -1,0 +1,163 @@
+"""Ranks of targets among stored candidates and in the whole catalogue, in one pass of bounded memory.
+
+Shape suffixes: Q queries in all, B in a chunk, K negatives, m items, d backbone width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grasp_bench.core.errors import TrainingError
+from grasp_bench.evaluation.queries import Queries
+from grasp_bench.models.batch import Candidates, History
+from grasp_bench.models.layout import gather_sequences
+from grasp_bench.models.recommender import Recommender
+
+# Floats held per (user, item) of a chunk at the peak of the hungriest scorer (scores, two dot
+# products, three logits, three weights, and temporaries of the same size).
+FLOATS_PER_PAIR = 16
+LARGEST_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Counts per query, int64 (Q,): candidates scored above the target, and others scored equal."""
+
+    better: Tensor
+    tied: Tensor
+
+
+@dataclass(frozen=True)
+class FullRanking:
+    """Ranks in the whole catalogue, and the `top` best items of each query (Q, top)."""
+
+    ranks: Ranks
+    recommendations: Tensor
+
+
+@dataclass
+class Ranker:
+    """Ranks the targets of fixed queries, again and again as a model trains.
+
+    Args:
+        queries: validation or test, never both: the validation ranker of a training holds no test data.
+        max_len: histories are cut to their latest `max_len` items.
+        memory_mb: bound on what a chunk holds at once.
+    """
+
+    queries: Queries
+    max_len: int
+    memory_mb: int = 512
+    _features: dict[int, tuple[Tensor | None, Tensor | None]] = field(default_factory=dict, init=False)
+
+    @torch.inference_mode()
+    def sampled(self, recommender: Recommender) -> Ranks:
+        """Ranks among the stored negatives."""
+        scored = [
+            _count(scores_BC, torch.zeros(len(scores_BC), dtype=torch.int64, device=scores_BC.device))
+            for _, scores_BC in self._sampled_scores(recommender)
+        ]
+        return _concatenate(scored)
+
+    @torch.inference_mode()
+    def full(self, recommender: Recommender, top: int, exclude_history: bool) -> tuple[Ranks, FullRanking]:
+        """Ranks among the stored negatives and in the catalogue, from one scoring of it.
+
+        `exclude_history` leaves a user's known items out, as sampling does; the target stays in.
+        """
+        sampled: list[Ranks] = []
+        full: list[Ranks] = []
+        best: list[Tensor] = []
+        for rows, history, states_Bd, catalogue in self._chunks(recommender, recommender.enhancer.num_items):
+            scores_Bm = recommender.score_catalogue(states_Bd, history, catalogue)
+            self._refuse_nan(scores_Bm, rows)
+            targets_B = self.queries.targets_Q[rows]
+            target_scores_B = scores_Bm.gather(1, targets_B[:, None])
+            among_BC = torch.cat([target_scores_B, scores_Bm.gather(1, self.queries.negatives_QK[rows])], 1)
+            sampled.append(_count(among_BC, torch.zeros_like(targets_B)))
+            if exclude_history:
+                self._hide_known(scores_Bm, rows)
+                scores_Bm.scatter_(1, targets_B[:, None], target_scores_B)
+            full.append(_count(scores_Bm, targets_B))
+            best.append(scores_Bm.topk(min(top, scores_Bm.shape[1]), dim=1).indices)
+        return _concatenate(sampled), FullRanking(_concatenate(full), torch.cat(best))
+
+    def _sampled_scores(self, recommender: Recommender) -> Iterator[tuple[slice, Tensor]]:
+        """Scores of (target, negatives...), the target in column 0."""
+        per_row = self.queries.negatives_QK.shape[1] + 1
+        for rows, history, states_Bd, catalogue in self._chunks(recommender, per_row * 8):
+            items_BC = torch.cat([self.queries.targets_Q[rows, None], self.queries.negatives_QK[rows]], dim=1)
+            layout = history.layout
+            candidates = Candidates(
+                items_BC, torch.arange(layout.batch, device=items_BC.device), layout.lengths_B,
+                self._candidate_features(recommender, rows, items_BC),
+            )  # fmt: skip
+            scores_BC = recommender.score_candidates(states_Bd, history, candidates, catalogue)
+            self._refuse_nan(scores_BC, rows)
+            yield rows, scores_BC
+
+    def _chunks(
+        self, recommender: Recommender, pairs_per_user: int
+    ) -> Iterator[tuple[slice, History, Tensor, Any]]:
+        recommender.eval()
+        catalogue = recommender.enhancer.catalogue()
+        size = self.memory_mb * 2**20 // (4 * FLOATS_PER_PAIR * pairs_per_user)
+        size = max(1, min(size, LARGEST_CHUNK))
+        for start in range(0, len(self.queries), size):
+            rows = slice(start, min(start + size, len(self.queries)))
+            history = self._history(recommender, rows)
+            yield rows, history, recommender.states(history, catalogue), catalogue
+
+    def _history(self, recommender: Recommender, rows: slice) -> History:
+        users_B = self.queries.users_Q[rows]
+        ends_B = self.queries.offsets[users_B + 1]
+        lengths_B = (ends_B - self.queries.offsets[users_B]).clamp_max(self.max_len)
+        index_T, layout = gather_sequences(ends_B - lengths_B, lengths_B)
+        items_T = self.queries.items_flat[index_T]
+        features = self._features.get(rows.start, (None, None))[0]
+        if features is None:
+            features = recommender.enhancer.pair_features(users_B[layout.sequence_T], items_T)
+        return History(users_B, items_T, layout, features)
+
+    def _candidate_features(self, recommender: Recommender, rows: slice, items_BC: Tensor) -> Tensor | None:
+        """Pair features of a chunk's candidates, computed at the first pass and kept for the others."""
+        if rows.start not in self._features:
+            users_BC = self.queries.users_Q[rows, None].expand_as(items_BC)
+            features = [
+                recommender.enhancer.pair_features(users_BC[k : k + 32], items_BC[k : k + 32])
+                for k in range(0, len(items_BC), 32)
+            ]
+            known = None if features[0] is None else torch.cat([f for f in features if f is not None])
+            history = self._history(recommender, rows)
+            self._features[rows.start] = (history.features_TF, known)
+        return self._features[rows.start][1]
+
+    def _hide_known(self, scores_Bm: Tensor, rows: slice) -> None:
+        users_B = self.queries.users_Q[rows]
+        starts_B = self.queries.offsets[users_B]
+        index_T, layout = gather_sequences(starts_B, self.queries.offsets[users_B + 1] - starts_B)
+        scores_Bm[layout.sequence_T, self.queries.items_flat[index_T]] = -torch.inf
+
+    def _refuse_nan(self, scores: Tensor, rows: slice) -> None:
+        if bool(scores.sum().isnan()) and bool(scores.isnan().any()):
+            row = int(scores.isnan().any(1).nonzero()[0])
+            raise TrainingError(
+                f"the model scores NaN for user number {int(self.queries.users_Q[rows][row])}",
+                mend="lower training.lr, set training.grad_clip, or check the embeddings",
+            )
+
+
+def _count(scores_BC: Tensor, target_column_B: Tensor) -> Ranks:
+    target_B1 = scores_BC.gather(1, target_column_B[:, None])
+    better = (scores_BC > target_B1).sum(1)
+    tied = (scores_BC == target_B1).sum(1) - 1
+    return Ranks(better, tied)
+
+
+def _concatenate(chunks: list[Ranks]) -> Ranks:
+    return Ranks(torch.cat([c.better for c in chunks]), torch.cat([c.tied for c in chunks]))

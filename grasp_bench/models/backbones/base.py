@@ -1,0 +1,58 @@
+"""The contract of a backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from grasp_bench.models.layout import Layout
+
+
+class Backbone(nn.Module):
+    """Turns item vectors into states, one per position.
+
+    Contract (tests/models/test_backbone_contract.py runs it for every registered backbone):
+    a sequence's states do not depend on the other sequences of the batch; `causal` backbones never
+    look ahead; the width of the states is that of the item vectors.
+
+    Attributes:
+        causal: position t sees positions up to t only.
+        masked_training: trained by filling in masked items (BERT4Rec) rather than by predicting the
+            next one at each position.
+        mask_probability: share of positions that `masked_training` masks.
+    """
+
+    causal: bool = True
+    masked_training: bool = False
+    mask_probability: float = 0.0
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Backbone:
+        """Build from `spec.model.Model.effective()`."""
+        raise NotImplementedError(f"{cls.__name__} does not say how it is built")
+
+    def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
+        """Item vectors (T, d) of sequences laid out by `layout` to states (T, d)."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def hide(self, x_TD: Tensor, masked_T: Tensor) -> Tensor:
+        """Replace the vectors of masked tokens (bool, (T,)); for `masked_training` only."""
+        raise NotImplementedError(f"{type(self).__name__} is not trained by masking")
+
+    def prepare_history(self, x_TD: Tensor, layout: Layout) -> tuple[Tensor, Layout]:
+        """What the backbone reads at inference so that the last token's state predicts the next item."""
+        return x_TD, layout
+
+
+def initialise(module: nn.Module) -> None:
+    """Xavier-normal weights, zero biases, as the paper's reference code does it.
+
+    Recurrent layers keep their own initialisation for biases and get Xavier-normal matrices.
+    """
+    for name, parameter in module.named_parameters():
+        if parameter.dim() >= 2:
+            nn.init.xavier_normal_(parameter)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)

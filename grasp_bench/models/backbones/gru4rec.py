@@ -1,0 +1,40 @@
+"""GRU4Rec: recurrent sequential recommendation (Hidasi et al., ICLR 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from grasp_bench.models.backbones.base import Backbone, initialise
+from grasp_bench.models.layout import Layout
+
+
+class GRU4Rec(Backbone):
+    """Dropout on the item vectors, a GRU, and a linear layer to the width of the items."""
+
+    causal = True
+
+    def __init__(self, width: int, layers: int = 1, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.recurrent = nn.GRU(width, width, layers, batch_first=True)
+        self.output = nn.Linear(width, width)
+        initialise(self)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> GRU4Rec:
+        """Build from `spec.model.Model.effective()`."""
+        return cls(settings["embedding_dim"], settings["layers"], settings["dropout"])
+
+    def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
+        """Item vectors (T, d) to states (T, d)."""
+        x_TD = F.dropout(x_TD, self.dropout, self.training)
+        packed: PackedSequence = pack_padded_sequence(
+            layout.pad(x_TD), layout.lengths_B.cpu(), batch_first=True, enforce_sorted=False
+        )
+        states_BLD, _ = pad_packed_sequence(self.recurrent(packed)[0], batch_first=True)
+        return self.output(layout.unpad(states_BLD))

@@ -1,0 +1,74 @@
+"""The contract of an enhancer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from grasp_bench.models.batch import Candidates, History
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Frozen semantic embeddings: rows are users 0..n-1 and items 0..m-1, float32, width D.
+
+    `similar_*` hold the mean of each entity's nearest neighbours (the paper's Ū and Ī, eq. 2).
+    """
+
+    users_nD: Tensor
+    similar_users_nD: Tensor
+    items_mD: Tensor
+    similar_items_mD: Tensor
+
+
+class Enhancer(nn.Module):
+    """Gives the vectors of items, in a history and as candidates, possibly as a user sees them.
+
+    Contract (tests/models/test_enhancer_contract.py runs it for every registered enhancer):
+    gradients are finite, frozen inputs stay frozen, a candidate's score is the same alone, among
+    others and in the whole catalogue, and does not depend on the other users of the batch.
+    """
+
+    num_items: int
+
+    @classmethod
+    def from_settings(
+        cls, settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
+    ) -> Enhancer:
+        """Build from `spec.model.Model.effective()`; `knowledge` is None unless the enhancer needs it."""
+        raise NotImplementedError(f"{cls.__name__} does not say how it is built")
+
+    def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
+        """Vectors of the history's tokens (T, d) and of the candidates (S, K, d)."""
+        raise NotImplementedError(f"{type(self).__name__} has no embed")
+
+    def embed_history(self, history: History, catalogue: Any = None) -> Tensor:
+        """Vectors of the history's tokens (T, d) alone."""
+        raise NotImplementedError(f"{type(self).__name__} has no embed_history")
+
+    def catalogue(self) -> Any:
+        """What scoring needs of all items, computed once and passed to many calls."""
+        return None
+
+    def score_candidates(
+        self, states_Sd: Tensor, history: History, candidates: Candidates, catalogue: Any
+    ) -> Tensor:
+        """Scores (S, K) of the candidates under the states of their rows."""
+        _, vectors_SKd = self.embed(history, candidates, catalogue)
+        return (vectors_SKd @ states_Sd.unsqueeze(-1)).squeeze(-1)
+
+    def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
+        """Scores (B, m) of every item behind each whole history."""
+        raise NotImplementedError(f"{type(self).__name__} has no score_catalogue")
+
+    def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor | None:
+        """Features (…, F) of (user, item) pairs that training does not change, so callers may keep
+        them; None where there are none."""
+        return None
+
+    def auxiliary_loss(self) -> Tensor | None:
+        """A loss added to the main one at each step, or None."""
+        return None

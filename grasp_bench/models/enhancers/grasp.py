@@ -1,0 +1,164 @@
+"""GRASP: retrieved neighbours as context, fused by holistic attention (arXiv 2511.20177)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from grasp_bench.core.errors import TrainingError
+from grasp_bench.models.batch import Candidates, History
+from grasp_bench.models.enhancers.base import Enhancer, Knowledge
+from grasp_bench.models.enhancers.normaliser import PrefixNormaliser, SequenceNormaliser
+from grasp_bench.models.holistic_attention import (
+    PARTS,
+    HolisticAttention,
+    HolisticAttentionShape,
+    pair_dots,
+)
+
+
+class Grasp(Enhancer):
+    """Item vectors as user u sees them: eq. 3–5 on frozen embeddings, no extra loss.
+
+    `attention` names the weights of the parts:
+      - sigmoid: σ of each logit (eq. 3);
+      - softmax: normalised over the items of the sequence (Table 4). The paper does not say over what a
+        scored candidate is normalised: here it joins the sequence as one more position;
+      - none: all weights are 1, so vectors no longer depend on the user (Table 4, w/o attention).
+    """
+
+    def __init__(
+        self, knowledge: Knowledge, shape: HolisticAttentionShape, attention: str = "sigmoid",
+        softmax_over: str = "prefix", id_residual: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.num_items = len(knowledge.items_mD)
+        self.attention = attention
+        self.normaliser = {"prefix": PrefixNormaliser, "sequence": SequenceNormaliser}[softmax_over]()
+        self.holistic = HolisticAttention(shape)
+        self.residual = nn.Embedding(self.num_items, shape.width) if id_residual else None
+        if self.residual is not None:
+            nn.init.xavier_normal_(self.residual.weight)
+        # Frozen and already in the store: buffers, and no part of a checkpoint.
+        for name in ("users_nD", "similar_users_nD", "items_mD", "similar_items_mD"):
+            self.register_buffer(name, getattr(knowledge, name), persistent=False)
+
+    @classmethod
+    def from_settings(
+        cls, settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
+    ) -> Grasp:
+        """Build from `spec.model.Model.effective()`; TrainingError without embeddings of all entities."""
+        if knowledge is None:
+            raise TrainingError("enhancer 'grasp' was given no embeddings")
+        found = (len(knowledge.users_nD), len(knowledge.items_mD))
+        if found != (num_users, num_items):
+            raise TrainingError(
+                f"embeddings cover (users, items) {found}, the split has {(num_users, num_items)}",
+                mend="run again so that embeddings are made from this split",
+            )
+        shape = HolisticAttentionShape(
+            dim=knowledge.items_mD.shape[1], width=settings["embedding_dim"],
+            parts=tuple(part for part in PARTS if settings[part]), depth=settings["mlp_depth"],
+            hidden=settings["mlp_hidden"], scale=settings["logit_scale"],
+            scale_init=settings["logit_scale_init"],
+        )  # fmt: skip
+        return cls(knowledge, shape, settings["attention"], settings["softmax_over"], settings["id_residual"])
+
+    def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
+        """Vectors of history (T, d) and candidates (S, K, d); each distinct item is projected once."""
+        rows, per_row = candidates.items_SK.shape
+        tokens = len(history.items_T)
+        items_P = torch.cat([history.items_T, candidates.items_SK.flatten()])
+        weights_TP, logits_TP = self._history_weights(history)
+        weights_SKP = self._candidate_weights(history, candidates, logits_TP)
+        weights_P = torch.cat([weights_TP, weights_SKP.flatten(0, 1)])
+        vectors_Pd = self._vectors(items_P, weights_P, catalogue)
+        return vectors_Pd[:tokens], vectors_Pd[tokens:].view(rows, per_row, -1)
+
+    def embed_history(self, history: History, catalogue: Any = None) -> Tensor:
+        """Vectors of the history alone (T, d)."""
+        return self._vectors(history.items_T, self._history_weights(history)[0], catalogue)
+
+    def catalogue(self) -> Tensor:
+        """Projections of all items through the first layer, (m, parts, H)."""
+        return self.holistic.project(self.items_mD, self.similar_items_mD)
+
+    def score_candidates(
+        self, states_Sd: Tensor, history: History, candidates: Candidates, catalogue: Any
+    ) -> Tensor:
+        """Scores (S, K); the history's vectors are not computed again."""
+        logits_TP = self._history_weights(history)[1] if self.attention == "softmax" else None
+        weights_SKP = self._candidate_weights(history, candidates, logits_TP)
+        vectors_SKd = self._vectors(candidates.items_SK, weights_SKP, catalogue)
+        return (vectors_SKd @ states_Sd.unsqueeze(-1)).squeeze(-1)
+
+    def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
+        """Scores (B, m)."""
+        if self.attention == "none":
+            ones = states_Bd.new_ones(1, catalogue.shape[1])
+            scores_Bm = states_Bd @ self.holistic.fuse(ones, catalogue).T
+        else:
+            users = history.users_B
+            own_Bm = self.users_nD[users] @ self.items_mD.T
+            similar_Bm = self.similar_users_nD[users] @ self.similar_items_mD.T
+            dots_Bm2 = torch.stack([own_Bm, similar_Bm], dim=-1)
+            layout = history.layout
+            everything = torch.arange(self.num_items, device=users.device).expand(layout.batch, -1)
+            rows = torch.arange(layout.batch, device=users.device)
+            candidates = Candidates(everything, rows, layout.lengths_B, dots_Bm2)
+            logits_TP = self._history_weights(history)[1] if self.attention == "softmax" else None
+            weights_BmP = self._candidate_weights(history, candidates, logits_TP)
+            scores_Bm = self.holistic.score_catalogue(states_Bd, weights_BmP, catalogue)
+        if self.residual is not None:
+            scores_Bm = scores_Bm + states_Bd @ self.residual.weight.T
+        return scores_Bm
+
+    def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor:
+        """The two dot products of each pair, (…, 2): constants, since embeddings are frozen."""
+        return pair_dots(
+            self.users_nD[users_P], self.similar_users_nD[users_P],
+            self.items_mD[items_P], self.similar_items_mD[items_P],
+        )  # fmt: skip
+
+    def _vectors(self, items_P: Tensor, weights_P: Tensor, catalogue: Any) -> Tensor:
+        if catalogue is None:
+            distinct_E, index_P = items_P.unique(return_inverse=True)
+            projected = self.holistic.project(self.items_mD[distinct_E], self.similar_items_mD[distinct_E])
+        else:
+            projected, index_P = catalogue, items_P
+        vectors = self.holistic.fuse(weights_P, projected[index_P])
+        return vectors if self.residual is None else vectors + self.residual(items_P)
+
+    def _history_weights(self, history: History) -> tuple[Tensor, Tensor]:
+        """Weights and logits (T, parts) of the history's own tokens."""
+        if self.attention == "none":
+            ones = self.items_mD.new_ones(len(history.items_T), len(self.holistic.shape.parts))
+            return ones, ones
+        dots_T2 = history.features_TF
+        if dots_T2 is None:
+            dots_T2 = self.pair_features(history.users_T(), history.items_T)
+        logits_TP = self.holistic.logits(dots_T2)
+        if self.attention == "sigmoid":
+            return logits_TP.sigmoid(), logits_TP
+        return (logits_TP - self.normaliser.of_tokens(logits_TP, history.layout)).exp(), logits_TP
+
+    def _candidate_weights(
+        self, history: History, candidates: Candidates, history_logits_TP: Tensor | None
+    ) -> Tensor:
+        """Weights (S, K, parts) of the candidates."""
+        if self.attention == "none":
+            return self.items_mD.new_ones(*candidates.items_SK.shape, len(self.holistic.shape.parts))
+        dots_SK2 = candidates.features_SKF
+        if dots_SK2 is None:
+            users_SK = history.users_B[candidates.sequence_S, None].expand_as(candidates.items_SK)
+            dots_SK2 = self.pair_features(users_SK, candidates.items_SK)
+        logits_SKP = self.holistic.logits(dots_SK2)
+        if self.attention == "sigmoid":
+            return logits_SKP.sigmoid()
+        assert history_logits_TP is not None
+        prior_SP = self.normaliser.before(history_logits_TP, history.layout, candidates)
+        # exp(l) / (Z + exp(l)) = σ(l − log Z): the candidate joins as one more position.
+        return (logits_SKP - prior_SP[:, None]).sigmoid()

@@ -1,0 +1,153 @@
+"""Holistic attention (arXiv 2511.20177, eq. 3–5) in factorised form.
+
+For user u with neighbour mean ū and item i with neighbour mean ī, all of width D:
+
+    self    = σ(u·i / √D) i
+    similar = σ(ū·ī / √D) ī
+    global  = σ([u‖ū]·[i‖ī] / √(2D)) [i‖ī]
+    i_all   = MLP([self ‖ similar ‖ global])            4D → d
+
+Two identities make it cheap, and both are exact:
+
+1. [u‖ū]·[i‖ī] = u·i + ū·ī, so two dot products give all three logits;
+2. the first layer splits by blocks, W[self‖similar‖global] = w_s W_s i + w_m W_m ī + w_g W_g [i‖ī], so
+   an item is projected once, whatever number of users look at it, and a pair costs three
+   multiply-adds of the hidden width.
+
+For scoring, the last layer folds into the query: o·(W₂ a + b₂) = (W₂ᵀo)·a + o·b₂.
+
+Shape suffixes: P pairs, E distinct items, D embedding width, H hidden width of the MLP, d backbone
+width, B users, M items of the catalogue. The two dot products of a pair travel as `dots_P2`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Part = Literal["self", "similar", "global"]
+PARTS: tuple[Part, ...] = ("self", "similar", "global")
+# Pairs whose hidden layer is computed at once when a catalogue is scored: 2¹³ × 64 floats are
+# 2 MB, which the second-level cache of a core still holds beside the projections.
+PAIRS_PER_BLOCK = 1 << 13
+
+
+@dataclass(frozen=True)
+class HolisticAttentionShape:
+    """Which parts there are and how the MLP on top is built."""
+
+    dim: int
+    width: int
+    parts: tuple[Part, ...] = PARTS
+    depth: int = 2
+    hidden: int | None = None
+    scale: Literal["fixed", "learnable"] = "fixed"
+    scale_init: float = 1.0
+
+
+class HolisticAttention(nn.Module):
+    """Fuses own, neighbour and global item embeddings, each with one weight per (user, item).
+
+    Args:
+        shape: see `HolisticAttentionShape`; `parts` are Table 4's switches.
+    """
+
+    def __init__(self, shape: HolisticAttentionShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.hidden = shape.hidden or shape.width
+        first_width = self.hidden if shape.depth > 1 else shape.width
+        blocks = sum(2 if part == "global" else 1 for part in shape.parts)
+        self.first = nn.Linear(blocks * shape.dim, first_width)
+        inner = [nn.Linear(self.hidden, self.hidden) for _ in range(shape.depth - 2)]
+        self.inner = nn.ModuleList(inner)
+        self.last = nn.Linear(self.hidden, shape.width) if shape.depth > 1 else None
+        for layer in (self.first, *inner, *([self.last] if self.last else [])):
+            nn.init.xavier_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        log_scale = torch.full((len(shape.parts),), math.log(shape.scale_init))
+        if shape.scale == "learnable":
+            self.log_scale = nn.Parameter(log_scale)
+        else:
+            self.register_buffer("log_scale", log_scale, persistent=False)
+
+    def logits(self, dots_P2: Tensor) -> Tensor:
+        """(…, 2) dot products u·i and ū·ī to (…, parts) logits of eq. 4, scaled."""
+        own, similar = dots_P2.unbind(-1)
+        root = math.sqrt(self.shape.dim)
+        by_part = {
+            "self": own / root,
+            "similar": similar / root,
+            "global": (own + similar) / (root * math.sqrt(2)),
+        }
+        return torch.stack([by_part[part] for part in self.shape.parts], dim=-1) * self.log_scale.exp()
+
+    def project(self, items_ED: Tensor, neighbours_ED: Tensor) -> Tensor:
+        """Each part's block of the first layer applied to E items: (E, parts, H)."""
+        weight = dict(zip(self._block_names(), self._blocks(), strict=True))
+        by_source: list[tuple[Tensor, list[str]]] = [
+            (items_ED, [name for name in ("self", "global_own") if name in weight]),
+            (neighbours_ED, [name for name in ("similar", "global_similar") if name in weight]),
+        ]
+        projected: dict[str, Tensor] = {}
+        for source_ED, names in by_source:
+            if names:  # one product for both blocks that read the same source
+                together = source_ED @ torch.cat([weight[name] for name in names]).T
+                projected.update(zip(names, together.chunk(len(names), dim=-1), strict=True))
+        if "global" in self.shape.parts:
+            projected["global"] = projected["global_own"] + projected["global_similar"]
+        return torch.stack([projected[part] for part in self.shape.parts], dim=1)
+
+    def fuse(self, weights_P: Tensor, projected_PH: Tensor) -> Tensor:
+        """(…, parts) weights and (…, parts, H) projections to (…, d) item vectors."""
+        return self._finish((weights_P.unsqueeze(-2) @ projected_PH).squeeze(-2) + self.first.bias)
+
+    def score_catalogue(self, states_Bd: Tensor, weights_BMP: Tensor, projected_MPH: Tensor) -> Tensor:
+        """States (B, d) against all M items under weights (B, M, parts): scores (B, M)."""
+        if self.shape.depth == 1:
+            per_part_BPM = torch.einsum("bh,mph->bpm", states_Bd, projected_MPH)
+            scores = torch.einsum("bpm,bmp->bm", per_part_BPM, weights_BMP)
+            return scores + (states_Bd @ self.first.bias)[:, None]
+        assert self.last is not None
+        query_BH = states_Bd @ self.last.weight
+        constant_B = states_Bd @ self.last.bias
+        users, items = weights_BMP.shape[:2]
+        # With items outermost the hidden layer of a block is one batched product, and contiguous.
+        weights_MBP = weights_BMP.transpose(0, 1)
+        scores_MB = states_Bd.new_empty(items, users)
+        step = max(1, PAIRS_PER_BLOCK // users)
+        for start in range(0, items, step):
+            block = slice(start, start + step)
+            hidden_MBH = torch.relu_((weights_MBP[block] @ projected_MPH[block]).add_(self.first.bias))
+            for layer in self.inner:
+                hidden_MBH = torch.relu_(layer(hidden_MBH))
+            torch.sum(hidden_MBH.mul_(query_BH), dim=-1, out=scores_MB[block])
+        return scores_MB.T + constant_B[:, None]
+
+    def _finish(self, first_PH: Tensor) -> Tensor:
+        if self.last is None:
+            return first_PH
+        hidden = F.relu(first_PH)
+        for layer in self.inner:
+            hidden = F.relu(layer(hidden))
+        return self.last(hidden)
+
+    def _block_names(self) -> list[str]:
+        """Names of the first layer's column blocks, in the order of eq. 5's concatenation."""
+        names: list[str] = []
+        for part in self.shape.parts:
+            names += ["global_own", "global_similar"] if part == "global" else [part]
+        return names
+
+    def _blocks(self) -> tuple[Tensor, ...]:
+        return self.first.weight.split(self.shape.dim, dim=1)
+
+
+def pair_dots(own_users: Tensor, similar_users: Tensor, own_items: Tensor, similar_items: Tensor) -> Tensor:
+    """u·i and ū·ī of aligned rows (…, D): (…, 2)."""
+    return torch.stack([(own_users * own_items).sum(-1), (similar_users * similar_items).sum(-1)], dim=-1)

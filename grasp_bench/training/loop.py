@@ -1,0 +1,133 @@
+"""The training loop: epochs, early stopping on validation, and a state that can be resumed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from grasp_bench.core.errors import TrainingError
+from grasp_bench.core.progress import Event, Report
+from grasp_bench.models.recommender import Recommender
+from grasp_bench.spec.training import Training
+from grasp_bench.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
+from grasp_bench.training.determinism import derive_seed, generator
+from grasp_bench.training.objectives import TrainingPairs, objective_for
+from grasp_bench.training.sequences import Sequences
+
+CHECKPOINT = "checkpoint.safetensors"
+MODEL = "model.safetensors"
+SECONDS_BETWEEN_CHECKPOINTS = 15.0
+
+Validate = Callable[[Recommender], float]
+
+
+@dataclass
+class Trainer:
+    """Trains one recommender to early stopping.
+
+    Killed at any moment, the next `fit` on the same folder ends with the same bits on CPU: what is
+    random within an epoch depends only on (seed, epoch), and checkpoints lie between epochs.
+
+    Args:
+        recommender: freshly initialised under `determinism.derive_seed(seed, "initial weights")`.
+        sequences: the training part; nothing held out is in here.
+        validate: higher is better; sees validation targets only.
+        folder: where the checkpoint and the model are written.
+    """
+
+    recommender: Recommender
+    sequences: Sequences
+    settings: Training
+    seed: int
+    max_len: int
+    validate: Validate
+    folder: Path
+    report: Report
+    task: str = "train"
+
+    def fit(self) -> Progress:
+        """Train, leave the best parameters in `folder/model.safetensors`, and say how it went."""
+        device = self.sequences.items_flat.device
+        parameters = [p for p in self.recommender.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(
+            parameters, lr=self.settings.lr, weight_decay=self.settings.weight_decay, fused=True
+        )
+        pairs = TrainingPairs.prepare(self.recommender, self.sequences, self.max_len)
+        objective = objective_for(self.recommender, pairs)
+        resumed = load_checkpoint(self.folder / CHECKPOINT, self.recommender, optimizer, device)
+        progress, best = resumed or (Progress(), self._parameters())
+        if self.settings.compile:
+            self.recommender.backbone.compile(dynamic=True)
+        started, saved_at = time.perf_counter() - progress.seconds, time.perf_counter()
+        while progress.epoch < self.settings.max_epochs and progress.stale < self.settings.patience:
+            epoch = progress.epoch + 1
+            entry = self._epoch(epoch, optimizer, objective.loss, device)
+            if epoch % self.settings.eval_every == 0 or epoch == self.settings.max_epochs:
+                value = self.validate(self.recommender)
+                entry[self.settings.monitor] = value
+                if value > progress.best_value:
+                    progress.best_value, progress.best_epoch, progress.stale = value, epoch, 0
+                    best = self._parameters()
+                else:
+                    progress.stale += 1
+            progress.epoch = epoch
+            progress.seconds = time.perf_counter() - started
+            entry["seconds"] = round(progress.seconds, 3)
+            progress.log.append(entry)
+            self._say(progress)
+            if time.perf_counter() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+                save_checkpoint(self.folder / CHECKPOINT, self.recommender, optimizer, best, progress)
+                saved_at = time.perf_counter()
+        self.recommender.load_state_dict(best)
+        save_tensors(self.folder / MODEL, best, {})
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        return progress
+
+    def _epoch(
+        self, epoch: int, optimizer: torch.optim.Optimizer,
+        loss_of: Callable[[Recommender, Tensor, torch.Generator], Tensor], device: torch.device,
+    ) -> dict[str, float | int]:  # fmt: skip
+        draws = generator(device, self.seed, "epoch", epoch, "draws")
+        torch.manual_seed(derive_seed(self.seed, "epoch", epoch, "dropout"))
+        self.recommender.train()
+        total = torch.zeros((), device=device)
+        steps = 0
+        for users_B in self.sequences.batches(self.settings.batch_size, draws):
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.amp):
+                loss = loss_of(self.recommender, users_B, draws)
+                auxiliary = self.recommender.enhancer.auxiliary_loss()
+                if auxiliary is not None:
+                    loss = loss + auxiliary
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if self.settings.grad_clip is not None:
+                torch.nn.utils.clip_grad_norm_(self.recommender.parameters(), self.settings.grad_clip)
+            optimizer.step()
+            total += loss.detach()
+            steps += 1
+        mean = float(total) / steps
+        if not math.isfinite(mean):
+            raise TrainingError(
+                f"{self.task}: loss is not finite in epoch {epoch}",
+                mend="lower training.lr, set training.grad_clip, or check the embeddings for outliers",
+            )
+        return {"epoch": epoch, "loss": mean}
+
+    def _parameters(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self.recommender.state_dict().items()}
+
+    def _say(self, progress: Progress) -> None:
+        last = progress.log[-1]
+        note = f"loss {last['loss']:.4f}"
+        if self.settings.monitor in last:
+            note += (
+                f", {self.settings.monitor} {last[self.settings.monitor]:.4f}"
+                f" (best {progress.best_value:.4f} at {progress.best_epoch})"
+            )
+        self.report(Event(self.task, progress.epoch, self.settings.max_epochs, "epochs", note))

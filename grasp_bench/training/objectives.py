@@ -1,0 +1,144 @@
+"""What a step learns from a batch of users: the next item everywhere, or the masked items.
+
+Both end in the binary cross-entropy of eq. 6 with one sampled negative per predicted position.
+Shape suffixes: B users, T tokens read, S positions predicted, d width, F pair features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grasp_bench.models.batch import Candidates, History
+from grasp_bench.models.layout import Layout, gather_sequences
+from grasp_bench.models.recommender import Recommender
+from grasp_bench.training.negatives import NegativeSampler
+from grasp_bench.training.sequences import Sequences
+
+# Share of sequences in which only the last item is masked, which is what inference asks for
+# (section 3.6 of the BERT4Rec paper adds such samples without giving their share).
+LAST_ITEM_ONLY = 0.1
+
+
+class Objective(Protocol):
+    """The loss of one batch of users."""
+
+    def loss(self, recommender: Recommender, users_B: Tensor, generator: torch.Generator) -> Tensor:
+        """Scalar loss, differentiable."""
+        ...
+
+
+@dataclass
+class TrainingPairs:
+    """What the objectives share: sequences, negatives, and the constant features of known pairs."""
+
+    sequences: Sequences
+    sampler: NegativeSampler
+    max_len: int
+    known_features: Tensor | None
+
+    @classmethod
+    def prepare(cls, recommender: Recommender, sequences: Sequences, max_len: int) -> TrainingPairs:
+        """Compute the features of all training pairs once, in blocks."""
+        users, items = sequences.users_flat(), sequences.items_flat
+        blocks = [
+            recommender.enhancer.pair_features(users_block, items_block)
+            for users_block, items_block in zip(users.split(16384), items.split(16384), strict=True)
+        ]
+        found = [block for block in blocks if block is not None]
+        features = torch.cat(found) if found else None
+        return cls(sequences, NegativeSampler(sequences), max_len, features)
+
+    def history(self, users_B: Tensor, index_T: Tensor, layout: Layout) -> History:
+        """The history made of the tokens at `index_T` of the flat items."""
+        features = None if self.known_features is None else self.known_features[index_T]
+        return History(users_B, self.sequences.items_flat[index_T], layout, features)
+
+    def candidates(
+        self, recommender: Recommender, users_S: Tensor, target_index_S: Tensor, sequence_S: Tensor,
+        prior_S: Tensor, generator: torch.Generator,
+    ) -> Candidates:  # fmt: skip
+        """Each target beside a fresh negative, (S, 2)."""
+        negatives_S = self.sampler.draw(users_S, generator)
+        features = None
+        if self.known_features is not None:
+            drawn = recommender.enhancer.pair_features(users_S, negatives_S)
+            assert drawn is not None
+            features = torch.stack([self.known_features[target_index_S], drawn], dim=1)
+        items_S2 = torch.stack([self.sequences.items_flat[target_index_S], negatives_S], dim=1)
+        return Candidates(items_S2, sequence_S, prior_S, features)
+
+
+@dataclass
+class NextItem:
+    """Every position predicts the one behind it (SASRec, GRU4Rec)."""
+
+    pairs: TrainingPairs
+
+    def loss(self, recommender: Recommender, users_B: Tensor, generator: torch.Generator) -> Tensor:
+        """Binary cross-entropy, mean over positions."""
+        ends_B = self.pairs.sequences.offsets[users_B + 1]
+        # One item fewer than there are: the last is only a target.
+        lengths_B = (ends_B - self.pairs.sequences.offsets[users_B] - 1).clamp_max(self.pairs.max_len)
+        index_T, layout = gather_sequences(ends_B - 1 - lengths_B, lengths_B)
+        history = self.pairs.history(users_B, index_T, layout)
+        candidates = self.pairs.candidates(
+            recommender, history.users_T(), index_T + 1, layout.sequence_T, layout.position_T + 1, generator
+        )
+        vectors_Td, candidates_T2d = recommender.enhancer.embed(history, candidates)
+        states_Td = recommender.backbone(vectors_Td, layout)
+        return binary_cross_entropy(states_Td, candidates_T2d)
+
+
+@dataclass
+class MaskedItems:
+    """Masked positions are filled in from both sides (BERT4Rec)."""
+
+    pairs: TrainingPairs
+
+    def loss(self, recommender: Recommender, users_B: Tensor, generator: torch.Generator) -> Tensor:
+        """Binary cross-entropy, mean over masked positions."""
+        backbone = recommender.backbone
+        ends_B = self.pairs.sequences.offsets[users_B + 1]
+        lengths_B = (ends_B - self.pairs.sequences.offsets[users_B]).clamp_max(self.pairs.max_len)
+        index_T, layout = gather_sequences(ends_B - lengths_B, lengths_B)
+        masked_T = draw_mask(layout, backbone.mask_probability, generator)
+        masked_S = masked_T.nonzero().squeeze(1)
+        history = self.pairs.history(users_B, index_T, layout)
+        sequence_S = layout.sequence_T[masked_S]
+        candidates = self.pairs.candidates(
+            recommender, users_B[sequence_S], index_T[masked_S], sequence_S, layout.position_T[masked_S],
+            generator,
+        )  # fmt: skip
+        vectors_Td, candidates_S2d = recommender.enhancer.embed(history, candidates)
+        states_Td = backbone(backbone.hide(vectors_Td, masked_T), layout)
+        return binary_cross_entropy(states_Td[masked_S], candidates_S2d)
+
+
+def draw_mask(layout: Layout, probability: float, generator: torch.Generator) -> Tensor:
+    """Which tokens are masked, (T,) bool: each with the given probability, at least one a sequence;
+    in a share `LAST_ITEM_ONLY` of the sequences the last token alone."""
+    device = layout.lengths_B.device
+    drawn_T = torch.rand(len(layout.sequence_T), generator=generator, device=device)
+    masked_T = drawn_T < probability
+    none_B = torch.zeros(layout.batch, dtype=torch.int64, device=device)
+    none_B = none_B.index_add(0, layout.sequence_T, masked_T.long()) == 0
+    last_only_B = torch.rand(layout.batch, generator=generator, device=device) < LAST_ITEM_ONLY
+    masked_T = masked_T & ~last_only_B[layout.sequence_T]
+    masked_T[layout.last_B[none_B | last_only_B]] = True
+    return masked_T
+
+
+def binary_cross_entropy(states_Sd: Tensor, candidates_S2d: Tensor) -> Tensor:
+    """−log σ(o·positive) − log(1 − σ(o·negative)), mean over positions (eq. 6)."""
+    scores_S2 = (candidates_S2d @ states_Sd.unsqueeze(-1)).squeeze(-1)
+    return F.softplus(-scores_S2[:, 0]).mean() + F.softplus(scores_S2[:, 1]).mean()
+
+
+def objective_for(recommender: Recommender, pairs: TrainingPairs) -> Objective:
+    """The objective the backbone was published with."""
+    return MaskedItems(pairs) if recommender.backbone.masked_training else NextItem(pairs)

@@ -1,0 +1,51 @@
+"""Training sequences as flat tensors on the device, and the batches drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from grasp_bench.core.errors import DataError
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The training part of every user.
+
+    Attributes:
+        items_flat: int64; user after user, in order.
+        offsets: int64 (n + 1); user u's items are `items_flat[offsets[u]:offsets[u + 1]]`.
+        num_items: size of the catalogue.
+    """
+
+    items_flat: Tensor
+    offsets: Tensor
+    num_items: int
+
+    def users_flat(self) -> Tensor:
+        """The user of each item of `items_flat`."""
+        users = torch.arange(len(self.offsets) - 1, device=self.offsets.device)
+        return torch.repeat_interleave(users, self.offsets.diff())
+
+    def trainable_users(self) -> Tensor:
+        """Users with at least two training items: one to read, one to predict."""
+        users = (self.offsets.diff() >= 2).nonzero().squeeze(1)
+        if not len(users):
+            raise DataError(
+                "no user has two training interactions, so there is nothing to learn from",
+                mend="raise dataset.min_user or use more data",
+            )
+        return users
+
+    def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+        """Users of one epoch in random order, `batch_size` at a time."""
+        users = self.trainable_users()
+        order = torch.randperm(len(users), generator=generator, device=users.device)
+        yield from users[order].split(batch_size)
+
+    def steps(self, batch_size: int) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.trainable_users()) // batch_size)
