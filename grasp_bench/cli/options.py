@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file that says what is compared.")]
-SpecPaths = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="One or more YAML files.")]
+SpecPaths = Annotated[list[Path], typer.Argument(metavar="SPEC", help="One or more YAML files.")]
 Overrides = Annotated[
     list[str],
     typer.Option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+PIPE_WIDTH = 200
+
+
 @cache
 def console() -> Console:
     """The console that tables are printed on; rich is imported at the first call."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False)
+    # Into a file or a pipe, lines are for programs and grep: wide enough not to be folded.
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=PIPE_WIDTH if piped else None)
 
 
 @cache

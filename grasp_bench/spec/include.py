@@ -74,8 +74,9 @@ class SpecFiles:
             return self._refuse(node, f"more than {MAX_FILES} files are included")
         return self.read(path, os.path.normpath(Path(name).parent / node.value), above)
 
-    def _refuse(self, node: Node, message: str) -> None:
+    def _refuse(self, node: Node, message: str) -> Node | None:
         self.problems.add(node.place, KEY, message)
+        return None
 
 
 def checked_mapping(node: Node, place: Place, problems: Problems) -> Node | None:

@@ -26,7 +26,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Names:
-    """A mapping with free keys: depth 1 `compare: {key: values}`, depth 2 `ablations: {name: {key: value}}`."""
+    """A mapping with free keys: depth 1 is `compare: {key: values}`, 2 `ablations: {name: {key: value}}`."""
 
     depth: int
 
@@ -67,7 +67,7 @@ def _tags(section: type[Section], key: str) -> tuple[str, ...]:
 
 
 def section_at(path: Sequence[str], values: Mapping[str, Any]) -> Shape:
-    """The shape at a path of keys; the values decide the variants on the way. None for values and the unknown."""
+    """The shape at a path of keys, None for values and the unknown; `values` decide variants on the way."""
     shape: Shape = Experiment
     here: Any = values
     for part in path:

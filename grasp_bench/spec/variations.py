@@ -85,7 +85,7 @@ def _check_combinations(experiment: Experiment, tree: Node, problems: Problems) 
         cell = dict(zip(keys, values, strict=True))
         for path, patch in [(("compare",), {}), *_named(experiment.ablations)]:
             try:
-                apply_patch(apply_patch(experiment, cell), patch)
+                apply_patch(experiment, {**cell, **patch})
             except SpecError as error:
                 for line in error.problems:
                     if line not in said:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -142,12 +142,13 @@ class _Builder:
                 if self.documents > 1:
                     self._stop(event, "a second document begins here; one file is one spec")
 
-    def _stop(self, event: yaml.Event, message: str) -> None:
+    def _stop(self, event: yaml.Event, message: str) -> NoReturn:
         self.problems.add(self._place(event), self._path(), message)
         raise Unreadable
 
     def _place(self, event: yaml.Event) -> Place:
-        return self.at(event.start_mark.line, event.start_mark.column)
+        mark = event.start_mark
+        return self.at(mark.line, mark.column) if mark else self.origin
 
     def _path(self) -> tuple[str | int, ...]:
         path: list[str | int] = list(self.key)
@@ -184,13 +185,12 @@ class _Builder:
             return Node(None, place, broken=True)
 
     def _alias(self, event: yaml.AliasEvent) -> Node:
-        place = self._place(event)
-        if event.anchor not in self.anchors:
-            self._stop(event, f"alias *{event.anchor} has no anchor before it")
-        node = self.anchors[event.anchor]
+        place, name = self._place(event), str(event.anchor)
+        if name not in self.anchors:
+            self._stop(event, f"alias *{name} has no anchor before it")
+        node = self.anchors[name]
         if node is None:
-            self._stop(event, f"alias *{event.anchor} contains itself")
-        assert node is not None
+            self._stop(event, f"alias *{name} contains itself")
         self.expanded += node.size
         if self.expanded > MAX_EXPANSION:
             self._stop(event, f"aliases expand to more than {MAX_EXPANSION} values")
@@ -220,19 +220,27 @@ class _Builder:
     def _key_text(self, node: Node, frame: _Frame) -> str:
         """The key, or "" when it cannot be one: its value is then read for problems and dropped."""
         path = self._path()
-        if not isinstance(node.value, str):
-            if not node.broken:
-                self.problems.add(
-                    node.place, path, f"a key must be text; quote it: '{_yaml_word(node.value)}'"
-                )
+        if node.broken:
             return ""
-        if not node.value:
-            self.problems.add(node.place, path, "a key must not be empty")
-        if node.value in frame.items:
-            first = frame.items[node.value].key_place
+        if isinstance(node.value, dict | list):
+            wrong = "a key must be text, not a mapping or a list"
+        elif not isinstance(node.value, str):
+            wrong = f"a key must be text; quote it: '{_yaml_word(node.value)}'"
+        elif node.value == "<<":
+            wrong = "merge keys are not part of YAML 1.2; use include:"
+        elif not node.value:
+            wrong = "a key must not be empty"
+        else:
+            wrong = ""
+        if wrong:
+            self.problems.add(node.place, path, wrong)
+            return ""
+        name: str = node.value
+        if name in frame.items:
+            first = frame.items[name].key_place
             where = f" at {first.line}:{first.column}" if first.line else ""
-            self.problems.add(node.place, (*path, node.value), f"duplicate key; it is already given{where}")
-        return node.value
+            self.problems.add(node.place, (*path, name), f"duplicate key; it is already given{where}")
+        return name
 
 
 def _yaml_word(value: Any) -> str:

@@ -1,0 +1,120 @@
+"""The command line: which commands there are, and how every one of them fails.
+
+Commands are imported when they are called: `--help` lists them without importing anything of theirs.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+from grasp_bench import __version__
+from grasp_bench.cli.output import note, report_error, say
+from grasp_bench.core.errors import GraspBenchError
+
+# Name: (module:attribute, help). The attribute is a function, or a typer.Typer with commands of its own.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("grasp_bench.cli.init:init", "Write a commented starter spec."),
+    "validate": ("grasp_bench.cli.validate:validate", "Check specs and tell all problems at once."),
+    "spec": ("grasp_bench.cli.spec:app", "Print the spec's JSON Schema, or explain where values come from."),
+    "doctor": ("grasp_bench.cli.doctor:doctor", "Look at the machine, the installation, data and store."),
+}
+INTERRUPTED = 130
+SYSTEM_FAULT = 5
+
+
+class Commands(typer.core.TyperGroup):
+    """A group that imports a command when it is called and turns deliberate errors into messages."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        placeholders = {
+            name: typer.core.TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()
+        }
+        self.commands = placeholders  # type: ignore[assignment]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command itself, imported; None for unknown names."""
+        if cmd_name not in COMMANDS:
+            return None
+        target, text = COMMANDS[cmd_name]
+        module, _, attribute = target.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            command: Any = typer.main.get_group(found)
+        else:
+            single = typer.Typer(add_completion=False, rich_markup_mode=None)
+            single.command(cmd_name)(found)
+            command = typer.main.get_command(single)
+        command.name, command.help = cmd_name, command.help or text
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what goes wrong on purpose ends in a message and an exit code."""
+        debug = bool(ctx.params.get("debug"))
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            note("interrupted; the same command resumes")
+            raise typer.Exit(INTERRUPTED) from None
+        except GraspBenchError as error:
+            if debug:
+                traceback.print_exc()
+            raise typer.Exit(report_error(error)) from None
+        except OSError as error:
+            if debug or error.errno in (None, errno.EPIPE):  # EPIPE: `| head` has read enough
+                raise
+            note(f"error: {error}")
+            raise typer.Exit(SYSTEM_FAULT) from None
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        say(f"grasp-bench {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="grasp-bench",
+    add_completion=False,
+    rich_markup_mode=None,  # rich help costs more than the whole answer
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="GRASP_BENCH_DEBUG", help="Show tracebacks of errors.")
+    ] = False,
+) -> None:
+    """A declarative benchmark harness for LLM-enhanced sequential recommendation."""
+
+
+def main() -> None:
+    """Entry point of the console script; always leaves by SystemExit."""
+    try:
+        app(prog_name="grasp-bench")
+    except KeyboardInterrupt:  # before or after a command's own time
+        note("interrupted; the same command resumes")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

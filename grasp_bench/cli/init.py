@@ -1,0 +1,42 @@
+"""`grasp-bench init`: a commented spec to start from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grasp_bench.cli.output import say
+from grasp_bench.core.errors import GraspBenchError
+
+
+def init(
+    path: Annotated[
+        Path, typer.Argument(metavar="[PATH]", help="File to write, or a folder for starter.yaml.")
+    ] = Path("starter.yaml"),
+) -> None:
+    """Write a commented starter spec that runs on the generated demo dataset.
+
+    An existing file is never overwritten.
+    """
+    from grasp_bench.spec.starter import starter_text
+
+    target = path / "starter.yaml" if path.is_dir() else path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # "x" and not an atomic rename: whoever comes second must be refused.
+        with target.open("x", encoding="utf-8") as stream:
+            stream.write(starter_text(spec_name(target)))
+    except FileExistsError:
+        raise GraspBenchError(
+            f"{target} exists already", mend="name another file, or delete it first"
+        ) from None
+    say(f"wrote {target}; next: grasp-bench validate {target}")
+
+
+def spec_name(path: Path) -> str:
+    """A valid spec name from a file name."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).lstrip("_.-")
+    return name[:80] or "starter"

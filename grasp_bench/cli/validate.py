@@ -1,0 +1,47 @@
+"""`grasp-bench validate`: say everything that is wrong with specs, or how many cells they make."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+import typer
+
+from grasp_bench.cli.options import Overrides, SpecPaths
+from grasp_bench.cli.output import note, report_error, say
+from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError
+
+if TYPE_CHECKING:
+    from grasp_bench.spec.experiment import Experiment
+
+
+def validate(
+    specs: SpecPaths,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+) -> None:
+    """Check specs without running anything: one line each, or all problems with line and column."""
+    from grasp_bench.spec.loading import load
+
+    worst = 0
+    for path in specs:
+        try:
+            experiment = load(path, overrides).experiment
+            cells = _count_cells(experiment)
+        except GraspBenchError as error:
+            worst = max(worst, report_error(error))
+        else:
+            say(f"ok: {experiment.name}, {cells} cell{'' if cells == 1 else 's'}")
+    if worst:
+        raise typer.Exit(worst)
+
+
+def _count_cells(experiment: Experiment) -> int:
+    """Cells of the compiled plan, duplicates collapsed; without the data, cells before collapsing."""
+    from grasp_bench.plan.compile import compile_plan
+
+    try:
+        return len(compile_plan(experiment, str).cells)
+    except (DataError, MissingFileError) as error:
+        note(f"note: {error.message} (needed to run, not to validate)")
+        compared = prod(len(values) for values in experiment.compare.values())
+        return compared * (1 + len(experiment.ablations)) * len(experiment.seeds)
