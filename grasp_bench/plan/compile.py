@@ -17,9 +17,8 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import locate
 from grasp_bench.spec.patches import apply_patch
+from grasp_bench.spec.variations import SECTIONS
 
-# What a patch may change: the sections that make one cell, not those that make many.
-CELL_SECTIONS = ("dataset", "text", "encoder", "index", "model", "training")
 # Compared keys that have a column and a place in the slug of their own.
 NAMED_KEYS = ("model.backbone", "model.enhancer")
 
@@ -106,9 +105,9 @@ def _patched(
     places = [(f"compare.{key}", key) for key in compared]
     places += [(f"ablations.{ablation}.{key}", key) for key in patch]
     problems = [
-        f"{place}: not a setting of a cell; a patch may change {', '.join(CELL_SECTIONS)}"
+        f"{place}: not a setting of a cell; a patch may change {', '.join(SECTIONS)}"
         for place, key in places
-        if key.partition(".")[0] not in CELL_SECTIONS
+        if key.partition(".")[0] not in SECTIONS
     ]
     if problems:
         raise SpecError(problems)

@@ -7,7 +7,7 @@ from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.model import NEEDS_EMBEDDINGS
 from grasp_bench.spec.text import LiteLLMText
 
-NO_NOISE = "noise.rates: noise injection is not available in this version; leave noise out or use rates: [0.0]"
+NO_NOISE = "noise.rates: noise injection is not available in this version; leave it out or use rates: [0.0]"
 NO_LITELLM = "'litellm' is not available in this version; use 'template' or 'precomputed'"
 
 

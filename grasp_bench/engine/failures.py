@@ -1,0 +1,44 @@
+"""A failed node, kept in the store so that it can be read after the terminal has scrolled away."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from grasp_bench.core import atomic
+from grasp_bench.engine.tasks import Broken
+from grasp_bench.plan.nodes import Node
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What failed, why, what to do, and the file with the traceback (None if it could not be written)."""
+
+    node: Node
+    message: str
+    mend: str | None
+    report: Path | None
+
+
+def record(broken: Broken, store: Path) -> Failure:
+    """Write `failures/<stage>-<hash>.txt`."""
+    path: Path | None = _path(broken.node, store)
+    text = f"{broken.node.label}\n{broken.message}\n"
+    if broken.mend:
+        text += f"mend: {broken.mend}\n"
+    try:
+        atomic.write_text(_path(broken.node, store), f"{text}\n{broken.traceback}")
+    except OSError:  # the disk may be what failed
+        path = None
+    return Failure(broken.node, broken.message, broken.mend, path)
+
+
+def forget(node: Node, store: Path) -> None:
+    """Remove the report of an earlier attempt once the node is made."""
+    with suppress(OSError):
+        _path(node, store).unlink(missing_ok=True)
+
+
+def _path(node: Node, store: Path) -> Path:
+    return store / "failures" / f"{node.stage}-{node.hash}.txt"

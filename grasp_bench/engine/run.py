@@ -1,0 +1,128 @@
+"""A plan from what is there to what was asked: execute, publish cell by cell, keep count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from grasp_bench.core.errors import GraspBenchError
+from grasp_bench.core.store import Store
+from grasp_bench.engine import machine, preflight
+from grasp_bench.engine.executors import EXECUTORS
+from grasp_bench.engine.failures import Failure
+from grasp_bench.engine.publish import publish
+from grasp_bench.engine.schedule import Schedule
+from grasp_bench.engine.view import View, make_view, seconds
+from grasp_bench.engine.worker import Workplace
+from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.compile import Plan
+from grasp_bench.plan.estimate import Estimate, estimate, interactions_of, work_of
+from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.status import Status, status
+
+STAGES = "grasp_bench.stages.registry:STAGES"
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where and how a plan is executed. `devices` has one entry for each worker and may repeat."""
+
+    store: Path
+    results: Path
+    devices: tuple[str, ...]
+    executor: str = "process_pool"
+    log_format: str = "auto"
+    memory_mb: int = 512
+    stages: str = STAGES
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`finished` cells are published; `failed` maps the slug of each other cell to what stopped it."""
+
+    finished: tuple[Cell, ...]
+    failed: Mapping[str, Failure]
+    ran: int
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Each failure once, however many cells hang on it."""
+        return list({failure.node.hash: failure for failure in self.failed.values()}.values())
+
+
+def worker_devices(plan: Plan, choice: str, workers: int | None) -> tuple[str, ...]:
+    """One device a worker: all GPUs, or on CPU one worker a core.
+
+    Small models run faster side by side than on several threads; but more workers than the plan
+    has cells would only share out the cores more thinly.
+    """
+    devices = machine.devices(choice)
+    if workers is None:
+        workers = len(devices) if devices != ["cpu"] else machine.cores()
+        workers = max(1, min(workers, len(plan.cells)))
+    return tuple(devices[index % len(devices)] for index in range(workers))
+
+
+def run_plan(plan: Plan, shop: Workshop) -> Outcome:
+    """Make what is absent and publish every finished cell as soon as it is one.
+
+    A failed node fails the cells that need it and nothing else. KeyboardInterrupt ends the workers
+    and passes on; what they were at can be resumed. Raises StoreError when nothing can be written.
+    """
+    store = Store(shop.store)
+    now = status(plan, store)
+    guess = estimate(plan, now.to_run, store, len(shop.devices))
+    if now.to_run:
+        preflight.check(store, shop.results, guess.disk_mb)
+    view = make_view(shop.log_format, len(now.to_run))
+    try:
+        view.note(opening(plan, now, guess))
+        for cell in now.done:
+            publish(cell, plan.name, store, shop.results)
+        return _execute(plan, now, store, shop, view) if now.to_run else Outcome(now.done, {}, 0)
+    finally:
+        view.close()
+
+
+def opening(plan: Plan, now: Status, guess: Estimate) -> str:
+    """The first line of a run: what there is to do, and whether it goes on from before."""
+    cells, left = len(plan.cells), len(plan.cells) - len(now.done)
+    if not left:
+        return f"{cells} cells, {len(plan.nodes)} nodes, nothing to do"
+    about = f"{len(now.to_run)} to do, about {seconds(guess.seconds)} (rough)"
+    if now.done or now.started:
+        return f"resuming {left}/{cells} cells, {len(plan.nodes)} nodes, {about}"
+    return f"{cells} cells, {len(plan.nodes)} nodes, {about}"
+
+
+def _execute(plan: Plan, now: Status, store: Store, shop: Workshop, view: View) -> Outcome:
+    interactions = interactions_of(plan)
+    work = {node.hash: work_of(node, interactions) for node in now.to_run}
+    threads = max(1, machine.cores() // len(shop.devices))
+    schedule = Schedule(now.to_run, plan.cells, work, threads=threads)
+    cells = {cell.hash: cell for cell in plan.cells}
+    unpublished: dict[str, Failure] = {}
+
+    def finished(node: Node) -> None:
+        if node.hash in cells:
+            try:
+                publish(cells[node.hash], plan.name, store, shop.results)
+            except GraspBenchError as error:
+                unpublished[node.hash] = Failure(node, error.message, error.mend, None)
+
+    place = Workplace(shop.store, shop.stages, shop.memory_mb)
+    executor = EXECUTORS.get(shop.executor)(place, list(shop.devices), view.progress)
+    try:
+        schedule.run(executor, shop.store, view, finished)
+    except BaseException:
+        executor.stop()
+        raise
+    executor.close()
+    failed = {
+        cell.slug: failure
+        for cell in plan.cells
+        if (failure := unpublished.get(cell.hash) or schedule.failure_of(cell)) is not None
+    }
+    done = tuple(cell for cell in plan.cells if cell.slug not in failed)
+    return Outcome(done, failed, len(now.to_run))
