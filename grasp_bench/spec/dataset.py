@@ -22,9 +22,15 @@ class Columns(Section):
     title: str = "title"
     category: str = "categories"
 
+    @model_validator(mode="after")
+    def _one_meaning_each(self) -> Columns:
+        if len({self.user, self.item, self.order}) < 3 or len({self.item, self.title, self.category}) < 3:
+            raise ValueError("one column is named for two purposes")
+        return self
+
 
 class Repair(Section):
-    """What to do about bad rows. `refuse` stops with counts and examples; every other word is a named repair."""
+    """What to do about bad rows: `refuse` stops with counts and an example, other words are repairs."""
 
     duplicates: Literal["refuse", "keep", "drop"] = Field(
         "keep", description="The same user, item and order value more than once."
@@ -34,10 +40,14 @@ class Repair(Section):
         "file_order", description="Equal timestamps within a user: file order decides, or stop."
     )
     short_users: Literal["refuse", "drop"] = Field(
-        "drop", description="Users with fewer than min_user interactions after filtering."
+        "drop", description="Users that min_user leaves out: leave them out, or stop."
     )
     unknown_items: Literal["refuse", "keep", "drop"] = Field(
         "keep", description="Interactions with items that the items file does not list."
+    )
+    duplicate_items: Literal["refuse", "first"] = Field(
+        "refuse",
+        description="An item listed more than once in the items file: the first row counts, or stop.",
     )
     empty_text: Literal["refuse", "keep"] = Field(
         "keep", description="Items whose title is empty; kept items are described by what else is known."
@@ -78,7 +88,8 @@ class Protocol(Section):
     )
     also_full_ranking: bool = True
     exclude_history: bool = Field(
-        True, description="Full ranking leaves the user's known items out (the target never), as sampling does."
+        True,
+        description="Full ranking leaves the user's known items out (the target never), as sampling does.",
     )
     cutoffs: tuple[int, ...] = (1, 3, 5, 10, 20)
     groups: Groups = Groups()

@@ -1,0 +1,82 @@
+"""The dataset card as people read it."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from grasp_bench.data.card import Card
+
+BAR_WIDTH = 40
+REPAIRS = {
+    "duplicate_items": "rows of items listed twice",
+    "unknown_items": "interactions with unlisted items",
+    "duplicates": "duplicate interactions",
+    "unsorted": "interactions out of order",
+    "time_ties": "interactions of equal time",
+    "missing_titles": "items without a title",
+}
+
+
+def card_table(card: Card) -> RenderableType:
+    """Lay out a card of `card_of` for a terminal."""
+    return Group(_facts(card), _lengths(card), _findings(card))
+
+
+def _facts(card: Card) -> Table:
+    table = Table(title=f"Dataset card: {card['name']}", box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    clones, lengths, filtered = card["cloned_users"], card["lengths"], card["filtered"]
+    left_out = ", ".join(
+        f"{filtered[f'{what}_left_out']:,} {what}" for what in ("users", "items", "interactions")
+    )
+    table.add_row("users", f"{card['users']:,}", f"{card['evaluated_users']:,} evaluated")
+    table.add_row("items", f"{card['items']:,}", "")
+    table.add_row("interactions", f"{card['interactions']:,}", f"density {card['density']:.2e}")
+    table.add_row("left out by filters", "", left_out)
+    table.add_row(
+        "length of histories",
+        f"{lengths['mean']:.2f}",
+        f"mean; min {lengths['min']}, median {lengths['median']:g}, max {lengths['max']}",
+    )
+    table.add_row("repeat targets", _percent(card["repeat_targets"]), "already in the user's own history")
+    table.add_row("unseen targets", _percent(card["unseen_targets"]), "item in no training sequence")
+    table.add_row("cloned users", _percent(clones["any"]), "share their exact sequence with somebody")
+    table.add_row("", _percent(clones["ten_or_more"]), "with ten or more others")
+    table.add_row(f"ties in {card['order']}", f"{card['time_ties']['interactions']:,}", _tied_users(card))
+    for column, count in card["items_with_text"].items():
+        table.add_row(f"items with {column}", f"{count:,}", _percent(count / card["items"]))
+    return table
+
+
+def _lengths(card: Card) -> Table:
+    table = Table(title="Users by length of history", box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column(justify="right", style="bold")
+    table.add_column(justify="right")
+    table.add_column(style="cyan")
+    most = max(part["users"] for part in card["lengths"]["histogram"])
+    for part in card["lengths"]["histogram"]:
+        low, high, users = part["from"], part["to"], part["users"]
+        label = f"{low}" if low == high else f"{low} and more" if high is None else f"{low}–{high}"
+        table.add_row(label, f"{users:,}", "█" * max(1, round(BAR_WIDTH * users / most)))
+    return table
+
+
+def _findings(card: Card) -> Table:
+    table = Table(title="Found while reading", box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    for key, words in REPAIRS.items():
+        table.add_row(words, f"{card['repairs'][key]:,}")
+    return table
+
+
+def _tied_users(card: Card) -> str:
+    return f"equal to the one before; {_percent(card['time_ties']['users'])} of users have some"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,113 @@
+"""From a dataset section to numbered sequences: locate, read, repair, filter, order, number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.data import demo
+from grasp_bench.data.filters import FILTERS, Codes
+from grasp_bench.data.interactions import Interactions, interactions_of
+from grasp_bench.data.items import items_of, nothing_known, rows_for
+from grasp_bench.data.readers import ROW, Table, read_table
+from grasp_bench.data.repair import (
+    check_short_users,
+    check_titles,
+    repair_duplicates,
+    repair_order,
+    repair_unknown_items,
+)
+from grasp_bench.data.sequences import Sequences
+from grasp_bench.spec.dataset import Columns, Dataset
+from grasp_bench.spec.locations import Located, locate
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Numbered sequences, one row of text per item in the same order, and what was done on the way."""
+
+    name: str
+    sequences: Sequences
+    items: pl.DataFrame
+    order: str
+    repairs: dict[str, int]
+    filtered: dict[str, int]
+
+
+def prepare(dataset: Dataset) -> Prepared:
+    """Read a dataset and make it ready to be split.
+
+    Raises MissingFileError and DataError (naming file and line) for what cannot be used or what
+    `dataset.repair` refuses.
+    """
+    located = locate(dataset)
+    columns = Columns() if located.generated else dataset.columns
+    interactions = interactions_of(_interactions_table(located), columns)
+    known, repeated = _known_items(located, dataset, columns)
+    repairs = {"duplicate_items": repeated}
+    listed = None if known is None else known["item_id"]
+    interactions = repair_unknown_items(interactions, listed, dataset.repair, repairs)
+    interactions = repair_duplicates(interactions, dataset.repair, repairs)
+    interactions, filtered = _filter(interactions, dataset)
+    interactions = repair_order(interactions, dataset.repair, repairs)
+    sequences = _number(interactions)
+    items = nothing_known(sequences.item_ids) if known is None else rows_for(known, sequences.item_ids)
+    text_path = str(located.items or located.interactions or located.name)
+    repairs["missing_titles"] = check_titles(items, text_path, dataset.repair)
+    return Prepared(located.name, sequences, items, interactions.order, repairs, filtered)
+
+
+def _interactions_table(located: Located) -> Table:
+    return demo.interactions() if located.interactions is None else read_table(located.interactions)
+
+
+def _known_items(located: Located, dataset: Dataset, columns: Columns) -> tuple[pl.DataFrame | None, int]:
+    if located.generated:
+        return items_of(demo.items(), columns, dataset.repair)
+    if located.items is None:
+        return None, 0
+    return items_of(read_table(located.items), columns, dataset.repair)
+
+
+def _filter(interactions: Interactions, dataset: Dataset) -> tuple[Interactions, dict[str, int]]:
+    frame = interactions.frame
+    users, items = _codes(frame["user"]), _codes(frame["item"])
+    mask = FILTERS[dataset.core](users, items, dataset.min_user, dataset.min_item)
+    staying = pl.Series(mask)
+    users_left_out = check_short_users(interactions, staying, dataset.min_user, dataset.repair)
+    if not mask.any():
+        raise DataError(
+            f"{interactions.table.path}: no interactions are left with min_user {dataset.min_user} and "
+            f"min_item {dataset.min_item} ({len(frame)} in the file)",
+            mend="lower dataset.min_user or dataset.min_item, or check dataset.columns",
+        )
+    filtered = {
+        "interactions_read": int(interactions.table.frame.height),
+        "interactions_left_out": int((~mask).sum()),
+        "users_left_out": users_left_out,
+        "items_left_out": int(frame["item"].n_unique() - frame["item"].filter(staying).n_unique()),
+    }
+    return interactions.replace(frame.filter(staying)), filtered
+
+
+def _codes(ids: pl.Series) -> Codes:
+    """Number ids from 0 in order of first appearance."""
+    rows = pl.DataFrame({"id": ids}).with_row_index(ROW)
+    first = rows.select(pl.col(ROW).min().over("id")).to_series().to_numpy()
+    return np.unique(first, return_inverse=True)[1]
+
+
+def _number(interactions: Interactions) -> Sequences:
+    """Number users and items by first appearance in rows that are grouped by user and in order."""
+    frame = interactions.frame
+    users, items = _codes(frame["user"]), _codes(frame["item"])
+    return Sequences(
+        user_ids=frame["user"].unique(maintain_order=True).to_list(),
+        item_ids=frame["item"].unique(maintain_order=True).to_list(),
+        items=items.astype(np.int32),
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(users))]).astype(np.int64),
+        orders=frame["order"].to_numpy(),
+    )

@@ -1,0 +1,117 @@
+"""Held-out items in what is said of users: a search for their titles, against chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_bench.core.errors import DataError, LeakError
+from grasp_bench.data.audit import audit_scope
+from grasp_bench.data.splits import Ints, TrainPart
+
+MIN_TITLE = 8  # characters; a shorter title ("Red", "Heaven") is a word that any text may hold
+GROSS_EXCESS = 0.05  # share of users beyond chance from which honest text is no explanation
+GROSS_DEVIATIONS = 5.0
+
+
+@dataclass(frozen=True)
+class TextAudit:
+    """What was found in user texts.
+
+    Of `checked` users, `found` texts hold the title of a held-out item of that user that their training
+    history does not explain; `chance` is how many hold the title of another user's. `examples` are
+    (user, title) with users as numbers.
+    """
+
+    checked: int
+    found: int
+    chance: int
+    examples: tuple[tuple[int, str], ...]
+
+    @property
+    def rate(self) -> float:
+        """Share of checked users whose text names their own held-out item."""
+        return self.found / self.checked if self.checked else 0.0
+
+    @property
+    def chance_rate(self) -> float:
+        """The same share for the held-out items of other users."""
+        return self.chance / self.checked if self.checked else 0.0
+
+    @property
+    def gross(self) -> bool:
+        """More than 5 % of users and five standard deviations above chance.
+
+        A language model that saw the training part alone may guess a sequel now and then; it does not
+        guess the targets of one user in twenty.
+        """
+        excess = self.found - self.chance
+        deviation = float(np.sqrt(max(self.found + self.chance, 1)))
+        return excess > GROSS_EXCESS * self.checked and excess > GROSS_DEVIATIONS * deviation
+
+    def refuse_if_gross(self, name: str, user_ids: Sequence[str]) -> None:
+        """Raise LeakError when the text, whatever it declares, must have been made from held-out items."""
+        if self.gross:
+            user, title = self.examples[0]
+            raise LeakError(
+                f"{name}: {self.found} of {self.checked} texts name a held-out item "
+                f"({self.chance} by chance), such as '{title}' for user '{user_ids[user]}'",
+                mend="make the text from the training part alone",
+            )
+
+
+def audit_user_texts(
+    texts: Sequence[str],
+    scope: str,
+    train: TrainPart,
+    titles: Sequence[str | None],
+    held_out: tuple[Ints, Ints],
+    name: str = "text.users",
+    seed: int = 0,
+) -> TextAudit:
+    """Search each user's text for the verbatim title of that user's held-out item.
+
+    `texts` (num_users,) and `titles` (num_items,) are in entity order; `held_out` is (users, items), the
+    validation or the test part. A title counts as explained when it is inside a title of the user's
+    training items. Letter case and white space do not matter; titles under 8 characters are left out.
+
+    Raises LeakError when the declared scope goes beyond training, DataError when lengths do not fit.
+    """
+    audit_scope(name, scope)
+    if len(texts) != train.num_users or len(titles) != train.num_items:
+        raise DataError(
+            f"{name}: {len(texts)} texts and {len(titles)} titles for {train.num_users} users and "
+            f"{train.num_items} items"
+        )
+    plain_texts = [_plain(text) for text in texts]
+    plain_titles = [_plain(title or "") for title in titles]
+    users, items = held_out
+    found = _named(users, items, plain_texts, plain_titles, train)
+    strangers = items[np.random.default_rng(seed).permutation(len(items))]
+    chance = _named(users, strangers, plain_texts, plain_titles, train)
+    hits = np.flatnonzero(found == 1)
+    examples = tuple((int(users[hit]), titles[items[hit]] or "") for hit in hits[:5])
+    return TextAudit(int((found >= 0).sum()), len(hits), int((chance == 1).sum()), examples)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _named(
+    users: Ints, items: Ints, texts: list[str], titles: list[str], train: TrainPart
+) -> NDArray[np.int8]:
+    """Per row: 1 when the text names the item, 0 when not, -1 when the row says nothing."""
+    verdicts = np.full(len(users), -1, dtype=np.int8)
+    for row, (user, item) in enumerate(zip(users.tolist(), items.tolist(), strict=True)):
+        title = titles[item]
+        if len(title) < MIN_TITLE:
+            continue
+        # Most texts do not hold the title at all: look at the history only for those that do.
+        verdicts[row] = title in texts[user]
+        if verdicts[row] and any(title in titles[seen] for seen in train.train_sequence(user).tolist()):
+            verdicts[row] = -1
+    return verdicts

@@ -1,0 +1,67 @@
+"""Stage `split`: source files to numbered, filtered, split and audited interactions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from grasp_bench.core import atomic
+from grasp_bench.core.errors import DataError
+from grasp_bench.core.hashing import file_hash
+from grasp_bench.core.progress import Event
+from grasp_bench.core.store import Artefact
+from grasp_bench.data.artefacts import read_split, write_split
+from grasp_bench.data.audit import audit
+from grasp_bench.data.card import card_of
+from grasp_bench.data.prepare import prepare
+from grasp_bench.data.splits import MIN_EVALUATED, leave_one_out
+from grasp_bench.plan.nodes import Node
+from grasp_bench.spec.dataset import Dataset
+from grasp_bench.spec.locations import locate
+from grasp_bench.stages.context import RunContext
+
+SPLITS = {"leave_one_out": leave_one_out}
+
+
+class SplitStage:
+    """Writes users, items, the three parts and `card.json`."""
+
+    def run(
+        self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
+    ) -> dict[str, Any]:
+        """Facts: counts. Raises DataError for unusable data, LeakError when the audit fails."""
+        settings = node.settings
+        section = {name: settings[name] for name in Dataset.model_fields if name in settings}
+        dataset = Dataset.model_validate({**section, "protocol": {"split": settings["split"]}})
+        _check_unchanged(dataset, settings["files"])
+        prepared = prepare(dataset)
+        split = SPLITS[dataset.protocol.split](prepared.sequences)
+        if not len(split.test_users):
+            raise DataError(
+                f"{dataset.source}: no user is left with {MIN_EVALUATED} interactions, nobody can be evaluated",
+                mend="lower dataset.min_item, or set dataset.core: iterated",
+            )
+        write_split(out, split, prepared.sequences.user_ids, prepared.items)
+        # What was written is audited, not what was meant to be written.
+        audited = audit(read_split(out), prepared.sequences)
+        atomic.write_json(out / "card.json", card_of(prepared, split))
+        context.report(Event(node.label, audited, audited, "interactions"))
+        return {
+            "users": split.num_users,
+            "items": split.num_items,
+            "interactions": audited,
+            "evaluated_users": len(split.test_users),
+        }
+
+
+def _check_unchanged(dataset: Dataset, hashes: Mapping[str, str]) -> None:
+    """The artefact is named by the files' content: other content must not get the name."""
+    located = locate(dataset)
+    files = {"interactions": located.interactions, "items": located.items}
+    for kind, path in files.items():
+        if (file_hash(path) if path is not None else None) != hashes.get(kind):
+            raise DataError(
+                f"{path or f'the {kind} file of {dataset.source}'}: changed since the run was planned",
+                mend="run again",
+            )
