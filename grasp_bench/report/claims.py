@@ -21,7 +21,7 @@ def judge(
     labels: Mapping[Method, str],
     values: UserValues,
 ) -> list[Claim]:
-    """PairTest every declared hypothesis; one that cannot be tested keeps its place in the family with p = 1."""
+    """Test every declared hypothesis; one that cannot be tested stays in the family with p = 1."""
     claims = [claim for hypothesis in hypotheses for claim in _expand(hypothesis, partitions, labels, values)]
     raw = [1.0 if claim["test"] is None else claim["test"]["p_permutation"] for claim in claims]
     for claim, p in zip(claims, holm(raw), strict=True):

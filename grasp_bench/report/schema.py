@@ -17,7 +17,7 @@ class Stat(TypedDict):
 
 
 class Row(TypedDict):
-    """One method of a ranking; `values` (protocol → group → metric) is empty while a planned seed is missing."""
+    """One method of a ranking; `values` (protocol → group → metric) is empty while a seed is missing."""
 
     label: str
     coordinates: dict[str, Any]

@@ -1,0 +1,67 @@
+"""A board laid out for print, before any format: sections of tables of entries, and lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Mark = Literal["", "best", "second"]
+BLANK = "–"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One table entry: plain text (renderers escape it) and how it stands out.
+
+    `tier`: not distinguishable from the best of its table.
+    """
+
+    text: str
+    mark: Mark = ""
+    tier: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading; numbers are set right, names left."""
+
+    head: str
+    align: Literal["left", "right"] = "right"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Entries row by row, each row as long as `columns`; notes are printed below."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Entry]]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with tables and lines of text."""
+
+    title: str
+    tables: Sequence[Table] = ()
+    lines: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Document:
+    """A whole board."""
+
+    title: str
+    lines: Sequence[str]
+    sections: Sequence[Section] = field(default_factory=tuple)
+
+
+def mark_best(values: Sequence[float | None]) -> list[Mark]:
+    """Mark the highest and second highest value, equal ones alike; blanks and a lone value stay unmarked."""
+    distinct = sorted({value for value in values if value is not None}, reverse=True)
+    if len(distinct) < 2:
+        return [""] * len(values)
+    marks: dict[float | None, Mark] = {distinct[0]: "best", distinct[1]: "second"}
+    return [marks.get(value, "") for value in values]

@@ -1,0 +1,79 @@
+"""A board as a document: which sections there are and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from grasp_bench.report.document import Document, Section, Table
+from grasp_bench.report.numbers import UNITS
+from grasp_bench.report.schema import Board, Ranking
+from grasp_bench.report.sections.evidence import claims_section, exploratory_table
+from grasp_bench.report.sections.groups import beyond_table, group_table
+from grasp_bench.report.sections.ranking import ranking_table
+from grasp_bench.report.sections.record import card_table, gaps_section, provenance_table, seed_table
+
+TableMaker = Callable[[Ranking, str, str], Table | None]
+
+
+def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = None) -> Document:
+    """Arrange the board, ranked by `metric` and `protocol` (by default as the study says).
+
+    `board` must hold the tests of the metric: see `board.load_board`.
+    """
+    metric, protocol = metric or board["metric"], protocol or board["rank_by"]
+    sections: list[Section | None] = []
+    for ranking in board["rankings"]:
+        sections.extend(_ranking_sections(board, ranking, protocol, metric))
+    sections.append(gaps_section(board))
+    sections.append(claims_section(board))
+    sections.append(_everywhere("Exploratory comparisons", board, protocol, metric, exploratory_table))
+    sections.append(_everywhere("Seeds", board, protocol, metric, seed_table))
+    sections.append(_provenance(board))
+    lines = [board["description"]] if board["description"] else []
+    return Document(board["name"], [*lines, UNITS], [section for section in sections if section is not None])
+
+
+def _ranking_sections(board: Board, ranking: Ranking, first: str, metric: str) -> list[Section | None]:
+    heading = _heading(board, ranking)
+    lines = [f"Ranked apart: {ranking['why_apart']}."] if ranking["why_apart"] else []
+    if first not in ranking["protocols"]:
+        lines.append(f"No {first} ranking was stored here.")
+    protocols = _in_order(ranking, first)
+    main = Section(heading, [ranking_table(ranking, name, metric) for name in protocols], lines)
+    groups = [table for name in protocols if (table := group_table(ranking, name, metric))]
+    beyond = beyond_table(ranking, metric) if protocols else None
+    return [
+        main,
+        Section(f"Groups{_of(board, ranking)}", groups) if groups else None,
+        Section(f"Beyond accuracy{_of(board, ranking)}", [beyond]) if beyond else None,
+    ]
+
+
+def _everywhere(title: str, board: Board, first: str, metric: str, make: TableMaker) -> Section | None:
+    """The same table for every ranking and protocol."""
+    made = (make(r, name, metric) for r in board["rankings"] for name in _in_order(r, first))
+    tables = [table for table in made if table is not None]
+    return Section(title, tables) if tables else None
+
+
+def _provenance(board: Board) -> Section:
+    runs = [provenance_table(ranking) for ranking in board["rankings"]]
+    cards = [card_table(name, card) for name, card in board["cards"].items()]
+    hashes = [f"Protocol hash{_of(board, r)}: {r['protocol_hash']}." for r in board["rankings"]]
+    return Section("Provenance", [*runs, *cards], hashes)
+
+
+def _in_order(ranking: Ranking, first: str) -> list[str]:
+    """The ranking's protocols, the asked-for one first."""
+    return sorted(ranking["protocols"], key=lambda name: name != first)
+
+
+def _heading(board: Board, ranking: Ranking) -> str:
+    ties = f"ties: {ranking['ties']}" if ranking["ties"] else "not run yet"
+    suffix = f", protocol {ranking['protocol_hash']}" if len(board["rankings"]) > 1 else ""
+    return f"Leaderboard: {ranking['dataset']} ({ties}{suffix})"
+
+
+def _of(board: Board, ranking: Ranking) -> str:
+    several = len(board["rankings"]) > 1
+    return f", {ranking['dataset']} ({ranking['protocol_hash']})" if several else ""

@@ -1,0 +1,59 @@
+"""How numbers are printed, the same in every format."""
+
+from __future__ import annotations
+
+from grasp_bench.report.document import BLANK
+from grasp_bench.report.schema import PairTest, Stat
+
+UNITS = "Metrics in percent, mean ± standard deviation over seeds; differences in points of percent."
+
+
+def percent(value: float | None) -> str:
+    """0.31416 as 31.42."""
+    return BLANK if value is None else f"{100 * value:.2f}"
+
+
+def percent_with_spread(stat: Stat | None) -> str:
+    """Mean ± sd over seeds in percent; without ± for one seed."""
+    if stat is None:
+        return BLANK
+    return percent(stat["mean"]) if stat["sd"] is None else f"{percent(stat['mean'])} ± {percent(stat['sd'])}"
+
+
+def plain(value: float | None) -> str:
+    """Four significant digits."""
+    return BLANK if value is None else f"{value:.4g}"
+
+
+def points_with_interval(test: PairTest) -> str:
+    """A paired difference and its interval: +1.20 [+0.90, +1.49]."""
+    return f"{100 * test['difference']:+.2f} [{100 * test['low']:+.2f}, {100 * test['high']:+.2f}]"
+
+
+def p_value(p: float | None) -> str:
+    """0.0123; small ones as < 0.0001, for no test here resolves more."""
+    if p is None:
+        return BLANK
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def effect(value: float | None) -> str:
+    """Two signed decimals."""
+    return BLANK if value is None else f"{value:+.2f}"
+
+
+def count(value: int | None) -> str:
+    """22363 as 22,363."""
+    return BLANK if value is None else f"{value:,}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as 12 s, 8 min 32 s, or 2 h 05 min."""
+    if seconds is None:
+        return BLANK
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,1 @@
+"""Formats of a board, one file each: `render(board, document) -> str`."""

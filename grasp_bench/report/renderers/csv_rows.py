@@ -1,0 +1,46 @@
+"""The board as tidy CSV: one number a line, fractions in [0, 1], no mean where a seed is missing."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from grasp_bench.report.document import Document
+from grasp_bench.report.schema import Board, Row
+
+HEAD = (
+    "protocol_hash", "dataset", "method", "seeds", "planned_seeds", "protocol", "group", "metric",
+    "seed", "value", "sd",
+)  # fmt: skip
+
+
+def render(board: Board, document: Document) -> str:
+    """Means (seed `mean`, with the spread over seeds) and every seed's overall values."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(HEAD)
+    for ranking in board["rankings"]:
+        for row in ranking["rows"]:
+            start = (
+                ranking["protocol_hash"], ranking["dataset"], row["label"], len(row["seeds"]),
+                len(row["planned_seeds"]),
+            )  # fmt: skip
+            writer.writerows((*start, *rest) for rest in [*_means(row), *_seeds(row)])
+    return stream.getvalue()
+
+
+def _means(row: Row) -> Iterator[tuple[object, ...]]:
+    for protocol, groups in row["values"].items():
+        for group, metrics in groups.items():
+            for metric, stat in metrics.items():
+                yield protocol, group, metric, "mean", stat["mean"], stat["sd"]
+    for metric, stat in row["beyond"].items():
+        yield "beyond", "overall", metric, "mean", stat["mean"], stat["sd"]
+
+
+def _seeds(row: Row) -> Iterator[tuple[object, ...]]:
+    for protocol, seeds in row["per_seed"].items():
+        for seed, metrics in seeds.items():
+            for metric, value in metrics.items():
+                yield protocol, "overall", metric, seed, value, None

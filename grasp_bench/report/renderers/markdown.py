@@ -1,0 +1,50 @@
+"""The board as GitHub Markdown: best **bold**, second underlined."""
+
+from __future__ import annotations
+
+import re
+
+from grasp_bench.report.document import Document, Entry, Section, Table
+from grasp_bench.report.schema import Board
+
+_SPECIAL = re.compile(r"([\\`*_\[\]|<>#~])")
+
+
+def render(board: Board, document: Document) -> str:
+    """All sections; ends with a newline."""
+    blocks = [f"# {escape(document.title)}", *map(escape, document.lines)]
+    for section in document.sections:
+        blocks.extend(_section(section))
+    return "\n\n".join(blocks) + "\n"
+
+
+def escape(text: str) -> str:
+    """Make text literal in Markdown, table cells included; line breaks become spaces."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.splitlines()))
+
+
+def _section(section: Section) -> list[str]:
+    blocks = [f"## {escape(section.title)}"]
+    if section.lines:
+        blocks.append("\n".join(f"- {escape(line)}" for line in section.lines))
+    for table in section.tables:
+        blocks.extend(render_table(table))
+    return blocks
+
+
+def render_table(table: Table) -> list[str]:
+    """Title, table and notes, each a block of its own."""
+    head = " | ".join(escape(column.head) for column in table.columns)
+    rule = " | ".join("---:" if column.align == "right" else ":---" for column in table.columns)
+    body = [f"| {' | '.join(map(_entry, row))} |" for row in table.rows]
+    return [
+        f"### {escape(table.title)}",
+        "\n".join([f"| {head} |", f"| {rule} |", *body]),
+        *map(escape, table.notes),
+    ]
+
+
+def _entry(entry: Entry) -> str:
+    text = escape(entry.text)
+    marked = {"": text, "best": f"**{text}**", "second": f"<u>{text}</u>"}[entry.mark]
+    return f"{marked} ≈" if entry.tier else marked

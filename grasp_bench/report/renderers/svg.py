@@ -1,0 +1,28 @@
+"""The ranking tables as an SVG picture of the terminal (for a README)."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from grasp_bench.report.document import Document
+from grasp_bench.report.renderers.terminal import rich_table
+from grasp_bench.report.schema import Board
+
+WIDTH = 118
+
+
+def render(board: Board, document: Document) -> str:
+    """Draw title and ranking tables; the same board gives the same bytes."""
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False, force_terminal=True)
+    for section in document.sections:
+        if section.title.startswith("Leaderboard"):
+            for line in section.lines:
+                console.print(line, markup=False)
+            for table in section.tables:
+                console.print(rich_table(table))
+                for note in table.notes:
+                    console.print(note, style="dim", markup=False)
+    # Without an id rich makes one from a random-looking checksum of the text; a name keeps diffs small.
+    return console.export_svg(title=f"grasp-bench leaderboard {document.title}", unique_id="board")

@@ -1,0 +1,60 @@
+"""The board as rich tables: best bold, second underlined, ≈ for the tier of the best."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from grasp_bench.report.document import Document, Entry, Section, Table
+from grasp_bench.report.schema import Board
+
+STYLES = {"": "", "best": "bold green", "second": "underline"}
+PLAIN_WIDTH = 160
+
+
+def show(document: Document, console: Console) -> None:
+    """Print all sections to the console."""
+    console.print(f"[bold]{escape(document.title)}[/bold]")
+    for line in document.lines:
+        console.print(escape(line), style="dim")
+    for section in document.sections:
+        show_section(section, console)
+
+
+def show_section(section: Section, console: Console) -> None:
+    """Print one section."""
+    console.print()
+    console.rule(f"[bold]{escape(section.title)}[/bold]", align="left")
+    for line in section.lines:
+        console.print(escape(line))
+    for table in section.tables:
+        console.print()
+        console.print(rich_table(table))
+        for note in table.notes:
+            console.print(escape(note), style="dim")
+
+
+def rich_table(table: Table) -> RichTable:
+    """Turn one table into rich's."""
+    made = RichTable(title=escape(table.title), title_justify="left", title_style="bold", header_style="bold")
+    for column in table.columns:
+        made.add_column(escape(column.head), justify=column.align)
+    for row in table.rows:
+        made.add_row(*(_text(entry) for entry in row))
+    return made
+
+
+def render(board: Board, document: Document) -> str:
+    """Plain text without colours, for a file or a pipe."""
+    stream = io.StringIO()
+    show(document, Console(file=stream, width=PLAIN_WIDTH, color_system=None, highlight=False))
+    return stream.getvalue()
+
+
+def _text(entry: Entry) -> Text:
+    text = Text(entry.text, style=STYLES[entry.mark])
+    return text.append(" ≈", style="not bold not underline") if entry.tier else text

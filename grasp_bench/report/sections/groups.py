@@ -1,0 +1,58 @@
+"""Where a method is good: groups of users and targets, and what accuracy does not see."""
+
+from __future__ import annotations
+
+from grasp_bench.report.document import Column, Entry, Table
+from grasp_bench.report.numbers import count, plain
+from grasp_bench.report.schema import GROUPS, Ranking, Row
+from grasp_bench.report.sections.ranking import metric_entries, ordered_rows
+
+GROUP_HEADS = {
+    "head_user": "head users",
+    "tail_user": "tail users",
+    "head_item": "head items",
+    "tail_item": "tail items",
+    "repeat": "repeat targets",
+    "new": "new targets",
+}
+
+
+def group_table(ranking: Ranking, protocol: str, metric: str) -> Table | None:
+    """One metric by head and tail users and items, and by repeat and new targets; None without groups."""
+    rows = ordered_rows(ranking, protocol, metric)
+    present = [group for group in GROUPS if any(group in row["values"].get(protocol, {}) for row in rows)]
+    if not present:
+        return None
+    columns = [Column("method", "left"), *(Column(_head(rows, group)) for group in present)]
+    by_group = [
+        metric_entries([row["values"].get(protocol, {}).get(group, {}).get(metric) for row in rows])
+        for group in present
+    ]
+    entries = [
+        [Entry(row["label"]), *(column[index] for column in by_group)] for index, row in enumerate(rows)
+    ]
+    return Table(f"{metric} by group, {protocol} ranking", columns, entries)
+
+
+def beyond_table(ranking: Ranking, metric: str) -> Table | None:
+    """Coverage, novelty, Gini and cross-category share, as they were measured: none is good by itself."""
+    rows = ordered_rows(ranking, ranking["protocols"][0], metric)
+    names = list(dict.fromkeys(name for row in rows for name in row["beyond"]))
+    if not names:
+        return None
+    entries = [
+        [Entry(row["label"]), *(Entry(_mean(row, name)) for name in names)] for row in rows if row["beyond"]
+    ]
+    notes = ["Mean over seeds; coverage, Gini and cross-category are shares in [0, 1]."]
+    return Table("Beyond accuracy", [Column("method", "left"), *map(Column, names)], entries, notes)
+
+
+def _head(rows: list[Row], group: str) -> str:
+    """The group's name with its size where all methods agree on it."""
+    sizes = {row["group_users"][group] for row in rows if group in row["group_users"]}
+    return f"{GROUP_HEADS[group]} (n={count(sizes.pop())})" if len(sizes) == 1 else GROUP_HEADS[group]
+
+
+def _mean(row: Row, name: str) -> str:
+    stat = row["beyond"].get(name)
+    return plain(stat["mean"] if stat else None)

@@ -1,0 +1,73 @@
+"""The ranking tables: methods by one metric under one protocol."""
+
+from __future__ import annotations
+
+from grasp_bench.report.document import BLANK, Column, Entry, Table, mark_best
+from grasp_bench.report.numbers import count, percent_with_spread
+from grasp_bench.report.schema import Ranking, RankingTests, Row, Stat
+
+# Few enough for a terminal; NDCG@1, HR@1 and MRR@1 are one number, and CSV and JSON hold them all.
+SHOWN = ("NDCG@10", "HR@10", "MRR@10", "NDCG@5", "HR@5", "NDCG@20", "HR@20", "HR@1")
+MOST_COLUMNS = 6
+TIER_NOTE = "≈ not distinguishable from the best: permutation test over users, Holm-corrected p ≥ 0.05."
+
+
+def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
+    """Complete methods by descending mean, then the others, blank and with the reason."""
+    rows = ordered_rows(ranking, protocol, metric)
+    metrics = _shown_metrics(rows, protocol, metric)
+    tests = ranking["tests"].get(protocol, {}).get(metric)
+    columns = [Column("#"), Column("method", "left"), Column("seeds"), *map(Column, metrics), Column("users")]
+    cells_by_metric = [_metric_entries(rows, protocol, name) for name in metrics]
+    entries = []
+    for index, row in enumerate(rows):
+        ranked = overall(row, protocol, metric) is not None
+        name = Entry(row["label"], tier=tests is not None and _in_tier(tests, row["label"]))
+        values = [column[index] for column in cells_by_metric]
+        place = Entry(str(index + 1) if ranked else BLANK)
+        entries.append([place, name, Entry(_seeds(row)), *values, Entry(count(row["users"]))])
+    notes = [f"{row['label']} is not ranked: {row['why_unranked']}." for row in rows if row["why_unranked"]]
+    if tests is not None and len(tests["tier"]) > 1:
+        notes.insert(0, TIER_NOTE)
+    return Table(f"{protocol} ranking by {metric}", columns, entries, notes)
+
+
+def ordered_rows(ranking: Ranking, protocol: str, metric: str) -> list[Row]:
+    """Rows by descending mean of the metric; rows without it at the end, by name."""
+
+    def key(row: Row) -> tuple[bool, float, str]:
+        stat = overall(row, protocol, metric)
+        return stat is None, -stat["mean"] if stat else 0.0, row["label"]
+
+    return sorted(ranking["rows"], key=key)
+
+
+def overall(row: Row, protocol: str, metric: str) -> Stat | None:
+    """The method's mean over all users and seeds, None when it is not complete."""
+    return row["values"].get(protocol, {}).get("overall", {}).get(metric)
+
+
+def metric_entries(stats: list[Stat | None]) -> list[Entry]:
+    """A column of values, the best and second marked."""
+    marks = mark_best([stat["mean"] if stat else None for stat in stats])
+    return [Entry(percent_with_spread(stat), mark) for stat, mark in zip(stats, marks, strict=True)]
+
+
+def _metric_entries(rows: list[Row], protocol: str, metric: str) -> list[Entry]:
+    return metric_entries([overall(row, protocol, metric) for row in rows])
+
+
+def _shown_metrics(rows: list[Row], protocol: str, metric: str) -> list[str]:
+    available = {name for row in rows for name in row["values"].get(protocol, {}).get("overall", {})}
+    others = [name for name in SHOWN if name in available and name != metric]
+    return [metric, *others[: MOST_COLUMNS - 1]]
+
+
+def _in_tier(tests: RankingTests, label: str) -> bool:
+    return label in tests["tier"] and label != tests["best"]
+
+
+def _seeds(row: Row) -> str:
+    """3 of 3 as 3; a method that lacks some is marked."""
+    finished, planned = len(row["seeds"]), len(row["planned_seeds"])
+    return f"{finished}/{planned}*" if row["why_unranked"] else str(finished)
