@@ -57,3 +57,8 @@ def _load(cache: Path) -> dict[str, list[int | str]]:
     if not isinstance(found, dict):
         return {}
     return {key: value for key, value in found.items() if isinstance(value, list) and len(value) == 3}
+
+
+def cache_file(store: Path) -> Path:
+    """Where a store keeps the hashes of source files."""
+    return store / "file_hashes.json"

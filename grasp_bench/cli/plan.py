@@ -1,0 +1,152 @@
+"""`grasp-bench plan`: what a run would do, and what it would take."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grasp_bench.cli.options import DEFAULT_STORE, Overrides, SpecPath, StorePath
+from grasp_bench.cli.output import console, say_json
+from grasp_bench.plan.versions import STAGE_VERSIONS
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from grasp_bench.plan.compile import Plan
+    from grasp_bench.plan.estimate import Estimate
+    from grasp_bench.plan.status import Status
+
+
+class Format(StrEnum):
+    """How a plan is printed."""
+
+    rich = "rich"
+    json = "json"
+
+
+class Device(StrEnum):
+    """What the estimate counts workers on."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def plan(
+    spec: SpecPath,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: StorePath = DEFAULT_STORE,
+    only: Annotated[
+        str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
+    ] = "*",
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Worker processes that the estimate counts on.")
+    ] = None,
+    device: Annotated[Device, typer.Option("--device", help="Where models would run.")] = Device.auto,
+    output: Annotated[
+        Format, typer.Option("--format", help="Tables for people, JSON for programs.")
+    ] = Format.rich,
+) -> None:
+    """Show stages and cells, what is cached, and a rough estimate of time and memory. Runs nothing."""
+    from grasp_bench.core.store import Store
+    from grasp_bench.engine.run import worker_devices
+    from grasp_bench.plan.compile import compile_plan
+    from grasp_bench.plan.estimate import estimate
+    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+    from grasp_bench.plan.status import status
+    from grasp_bench.spec.loading import load
+
+    whole = compile_plan(load(spec, overrides).experiment, Fingerprints(cache_file(store)))
+    places = worker_devices(whole, device.value, workers)
+    chosen = whole.only(only)
+    now = status(chosen, Store(store))
+    guess = estimate(chosen, now.to_run, Store(store), len(places))
+    if output is Format.json:
+        say_json(_as_json(chosen, now, guess, places, store))
+    else:
+        _show(chosen, now, guess, places)
+
+
+def _as_json(
+    plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...], store: Path
+) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "store": str(store),
+        "cells": [
+            {"slug": cell.slug, "state": now.states[cell.hash], "hash": cell.hash,
+             "protocol_hash": cell.protocol_hash,
+             "nodes": {role: node.hash for role, node in cell.nodes.items()}}
+            for cell in plan.cells
+        ],
+        "nodes": [
+            {"stage": node.stage, "hash": node.hash, "label": node.label, "state": now.states[node.hash],
+             "seconds": _rounded(guess.node_seconds.get(node.hash))}
+            for node in plan.nodes
+        ],
+        "duplicates": dict(plan.duplicates),
+        "estimate": {"seconds": round(guess.seconds, 1), "memory_mb": round(guess.memory_mb),
+                     "disk_mb": round(guess.disk_mb), "learned": round(guess.learned, 3),
+                     "workers": list(places)},
+    }  # fmt: skip
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> None:
+    from rich.markup import escape
+
+    from grasp_bench.engine.view import seconds
+
+    console().print(_stages(plan, now, guess))
+    console().print(_cells(plan, now))
+    for slug, same in plan.duplicates.items():
+        console().print(escape(f"{slug} computes the same as {same}: one cell"), style="dim")
+    left = len(plan.cells) - len(now.done)
+    console().print(
+        f"{len(plan.cells)} cells, {left} to finish; {len(plan.nodes)} nodes, {len(now.to_run)} to run"
+    )
+    if now.to_run:
+        measured = (
+            f"{guess.learned:.0%} of it from measured speeds" if guess.learned else "from general constants"
+        )
+        console().print(
+            f"about {seconds(guess.seconds)} with {len(places)} × {places[0].partition(':')[0]} worker, "
+            f"{guess.memory_mb / 1000:.1f} GB memory, {guess.disk_mb / 1000:.2f} GB disk (rough, {measured})"
+        )
+
+
+def _stages(plan: Plan, now: Status, guess: Estimate) -> Table:
+    from rich.table import Table
+
+    from grasp_bench.engine.view import seconds
+
+    table = Table(
+        "stage", "nodes", "cached", "to resume", "to run", "about", title="Stages", title_justify="left"
+    )
+    present = {node.stage for node in plan.nodes}
+    for stage in (name for name in STAGE_VERSIONS if name in present):
+        nodes = [node for node in plan.nodes if node.stage == stage]
+        states = [now.states[node.hash] for node in nodes]
+        time = sum(guess.node_seconds.get(node.hash, 0.0) for node in nodes)
+        counts = (len(nodes), states.count("cached"), states.count("resume"), states.count("to do"))
+        table.add_row(stage, *(str(count) for count in counts), seconds(time) if time else "")
+    return table
+
+
+def _cells(plan: Plan, now: Status) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("cell", "dataset", "ablation", "seed", "state", title="Cells", title_justify="left")
+    for cell in plan.cells:
+        state = "done" if cell in now.done else "started" if cell in now.started else "to do"
+        table.add_row(
+            escape(cell.slug), escape(cell.dataset), escape(cell.ablation or ""), str(cell.seed), state
+        )
+    return table

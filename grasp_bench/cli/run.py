@@ -1,0 +1,147 @@
+"""`grasp-bench run`: from one YAML file to a leaderboard."""
+
+from __future__ import annotations
+
+import signal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grasp_bench.cli.options import (
+    DEFAULT_RESULTS,
+    DEFAULT_STORE,
+    Overrides,
+    ResultsPath,
+    SpecPath,
+    StorePath,
+)
+from grasp_bench.cli.output import console, note
+from grasp_bench.cli.plan import Device
+from grasp_bench.core.errors import RunFailedError
+
+if TYPE_CHECKING:
+    from grasp_bench.engine.run import Outcome
+    from grasp_bench.plan.compile import Plan
+    from grasp_bench.spec.experiment import Experiment
+
+
+class LogFormat(StrEnum):
+    """How progress is told, on stderr."""
+
+    auto = "auto"
+    rich = "rich"
+    plain = "plain"
+    json = "json"
+
+
+class ExecutorName(StrEnum):
+    """Where stages run."""
+
+    process_pool = "process_pool"
+    in_process = "in_process"
+
+
+def run(
+    spec: SpecPath,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: StorePath = DEFAULT_STORE,
+    results: ResultsPath = DEFAULT_RESULTS,
+    leaderboard: Annotated[
+        Path, typer.Option("--leaderboard", metavar="FOLDER", help="Where boards are rendered to.")
+    ] = Path("leaderboard"),
+    only: Annotated[
+        str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
+    ] = "*",
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Worker processes; by default one a GPU or core.")
+    ] = None,
+    device: Annotated[Device, typer.Option("--device", help="Where models run.")] = Device.auto,
+    executor: Annotated[
+        ExecutorName, typer.Option("--executor", help="Worker processes, or this process for debugging.")
+    ] = ExecutorName.process_pool,
+    memory: Annotated[
+        int, typer.Option("--memory", min=16, metavar="MB", help="What one block of scores may take.")
+    ] = 512,
+    log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress.")] = LogFormat.auto,
+) -> None:
+    """Make what is not there yet, and print the leaderboard.
+
+    One failed cell does not stop the others (exit code 6 tells); the same command goes on after an
+    interrupt or a failure, and does nothing when all is there.
+    """
+    from grasp_bench.engine.run import Workshop, run_plan, worker_devices
+    from grasp_bench.plan.compile import compile_plan
+    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+    from grasp_bench.spec.loading import load
+
+    experiment = load(spec, overrides).experiment
+    whole = compile_plan(experiment, Fingerprints(cache_file(store)))
+    if experiment.tuning is not None:
+        note("note: `tuning:` is not searched by `run`; the cells use the values in the spec")
+    shop = Workshop(
+        store=store,
+        results=results,
+        devices=worker_devices(whole, device.value, 1 if executor is ExecutorName.in_process else workers),
+        executor=executor.value,
+        log_format=log_format.value,
+        memory_mb=memory,
+    )
+    # A scheduler's way to say stop: save like after Ctrl-C, so that the next run can resume.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    outcome = run_plan(whole.only(only), shop)
+    _report(experiment, whole, store, results, leaderboard)
+    if outcome.failed:
+        _tell_failures(outcome)
+        raise RunFailedError(
+            f"{len(outcome.failed)} of {len(outcome.failed) + len(outcome.finished)} cells failed",
+            mend="see above; the same command keeps what is finished and tries the rest again",
+        )
+
+
+def _report(experiment: Experiment, plan: Plan, store: Path, results: Path, leaderboard: Path) -> None:
+    """Write the study beside its cells, render the board and print it."""
+    from grasp_bench.engine.publish import identity, stale_folders
+    from grasp_bench.report.board import load_board
+    from grasp_bench.report.cells import cell_folders
+    from grasp_bench.report.layout import lay_out
+    from grasp_bench.report.publish import render_all
+    from grasp_bench.report.renderers.terminal import show
+    from grasp_bench.report.study import write_study
+
+    folder = results / plan.name
+    write_study(folder, experiment, [identity(cell) for cell in plan.cells], _cards(plan, store))
+    stale = stale_folders(results, plan.name, {cell.slug for cell in plan.cells})
+    if stale:
+        names = ", ".join(path.name for path in stale)
+        note(f"note: in {folder}, but not asked for by the spec and not counted: {names}")
+    if cell_folders(folder):
+        written = render_all(folder, leaderboard)
+        show(lay_out(load_board(folder)), console())
+        note(f"board: {', '.join(str(path) for path in written)}")
+
+
+def _cards(plan: Plan, store: Path) -> dict[str, dict[str, Any]]:
+    """The dataset cards that the splits of a plan have left in the store."""
+    import json
+
+    from grasp_bench.core.store import Store
+
+    cards = {}
+    for cell in plan.cells:
+        digest = cell.nodes["split"].hash
+        if cell.dataset not in cards and Store(store).has("split", digest):
+            cards[cell.dataset] = json.loads(Store(store).get("split", digest).file("card.json").read_text())
+    return cards
+
+
+def _tell_failures(outcome: Outcome) -> None:
+    for failure in outcome.failures:
+        note(f"failed: {failure.node.stage} ({failure.node.label}): {failure.message}")
+        if failure.mend:
+            note(f"  mend: {failure.mend}")
+        if failure.report:
+            note(f"  traceback: {failure.report}")
+        slugs = [slug for slug, cause in outcome.failed.items() if cause is failure]
+        note(f"  cells without a result: {', '.join(slugs)}")
