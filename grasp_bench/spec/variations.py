@@ -7,14 +7,16 @@ said now, at the line and column of the patch.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grasp_bench.core.errors import SpecError
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.patches import apply_patch, patched
+from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
+from grasp_bench.spec.patches import PATCH, apply_patch, patched
 from grasp_bench.spec.problems import Problem, Problems
-from grasp_bench.spec.tree import Entry, Node, Place, from_plain, locate
+from grasp_bench.spec.tree import Entry, Node, Place, from_plain, locate, plain
 from grasp_bench.spec.validation import build
 
 SECTIONS = ("dataset", "text", "encoder", "index", "model", "training")
@@ -28,8 +30,10 @@ def check_variations(experiment: Experiment, tree: Node, problems: Problems) -> 
     base = from_plain(experiment.model_dump(mode="json", by_alias=True), Place(""))
     for above, patch in _patches(tree):
         _check(base, above, patch, problems)
+    _check_ranges(tree, problems)
     if len(problems.found) == known:
-        _check_combinations(experiment, tree, problems)
+        methods = _check_combinations(experiment, tree, problems)
+        check_hypotheses(experiment, methods, tree, problems)
 
 
 def _patches(tree: Node) -> Iterator[tuple[str, dict[str, Entry]]]:
@@ -74,29 +78,50 @@ def _below(key: str, patch_key: str) -> bool:
     return key == patch_key or key.startswith((f"{patch_key}.", f"{patch_key}["))
 
 
-def _check_combinations(experiment: Experiment, tree: Node, problems: Problems) -> None:
-    """Build the compared cells and their ablations, and note what is wrong with each for the first time."""
-    if not (experiment.compare or experiment.ablations):
-        return
+def _check_ranges(tree: Node, problems: Problems) -> None:
+    """A compared key needs values, and a range of two numbers runs upwards."""
+    for key, entry in _entries(tree, "compare"):
+        if entry.node.value == []:
+            problems.add(entry.node.place, ("compare", key), "needs at least one value")
+    for key, entry in _entries(tree, "tuning", "space"):
+        values = plain(entry.node)
+        if values == []:
+            problems.add(entry.node.place, ("tuning", "space", key), "needs at least one value")
+        elif _is_range(values) and values[0] >= values[1]:
+            problems.add(
+                entry.node.place, ("tuning", "space", key), f"the range {values} does not run upwards"
+            )
+
+
+def _is_range(values: Any) -> bool:
+    numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
+    return numbers and len(values) == 2
+
+
+def _check_combinations(experiment: Experiment, tree: Node, problems: Problems) -> Methods:
+    """Build the compared cells and their ablations, and note what is wrong with each for the first time.
+
+    Returns the methods there are: the names that hypotheses may use.
+    """
     said: set[str] = set()
-    keys = list(experiment.compare)
-    cells = itertools.product(*experiment.compare.values())
-    for values in itertools.islice(cells, MAX_COMBINATIONS // (1 + len(experiment.ablations))):
-        cell = dict(zip(keys, values, strict=True))
-        for path, patch in [(("compare",), {}), *_named(experiment.ablations)]:
-            try:
-                apply_patch(experiment, {**cell, **patch})
-            except SpecError as error:
-                for line in error.problems:
-                    if line not in said:
-                        said.add(line)
-                        where = ", ".join(f"{key} {value}" for key, value in cell.items())
-                        text = line.removeprefix("patch").lstrip(": ")
-                        place = locate(tree, path).key_place
-                        problems.add(place, path, f"{text}" + (f" (with {where})" if where else ""))
-                if not patch:
-                    break  # its ablations fail likewise
-
-
-def _named(ablations: Mapping[str, Mapping[str, Any]]) -> list[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    return [(("ablations", name), patch) for name, patch in ablations.items()]
+    methods: set[Method] = set()
+    combinations = [
+        (name, dict(zip(experiment.compare, values, strict=True)))
+        for values in itertools.product(*experiment.compare.values())
+        for name in (None, *experiment.ablations)
+    ]
+    for ablation, cell in combinations[:MAX_COMBINATIONS]:
+        patch = experiment.ablations[ablation] if ablation else {}
+        try:
+            model = apply_patch(experiment, {**cell, **patch}).model
+        except SpecError as error:
+            new = [line for line in error.problems if line not in said]
+            said.update(new)
+            path = ("ablations", ablation) if ablation else ("compare",)
+            where = ", ".join(f"{key}: {json.dumps(value)}" for key, value in cell.items())
+            for line in new:
+                text = line.removeprefix(f"{PATCH}").lstrip(": ") + (f" (with {where})" if where else "")
+                problems.add(locate(tree, path).key_place, path, text)
+        else:
+            methods.add((model.backbone, model.enhancer, ablation))
+    return Methods(frozenset(methods), complete=len(combinations) <= MAX_COMBINATIONS)

@@ -1,0 +1,25 @@
+"""`grasp-bench doctor`: what this machine, this installation and these folders are good for."""
+
+from __future__ import annotations
+
+import typer
+
+from grasp_bench.cli.options import DEFAULT_STORE, StorePath
+from grasp_bench.cli.output import say
+
+MARKS = {"ok": "ok     ", "note": "note   ", "broken": "BROKEN "}
+
+
+def doctor(store: StorePath = DEFAULT_STORE) -> None:
+    """Look at Python, torch, extras, data folder, store, disk and memory.
+
+    Exits with 1 when something that every run needs is broken; what is merely absent is a note.
+    """
+    from grasp_bench.engine.checkup import examine
+
+    findings = examine(store)
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        say(f"{MARKS[finding.state]}{finding.subject:<{width}}  {finding.text}")
+    if any(finding.state == "broken" for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,52 @@
+"""Declared hypotheses name methods, metrics and protocols that the spec really has.
+
+A misspelt method would otherwise be found when the board is made, after all the training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.problems import Problems
+from grasp_bench.spec.tree import Node, locate
+
+Method = tuple[str, str, str | None]  # backbone, enhancer, ablation
+
+
+@dataclass(frozen=True)
+class Methods:
+    """The methods of a spec; not `complete` when there were too many combinations to look at all."""
+
+    found: frozenset[Method]
+    complete: bool
+
+    def names(self) -> list[str]:
+        """Every name that fits a method: `grasp/softmax` and `sasrec+grasp/softmax`."""
+        short = {
+            (backbone, f"{name}/{ablation}" if ablation else name) for backbone, name, ablation in self.found
+        }
+        return sorted({name for _, name in short} | {f"{backbone}+{name}" for backbone, name in short})
+
+
+def check_hypotheses(experiment: Experiment, methods: Methods, tree: Node, problems: Problems) -> None:
+    """Note hypotheses about methods, cutoffs or protocols that the spec does not have."""
+    names = methods.names()
+    protocol = experiment.dataset.protocol
+    for index, hypothesis in enumerate(experiment.hypotheses):
+        wrong: dict[str, str] = {}
+        for side, given in (("better", hypothesis.better), ("than", hypothesis.than)):
+            name = given.partition(" (")[0]  # a board's label may add the variant: "grasp (max_len=50)"
+            if methods.complete and name not in names:
+                hint = did_you_mean(name, names) or f"; there are: {', '.join(names)}"
+                wrong[side] = f"no method '{given}' in this spec{hint}"
+        if hypothesis.better == hypothesis.than:
+            wrong["than"] = f"'{hypothesis.than}' is compared with itself"
+        if int(hypothesis.metric.partition("@")[2]) not in protocol.cutoffs:
+            wrong["metric"] = f"{hypothesis.metric} is not among dataset.protocol.cutoffs"
+        if hypothesis.protocol == "full" and not protocol.also_full_ranking:
+            wrong["protocol"] = "'full' needs dataset.protocol.also_full_ranking"
+        for key, message in wrong.items():
+            place = locate(tree, ("hypotheses", index, key)).node.place
+            problems.add(place, ("hypotheses", index, key), message)
