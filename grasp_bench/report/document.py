@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+Kind = Literal["ranking", "claims", "gaps", "detail"]
 Mark = Literal["", "best", "second"]
 BLANK = "–"
+DECIMALS = 9  # means of equal values in another order may differ by a float64 rounding
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with tables and lines of text."""
+    """A heading with lines of text and tables; `kind` tells what a short view keeps."""
 
     title: str
     tables: Sequence[Table] = ()
     lines: Sequence[str] = ()
+    kind: Kind = "detail"
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Document:
 
 def mark_best(values: Sequence[float | None]) -> list[Mark]:
     """Mark the highest and second highest value, equal ones alike; blanks and a lone value stay unmarked."""
+    values = [value if value is None else round(value, DECIMALS) for value in values]
     distinct = sorted({value for value in values if value is not None}, reverse=True)
     if len(distinct) < 2:
         return [""] * len(values)

@@ -33,13 +33,20 @@ def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = N
     return Document(board["name"], [*lines, UNITS], [section for section in sections if section is not None])
 
 
+def headline(document: Document) -> Document:
+    """The short view: rankings, what is missing, and the answers to the declared hypotheses."""
+    sections = [section for section in document.sections if section.kind != "detail"]
+    return Document(document.title, document.lines, sections)
+
+
 def _ranking_sections(board: Board, ranking: Ranking, first: str, metric: str) -> list[Section | None]:
     heading = _heading(board, ranking)
     lines = [f"Ranked apart: {ranking['why_apart']}."] if ranking["why_apart"] else []
     if first not in ranking["protocols"]:
         lines.append(f"No {first} ranking was stored here.")
     protocols = _in_order(ranking, first)
-    main = Section(heading, [ranking_table(ranking, name, metric) for name in protocols], lines)
+    tables = [ranking_table(ranking, name, metric) for name in protocols]
+    main = Section(heading, tables, lines, kind="ranking")
     groups = [table for name in protocols if (table := group_table(ranking, name, metric))]
     beyond = beyond_table(ranking, metric) if protocols else None
     return [

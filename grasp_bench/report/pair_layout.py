@@ -51,7 +51,7 @@ def _settings(pair: Pair) -> Section:
     rows = [
         [Entry(key), Entry(_shown(ours)), Entry(_shown(theirs))] for key, ours, theirs in pair["settings"]
     ]
-    return Section("Settings that differ", [Table("Settings that differ", columns, rows)])
+    return Section("Settings that differ", [Table("", columns, rows)])
 
 
 def _protocol(name: str, pair: Pair, found: ProtocolPair) -> Section:

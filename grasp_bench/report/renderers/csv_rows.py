@@ -10,7 +10,7 @@ from grasp_bench.report.document import Document
 from grasp_bench.report.schema import Board, Row
 
 HEAD = (
-    "protocol_hash", "dataset", "method", "seeds", "planned_seeds", "protocol", "group", "metric",
+    "protocol_hash", "dataset", "method", "seeds", "planned_seeds", "users", "protocol", "group", "metric",
     "seed", "value", "sd",
 )  # fmt: skip
 
@@ -24,7 +24,7 @@ def render(board: Board, document: Document) -> str:
         for row in ranking["rows"]:
             start = (
                 ranking["protocol_hash"], ranking["dataset"], row["label"], len(row["seeds"]),
-                len(row["planned_seeds"]),
+                len(row["planned_seeds"]), row["users"],
             )  # fmt: skip
             writer.writerows((*start, *rest) for rest in [*_means(row), *_seeds(row)])
     return stream.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grasp_bench.report.document import Document, Entry, Table
+from grasp_bench.report.numbers import UNITS
 from grasp_bench.report.schema import Board
 
 _ESCAPES = {
@@ -16,7 +17,7 @@ _ESCAPES = {
 def render(board: Board, document: Document) -> str:
     """One table environment for each table, headed by a comment; provenance is left to the other formats."""
     tables = [
-        _table(table)
+        _table(table, table.title or section.title)
         for section in document.sections
         if section.title != "Provenance"
         for table in section.tables
@@ -29,11 +30,11 @@ def escape(text: str) -> str:
     return "".join(_ESCAPES.get(character, character) for character in text)
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, title: str) -> str:
     spec = "".join("r" if column.align == "right" else "l" for column in table.columns)
     head = " & ".join(escape(column.head) for column in table.columns)
     body = [f"{' & '.join(map(_entry, row))} \\\\" for row in table.rows]
-    caption = escape(" ".join([f"{table.title}.", *table.notes]))
+    caption = escape(" ".join([f"{title}.", UNITS, *table.notes]))
     lines = [
         "\\begin{table}", "\\centering", f"\\caption{{{caption}}}",
         f"\\begin{{tabular}}{{{spec}}}", "\\toprule",

@@ -33,12 +33,12 @@ def _section(section: Section) -> list[str]:
 
 
 def render_table(table: Table) -> list[str]:
-    """Title, table and notes, each a block of its own."""
+    """Title (if it has one), table and notes, each a block of its own."""
     head = " | ".join(escape(column.head) for column in table.columns)
     rule = " | ".join("---:" if column.align == "right" else ":---" for column in table.columns)
     body = [f"| {' | '.join(map(_entry, row))} |" for row in table.rows]
     return [
-        f"### {escape(table.title)}",
+        *([f"### {escape(table.title)}"] if table.title else []),
         "\n".join([f"| {head} |", f"| {rule} |", *body]),
         *map(escape, table.notes),
     ]

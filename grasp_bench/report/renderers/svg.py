@@ -1,4 +1,4 @@
-"""The ranking tables as an SVG picture of the terminal (for a README)."""
+"""Rankings and verdicts as an SVG picture of the terminal (for a README)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ WIDTH = 118
 
 
 def render(board: Board, document: Document) -> str:
-    """Draw title and ranking tables; the same board gives the same bytes."""
+    """Draw ranking tables and the words of the short view; the same board gives the same bytes."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False, force_terminal=True)
     for section in document.sections:
-        if section.title.startswith("Leaderboard"):
+        if section.kind != "detail":
             for line in section.lines:
                 console.print(line, markup=False)
+        if section.kind == "ranking":
             for table in section.tables:
                 console.print(rich_table(table))
                 for note in table.notes:

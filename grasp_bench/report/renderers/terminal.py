@@ -40,7 +40,9 @@ def show_section(section: Section, console: Console) -> None:
 
 def rich_table(table: Table) -> RichTable:
     """Turn one table into rich's."""
-    made = RichTable(title=escape(table.title), title_justify="left", title_style="bold", header_style="bold")
+    made = RichTable(
+        title=escape(table.title) or None, title_justify="left", title_style="bold", header_style="bold"
+    )
     for column in table.columns:
         made.add_column(escape(column.head), justify=column.align)
     for row in table.rows:

@@ -11,6 +11,7 @@ from grasp_bench.report.schema import Board, Claim, PairTest, Ranking
 TEST_HEADS = (
     "difference [95 % CI]", "d_z", "rank-biserial", "gain / lose", "p permutation", "p t", "p Wilcoxon",
 )  # fmt: skip
+NONE_DECLARED = "The spec declares none: all tests are exploratory."
 METHOD_NOTE = (
     "Unit of testing: the user, paired, averaged over seeds. CI: percentile bootstrap over users. All tests "
     "two-sided; the corrected p is that of the sign-flip permutation test, the others stand beside it."
@@ -21,13 +22,13 @@ def claims_section(board: Board) -> Section:
     """Declared hypotheses with their verdicts in words."""
     claims = board["claims"]
     if not claims:
-        return Section("Declared hypotheses", lines=["The spec declares none: all tests are exploratory."])
+        return Section("Declared hypotheses", lines=[NONE_DECLARED], kind="claims")
     columns = [Column("hypothesis", "left"), Column("by", "left"), *map(Column, TEST_HEADS)]
     columns += [Column("p Holm"), Column("verdict", "left")]
     rows = [_claim_row(claim) for claim in claims]
     notes = [f"Holm's correction over the family of {len(claims)} declared tests. {METHOD_NOTE}"]
-    table = Table("Declared hypotheses", columns, rows, notes)
-    return Section("Declared hypotheses", [table], [_sentence(claim) for claim in claims])
+    table = Table("", columns, rows, notes)
+    return Section("Declared hypotheses", [table], [_sentence(claim) for claim in claims], kind="claims")
 
 
 def exploratory_table(ranking: Ranking, protocol: str, metric: str) -> Table | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from grasp_bench.report.document import Column, Entry, Table
 from grasp_bench.report.numbers import count, plain
 from grasp_bench.report.schema import GROUPS, Ranking, Row
@@ -37,20 +39,26 @@ def group_table(ranking: Ranking, protocol: str, metric: str) -> Table | None:
 def beyond_table(ranking: Ranking, metric: str) -> Table | None:
     """Coverage, novelty, Gini and cross-category share, as they were measured: none is good by itself."""
     rows = ordered_rows(ranking, ranking["protocols"][0], metric)
-    names = list(dict.fromkeys(name for row in rows for name in row["beyond"]))
+    names = _at_cutoff(dict.fromkeys(name for row in rows for name in row["beyond"]), metric)
     if not names:
         return None
     entries = [
         [Entry(row["label"]), *(Entry(_mean(row, name)) for name in names)] for row in rows if row["beyond"]
     ]
     notes = ["Mean over seeds; coverage, Gini and cross-category are shares in [0, 1]."]
-    return Table("Beyond accuracy", [Column("method", "left"), *map(Column, names)], entries, notes)
+    return Table("", [Column("method", "left"), *map(Column, names)], entries, notes)
 
 
 def _head(rows: list[Row], group: str) -> str:
     """The group's name with its size where all methods agree on it."""
     sizes = {row["group_users"][group] for row in rows if group in row["group_users"]}
     return f"{GROUP_HEADS[group]} (n={count(sizes.pop())})" if len(sizes) == 1 else GROUP_HEADS[group]
+
+
+def _at_cutoff(names: Iterable[str], metric: str) -> list[str]:
+    """The measures at the metric's own cutoff, where there are any: five cutoffs do not fit a page."""
+    cutoff = metric.partition("@")[2]
+    return [name for name in names if name.partition("@")[2] == cutoff] or list(names)
 
 
 def _mean(row: Row, name: str) -> str:

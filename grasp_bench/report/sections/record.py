@@ -43,7 +43,7 @@ def gaps_section(board: Board) -> Section | None:
     out = [
         f"left out: {gap['slug']} ({gap['reason']})." for gap in board["left_out"] if gap["slug"] not in named
     ]
-    return Section("Not on this board", lines=[*missing, *out]) if missing or out else None
+    return Section("Not on this board", lines=[*missing, *out], kind="gaps") if missing or out else None
 
 
 def card_table(name: str, card: Mapping[str, Any]) -> Table:

@@ -1,0 +1,47 @@
+"""`grasp-bench compare A B`: one pair of methods or cells, explained."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from grasp_bench.cli.options import DEFAULT_RESULTS, ResultsPath
+from grasp_bench.cli.output import console, say_json
+
+
+class Format(StrEnum):
+    """Formats of a comparison."""
+
+    RICH = "rich"
+    JSON = "json"
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A method as the board names it, or a slug.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="What A is compared with.")],
+    spec: Annotated[
+        str | None,
+        typer.Option(
+            "--spec", metavar="SPEC", help="A spec's name, its file, or a results folder; else the only one."
+        ),
+    ] = None,
+    results: ResultsPath = DEFAULT_RESULTS,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME@K", help="The metric that is tested, e.g. HR@20.")
+    ] = None,
+    format: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.RICH,
+) -> None:
+    """Explain A less B: how much, how sure, for whom, and which settings differ."""
+    from grasp_bench.report.locate import find_results
+    from grasp_bench.report.pair import compare_pair
+
+    pair = compare_pair(find_results(spec, results), first, second, metric)
+    if format is Format.JSON:
+        say_json(pair)
+        return
+    from grasp_bench.report.pair_layout import lay_out_pair
+    from grasp_bench.report.renderers.terminal import show
+
+    show(lay_out_pair(pair), console())

@@ -1,0 +1,69 @@
+"""Which results folder a word on the command line means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.report.cells import CELL_FILE
+
+
+def find_results(word: str | None, results: Path) -> Path:
+    """Find the results folder of a spec's name, of a spec file, or the folder itself.
+
+    Without a word the only spec that has results is meant. Raises UnknownNameError with a suggestion,
+    MissingFileError when `results` is not there, DataError when it is empty.
+    """
+    known = _known(results)
+    if word is None:
+        return _only(known, results)
+    if word in known:
+        return known[word]
+    path = Path(word)
+    if path.is_dir():
+        return path
+    name = _name_in_spec(path) if path.suffix in (".yaml", ".yml") else word
+    if name in known:
+        return known[name]
+    if not known:
+        raise MissingFileError(f"{results}: no results here", mend="grasp-bench run a spec first")
+    raise UnknownNameError(
+        f"no results of '{name}' in {results}{did_you_mean(name, known)}",
+        mend=f"results are there for: {', '.join(sorted(known))}",
+    )
+
+
+def _known(results: Path) -> dict[str, Path]:
+    """Names of specs with at least one finished cell or a study."""
+    if not results.is_dir():
+        return {}
+    folders = {*(path.parent for path in results.glob("*/study.json"))}
+    folders |= {path.parent.parent for path in results.glob(f"*/*/{CELL_FILE}")}
+    return {folder.name: folder for folder in sorted(folders)}
+
+
+def _only(known: dict[str, Path], results: Path) -> Path:
+    if len(known) == 1:
+        return next(iter(known.values()))
+    if not known:
+        raise MissingFileError(f"{results}: no results here", mend="grasp-bench run a spec first")
+    raise UnknownNameError(
+        f"{results} has results of several specs", mend=f"name one of: {', '.join(sorted(known))}"
+    )
+
+
+def _name_in_spec(path: Path) -> str:
+    """The `name:` of a spec file, read without the models of a whole spec."""
+    import yaml
+
+    if not path.is_file():
+        raise MissingFileError(f"{path}: no such file", mend="give a spec's name, its file or a folder")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a spec ({error})", mend=f"grasp-bench validate {path}") from None
+    name = content.get("name") if isinstance(content, dict) else None
+    if not isinstance(name, str):
+        raise DataError(f"{path}: has no name", mend=f"grasp-bench validate {path}")
+    return name
