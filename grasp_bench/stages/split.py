@@ -39,7 +39,7 @@ class SplitStage:
         split = SPLITS[dataset.protocol.split](prepared.sequences)
         if not len(split.test_users):
             raise DataError(
-                f"{dataset.source}: no user is left with {MIN_EVALUATED} interactions, nobody can be evaluated",
+                f"{dataset.source}: no user has {MIN_EVALUATED} interactions left, nobody can be evaluated",
                 mend="lower dataset.min_item, or set dataset.core: iterated",
             )
         write_split(out, split, prepared.sequences.user_ids, prepared.items)
