@@ -62,13 +62,14 @@ class Schedule:
             view.started(node)
 
     def _ready(self) -> list[Node]:
-        """In the order of the plan, so that cells finish one by one rather than all at the end."""
+        """What several cells wait for comes first; then cell by cell, so that results come early."""
         absent = self._pending.keys() | self._running.keys()
-        return [
+        ready = [
             node
             for node in self._pending.values()
             if not any(upstream.hash in absent for upstream in node.inputs.values())
         ]
+        return sorted(ready, key=lambda node: self._readers[node.hash] == 1)
 
     def _take(self, end: End, store: Path, view: View) -> None:
         del self._running[end.node.hash]
