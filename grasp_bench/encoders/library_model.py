@@ -29,7 +29,7 @@ class LibraryModel:
         longest = self._model.max_seq_length
         self._model.max_seq_length = min(max_tokens, longest) if longest else max_tokens
         self._device = device
-        self.dim = int(self._model.get_embedding_dimension())
+        self.dim = int(self._model.encode(["probe"], show_progress_bar=False).shape[1])
         self.normalizes = any(type(module).__name__ == "Normalize" for module in self._model)
 
     def tokenize(self, texts: Sequence[str]) -> list[str]:

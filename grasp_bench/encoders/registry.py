@@ -18,7 +18,7 @@ class TextEncoder(Protocol):
 
     dim: int
     unit_norm: bool
-    facts: Mapping[str, Any]
+    facts: dict[str, Any]
 
     def __init__(self, section: Any, device: str = "cpu", threads: int = 1) -> None: ...
 

@@ -47,14 +47,17 @@ def encode_in_shards(
             atomic.write_bytes(path, save({"vectors": found}))
         vectors[start : start + len(shard)] = found
         progress(start + len(shard))
-    return vectors[place]
+    in_order: np.ndarray = vectors[place]
+    return in_order
 
 
 def _read(path: Path, rows: int, dim: int) -> np.ndarray | None:
     """A finished shard, or None when there is none of the right shape."""
     try:
         with safe_open(path, framework="numpy") as tensors:
-            found = np.asarray(tensors.get_tensor("vectors"))
+            found: np.ndarray = tensors.get_tensor("vectors")
     except (FileNotFoundError, SafetensorError):
         return None
-    return found if found.shape == (rows, dim) else None
+    if found.shape != (rows, dim):
+        return None
+    return found

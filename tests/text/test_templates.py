@@ -1,0 +1,171 @@
+"""Shipped prompts word for word, missing attributes, user templates and their mistakes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from grasp_bench.core.errors import DataError, GraspBenchError, LeakError, MissingFileError, UnknownNameError
+from grasp_bench.spec.text import LiteLLMText, TemplateText
+from grasp_bench.text.registry import PROVIDERS
+from grasp_bench.text.subjects import Side, Subjects
+from grasp_bench.text.templates import shipped_templates
+from grasp_bench.text.writing import write_texts
+
+ITEMS = pl.DataFrame(
+    {
+        "item_id": ["a", "b", "c", "d"],
+        "title": ["Crème brûlée", "Rose  soap\n", None, " "],
+        "brand": ["Bär", None, "Ölwerk", None],
+        "price": [3.5, None, None, None],
+    }
+)
+
+
+def subjects(side: Side, histories: list[list[int]] | None = None, items: pl.DataFrame = ITEMS) -> Subjects:
+    histories = histories or [[0, 1]]
+    ids = items["item_id"].to_list() if side == "items" else [f"u{k}" for k in range(len(histories))]
+    offsets = np.cumsum([0, *map(len, histories)])
+    return Subjects(side, ids, items, np.array([k for h in histories for k in h], dtype=np.int32), offsets)
+
+
+def texts(side: Side, histories: list[list[int]] | None = None, **keys: object) -> list[str]:
+    return write_texts(TemplateText(**keys), subjects(side, histories)).texts  # type: ignore[arg-type]
+
+
+def test_beauty_items_read_as_in_the_paper() -> None:
+    assert texts("items", template="beauty_item")[0] == (
+        "The beauty item has the following attributes: name is Crème brûlée; brand is Bär; price is 3.5. "
+        "The item has the following features: unknown. The item has the following descriptions: unknown."
+    )
+
+
+def test_fashion_items_read_as_in_the_paper() -> None:
+    assert texts("items", template="fashion_item", missing="")[1] == (
+        "The fashion item has the following attributes: name is Rose soap; brand is ; score is ; price is . "
+        "The item has the following features: . The item has the following descriptions: ."
+    )
+
+
+def test_default_item_text_lists_what_is_known() -> None:
+    assert texts("items") == [
+        "The item has the following attributes: name is Crème brûlée; brand is Bär; price is 3.5.",
+        "The item has the following attributes: name is Rose soap.",
+        "The item has the following attributes: name is unknown; brand is Ölwerk.",
+        "The item has the following attributes: name is unknown.",
+    ]
+
+
+def test_users_name_their_items_latest_first() -> None:
+    assert texts("users", [[0, 1], [1, 2, 3]]) == [
+        "The user has visited the following items: Rose soap, Crème brûlée "
+        "please conclude the user's preference.",
+        "The user has visited the following items: unknown, Ölwerk, Rose soap "
+        "please conclude the user's preference.",
+    ]
+
+
+def test_order_and_limit_keep_the_latest_items() -> None:
+    (text,) = texts("users", [[2, 0, 1]], order="oldest_first", max_items=2)
+    assert text.split("items: ")[1].startswith("Crème brûlée, Rose soap please")
+
+
+def test_without_a_word_for_missing_ones_nameless_items_are_left_out() -> None:
+    (text,) = texts("users", [[3, 0, 3]], missing="")
+    assert text.split("items: ")[1].startswith("Crème brûlée please")
+
+
+def test_facts_count_the_nameless_and_the_new() -> None:
+    facts = write_texts(TemplateText(), subjects("users", [[0], []])).facts
+    assert facts["items_without_attributes"] == 1
+    assert facts["without_history"] == 1
+    assert (facts["count"], facts["distinct"], facts["empty"]) == (2, 2, 0)
+
+
+def test_template_file_may_use_items_and_odd_column_names(tmp_path: Path) -> None:
+    path = tmp_path / "mine.j2"
+    path.write_text("{% for item in items %}{{ item['llm summary'] }}|{{ item.items }};{% endfor %}", "utf-8")
+    items = ITEMS.with_columns(pl.lit("fine").alias("llm summary"), pl.lit("x").alias("items"))
+    written = write_texts(TemplateText(template=str(path)), subjects("users", [[0, 1]], items))
+    assert written.texts == ["fine|x;fine|x;"]
+
+
+def test_list_columns_are_joined() -> None:
+    items = ITEMS.with_columns(pl.Series("tags", [["x", "y"], [], None, ["z"]]))
+    assert write_texts(TemplateText(), subjects("items", items=items)).texts[0].endswith("; tags is x, y.")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{{ item.title", "mine.j2:1"),
+        ("{{ prod.title }}", "'prod' is undefined.*about 'a'"),
+        ("{{ item.title.__class__.__mro__ }}", "mine.j2"),
+        ("{{ 1 / 0 }}", "division"),
+        ("{{ range(10 ** 9) | list }}", "too big|Range"),
+    ],
+)
+def test_mistakes_in_a_template_name_the_file(tmp_path: Path, source: str, message: str) -> None:
+    path = tmp_path / "mine.j2"
+    path.write_text(source)
+    with pytest.raises(DataError, match=message):
+        texts("items", template=str(path))
+
+
+def test_empty_result_names_the_entity(tmp_path: Path) -> None:
+    path = tmp_path / "mine.j2"
+    path.write_text("{{ item.brand }}")
+    with pytest.raises(DataError, match="2 texts are empty, first that of 'b'"):
+        texts("items", template=str(path), missing="")
+
+
+def test_unknown_and_absent_templates() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'beauty_item'"):
+        texts("items", template="beauty_itm")
+    with pytest.raises(MissingFileError, match=r"gone\.j2"):
+        texts("items", template="gone.j2")
+
+
+def test_catalogue_without_any_text_is_refused() -> None:
+    bare = ITEMS.select("item_id", title=pl.lit(None, pl.String))
+    for side in ("items", "users"):
+        with pytest.raises(DataError, match="none of the 4 items"):
+            write_texts(TemplateText(), subjects(side, items=bare))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scope", ["train_and_validation", "all"])
+def test_scope_beyond_training_is_a_leak(scope: str) -> None:
+    with pytest.raises(LeakError, match=r"text\.users"):
+        texts("users", scope=scope)
+
+
+def test_generation_is_refused_with_the_open_ways() -> None:
+    with pytest.raises(GraspBenchError, match="not part of this version") as caught:
+        write_texts(LiteLLMText(model="openai/gpt-4o-mini"), subjects("items"))
+    assert "precomputed" in str(caught.value.mend)
+
+
+@pytest.mark.parametrize("name", shipped_templates())
+def test_every_shipped_template_suits_one_side(name: str) -> None:
+    side: Side = "users" if name == "visited_items" else "items"
+    assert all(text.endswith(".") for text in texts(side, template=name))
+
+
+def test_providers_are_those_of_the_spec() -> None:
+    assert PROVIDERS.names() == ["litellm", "precomputed", "template"]
+
+
+def test_writing_is_fast() -> None:
+    n = 10_000
+    items = pl.DataFrame(
+        {"item_id": [str(k) for k in range(n)], "title": [f"t{k}" for k in range(n)], "brand": ["b"] * n}
+    )
+    histories = np.random.default_rng(0).integers(0, n, size=(n, 7)).tolist()
+    started = time.process_time()
+    write_texts(TemplateText(), subjects("items", items=items))
+    write_texts(TemplateText(), subjects("users", histories, items))
+    assert time.process_time() - started < 5
