@@ -42,15 +42,18 @@ class TextAudit:
         return self.chance / self.checked if self.checked else 0.0
 
     @property
+    def deviations(self) -> float:
+        """How far the findings are above chance, in standard deviations of their difference."""
+        return float((self.found - self.chance) / np.sqrt(max(self.found + self.chance, 1)))
+
+    @property
     def gross(self) -> bool:
         """More than 5 % of users and five standard deviations above chance.
 
         A language model that saw the training part alone may guess a sequel now and then; it does not
         guess the targets of one user in twenty.
         """
-        excess = self.found - self.chance
-        deviation = float(np.sqrt(max(self.found + self.chance, 1)))
-        return excess > GROSS_EXCESS * self.checked and excess > GROSS_DEVIATIONS * deviation
+        return self.rate - self.chance_rate > GROSS_EXCESS and self.deviations > GROSS_DEVIATIONS
 
     def refuse_if_gross(self, name: str, user_ids: Sequence[str]) -> None:
         """Raise LeakError when the text, whatever it declares, must have been made from held-out items."""

@@ -9,9 +9,7 @@ from grasp_bench.data.sequences import Sequences
 
 NUM_ITEMS = 12
 
-histories = st.lists(
-    st.lists(st.integers(0, NUM_ITEMS - 1), min_size=1, max_size=8), min_size=1, max_size=12
-)
+histories = st.lists(st.lists(st.integers(0, NUM_ITEMS - 1), min_size=1, max_size=8), min_size=1, max_size=12)
 
 
 def sequences_of(lists: list[list[int]], num_items: int = NUM_ITEMS) -> Sequences:

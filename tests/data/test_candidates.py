@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from integer_histories import NUM_ITEMS, histories, sequences_of
 from scipy import stats
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.candidates import draw
 from grasp_bench.data.splits import leave_one_out
-
-from integer_histories import NUM_ITEMS, histories, sequences_of
 
 
 def drawn(lists: list[list[int]], negatives: int, seed: int, num_items: int = NUM_ITEMS) -> np.ndarray:

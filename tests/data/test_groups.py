@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from integer_histories import sequences_of
 
 from grasp_bench.data.groups import head_items, head_users, item_counts
 from grasp_bench.data.splits import leave_one_out
 from grasp_bench.spec.dataset import Groups
-
-from integer_histories import sequences_of
 
 counts = st.lists(st.integers(0, 6), max_size=60).map(lambda values: np.array(values, dtype=np.int64))
 

@@ -189,7 +189,9 @@ def test_absent_and_unknown_files(tmp_path: Path) -> None:
 
 
 @given(data=st.binary(max_size=200))
-def test_any_bytes_end_in_rows_or_a_clear_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+def test_any_bytes_end_in_rows_or_a_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
     folder = tmp_path_factory.mktemp("bytes")
     for name in ("a.csv", "a.jsonl", "a.parquet", "a.csv.gz"):
         path = folder / name
