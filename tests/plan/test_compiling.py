@@ -124,7 +124,9 @@ def test_what_cannot_be_run_is_refused_while_compiling(sections: dict[str, Any],
 def test_zero_noise_is_no_noise_and_text_that_nobody_reads_is_not_asked_for() -> None:
     plain = compiled()
     assert compiled(noise={"rates": [0.0]}).cells[0].hash == plain.cells[0].hash
-    assert compiled(text={"users": {"provider": "litellm", "model": "m"}}).cells[0].hash == plain.cells[0].hash
+    assert (
+        compiled(text={"users": {"provider": "litellm", "model": "m"}}).cells[0].hash == plain.cells[0].hash
+    )
 
 
 def test_precomputed_vectors_need_no_text_and_are_known_by_content(tmp_path: Path) -> None:

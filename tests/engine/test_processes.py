@@ -1,0 +1,90 @@
+"""Real signals and real second processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fake_study import Fakes
+from run_fakes import fake_plan
+
+from grasp_bench.core.store import Store
+from grasp_bench.plan.status import status
+
+PROGRAM = Path(__file__).with_name("run_fakes.py")
+HUNG = "train sasrec-grasp-s42"
+
+
+def start(fakes: Fakes) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAM), str(fakes.store), str(fakes.results)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_until_hanging(fakes: Fakes) -> int:
+    mark = fakes.orders / "hanging"
+    deadline = time.monotonic() + 30
+    while not (mark.exists() and mark.read_text()):
+        assert time.monotonic() < deadline, "the stage was never reached"
+        time.sleep(0.05)
+    return int(mark.read_text())
+
+
+def is_gone(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        # An orphan that nobody has waited for yet is dead all the same.
+        if Path(f"/proc/{pid}/stat").exists() and ") Z " in Path(f"/proc/{pid}/stat").read_text():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "kill"])
+def test_ctrl_c_ends_the_workers_and_leaves_a_resumable_state(fakes: Fakes, whole_group: bool) -> None:
+    fakes.order(HUNG, "hang")
+    program = start(fakes)
+    worker = wait_until_hanging(fakes)
+    if whole_group:
+        os.killpg(program.pid, signal.SIGINT)
+    else:
+        program.send_signal(signal.SIGINT)
+    assert program.wait(15) == 130
+    assert is_gone(worker, 1)
+    assert "Traceback" not in (program.stderr.read() if program.stderr else "")
+    assert status(fake_plan(), Store(fakes.store)).count("resume") >= 1
+    fakes.relent()
+    assert not fakes.run().failed
+
+
+def test_workers_end_with_a_killed_parent(fakes: Fakes) -> None:
+    fakes.order(HUNG, "hang")
+    program = start(fakes)
+    worker = wait_until_hanging(fakes)
+    program.kill()
+    program.wait(10)
+    assert is_gone(worker, 10)
+
+
+def test_two_processes_share_one_store(fakes: Fakes) -> None:
+    for node in fake_plan().nodes:
+        fakes.order(node.label, "be slow")
+    programs = [start(fakes), start(fakes)]
+    said = [program.communicate(timeout=60)[1] for program in programs]
+    assert [program.returncode for program in programs] == [0, 0], said
+    # Each node was made by one of them; the other waited for it, and found it made.
+    assert sorted(fakes.runs()) == sorted(node.label for node in fake_plan().nodes)
+    assert any("another process is making it" in text for text in said)
+    assert len(list((fakes.results / "fakes").glob("*/cell.json"))) == 3
