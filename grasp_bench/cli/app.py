@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("grasp_bench.cli.validate:validate", "Check specs and tell all problems at once."),
     "plan": ("grasp_bench.cli.plan:plan", "Show stages and cells, what is cached, and an estimate."),
     "run": ("grasp_bench.cli.run:run", "Run what is not done yet; the same command resumes."),
+    "leaderboard": ("grasp_bench.cli.leaderboard:leaderboard", "Rank methods, with significance."),
+    "compare": ("grasp_bench.cli.compare:compare", "Explain one pair of methods."),
     "data": ("grasp_bench.cli.data:app", "Look at a dataset before building on it."),
     "spec": ("grasp_bench.cli.spec:app", "Print the spec's JSON Schema, or explain where values come from."),
     "doctor": ("grasp_bench.cli.doctor:doctor", "Look at the machine, the installation, data and store."),

@@ -1,0 +1,256 @@
+"""Boards of synthetic results: ranking, gaps, refusals, declared hypotheses, cache."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+from results_builder import metric_values, settings
+from statsmodels.stats.multitest import multipletests
+
+from grasp_bench.core.errors import DataError, IncomparableError, MissingFileError, UnknownNameError
+from grasp_bench.report.board import FILE, load_board
+from grasp_bench.report.layout import headline, lay_out
+from grasp_bench.report.study import read_study, write_study
+from grasp_bench.spec.experiment import Experiment
+
+RANKS = np.arange(1, 41)
+
+
+def rows_of(board, ranking=0):
+    return {row["label"]: row for row in board["rankings"][ranking]["rows"]}
+
+
+def table_of(board, index=0, **asked):
+    return lay_out(board, **asked).sections[0].tables[index]
+
+
+def test_methods_are_ranked_by_the_mean_over_seeds(toy) -> None:
+    table = table_of(load_board(toy.folder))
+    assert table.title == "full ranking by NDCG@10"
+    assert [row[1].text for row in table.rows][-1] == "none"
+    best, second, last = (row[3] for row in table.rows)
+    assert (best.mark, second.mark, last.mark) == ("best", "second", "")
+    per_seed = []
+    for seed in (42, 43, 44):
+        frame = pl.read_parquet(toy.folder / f"sasrec-none-s{seed}" / "ranks.parquet")
+        per_seed.append(metric_values(frame["full_better"].to_numpy() + 1)["NDCG@10"].mean())
+    assert last.text == f"{100 * np.mean(per_seed):.2f} ± {100 * np.std(per_seed, ddof=1):.2f}"
+
+
+def test_the_tier_has_the_method_that_only_noise_tells_apart(toy) -> None:
+    board = load_board(toy.folder)
+    assert set(board["rankings"][0]["tests"]["full"]["NDCG@10"]["tier"]) == {"grasp", "grasp/softmax"}
+    assert [row[1].tier for row in table_of(board).rows] == [False, True, False]
+
+
+def test_verdicts(toy) -> None:
+    claims = load_board(toy.folder)["claims"]
+    assert [claim["verdict"] for claim in claims] == ["supported", "refuted", "untested"]
+    raw = [1.0 if claim["test"] is None else claim["test"]["p_permutation"] for claim in claims]
+    expected = multipletests(raw, method="holm")[1]
+    assert [claim["p_holm"] for claim in claims[:2]] == pytest.approx(list(expected[:2]))
+    assert claims[1]["words"].startswith("not supported: none is below grasp/softmax by ")
+    assert "no such pair" in claims[2]["words"]
+
+
+def test_a_missing_seed_blanks_the_method_and_is_named(toy) -> None:
+    (toy.folder / "sasrec-grasp-s44" / "cell.json").unlink()
+    board = load_board(toy.folder)
+    row = rows_of(board)["grasp"]
+    assert row["values"] == {}
+    assert "seed 44 of 3" in row["why_unranked"]
+    assert [gap["slug"] for gap in board["missing"]] == ["sasrec-grasp-s44"]
+    last = table_of(board).rows[-1]
+    assert [entry.text for entry in last[:4]] == ["–", "grasp", "2/3*", "–"]
+    assert board["claims"][0]["words"] == "not tested: grasp has seeds that are not finished"
+    assert {"42", "43"} == set(row["per_seed"]["full"])
+
+
+def test_a_planned_method_without_cells_has_a_blank_row(results) -> None:
+    results.cell("a", RANKS)
+    results.plan({"slug": "b", "dataset": "toy", "backbone": "sasrec", "enhancer": "grasp", "seed": 42})
+    results.study()
+    assert rows_of(load_board(results.folder))["grasp"]["why_unranked"] == "no seed finished"
+
+
+def test_stale_and_unplanned_cells_are_left_out(results) -> None:
+    results.cell("a", RANKS)
+    results.cell("b", RANKS, enhancer="grasp")
+    results.cell("c", RANKS, enhancer="grasp", ablation="softmax")
+    results.planned[1]["hash"] = "changed"
+    del results.planned[2]
+    results.study()
+    board = load_board(results.folder)
+    assert [gap["slug"] for gap in board["left_out"]] == ["b", "c"]
+    assert "out of date" in board["missing"][0]["reason"]
+    assert rows_of(board)["none"]["why_unranked"] is None
+
+
+def test_without_a_study_the_cells_speak_for_themselves(results) -> None:
+    results.cell("a", RANKS, seed=1)
+    results.cell("b", RANKS, seed=2)
+    results.cell("c", RANKS, seed=1, enhancer="grasp")
+    board = load_board(results.folder)
+    assert rows_of(board)["none"]["planned_seeds"] == [1, 2]
+    assert "seed 2" in rows_of(board)["grasp"]["why_unranked"]
+    assert lay_out(board).title == "toy_spec"
+
+
+def test_different_protocols_have_tables_of_their_own_and_the_reason(results) -> None:
+    results.cell("a", RANKS)
+    other = settings(enhancer="grasp")
+    other["protocol"] = {"ties": "optimistic", "negatives": 100}
+    results.cell("b", RANKS, enhancer="grasp", protocol_hash="p2", settings=other)
+    results.study(hypotheses=[{"better": "grasp", "than": "none", "metric": "NDCG@10", "protocol": "full"}])
+    board = load_board(results.folder)
+    assert [list(rows_of(board, index)) for index in (0, 1)] == [["none"], ["grasp"]]
+    assert board["rankings"][0]["why_apart"] == "another protocol: ties mean here, optimistic there"
+    assert board["claims"][0]["words"] == "not tested: the two were measured under different protocols"
+
+
+def test_datasets_are_ranked_apart(results) -> None:
+    results.cell("a", RANKS, dataset="fashion", protocol_hash="p2")
+    results.cell("b", RANKS)
+    board = load_board(results.folder)
+    assert [r["why_apart"] for r in board["rankings"]] == [
+        "another dataset than toy", "another dataset than fashion",
+    ]  # fmt: skip
+    assert list(rows_of(board)) == ["none (dataset=fashion)"]
+
+
+def test_one_protocol_hash_with_different_users_is_refused(results) -> None:
+    results.cell("a", RANKS)
+    results.cell("b", RANKS, enhancer="grasp", users=np.arange(1, 41))
+    with pytest.raises(IncomparableError, match="1 are only in"):
+        load_board(results.folder)
+
+
+def test_one_method_twice_is_refused(results) -> None:
+    results.cell("a", RANKS)
+    results.cell("b", RANKS)
+    with pytest.raises(IncomparableError, match="a and b are the same method"):
+        load_board(results.folder)
+
+
+def test_metrics_that_do_not_follow_from_the_ranks_are_refused(results) -> None:
+    path = results.cell("a", RANKS) / "metrics.json"
+    path.write_text(path.read_text().replace('"NDCG@10": 0.', '"NDCG@10": 0.9'))
+    with pytest.raises(DataError, match=r"metrics\.json"):
+        load_board(results.folder)
+
+
+@pytest.mark.parametrize("name", ["cell.json", "metrics.json", "ranks.parquet"])
+@pytest.mark.parametrize("content", ["", "[]", "{", "{}"])
+def test_damaged_files_are_named(results, name, content) -> None:
+    (results.cell("a", RANKS) / name).write_text(content)
+    with pytest.raises(DataError, match=name.replace(".", r"\.")):
+        load_board(results.folder)
+
+
+def test_sampled_only(results) -> None:
+    results.cell("a", RANKS, protocols=("sampled",))
+    results.cell("b", np.maximum(RANKS - 1, 1), protocols=("sampled",), enhancer="grasp")
+    results.study()
+    board = load_board(results.folder)
+    assert board["rank_by"] == "sampled"
+    assert [table.title for table in lay_out(board).sections[0].tables] == ["sampled ranking by NDCG@10"]
+
+
+def test_ties_follow_the_declared_policy(results) -> None:
+    path = results.cell("a", np.array([1, 1]))
+    frame = pl.read_parquet(path / "ranks.parquet").with_columns(full_tied=pl.Series([1, 1], dtype=pl.UInt32))
+    frame.write_parquet(path / "ranks.parquet")
+    metrics = json.loads((path / "metrics.json").read_text())
+    metrics["full"]["overall"] = {"n": 2, "HR@1": 0.5}  # one of two tied items comes first half of the time
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    results.study(metric="HR@1")
+    assert rows_of(load_board(results.folder))["none"]["values"]["full"]["overall"]["HR@1"]["mean"] == 0.5
+
+
+def test_one_user_and_one_method(results) -> None:
+    results.cell("a", np.array([3]))
+    board = load_board(results.folder)
+    tests = board["rankings"][0]["tests"]["full"]["NDCG@10"]
+    assert (tests["best"], tests["tier"], tests["pairs"]) == ("none", ["none"], [])
+
+
+def test_unknown_metric_suggests(toy) -> None:
+    with pytest.raises(UnknownNameError, match=r"did you mean 'NDCG@10'"):
+        load_board(toy.folder, metric="NCDG@10")
+
+
+def test_no_folder_and_no_cells(tmp_path) -> None:
+    with pytest.raises(MissingFileError):
+        load_board(tmp_path / "absent")
+    with pytest.raises(DataError, match="no finished cell"):
+        load_board(tmp_path)
+
+
+def test_another_metric_is_tested_and_kept(toy) -> None:
+    load_board(toy.folder)
+    board = load_board(toy.folder, metric="HR@5")
+    assert set(board["rankings"][0]["tests"]["full"]) == {"NDCG@10", "HR@5"}
+    assert load_board(toy.folder) == board
+    assert table_of(board, metric="HR@5").columns[3].head == "HR@5"
+    assert table_of(board, protocol="sampled").title == "sampled ranking by NDCG@10"
+
+
+def test_the_cache_is_used_until_something_changes(toy) -> None:
+    first = load_board(toy.folder)
+    marked = first | {"name": "from the cache"}
+    (toy.folder / FILE).write_text(json.dumps(marked))
+    assert load_board(toy.folder)["name"] == "from the cache"
+    toy.study(hypotheses=[])
+    assert load_board(toy.folder)["name"] == "toy_spec"
+    (toy.folder / FILE).write_text("{damaged")
+    assert load_board(toy.folder)["name"] == "toy_spec"
+
+
+def test_a_cached_board_needs_no_numeric_library(toy) -> None:
+    load_board(toy.folder)
+    heavy = "numpy scipy statsmodels torch polars pydantic"
+    script = (
+        "import sys, pathlib\n"
+        "from grasp_bench.report.board import load_board\n"
+        "from grasp_bench.report.layout import lay_out\n"
+        "from grasp_bench.report.renderers.terminal import render\n"
+        f"board = load_board(pathlib.Path({str(toy.folder)!r}))\n"
+        "render(board, lay_out(board))\n"
+        f"print([name for name in {heavy!r}.split() if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_short_view_has_rankings_and_answers(toy) -> None:
+    kinds = [section.kind for section in headline(lay_out(load_board(toy.folder))).sections]
+    assert kinds == ["ranking", "claims"]
+
+
+def test_beyond_accuracy_keeps_to_the_cutoff(toy) -> None:
+    section = next(s for s in lay_out(load_board(toy.folder)).sections if s.title == "Beyond accuracy")
+    assert [column.head for column in section.tables[0].columns] == ["method", "coverage@10", "gini@10"]
+
+
+def test_study_round_trip(tmp_path) -> None:
+    experiment = Experiment.model_validate(
+        {
+            "name": "x",
+            "dataset": {"source": "demo", "protocol": {"also_full_ranking": False, "cutoffs": [5, 10]}},
+            "hypotheses": [{"better": "grasp", "than": "none", "protocol": "sampled"}],
+        }
+    )
+    cell = {"slug": "a", "seed": 1, "dataset": "demo", "backbone": "sasrec", "enhancer": "none", "more": 1}
+    write_study(tmp_path, experiment, [cell], {"demo": {"users": 3}})
+    study = read_study(tmp_path)
+    assert (study.name, study.rank_by, study.metric) == ("x", "sampled", "NDCG@10")
+    assert dict(study.hypotheses[0])["better"] == "grasp"
+    assert "more" not in study.planned[0]
+    (tmp_path / "study.json").write_text('{"name": "x"}')
+    with pytest.raises(DataError, match="description"):
+        read_study(tmp_path)

@@ -1,0 +1,42 @@
+"""Labels and what a hypothesis is about."""
+
+from __future__ import annotations
+
+from grasp_bench.report.methods import Method, hypothesis_pairs, label_methods, method_of
+
+
+def method(enhancer: str, **changes) -> Method:
+    return method_of({"dataset": "d", "backbone": "sasrec", "enhancer": enhancer, **changes})
+
+
+def test_labels_say_only_what_varies() -> None:
+    plain, softmax = method("grasp"), method("grasp", ablation="softmax")
+    assert label_methods([plain, softmax]) == {plain: "grasp", softmax: "grasp/softmax"}
+    gru = method("grasp", backbone="gru4rec")
+    assert label_methods([plain, gru]) == {plain: "sasrec+grasp", gru: "gru4rec+grasp"}
+
+
+def test_labels_with_noise_variant_and_dataset() -> None:
+    clean = method("grasp", variant={"index.num_neighbours": 5, "training.lr": 0.1})
+    noisy = method("grasp", variant={"index.num_neighbours": 10, "training.lr": 0.1}, noise={"rate": 0.2})
+    assert list(label_methods([clean, noisy]).values()) == [
+        "grasp (num_neighbours=5, noise=none)", "grasp (num_neighbours=10, noise=0.2)",
+    ]  # fmt: skip
+    here, there = method("none"), method("none", dataset="e")
+    assert list(label_methods([here, there]).values()) == ["none (dataset=d)", "none (dataset=e)"]
+
+
+def test_keys_with_the_same_last_part_stay_whole() -> None:
+    a, b = method("x", variant={"a.k": 1, "b.k": 2}), method("x", variant={"a.k": 2, "b.k": 1})
+    assert list(label_methods([a, b]).values()) == ["x (a.k=1, b.k=2)", "x (a.k=2, b.k=1)"]
+
+
+def test_a_short_name_is_asked_of_each_backbone() -> None:
+    methods = [method(e, backbone=b) for e in ("none", "grasp") for b in ("sasrec", "gru4rec")]
+    labels = label_methods(methods)
+    pairs = [(labels[a], labels[b]) for a, b in hypothesis_pairs("grasp", "none", labels)]
+    assert pairs == [("sasrec+grasp", "sasrec+none"), ("gru4rec+grasp", "gru4rec+none")]
+    crossed = hypothesis_pairs("sasrec+grasp", "gru4rec+none", labels)
+    assert [(labels[a], labels[b]) for a, b in crossed] == [("sasrec+grasp", "gru4rec+none")]
+    assert hypothesis_pairs("grasp", "absent", labels) == []
+    assert hypothesis_pairs("sasrec+grasp", "sasrec+grasp", labels) == []

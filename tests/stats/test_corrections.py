@@ -1,0 +1,48 @@
+"""Corrections against statsmodels and their properties."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.stats.correction import benjamini_hochberg, holm
+
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=20)
+
+
+@settings(deadline=None)
+@given(P_VALUES)
+def test_holm_is_that_of_statsmodels(p) -> None:
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+
+
+@settings(deadline=None)
+@given(P_VALUES)
+def test_benjamini_hochberg_is_that_of_statsmodels(p) -> None:
+    assert benjamini_hochberg(p) == pytest.approx(multipletests(p, method="fdr_bh")[1])
+
+
+@given(P_VALUES)
+def test_corrected_p_is_never_smaller_and_keeps_the_order(p) -> None:
+    for adjusted in (holm(p), benjamini_hochberg(p)):
+        assert all(a >= raw - 1e-15 and a <= 1 for a, raw in zip(adjusted, p, strict=True))
+        pairs = sorted(zip(p, adjusted, strict=True))
+        assert all(a <= b for (_, a), (_, b) in zip(pairs, pairs[1:], strict=False))
+
+
+def test_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert benjamini_hochberg([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.04, 0.04])
+
+
+def test_empty_family() -> None:
+    assert holm([]) == benjamini_hochberg([]) == []
+
+
+@pytest.mark.parametrize("bad", [float("nan"), -0.1, 1.1])
+def test_what_is_no_probability_is_refused(bad) -> None:
+    with pytest.raises(DataError):
+        holm([0.1, bad])
