@@ -16,8 +16,8 @@ Two identities make it cheap, and both are exact:
 
 For scoring, the last layer folds into the query: o·(W₂ a + b₂) = (W₂ᵀo)·a + o·b₂.
 
-Shape suffixes: P pairs, E distinct items, D embedding width, H hidden width of the MLP, d backbone
-width, B users, M items of the catalogue. The two dot products of a pair travel as `dots_P2`.
+Shape suffixes: N pairs, P parts of the attention, E distinct items, D embedding width, H hidden
+width of the MLP, d backbone width, B users, M items of the catalogue.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from torch import Tensor, nn
 
 Part = Literal["self", "similar", "global"]
 PARTS: tuple[Part, ...] = ("self", "similar", "global")
-# Pairs whose hidden layer is computed at once when a catalogue is scored: 2¹³ × 64 floats are
-# 2 MB, which the second-level cache of a core still holds beside the projections.
-PAIRS_PER_BLOCK = 1 << 13
+# Pairs whose hidden layer is computed at once when a catalogue is scored: 2¹¹ × 64 floats are
+# half a MB, which the second-level cache of a core holds beside the projections it reads.
+PAIRS_PER_BLOCK = 1 << 11
 
 
 @dataclass(frozen=True)
@@ -103,39 +103,45 @@ class HolisticAttention(nn.Module):
             projected["global"] = projected["global_own"] + projected["global_similar"]
         return torch.stack([projected[part] for part in self.shape.parts], dim=1)
 
-    def fuse(self, weights_P: Tensor, projected_PH: Tensor) -> Tensor:
-        """(…, parts) weights and (…, parts, H) projections to (…, d) item vectors."""
-        return self._finish((weights_P.unsqueeze(-2) @ projected_PH).squeeze(-2) + self.first.bias)
+    def fuse(self, weights_NP: Tensor, projected_EPH: Tensor, index_N: Tensor) -> Tensor:
+        """N pairs, each with its weights and the row of its item: item vectors (N, d)."""
+        if self.last is None:
+            return self._first(weights_NP, projected_EPH, index_N)
+        return self.last(self._hidden(weights_NP, projected_EPH, index_N))
 
     def score_catalogue(self, states_Bd: Tensor, weights_BMP: Tensor, projected_MPH: Tensor) -> Tensor:
-        """States (B, d) against all M items under weights (B, M, parts): scores (B, M)."""
-        if self.shape.depth == 1:
+        """States (B, d) against all M items under weights (B, M, parts): scores (B, M). No gradients."""
+        if self.last is None:
             per_part_BPM = torch.einsum("bh,mph->bpm", states_Bd, projected_MPH)
-            scores = torch.einsum("bpm,bmp->bm", per_part_BPM, weights_BMP)
-            return scores + (states_Bd @ self.first.bias)[:, None]
-        assert self.last is not None
+            scores_BM = torch.einsum("bpm,bmp->bm", per_part_BPM, weights_BMP)
+            return scores_BM + (states_Bd @ self.first.bias)[:, None]
         query_BH = states_Bd @ self.last.weight
         constant_B = states_Bd @ self.last.bias
         users, items = weights_BMP.shape[:2]
-        # With items outermost the hidden layer of a block is one batched product, and contiguous.
-        weights_MBP = weights_BMP.transpose(0, 1)
-        scores_MB = states_Bd.new_empty(items, users)
-        step = max(1, PAIRS_PER_BLOCK // users)
-        for start in range(0, items, step):
-            block = slice(start, start + step)
-            hidden_MBH = torch.relu_((weights_MBP[block] @ projected_MPH[block]).add_(self.first.bias))
-            for layer in self.inner:
-                hidden_MBH = torch.relu_(layer(hidden_MBH))
-            torch.sum(hidden_MBH.mul_(query_BH), dim=-1, out=scores_MB[block])
-        return scores_MB.T + constant_B[:, None]
+        rows_M = torch.arange(items, device=states_Bd.device)
+        scores_BM = states_Bd.new_empty(users, items)
+        for start in range(0, items, PAIRS_PER_BLOCK):
+            block = slice(start, start + PAIRS_PER_BLOCK)
+            for user in range(users):
+                hidden_MH = self._hidden(weights_BMP[user, block], projected_MPH, rows_M[block])
+                torch.mv(hidden_MH, query_BH[user], out=scores_BM[user, block])
+        return scores_BM + constant_B[:, None]
 
-    def _finish(self, first_PH: Tensor) -> Tensor:
-        if self.last is None:
-            return first_PH
-        hidden = F.relu(first_PH)
+    def _first(self, weights_NP: Tensor, projected_EPH: Tensor, index_N: Tensor) -> Tensor:
+        """First layer of N pairs, (N, H): a weighted bag of the item's projected parts."""
+        parts = projected_EPH.shape[1]
+        bags_NP = index_N[:, None] * parts + torch.arange(parts, device=index_N.device)
+        bag_NH = F.embedding_bag(
+            bags_NP, projected_EPH.flatten(0, 1), per_sample_weights=weights_NP, mode="sum"
+        )
+        return bag_NH.add_(self.first.bias)
+
+    def _hidden(self, weights_NP: Tensor, projected_EPH: Tensor, index_N: Tensor) -> Tensor:
+        """What the last layer reads, (N, H)."""
+        hidden_NH = torch.relu_(self._first(weights_NP, projected_EPH, index_N))
         for layer in self.inner:
-            hidden = F.relu(layer(hidden))
-        return self.last(hidden)
+            hidden_NH = torch.relu_(layer(hidden_NH))
+        return hidden_NH
 
     def _block_names(self) -> list[str]:
         """Names of the first layer's column blocks, in the order of eq. 5's concatenation."""

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grasp_bench.models.dropout import dropout
 from grasp_bench.models.layout import Layout
 
 Activation = Literal["relu", "gelu"]
@@ -28,7 +29,9 @@ class SelfAttention(nn.Module):
         qkv_T3D = torch.cat([self.query(query_TD), self.key_value(memory_TD)], dim=-1)
         mixed_TD = torch.empty_like(query_TD)
         for tokens_t, bucket in layout.by_length():
-            mixed_TD = mixed_TD.index_copy(0, tokens_t, self._attend(qkv_T3D[tokens_t], bucket))
+            mixed_TD = mixed_TD.index_copy(
+                0, tokens_t, self._attend(qkv_T3D.index_select(0, tokens_t), bucket)
+            )
         return self.output(mixed_TD)
 
     def _attend(self, qkv_T3D: Tensor, layout: Layout) -> Tensor:
@@ -57,5 +60,5 @@ class FeedForward(nn.Module):
 
     def forward(self, x_TD: Tensor) -> Tensor:
         """(T, d) to (T, d)."""
-        hidden = F.dropout(self.activation(self.expand(x_TD)), self.dropout, self.training)
-        return F.dropout(self.contract(hidden), self.dropout, self.training)
+        hidden = dropout(self.activation(self.expand(x_TD)), self.dropout, self.training)
+        return dropout(self.contract(hidden), self.dropout, self.training)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from grasp_bench.models.backbones.attention_block import FeedForward, SelfAttention
 from grasp_bench.models.backbones.base import Backbone, initialise
+from grasp_bench.models.dropout import dropout
 from grasp_bench.models.layout import Layout
 
 
@@ -57,11 +58,11 @@ class BERT4Rec(Backbone):
         """Item vectors (T, d), masks among them, to states (T, d)."""
         from_end_T = layout.lengths_B[layout.sequence_T] - 1 - layout.position_T
         x_TD = self.input_norm(x_TD + self.positions(from_end_T))
-        x_TD = F.dropout(x_TD, self.dropout, self.training)
+        x_TD = dropout(x_TD, self.dropout, self.training)
         for attention, attention_norm, feed_forward, forward_norm in zip(
             self.attentions, self.attention_norms, self.forwards, self.forward_norms, strict=True
         ):
-            attended_TD = F.dropout(attention(x_TD, x_TD, layout), self.dropout, self.training)
+            attended_TD = dropout(attention(x_TD, x_TD, layout), self.dropout, self.training)
             x_TD = attention_norm(x_TD + attended_TD)
             x_TD = forward_norm(x_TD + feed_forward(x_TD))
         return F.gelu(self.output(x_TD))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from grasp_bench.models.backbones.base import Backbone, initialise
+from grasp_bench.models.dropout import dropout
 from grasp_bench.models.layout import Layout
 
 
@@ -32,7 +32,7 @@ class GRU4Rec(Backbone):
 
     def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
         """Item vectors (T, d) to states (T, d)."""
-        x_TD = F.dropout(x_TD, self.dropout, self.training)
+        x_TD = dropout(x_TD, self.dropout, self.training)
         packed: PackedSequence = pack_padded_sequence(
             layout.pad(x_TD), layout.lengths_B.cpu(), batch_first=True, enforce_sorted=False
         )

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grasp_bench.models.backbones.attention_block import FeedForward, SelfAttention
 from grasp_bench.models.backbones.base import Backbone, initialise
+from grasp_bench.models.dropout import dropout
 from grasp_bench.models.layout import Layout
 
 
@@ -55,7 +55,7 @@ class SASRec(Backbone):
         """Item vectors (T, d) to states (T, d)."""
         from_end_T = layout.lengths_B[layout.sequence_T] - 1 - layout.position_T
         x_TD = x_TD * self.scale + self.positions(from_end_T)
-        x_TD = F.dropout(x_TD, self.dropout, self.training)
+        x_TD = dropout(x_TD, self.dropout, self.training)
         for attention_norm, attention, forward_norm, feed_forward in zip(
             self.attention_norms, self.attentions, self.forward_norms, self.forwards, strict=True
         ):

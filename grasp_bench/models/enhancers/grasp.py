@@ -92,23 +92,23 @@ class Grasp(Enhancer):
         """Scores (S, K); the history's vectors are not computed again."""
         logits_TP = self._history_weights(history)[1] if self.attention == "softmax" else None
         weights_SKP = self._candidate_weights(history, candidates, logits_TP)
-        vectors_SKd = self._vectors(candidates.items_SK, weights_SKP, catalogue)
-        return (vectors_SKd @ states_Sd.unsqueeze(-1)).squeeze(-1)
+        vectors_Nd = self._vectors(candidates.items_SK.flatten(), weights_SKP.flatten(0, 1), catalogue)
+        return (vectors_Nd.view(*candidates.items_SK.shape, -1) @ states_Sd.unsqueeze(-1)).squeeze(-1)
 
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
         """Scores (B, m)."""
+        everything = torch.arange(self.num_items, device=states_Bd.device)
         if self.attention == "none":
-            ones = states_Bd.new_ones(1, catalogue.shape[1])
-            scores_Bm = states_Bd @ self.holistic.fuse(ones, catalogue).T
+            ones = states_Bd.new_ones(self.num_items, catalogue.shape[1])
+            scores_Bm = states_Bd @ self.holistic.fuse(ones, catalogue, everything).T
         else:
             users = history.users_B
             own_Bm = self.users_nD[users] @ self.items_mD.T
             similar_Bm = self.similar_users_nD[users] @ self.similar_items_mD.T
             dots_Bm2 = torch.stack([own_Bm, similar_Bm], dim=-1)
             layout = history.layout
-            everything = torch.arange(self.num_items, device=users.device).expand(layout.batch, -1)
             rows = torch.arange(layout.batch, device=users.device)
-            candidates = Candidates(everything, rows, layout.lengths_B, dots_Bm2)
+            candidates = Candidates(everything.expand(layout.batch, -1), rows, layout.lengths_B, dots_Bm2)
             logits_TP = self._history_weights(history)[1] if self.attention == "softmax" else None
             weights_BmP = self._candidate_weights(history, candidates, logits_TP)
             scores_Bm = self.holistic.score_catalogue(states_Bd, weights_BmP, catalogue)
@@ -118,18 +118,24 @@ class Grasp(Enhancer):
 
     def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor:
         """The two dot products of each pair, (…, 2): constants, since embeddings are frozen."""
-        return pair_dots(
-            self.users_nD[users_P], self.similar_users_nD[users_P],
-            self.items_mD[items_P], self.similar_items_mD[items_P],
-        )  # fmt: skip
+        users, items = users_P.flatten(), items_P.flatten()
+        dots_P2 = pair_dots(
+            self.users_nD.index_select(0, users),
+            self.similar_users_nD.index_select(0, users),
+            self.items_mD.index_select(0, items),
+            self.similar_items_mD.index_select(0, items),
+        )
+        return dots_P2.view(*items_P.shape, 2)
 
     def _vectors(self, items_P: Tensor, weights_P: Tensor, catalogue: Any) -> Tensor:
         if catalogue is None:
             distinct_E, index_P = items_P.unique(return_inverse=True)
-            projected = self.holistic.project(self.items_mD[distinct_E], self.similar_items_mD[distinct_E])
+            projected = self.holistic.project(
+                self.items_mD.index_select(0, distinct_E), self.similar_items_mD.index_select(0, distinct_E)
+            )
         else:
             projected, index_P = catalogue, items_P
-        vectors = self.holistic.fuse(weights_P, projected[index_P])
+        vectors = self.holistic.fuse(weights_P, projected, index_P)
         return vectors if self.residual is None else vectors + self.residual(items_P)
 
     def _history_weights(self, history: History) -> tuple[Tensor, Tensor]:

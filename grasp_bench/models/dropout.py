@@ -1,0 +1,28 @@
+"""Dropout whose mask costs a few random words instead of a random float per element.
+
+On a CPU torch's own dropout is bound by its Bernoulli sampler and took a fifth of a SASRec step.
+Here each element compares 16 random bits to the keep probability, which is thereby rounded to
+1/65536; the scale uses the rounded value, so the expectation is exact.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+LEVELS = 1 << 16
+DRAWS_PER_WORD = 4  # of 16 bits, in an int64
+
+
+def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
+    """Zero elements with the given probability and scale the others up; identity outside training."""
+    if not training or probability == 0.0:
+        return x
+    if x.device.type != "cpu":
+        return F.dropout(x, probability)
+    kept_levels = round((1.0 - probability) * LEVELS)
+    words = torch.empty(-(-x.numel() // DRAWS_PER_WORD), dtype=torch.int64).random_(-(2**63), None)
+    draws = words.view(torch.int16)[: x.numel()].view(x.shape)
+    keep = draws < kept_levels - LEVELS // 2
+    return x * keep.to(x.dtype).mul_(LEVELS / kept_levels)

@@ -1,0 +1,74 @@
+"""Stage `train`: one model, to early stopping on validation. No file with a test item is opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from grasp_bench.core import ranks as metrics
+from grasp_bench.core.atomic import write_text
+from grasp_bench.core.store import Artefact
+from grasp_bench.evaluation.ranker import Ranker
+from grasp_bench.models.recommender import Recommender
+from grasp_bench.plan.nodes import Node
+from grasp_bench.spec.training import Training
+from grasp_bench.stages.context import RunContext
+from grasp_bench.stages.model_inputs import knowledge, sequences_of, validation_queries
+from grasp_bench.training.determinism import derive_seed
+from grasp_bench.training.loop import Trainer, Validate
+
+
+class TrainStage:
+    """Writes `model.safetensors` (the best epoch's parameters) and `log.jsonl` (one line an epoch)."""
+
+    def run(
+        self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
+    ) -> dict[str, Any]:
+        """Facts: epochs, best_epoch, best validation value, parameters, training seconds."""
+        settings, seed = node.settings["model"], node.settings["seed"]
+        training = Training.model_validate(node.settings["training"])
+        torch.set_num_threads(context.threads)
+        train, queries = validation_queries(inputs, context.device)
+        torch.manual_seed(derive_seed(seed, "initial weights"))
+        recommender = Recommender.from_settings(
+            settings, train.num_users, train.num_items, knowledge(inputs, "cpu")
+        ).to(context.device)
+        ranker = Ranker(queries, settings["max_len"], context.memory_mb)
+        progress = Trainer(
+            recommender, sequences_of(train, context.device), training, seed, settings["max_len"],
+            _validation(ranker, training, node.settings["validation"]), out, context.report, node.label,
+        ).fit()  # fmt: skip
+        write_text(out / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in progress.log))
+        trained = [p for p in recommender.parameters() if p.requires_grad]
+        return {
+            "epochs": progress.epoch,
+            "best_epoch": progress.best_epoch,
+            f"validation_{training.monitor}": progress.best_value,
+            "parameters": sum(p.numel() for p in trained),
+            "training_seconds": round(progress.seconds, 3),
+            "stopped": "early" if progress.stale >= training.patience else "max_epochs",
+        }
+
+
+def _validation(ranker: Ranker, training: Training, settings: Mapping[str, Any]) -> Validate:
+    """The monitored metric on validation, by the protocol that the spec monitors."""
+    cutoff = metrics.parse(training.monitor)[1]
+
+    def sampled(recommender: Recommender) -> float:
+        ranks = ranker.sampled(recommender)
+        return _mean(training.monitor, ranks.better, ranks.tied, settings["ties"])
+
+    def full(recommender: Recommender) -> float:
+        ranks = ranker.full(recommender, cutoff, settings["exclude_history"])[1].ranks
+        return _mean(training.monitor, ranks.better, ranks.tied, settings["ties"])
+
+    return full if training.monitor_protocol == "full" else sampled
+
+
+def _mean(metric: str, better: torch.Tensor, tied: torch.Tensor, ties: str) -> float:
+    values = metrics.per_user(metric, better.cpu().numpy(), tied.cpu().numpy(), ties)
+    return float(values.mean())
