@@ -19,7 +19,7 @@ def repair_unknown_items(
     if known is None:
         counts["unknown_items"] = 0
         return interactions
-    unknown = ~interactions.frame["item"].is_in(known.implode())
+    unknown = ~interactions.frame["item"].is_in(known.to_list())
     counts["unknown_items"] = int(unknown.sum())
     if counts["unknown_items"] and repair.unknown_items == "refuse":
         row, _, item = _first(interactions, unknown)
@@ -92,7 +92,7 @@ def check_short_users(interactions: Interactions, staying: pl.Series, min_user: 
     users = interactions.frame["user"]
     left_out = users.unique(maintain_order=True)
     kept = users.filter(staying).unique()
-    left_out = left_out.filter(~left_out.is_in(kept.implode()))
+    left_out = left_out.filter(~left_out.is_in(kept.to_list()))
     if len(left_out) and repair.short_users == "refuse":
         raise _refusal(
             f"{interactions.table.path}: user '{left_out[0]}' falls short of min_user {min_user}",
