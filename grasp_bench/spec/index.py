@@ -13,7 +13,7 @@ class Index(Section):
     """`auto` searches exactly below the measured size where hnsw begins to win, by hnsw above."""
 
     kind: Literal["auto", "exact", "hnsw"] = "auto"
-    num_neighbours: int = Field(10, ge=1, le=1000, description="The paper's N; the entity itself is left out.")
+    num_neighbours: int = Field(10, ge=1, le=1000, description="The paper's N; the entity itself left out.")
     m: int = Field(32, ge=2, le=128)
     ef_construction: int = Field(200, ge=8)
     ef_search: int = Field(128, ge=8)
@@ -21,4 +21,4 @@ class Index(Section):
     restrict_items_to: str | None = Field(
         None, description="Column of items: neighbours come from the same value only (e.g. category)."
     )
-    recall_sample: int = Field(1000, ge=0, description="Queries that recall@N is measured on; 0: not measured.")
+    recall_sample: int = Field(1000, ge=0, description="Queries that measure recall@N; 0: not measured.")

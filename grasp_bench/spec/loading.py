@@ -15,9 +15,9 @@ from grasp_bench.spec.include import SpecFiles, checked_mapping
 from grasp_bench.spec.patches import patched, read_override
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.provenance import sources
-from grasp_bench.spec.tree import Entry, Node, Place, plain
+from grasp_bench.spec.tree import Entry, Node, Place, plain, remove
 from grasp_bench.spec.validation import build, salvage
-from grasp_bench.spec.variations import check_variations
+from grasp_bench.spec.variations import check_combinations, check_patches
 from grasp_bench.spec.yaml_reader import read_text
 
 
@@ -54,6 +54,7 @@ def load_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) ->
         tree = checked_mapping(tree, Place(name, 1, 1), problems)
     if tree is not None and INCLUDE in tree.value:
         problems.add(tree.value[INCLUDE].key_place, INCLUDE, "only a spec in a file can include others")
+        tree = remove(tree, [INCLUDE])
     return _finish(tree, Path(name), overrides, problems, complete=tree is not None)
 
 
@@ -84,12 +85,14 @@ def _finish(
     tree = patched(tree, entries, problems)
     built = build(tree)
     if isinstance(built, Experiment):
-        check_variations(built, tree, problems)
+        check_patches(built, tree, problems)
+        if not problems.found:
+            check_combinations(built, tree, problems)
     else:
         problems.extend(finding for finding in built if complete or not finding.missing)
         rest = salvage(tree, built)
         if rest is not None:
-            check_variations(rest, tree, problems)
+            check_patches(rest.experiment, tree, problems, doubtful=rest.dropped)
     problems.raise_if_any()
     assert isinstance(built, Experiment)
     return LoadedSpec(built, path, plain(tree), sources(built, tree))

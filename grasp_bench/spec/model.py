@@ -53,7 +53,7 @@ class Model(Section):
     similar_part: bool = Field(True, alias="similar")
     global_part: bool = Field(True, alias="global")
     mlp_depth: int = Field(2, ge=1, le=4)
-    mlp_hidden: int | None = Field(None, ge=2, description="Width of hidden layers; by default embedding_dim.")
+    mlp_hidden: int | None = Field(None, ge=2, description="Width of hidden layers; else embedding_dim.")
     logit_scale: Literal["fixed", "learnable"] = "fixed"
     logit_scale_init: float = Field(1.0, gt=0, description="Multiplies the logits of eq. 3; 1 is the paper.")
     id_residual: bool = Field(False, description="Add a learned ID embedding to the enhanced vector.")

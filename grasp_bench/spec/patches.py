@@ -32,13 +32,12 @@ def apply_patch(experiment: Experiment, patch: Mapping[str, Any]) -> Experiment:
     base = from_plain(experiment.model_dump(mode="json", by_alias=True), PATCH)
     entries = {key: Entry(PATCH, from_plain(value, PATCH)) for key, value in patch.items()}
     tree = patched(base, entries, problems)
-    problems.raise_if_any()
     built = build(tree)
-    if isinstance(built, Experiment):
-        return built
-    problems.extend(built)
+    if not isinstance(built, Experiment):
+        problems.extend(built)
     problems.raise_if_any()
-    raise AssertionError("a patched experiment has no values that were refused while reading")
+    assert isinstance(built, Experiment)
+    return built
 
 
 def parse_override(text: str) -> tuple[str, Any]:

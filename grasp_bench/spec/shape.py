@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.section import Section
+from grasp_bench.spec.tree import Part
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,14 @@ class Names:
     depth: int
 
 
-Shape = type[Section] | Choice | Names | None  # None: a value
+@dataclass(frozen=True)
+class Items:
+    """A list of sections (`hypotheses`)."""
+
+    section: type[Section]
+
+
+Shape = type[Section] | Choice | Names | Items | None  # None: a value
 
 
 @cache
@@ -50,6 +58,10 @@ def shape_of(info: FieldInfo) -> Shape:
         return Choice(key, variants, getattr(info.default, key, None))
     if sections:
         return sections[0]
+    lists = [option for option in options if typing.get_origin(option) is tuple]
+    item = typing.get_args(lists[0])[0] if lists else None
+    if isinstance(item, type) and issubclass(item, Section):
+        return Items(item)
     mappings = [option for option in options if typing.get_origin(option) is dict]
     if mappings:
         return Names(2 if typing.get_origin(typing.get_args(mappings[0])[1]) is dict else 1)
@@ -66,13 +78,16 @@ def _tags(section: type[Section], key: str) -> tuple[str, ...]:
     return typing.get_args(section.model_fields[key].annotation)
 
 
-def section_at(path: Sequence[str], values: Mapping[str, Any]) -> Shape:
+def section_at(path: Sequence[Part], values: Mapping[str, Any]) -> Shape:
     """The shape at a path of keys, None for values and the unknown; `values` decide variants on the way."""
     shape: Shape = Experiment
     here: Any = values
     for part in path:
+        if isinstance(shape, Items) and isinstance(part, int):
+            shape, here = shape.section, None
+            continue
         section = variant(shape, here)
-        if section is None or part not in fields(section):
+        if section is None or not isinstance(part, str) or part not in fields(section):
             return None
         shape = shape_of(fields(section)[part])
         here = here.get(part) if isinstance(here, Mapping) else None

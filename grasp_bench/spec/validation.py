@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from grasp_bench.spec.problems import Problem, dotted
 from grasp_bench.spec.shape import without_tags
 from grasp_bench.spec.tree import Entry, Node, Part, Place, assign, locate, plain, remove
 from grasp_bench.spec.wording import message
+
+SALVAGE_ROUNDS = 3  # a section may lose its key, then its variant, then itself
 
 
 @dataclass(frozen=True)
@@ -44,26 +47,47 @@ def _finding(error: ErrorDetails, tree: Node, values: dict[str, object]) -> Find
     if error["type"] == "union_tag_invalid":
         path = (*path, str(error["ctx"]["discriminator"]).strip("'"))
     found = locate(tree, path)
-    if found.node.broken:
+    items = found.node.value if isinstance(found.node.value, list) else []
+    if found.node.broken or any(item.broken for item in items):
         return None
-    about_key = error["type"] in ("extra_forbidden", "value_error", "missing")
+    about_key = error["type"] in ("extra_forbidden", "value_error", "missing", "union_tag_not_found")
     place = found.key_place if about_key or not found.whole else found.node.place
     return Finding(place, dotted(path), message(error, path, values), path, error["type"] == "missing")
 
 
-def salvage(tree: Node, findings: list[Finding]) -> Experiment | None:
+@dataclass(frozen=True)
+class Salvaged:
+    """What is right of a wrong spec; `dropped` are the paths of what was left out."""
+
+    experiment: Experiment
+    dropped: tuple[tuple[str, ...], ...]
+
+
+def salvage(tree: Node, findings: list[Finding]) -> Salvaged | None:
     """The spec without what is wrong with it, so that the rest can be checked in the same go."""
-    for finding in findings:
-        keys = tuple(part for part in finding.path if isinstance(part, str))
-        wrong = keys[:-1] if finding.missing else keys
-        if wrong:
-            tree = remove(tree, wrong)
+    dropped: list[tuple[str, ...]] = []
+    for _ in range(SALVAGE_ROUNDS):
+        for finding in findings:
+            path = finding.path[:-1] if finding.missing else finding.path
+            keys = tuple(str(part) for part in itertools.takewhile(lambda part: isinstance(part, str), path))
+            if keys:
+                tree = remove(tree, keys)
+                dropped.append(keys)
+        built = build(without_broken(_with_stand_ins(tree)))
+        if isinstance(built, Experiment):
+            return Salvaged(built, tuple(dropped))
+        findings = built
+    return None
+
+
+def _with_stand_ins(tree: Node) -> Node:
+    """Give a spec the values that have no default."""
     place = Place("stand-in")
     for path, value in ((("name",), "unnamed"), (("dataset", "source"), "demo")):
-        if not locate(tree, path).whole or locate(tree, path).node.broken:
+        found = locate(tree, path)
+        if not found.whole or found.node.broken:
             tree = assign(tree, path, Entry(place, Node(value, place)))
-    built = build(without_broken(tree))
-    return built if isinstance(built, Experiment) else None
+    return tree
 
 
 def without_broken(node: Node) -> Node:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from grasp_bench.core.errors import SpecError
@@ -17,22 +17,32 @@ from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
 from grasp_bench.spec.patches import PATCH, apply_patch, patched
 from grasp_bench.spec.problems import Problem, Problems
 from grasp_bench.spec.tree import Entry, Node, Place, from_plain, locate, plain
-from grasp_bench.spec.validation import build
+from grasp_bench.spec.validation import Finding, build
 
 SECTIONS = ("dataset", "text", "encoder", "index", "model", "training")
 FIXED = frozenset(Experiment.model_fields) - frozenset(SECTIONS)
 MAX_COMBINATIONS = 500  # beyond these the plan finds what only goes wrong in combination
 
 
-def check_variations(experiment: Experiment, tree: Node, problems: Problems) -> None:
-    """Note every problem of a key, a value or a combination in compare, ablations and tuning."""
-    known = len(problems.found)
+def check_patches(
+    experiment: Experiment, tree: Node, problems: Problems, doubtful: Sequence[tuple[str, ...]] = ()
+) -> None:
+    """Note every wrong key and value in compare, ablations and tuning.
+
+    `doubtful` are paths of the base that are wrong themselves: what a patch says below them cannot
+    be judged yet.
+    """
     base = from_plain(experiment.model_dump(mode="json", by_alias=True), Place(""))
+    unsure = tuple(".".join(path) + "." for path in doubtful)
     for above, patch in _patches(tree):
-        _check(base, above, patch, problems)
+        _check(base, above, {key: patch[key] for key in patch if not key.startswith(unsure)}, problems)
     _check_ranges(tree, problems)
-    if len(problems.found) == known:
-        methods = _check_combinations(experiment, tree, problems)
+
+
+def check_combinations(experiment: Experiment, tree: Node, problems: Problems) -> None:
+    """Note what is wrong only where patches meet, and hypotheses about methods that there are not."""
+    methods = _build_cells(experiment, tree, problems)
+    if not problems.found:
         check_hypotheses(experiment, methods, tree, problems)
 
 
@@ -70,12 +80,15 @@ def _check(base: Node, above: str, patch: Mapping[str, Entry], problems: Problem
     built = build(patched(base, allowed, found))
     if not isinstance(built, Experiment):
         # Findings elsewhere come from a combination that other patches may complete.
-        found.extend(each for each in built if any(_below(each.key, key) for key in allowed))
+        found.extend(each for each in built if any(_concerns(each, key) for key in allowed))
     problems.extend(Problem(each.place, f"{above}.{each.key}", each.message) for each in found.found)
 
 
-def _below(key: str, patch_key: str) -> bool:
-    return key == patch_key or key.startswith((f"{patch_key}.", f"{patch_key}["))
+def _concerns(finding: Finding, key: str) -> bool:
+    """True when the finding is about a value of the patch, or about one missing beside it."""
+    if finding.missing and finding.key.rpartition(".")[0] == key.rpartition(".")[0]:
+        return True
+    return finding.key == key or finding.key.startswith((f"{key}.", f"{key}["))
 
 
 def _check_ranges(tree: Node, problems: Problems) -> None:
@@ -98,7 +111,7 @@ def _is_range(values: Any) -> bool:
     return numbers and len(values) == 2
 
 
-def _check_combinations(experiment: Experiment, tree: Node, problems: Problems) -> Methods:
+def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Methods:
     """Build the compared cells and their ablations, and note what is wrong with each for the first time.
 
     Returns the methods there are: the names that hypotheses may use.

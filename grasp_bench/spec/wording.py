@@ -56,7 +56,7 @@ def message(error: ErrorDetails, path: Sequence[Part], values: Mapping[str, Any]
         return f"expected {EXPECTED[kind]}, got {describe(given)}"
     if kind in BOUNDS:
         bound, words = BOUNDS[kind]
-        return f"{words} {context[bound]}, got {describe(given)}"
+        return f"{words} {context[bound]:g}, got {describe(given)}"
     if kind == "literal_error":
         return not_one_of(given, _quoted_words(str(context["expected"])))
     if kind == "union_tag_invalid":
@@ -83,26 +83,32 @@ def unknown_key(path: Sequence[Part], values: Mapping[str, Any], whole: str = ""
 
     `whole` is the dotted key as it was written, where the path is only its beginning.
     """
-    *above, last = [str(part) for part in path]
+    *above, last = path
     here: Any = values
     for part in above:
         here = here.get(part) if isinstance(here, Mapping) else None
+    last = str(last)
     section = variant(section_at(above, values), here)
     known = list(fields(section)) if section else []
-    written = whole or ".".join([*above, last])
-    near = nearest(last, known)
-    if near:
-        written_with = ".".join([*above, near]) + written[len(".".join([*above, last])) :]
-        return f"unknown key; did you mean '{written_with if whole else near}'?"
-    elsewhere = [key for key in all_keys() if key.rpartition(".")[2] == written.rpartition(".")[2]]
-    best = elsewhere[0] if elsewhere else nearest(written, all_keys())
+    begun = ".".join(map(str, path))
+    if whole not in ("", begun):  # an unknown section: what follows helps to guess
+        alike = [key for key in all_keys() if key.count(".") == whole.count(".")]
+        best = nearest(whole, alike)
+    else:
+        best = nearest(last, known) or _home_of(last)
+        best = ".".join([*map(str, above), best]) if whole and best in known else best
     if best:
         return f"unknown key; did you mean '{best}'?"
     return f"unknown key; known here: {', '.join(known)}" if known else "unknown key"
 
 
+def _home_of(name: str) -> str | None:
+    """The dotted key of this name somewhere else in the spec."""
+    return next((key for key in all_keys() if key.rpartition(".")[2] == name), None)
+
+
 def _missing_tag(path: Sequence[Part], values: Mapping[str, Any]) -> str:
-    shape = section_at([str(part) for part in path], values)
+    shape = section_at(path, values)
     if not isinstance(shape, Choice):
         return "required key is missing"
     return f"'{shape.key}' is missing; choose one of {', '.join(shape.variants)}"

@@ -81,15 +81,19 @@ def read_text(
         return None
     except Unreadable:
         return None
-    return builder.root
+    return builder.root or Node(None, builder.at(0, 0))
 
 
 def _note_syntax(error: yaml.MarkedYAMLError, text: str, builder: _Builder) -> None:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.splitlines()
-    rest = lines[line][column:] if line < len(lines) else ""
-    hint = "; indent with spaces, not tabs" if rest.startswith("\t") else ""
+    here = lines[line] if line < len(lines) else ""
+    hint = ""
+    if here[column:].startswith("\t"):
+        hint = "; indent with spaces, not tabs"
+    elif "${" in here[: column + 1]:
+        hint = "; quote a value with ${…} inside brackets"
     said = ", ".join(part for part in (error.context, error.problem) if part)
     builder.problems.add(builder.at(line, column), builder.key, f"not valid YAML: {said}{hint}")
 
@@ -104,6 +108,7 @@ class _Frame:
     key: tuple[str, Place] | None = None
     expects_key: bool = False
     size: int = 1
+    broken: bool = False
 
 
 @dataclass
@@ -136,7 +141,8 @@ class _Builder:
                 self._open(event, [])
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 frame = self.stack.pop()
-                self._finish(Node(frame.items, frame.place, size=frame.size), frame.anchor)
+                items = None if frame.broken else frame.items
+                self._finish(Node(items, frame.place, broken=frame.broken, size=frame.size), frame.anchor)
             case yaml.DocumentStartEvent():
                 self.documents += 1
                 if self.documents > 1:
@@ -168,8 +174,9 @@ class _Builder:
             self.problems.add(self._place(event), self._path(), f"tag {event.tag} is not allowed")
         if event.anchor:
             self.anchors[event.anchor] = None
-        mapping = isinstance(items, dict)
-        self.stack.append(_Frame(self._place(event), event.anchor, items, expects_key=mapping))
+        mapping, tagged = isinstance(items, dict), event.tag is not None
+        frame = _Frame(self._place(event), event.anchor, items, expects_key=mapping, broken=tagged)
+        self.stack.append(frame)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Node:
         place = self._place(event)
