@@ -15,13 +15,13 @@ from safetensors.numpy import save_file
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
+from grasp_bench.data.audit import audit_scope
 from grasp_bench.encoders.checks import check_vectors
 from grasp_bench.encoders.registry import ENCODERS, VECTOR_SOURCES
 from grasp_bench.encoders.shards import encode_in_shards
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.encoder import EncoderSource
 from grasp_bench.stages.context import RunContext
-from grasp_bench.text.writing import check_scope
 
 ENCODER: TypeAdapter[EncoderSource] = TypeAdapter(EncoderSource)
 SHARDS = "shards"
@@ -49,7 +49,7 @@ class EmbeddingsStage:
 
 def _read(node: Node, split: Artefact, context: RunContext) -> tuple[list[str], np.ndarray, dict[str, Any]]:
     side, settings = node.settings["side"], node.settings["encoder"]
-    check_scope(settings["scope"], "encoder")
+    audit_scope("encoder", settings["scope"])
     ids = read_user_ids(split.path) if side == "users" else read_item_ids(split.path)
     vectors, facts = VECTOR_SOURCES.get(settings["kind"])(settings, side).vectors(ids)
     check_vectors(vectors, ids, unit_norm=settings["normalize"])

