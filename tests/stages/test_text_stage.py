@@ -1,0 +1,106 @@
+"""Stage `text`: from a split to texts, nothing held out in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from grasp_bench.core.errors import GraspBenchError, LeakError
+from grasp_bench.core.progress import Event, silent
+from grasp_bench.core.store import Artefact
+from grasp_bench.data.artefacts import read_item_table, read_split, write_split
+from grasp_bench.data.splits import Split
+from grasp_bench.plan.nodes import make_node
+from grasp_bench.stages.context import RunContext
+from grasp_bench.stages.registry import STAGES
+
+NUM_USERS, NUM_ITEMS, LENGTH = 60, 200, 6
+DEFAULT = {"provider": "template"}
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Artefact:
+    """Users with six distinct items each: four to train on, one to validate, one to test."""
+    rng = np.random.default_rng(0)
+    histories = np.array([rng.choice(NUM_ITEMS, LENGTH, replace=False) for _ in range(NUM_USERS)], np.int32)
+    users = np.arange(NUM_USERS, dtype=np.int32)
+    offsets = np.arange(NUM_USERS + 1, dtype=np.int64) * (LENGTH - 2)
+    data = Split(
+        NUM_USERS,
+        NUM_ITEMS,
+        histories[:, :-2].ravel(),
+        offsets,
+        users,
+        histories[:, -2],
+        users,
+        histories[:, -1],
+    )
+    table = pl.DataFrame(
+        {
+            "item_id": [f"i{k}" for k in range(NUM_ITEMS)],
+            "title": [f"Product <{k}>" for k in range(NUM_ITEMS)],
+            "category": ["soap"] * NUM_ITEMS,
+        }
+    )
+    folder = tmp_path / "split"
+    folder.mkdir()
+    write_split(folder, data, [f"u{k}" for k in users], table)
+    return Artefact(folder, {})
+
+
+def run(split: Artefact, out: Path, side: str, source: dict[str, object], report=silent):
+    out.mkdir(exist_ok=True)
+    node = make_node("text", {"side": side, "source": source}, {}, f"text {side}")
+    facts = STAGES.get("text")().run(node, {"split": split}, out, RunContext("cpu", 1, report))
+    return pl.read_parquet(out / "texts.parquet"), facts
+
+
+def test_users_are_described_by_their_training_items_alone(split: Artefact, tmp_path: Path) -> None:
+    table, facts = run(split, tmp_path / "out", "users", DEFAULT)
+    assert table["id"].to_list() == [f"u{k}" for k in range(NUM_USERS)]
+    data = read_split(split.path)
+    for user, text in enumerate(table["text"]):
+        named = [k for k in range(NUM_ITEMS) if f"<{k}>" in text]
+        assert sorted(named) == sorted(data.train_sequence(user).tolist())
+        latest_first = [f"Product <{k}>" for k in reversed(data.train_sequence(user).tolist())]
+        assert ", ".join(latest_first) in text
+    assert facts["count"] == NUM_USERS
+    assert (facts["audit"]["test"]["checked"], facts["audit"]["test"]["found"]) == (NUM_USERS, 0)
+
+
+def test_items_are_written_in_order_and_progress_is_told(split: Artefact, tmp_path: Path) -> None:
+    events: list[Event] = []
+    table, facts = run(split, tmp_path / "out", "items", DEFAULT, events.append)
+    assert table["id"].to_list() == read_item_table(split.path)["item_id"].to_list()
+    assert table["text"][7] == "The item has the following attributes: name is Product <7>; category is soap."
+    assert (facts["side"], facts["distinct"]) == ("items", NUM_ITEMS)
+    assert (events[-1].done, events[-1].total) == (NUM_ITEMS, NUM_ITEMS)
+
+
+def test_declared_scope_beyond_training_is_a_leak(split: Artefact, tmp_path: Path) -> None:
+    with pytest.raises(LeakError, match=r"text\.users"):
+        run(split, tmp_path / "out", "users", {**DEFAULT, "scope": "all"})
+    assert not (tmp_path / "out" / "texts.parquet").exists()
+
+
+def test_profiles_that_name_test_items_are_a_leak_whatever_they_declare(
+    split: Artefact, tmp_path: Path
+) -> None:
+    data = read_split(split.path)
+    rows = [
+        {"user_id": f"u{user}", "text": f"Will soon buy Product <{item}>."}
+        for user, item in zip(data.test_users, data.test_items, strict=True)
+    ]
+    path = tmp_path / "profiles.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(LeakError, match="held-out item"):
+        run(split, tmp_path / "out", "users", {"provider": "precomputed", "path": str(path)})
+
+
+def test_generation_is_refused(split: Artefact, tmp_path: Path) -> None:
+    with pytest.raises(GraspBenchError, match="not part of this version"):
+        run(split, tmp_path / "out", "items", {"provider": "litellm", "model": "m"})
