@@ -26,10 +26,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading; numbers are set right, names left."""
+    """A column's heading; numbers are set right, names left; a spare one may go where space is short."""
 
     head: str
     align: Literal["left", "right"] = "right"
+    spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,13 @@ class Document:
     title: str
     lines: Sequence[str]
     sections: Sequence[Section] = field(default_factory=tuple)
+
+
+def without_column(table: Table, index: int) -> Table:
+    """The table less one column."""
+    rows = [[*row[:index], *row[index + 1 :]] for row in table.rows]
+    columns = [*table.columns[:index], *table.columns[index + 1 :]]
+    return Table(table.title, columns, rows, table.notes)
 
 
 def mark_best(values: Sequence[float | None]) -> list[Mark]:

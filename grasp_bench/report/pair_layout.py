@@ -6,7 +6,7 @@ from grasp_bench.report.document import BLANK, Column, Document, Entry, Section,
 from grasp_bench.report.numbers import UNITS, count, p_value, percent
 from grasp_bench.report.pair import Pair, ProtocolPair
 from grasp_bench.report.schema import PairTest
-from grasp_bench.report.sections.evidence import METHOD_NOTE, TEST_HEADS, entries_of_test
+from grasp_bench.report.sections.evidence import METHOD_NOTE, columns_of_tests, entries_of_test
 from grasp_bench.report.sections.groups import GROUP_HEADS
 from grasp_bench.stats.comparison import ALPHA
 
@@ -56,9 +56,7 @@ def _settings(pair: Pair) -> Section:
 
 def _protocol(name: str, pair: Pair, found: ProtocolPair) -> Section:
     metric = pair["metric"]
-    tests = Table(
-        f"{metric}, all users", [*map(Column, TEST_HEADS)], [entries_of_test(found["test"])], [METHOD_NOTE]
-    )
+    tests = Table(f"{metric}, all users", columns_of_tests(), [entries_of_test(found["test"])], [METHOD_NOTE])
     groups = [(GROUP_HEADS.get(g["group"], g["group"]), g["first"], g["second"]) for g in found["groups"]]
     seeds = [(f"seed {s['seed']}", s["first"], s["second"]) for s in found["seeds"]]
     tables = [

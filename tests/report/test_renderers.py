@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from grasp_bench.report.board import load_board
 from grasp_bench.report.document import Column, Document, Entry, Section, Table, mark_best
@@ -99,6 +100,22 @@ def test_svg_is_xml_and_repeatable(board) -> None:
     assert ElementTree.fromstring(text).tag.endswith("svg")
     assert text == RENDERERS.get("svg")(board, lay_out(board))
     assert "seed 43" not in text.replace("&#160;", " ")
+
+
+def test_svg_is_as_wide_as_its_widest_table(board) -> None:
+    table = Table("t", [Column("c")], [[Entry("w" * 150)]])
+    text = RENDERERS.get("svg")(board, Document("x", [], [Section("s", [table], kind="ranking")]))
+    assert "w" * 150 in text
+
+
+def test_a_narrow_terminal_gets_fewer_columns_and_is_told(board) -> None:
+    stream = io.StringIO()
+    terminal.show(lay_out(board), Console(file=stream, width=80))
+    text = stream.getvalue()
+    assert "grasp/softmax" in text
+    assert "…" not in text
+    assert re.search(r"\d columns are left out", text)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_terminal_has_every_section(board) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ def test_corrected_p_is_never_smaller_and_keeps_the_order(p) -> None:
     for adjusted in (holm(p), benjamini_hochberg(p)):
         assert all(a >= raw - 1e-15 and a <= 1 for a, raw in zip(adjusted, p, strict=True))
         pairs = sorted(zip(p, adjusted, strict=True))
-        assert all(a <= b for (_, a), (_, b) in zip(pairs, pairs[1:], strict=False))
+        assert all(a <= b for (_, a), (_, b) in pairwise(pairs))
 
 
 def test_by_hand() -> None:

@@ -7,15 +7,16 @@ import io
 from rich.console import Console
 
 from grasp_bench.report.document import Document
-from grasp_bench.report.renderers.terminal import rich_table
+from grasp_bench.report.renderers.terminal import natural_width, rich_table
 from grasp_bench.report.schema import Board
 
-WIDTH = 118
+MIN_WIDTH = 80
 
 
 def render(board: Board, document: Document) -> str:
     """Draw ranking tables and the words of the short view; the same board gives the same bytes."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False, force_terminal=True)
+    width = _width(document)
+    console = Console(record=True, width=width, file=io.StringIO(), highlight=False, force_terminal=True)
     for section in document.sections:
         if section.kind != "detail":
             for line in section.lines:
@@ -27,3 +28,9 @@ def render(board: Board, document: Document) -> str:
                     console.print(note, style="dim", markup=False)
     # Without an id rich makes one from a random-looking checksum of the text; a name keeps diffs small.
     return console.export_svg(title=f"grasp-bench leaderboard {document.title}", unique_id="board")
+
+
+def _width(document: Document) -> int:
+    """As many characters as the widest ranking table needs."""
+    tables = [t for section in document.sections if section.kind == "ranking" for t in section.tables]
+    return max([MIN_WIDTH, *map(natural_width, tables)])

@@ -6,10 +6,11 @@ import io
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from grasp_bench.report.document import Document, Entry, Section, Table
+from grasp_bench.report.document import Document, Entry, Section, Table, without_column
 from grasp_bench.report.schema import Board
 
 STYLES = {"": "", "best": "bold green", "second": "underline"}
@@ -33,9 +34,31 @@ def show_section(section: Section, console: Console) -> None:
         console.print(escape(line))
     for table in section.tables:
         console.print()
+        table = fit(table, console.width)
         console.print(rich_table(table))
         for note in table.notes:
             console.print(escape(note), style="dim")
+
+
+def fit(table: Table, width: int) -> Table:
+    """Leave spare columns out, from the right, until the table fits; a note says how many."""
+    left_out = 0
+    while natural_width(table) > width:
+        spare = [index for index, column in enumerate(table.columns) if column.spare]
+        if not spare:
+            break
+        table = without_column(table, spare[-1])
+        left_out += 1
+    if not left_out:
+        return table
+    note = f"{left_out} columns are left out for want of space: widen the terminal, or --format md."
+    return Table(table.title, table.columns, table.rows, [*table.notes, note])
+
+
+def natural_width(table: Table) -> int:
+    """Characters that the table takes when nothing is folded."""
+    console = Console(width=10_000, file=io.StringIO())
+    return Measurement.get(console, console.options, rich_table(table)).maximum
 
 
 def rich_table(table: Table) -> RichTable:
@@ -44,7 +67,7 @@ def rich_table(table: Table) -> RichTable:
         title=escape(table.title) or None, title_justify="left", title_style="bold", header_style="bold"
     )
     for column in table.columns:
-        made.add_column(escape(column.head), justify=column.align)
+        made.add_column(escape(column.head), justify=column.align, overflow="fold")
     for row in table.rows:
         made.add_row(*(_text(entry) for entry in row))
     return made

@@ -11,6 +11,7 @@ from grasp_bench.report.schema import Board, Claim, PairTest, Ranking
 TEST_HEADS = (
     "difference [95 % CI]", "d_z", "rank-biserial", "gain / lose", "p permutation", "p t", "p Wilcoxon",
 )  # fmt: skip
+KEPT_HEADS = ("difference [95 % CI]", "p permutation")
 NONE_DECLARED = "The spec declares none: all tests are exploratory."
 METHOD_NOTE = (
     "Unit of testing: the user, paired, averaged over seeds. CI: percentile bootstrap over users. All tests "
@@ -23,7 +24,7 @@ def claims_section(board: Board) -> Section:
     claims = board["claims"]
     if not claims:
         return Section("Declared hypotheses", lines=[NONE_DECLARED], kind="claims")
-    columns = [Column("hypothesis", "left"), Column("by", "left"), *map(Column, TEST_HEADS)]
+    columns = [Column("hypothesis", "left"), Column("by", "left"), *columns_of_tests()]
     columns += [Column("p Holm"), Column("verdict", "left")]
     rows = [_claim_row(claim) for claim in claims]
     notes = [f"Holm's correction over the family of {len(claims)} declared tests. {METHOD_NOTE}"]
@@ -36,13 +37,18 @@ def exploratory_table(ranking: Ranking, protocol: str, metric: str) -> Table | N
     tests = ranking["tests"].get(protocol, {}).get(metric)
     if tests is None or not tests["pairs"]:
         return None
-    columns = [Column("method", "left"), *map(Column, TEST_HEADS), Column("p BH")]
+    columns = [Column("method", "left"), *columns_of_tests(), Column("p BH")]
     rows = [
         [Entry(pair["label"]), *entries_of_test(pair["test"]), Entry(p_value(pair["p_bh"]))]
         for pair in tests["pairs"]
     ]
     notes = [f"Differences to {tests['best']}. {METHOD_NOTE}"]
     return Table(f"Exploratory: {metric}, {protocol} ranking, against the best", columns, rows, notes)
+
+
+def columns_of_tests() -> list[Column]:
+    """Columns of TEST_HEADS; without space, difference and deciding p stay."""
+    return [Column(head, spare=head not in KEPT_HEADS) for head in TEST_HEADS]
 
 
 def entries_of_test(test: PairTest | None) -> list[Entry]:

@@ -17,7 +17,13 @@ def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
     rows = ordered_rows(ranking, protocol, metric)
     metrics = _shown_metrics(rows, protocol, metric)
     tests = ranking["tests"].get(protocol, {}).get(metric)
-    columns = [Column("#"), Column("method", "left"), Column("seeds"), *map(Column, metrics), Column("users")]
+    columns = [
+        Column("#"),
+        Column("method", "left"),
+        Column("seeds"),
+        *_metric_columns(metrics),
+        Column("users"),
+    ]
     cells_by_metric = [_metric_entries(rows, protocol, name) for name in metrics]
     entries = []
     for index, row in enumerate(rows):
@@ -61,6 +67,10 @@ def _shown_metrics(rows: list[Row], protocol: str, metric: str) -> list[str]:
     available = {name for row in rows for name in row["values"].get(protocol, {}).get("overall", {})}
     others = [name for name in SHOWN if name in available and name != metric]
     return [metric, *others[: MOST_COLUMNS - 1]]
+
+
+def _metric_columns(metrics: list[str]) -> list[Column]:
+    return [Column(name, spare=index > 0) for index, name in enumerate(metrics)]
 
 
 def _in_tier(tests: RankingTests, label: str) -> bool:
