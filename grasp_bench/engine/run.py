@@ -88,12 +88,13 @@ def run_plan(plan: Plan, shop: Workshop) -> Outcome:
 def opening(plan: Plan, now: Status, guess: Estimate) -> str:
     """The first line of a run: what there is to do, and whether it goes on from before."""
     cells, left = len(plan.cells), len(plan.cells) - len(now.done)
+    counted = f"{cells} cell{'' if cells == 1 else 's'}, {len(plan.nodes)} nodes"
     if not left:
-        return f"{cells} cells, {len(plan.nodes)} nodes, nothing to do"
+        return f"{counted}, nothing to do"
     about = f"{len(now.to_run)} to do, about {seconds(guess.seconds)} (rough)"
     if now.done or now.started:
-        return f"resuming {left}/{cells} cells, {len(plan.nodes)} nodes, {about}"
-    return f"{cells} cells, {len(plan.nodes)} nodes, {about}"
+        return f"resuming {left}/{counted}, {about}"
+    return f"{counted}, {about}"
 
 
 def _execute(plan: Plan, now: Status, store: Store, shop: Workshop, view: View) -> Outcome:

@@ -1,0 +1,64 @@
+"""`grasp-bench plan` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SPEC = """\
+name: small
+dataset: {source: demo}
+compare: {model.enhancer: [none, grasp]}
+ablations: {softmax: {model.attention: softmax}}
+"""
+
+
+def plan(folder: Path, *arguments: str, spec: str = SPEC) -> subprocess.CompletedProcess[str]:
+    (folder / "small.yaml").write_text(spec)
+    command = [sys.executable, "-m", "grasp_bench", "plan", "small.yaml", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_json_tells_cells_nodes_and_an_estimate(tmp_path: Path) -> None:
+    done = plan(tmp_path, "--format", "json", "--device", "cpu", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [cell["slug"] for cell in told["cells"]] == [
+        "sasrec-none-s42", "sasrec-grasp-s42", "sasrec-grasp-softmax-s42",
+    ]  # fmt: skip
+    assert {cell["state"] for cell in told["cells"]} == {"to do"}
+    assert len(told["nodes"]) == 17
+    assert told["duplicates"] == {"sasrec-none-softmax-s42": "sasrec-none-s42"}
+    assert told["estimate"]["seconds"] > 0
+    assert told["estimate"]["memory_mb"] > 100
+    assert told["estimate"]["workers"] == ["cpu", "cpu"]
+
+
+def test_tables_tell_the_same_and_nothing_heavy_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SPEC)
+    command = [sys.executable, "-X", "importtime", "-m", "grasp_bench", "plan", "small.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "sasrec-grasp-softmax-s42" in done.stdout
+    assert "3 cells, 3 to finish; 17 nodes, 17 to run" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "grasp_bench.plan.compile" in imported
+    assert imported.isdisjoint({"torch", "polars", "scipy", "numpy", "statsmodels", "litellm"})
+
+
+def test_only_and_set_change_what_is_planned(tmp_path: Path) -> None:
+    done = plan(tmp_path, "--format", "json", "--only", "*grasp*", "--set", "seeds=[1, 2]")
+    told = json.loads(done.stdout)
+    assert len(told["cells"]) == 4
+    assert all("grasp" in cell["slug"] for cell in told["cells"])
+
+
+def test_what_cannot_be_run_ends_with_a_message(tmp_path: Path) -> None:
+    done = plan(tmp_path, "--set", "noise.rates=[0.5]")
+    assert done.returncode == 2
+    assert "noise injection is not available" in done.stderr
+    assert "Traceback" not in done.stderr
+    nothing = plan(tmp_path, "--only", "bert*")
+    assert nothing.returncode == 2
+    assert "sasrec-none-s42" in nothing.stderr

@@ -1,0 +1,124 @@
+"""`grasp-bench run` from a spec to a board: real stages, ID-only, one epoch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SPEC = """\
+name: small
+dataset: {source: demo}
+model: {embedding_dim: 8, max_len: 10}
+training: {max_epochs: 1}
+"""
+RUN = [sys.executable, "-m", "grasp_bench", "run", "small.yaml", "--device", "cpu", "--log-format", "plain"]
+HEAVY = {"torch", "polars", "scipy", "numpy", "statsmodels", "pyarrow"}
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*RUN, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the spec has been run."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "small.yaml").write_text(SPEC)
+    done = run(folder)
+    assert done.returncode == 0, done.stderr
+    assert "1 cell, 5 nodes, 5 to do" in done.stderr
+    return folder
+
+
+@pytest.fixture
+def copied(finished: Path, tmp_path: Path) -> Path:
+    """The same, to be damaged."""
+    return Path(shutil.copytree(finished, tmp_path / "copy"))
+
+
+def test_results_and_boards_are_there(finished: Path) -> None:
+    folder = finished / "results" / "small" / "sasrec-none-s42"
+    cell = json.loads((folder / "cell.json").read_text())
+    assert cell["train"]["epochs"] == 1
+    assert cell["versions"]["torch"]
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert 0 <= metrics["full"]["overall"]["NDCG@10"] <= 1
+    assert (folder / "ranks.parquet").stat().st_size > 0
+    assert "none" in (finished / "leaderboard" / "small.md").read_text()
+    study = json.loads((finished / "results" / "small" / "study.json").read_text())
+    assert [planned["hash"] for planned in study["planned"]] == [cell["hash"]]
+    assert study["cards"]["demo"]["users"] > 0
+
+
+def test_again_does_nothing_quickly_and_prints_the_board(finished: Path) -> None:
+    command = [sys.executable, "-X", "importtime", *RUN[1:]]
+    started = time.perf_counter()
+    done = subprocess.run(command, cwd=finished, capture_output=True, text=True, check=True)
+    assert time.perf_counter() - started < 4  # alone on the machine: 0.7
+    assert "nothing to do" in done.stderr
+    assert "NDCG@10" in done.stdout
+    assert {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}.isdisjoint(HEAVY)
+
+
+def test_a_damaged_artefact_fails_the_cells_that_read_it(copied: Path) -> None:
+    (train,) = (copied / ".grasp_bench" / "split").glob("*/train.parquet")
+    train.unlink()
+    done = run(copied, "--set", "seeds=[42, 7]")
+    assert done.returncode == 6
+    assert "1 of 2 cells failed" in done.stderr
+    assert "sasrec-none-s7" in done.stderr
+    assert "traceback: " in done.stderr
+    report = done.stderr.partition("traceback: ")[2].splitlines()[0]
+    assert "Traceback" in (copied / report).read_text()
+    assert "none" in done.stdout  # the other cell has its board
+
+
+def test_cells_that_the_spec_no_longer_asks_for_are_named(copied: Path) -> None:
+    done = run(copied, "--set", "seeds=[7]")
+    assert done.returncode == 0
+    assert "not asked for by the spec and not counted: sasrec-none-s42" in done.stderr
+
+
+def test_tuning_is_told_to_be_left_out(finished: Path) -> None:
+    done = run(finished, "--set", "tuning.space={model.embedding_dim: [8, 16]}")
+    assert done.returncode == 0
+    assert "`tuning:` is not searched" in done.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(copied: Path) -> None:
+    arguments = [
+        *RUN,
+        "--set",
+        "seeds=[9]",
+        "--set",
+        "training.max_epochs=100000",
+        "--set",
+        "training.patience=100000",
+    ]
+    with subprocess.Popen(arguments, cwd=copied, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr is not None
+        for line in program.stderr:
+            if "start   train" in line:
+                break
+        time.sleep(1)
+        program.send_signal(signal.SIGINT)
+        rest = program.stderr.read()
+        assert program.wait(20) == 130
+    assert "interrupted; the same command resumes" in rest
+    assert "Traceback" not in rest
+
+
+def test_a_results_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SPEC)
+    (tmp_path / "results").write_text("in the way")
+    done = run(tmp_path)
+    assert done.returncode == 5
+    assert "cannot be written" in done.stderr
+    assert "mend: pass --results" in done.stderr
