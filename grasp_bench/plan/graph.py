@@ -111,7 +111,7 @@ def _encoder_settings(encoder: EncoderSource, side: str, fingerprint: Fingerprin
 
 def _vector_files(name: str) -> list[Path]:
     path = Path(name)
-    return [path, path.with_suffix(".ids.txt")] if path.suffix == ".npy" else [path]
+    return [path, path.with_suffix(".ids.txt")] if path.suffix in (".npy", ".safetensors") else [path]
 
 
 def _index_settings(index: Index, side: str) -> dict[str, Any]:
