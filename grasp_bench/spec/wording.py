@@ -53,7 +53,8 @@ def message(error: ErrorDetails, path: Sequence[Part], values: Mapping[str, Any]
     if kind == "missing":
         return "required key is missing"
     if kind in EXPECTED:
-        return f"expected {EXPECTED[kind]}, got {describe(given)}"
+        quote = "; quote it to make it text" if kind == "string_type" and given is not None else ""
+        return f"expected {EXPECTED[kind]}, got {describe(given)}{quote}"
     if kind in BOUNDS:
         bound, words = BOUNDS[kind]
         return f"{words} {context[bound]:g}, got {describe(given)}"

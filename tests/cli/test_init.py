@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from grasp_bench.cli.app import app
+from grasp_bench.cli.init import spec_name
+from grasp_bench.spec.loading import load, load_text
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.chdir(tmp_path)
+    return CliRunner()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "name"),
+    [
+        ([], "starter.yaml", "starter"),
+        (["mine.yaml"], "mine.yaml", "mine"),
+        (["new/folder/a b.yaml"], "new/folder/a b.yaml", "a_b"),
+        (["."], "starter.yaml", "starter"),
+    ],
+)
+def test_what_is_written_is_valid(runner: CliRunner, arguments: list[str], path: str, name: str) -> None:
+    result = runner.invoke(app, ["init", *arguments])
+    assert result.exit_code == 0, result.stderr
+    assert path in result.stdout
+    assert load(Path(path)).experiment.name == name
+    assert runner.invoke(app, ["validate", path]).stdout == f"ok: {name}, 8 cells\n"
+
+
+def test_nothing_is_overwritten(runner: CliRunner) -> None:
+    Path("mine.yaml").write_text("precious")
+    result = runner.invoke(app, ["init", "mine.yaml"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: mine.yaml exists already")
+    assert Path("mine.yaml").read_text() == "precious"
+
+
+@pytest.mark.parametrize("stem", ["x", "ünï", "-", "..x", "a" * 300, "1", "true", "1e5", "null"])
+def test_any_file_name_gives_a_valid_name(stem: str) -> None:
+    from grasp_bench.spec.starter import starter_text
+
+    name = spec_name(Path(f"{stem}.yaml"))
+    assert load_text(starter_text(name)).experiment.name == name

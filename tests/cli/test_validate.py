@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from grasp_bench.cli.app import app
+
+GOOD = "name: good\ndataset: {source: demo}\nseeds: [1, 2, 3]\n"
+VARIED = (
+    "name: varied\ndataset: {source: demo}\nseeds: [1, 2]\ncompare: {model.enhancer: [none, grasp]}\n"
+    "ablations: {soft: {model.attention: softmax}, same: {training.lr: 1e-3}}\n"
+)
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.chdir(tmp_path)
+    Path("good.yaml").write_text(GOOD)
+    Path("varied.yaml").write_text(VARIED)
+    Path("bad.yaml").write_text("name: x\ndataset: {sorce: demo}\nmodel: {hedas: 1}\n")
+    return CliRunner()
+
+
+def test_cells_are_counted_without_duplicates(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["validate", "good.yaml", "varied.yaml"])
+    assert result.exit_code == 0
+    # none, grasp, grasp/soft; softmax means nothing to none, and `same` is the default.
+    assert result.stdout == "ok: good, 3 cells\nok: varied, 6 cells\n"
+
+
+def test_one_cell_is_no_plural(runner: CliRunner) -> None:
+    assert runner.invoke(app, ["validate", "good.yaml", "--set", "seeds=[1]"]).stdout == "ok: good, 1 cell\n"
+
+
+def test_all_problems_go_to_stderr(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["validate", "bad.yaml", "good.yaml"])
+    assert result.exit_code == 2
+    assert result.stdout == "ok: good, 3 cells\n"
+    assert result.stderr.splitlines() == [
+        "bad.yaml:2:1 dataset.source: required key is missing",
+        "bad.yaml:2:11 dataset.sorce: unknown key; did you mean 'source'?",
+        "bad.yaml:3:9 model.hedas: unknown key; did you mean 'heads'?",
+        "3 problems",
+    ]
+
+
+def test_a_missing_file(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["validate", "god.yaml"])
+    assert result.exit_code == 3
+    assert result.stderr.startswith("error: god.yaml: no such file; did you mean 'good.yaml'?")
+
+
+def test_data_that_is_elsewhere_does_not_make_a_spec_invalid(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["validate", "varied.yaml", "--set", "dataset.source=not/here"])
+    assert result.exit_code == 0
+    assert result.stdout == "ok: varied, 12 cells\n"
+    assert "note: dataset.source 'not/here'" in result.stderr
