@@ -46,8 +46,9 @@ class Model(Section):
 
     attention: Literal["sigmoid", "softmax", "none"] = "sigmoid"
     softmax_over: Literal["prefix", "sequence"] = Field(
-        "prefix", description="A position's weight is normalised over what came before it, or (as published) "
-        "over the whole sequence; a candidate joins as one more position."
+        "prefix",
+        description="A position's weight is normalised over what came before it, or (as published) "
+        "over the whole sequence; a candidate joins as one more position.",
     )
     self_part: bool = Field(True, alias="self")
     similar_part: bool = Field(True, alias="similar")

@@ -17,8 +17,9 @@ class TemplateText(Section):
 
     provider: Literal["template"] = "template"
     template: str | None = Field(
-        None, description="A shipped template (beauty_item, fashion_item, visited_items, …) or a .j2 file; "
-        "by default the one that suits the side."
+        None,
+        description="A shipped template (beauty_item, fashion_item, visited_items, …) or a .j2 file; "
+        "by default the one that suits the side.",
     )
     missing: str = Field("unknown", description="Word for an attribute that is absent; '' leaves it empty.")
     scope: Scope = Field("train", description=SCOPE_NOTE)
