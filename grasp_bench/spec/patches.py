@@ -13,7 +13,7 @@ from typing import Any
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.problems import Problem, Problems
 from grasp_bench.spec.shape import Choice, Names, Shape, fields, section_at, shape_of, variant
-from grasp_bench.spec.tree import Entry, Node, Place, assign, from_plain, locate, plain
+from grasp_bench.spec.tree import Entry, Node, Place, View, assign, from_plain, locate, plain
 from grasp_bench.spec.validation import build
 from grasp_bench.spec.wording import unknown_key
 from grasp_bench.spec.yaml_reader import read_text
@@ -68,7 +68,7 @@ def patched(tree: Node, entries: Mapping[str, Entry], problems: Problems) -> Nod
     for key in [*switches, *(key for key in entries if key not in switches)]:
         entry = entries[key]
         try:
-            path = path_of(key, plain(tree))
+            path = path_of(key, View(tree))
         except ValueError as error:
             problems.add(entry.key_place, key, str(error))
             continue
@@ -118,7 +118,7 @@ def _overlaps(entries: Mapping[str, Entry]) -> list[Problem]:
 
 def _is_tag(key: str, tree: Node) -> bool:
     above, _, last = key.rpartition(".")
-    shape = section_at(above.split("."), plain(tree)) if above else None
+    shape = section_at(above.split("."), View(tree)) if above else None
     return isinstance(shape, Choice) and shape.key == last
 
 
@@ -133,7 +133,7 @@ def _switch(tree: Node, path: tuple[str, ...], entry: Entry) -> Node:
 def _with_default_tags(tree: Node, path: tuple[str, ...]) -> Node:
     """Spell out the default variant of a section that only the patch mentions."""
     for end in range(1, len(path)):
-        shape = section_at(path[:end], plain(tree))
+        shape = section_at(path[:end], View(tree))
         if isinstance(shape, Choice) and shape.default and not locate(tree, path[:end]).whole:
             place = Place("default")
             tree = assign(tree, (*path[:end], shape.key), Entry(place, Node(shape.default, place)))

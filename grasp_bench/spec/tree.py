@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,23 @@ def plain(node: Node) -> Any:
     if isinstance(node.value, list):
         return [plain(item) for item in node.value]
     return node.value
+
+
+class View(Mapping[str, Any]):
+    """A mapping node read in place: what `plain` gives, without a copy of the whole tree."""
+
+    def __init__(self, node: Node) -> None:
+        self._entries: dict[str, Entry] = node.value if isinstance(node.value, dict) else {}
+
+    def __getitem__(self, key: str) -> Any:
+        node = self._entries[key].node
+        return View(node) if isinstance(node.value, dict) else plain(node)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
 
 def from_plain(value: Any, place: Place) -> Node:
