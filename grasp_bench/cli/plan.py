@@ -105,8 +105,10 @@ def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> 
 
     console().print(_stages(plan, now, guess))
     console().print(_cells(plan, now))
-    for slug, same in plan.duplicates.items():
-        console().print(escape(f"{slug} computes the same as {same}: one cell"), style="dim")
+    if plan.duplicates:
+        slug, same = next(iter(plan.duplicates.items()))
+        text = f"left out because they compute the same as one of these: {len(plan.duplicates)}"
+        console().print(escape(f"{text} (such as {slug} = {same})"), style="dim")
     left = len(plan.cells) - len(now.done)
     console().print(
         f"{len(plan.cells)} cells, {left} to finish; {len(plan.nodes)} nodes, {len(now.to_run)} to run"

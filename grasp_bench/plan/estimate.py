@@ -37,6 +37,7 @@ SECONDS = {
     "rank": 4e-5,
     "metrics": 5e-6,
 }
+READ_SECONDS = 1e-5  # vectors that are read, not made
 ENHANCED = 1.5  # training and ranking with text against without
 START_SECONDS = 0.5
 # Megabytes: the libraries a worker holds, and per thousand interactions.
@@ -147,6 +148,8 @@ def _assumed_speed(node: Node) -> float:
     enhancer = node.settings.get("model", {}).get("enhancer")
     if node.stage == "rank":
         enhancer = node.inputs["train"].settings["model"]["enhancer"]
+    if node.settings.get("encoder", {}).get("kind") == "precomputed":
+        return READ_SECONDS
     sided = f"{node.stage} {node.settings.get('side')}"
     speed = SECONDS.get(sided) or SECONDS.get(node.stage, 1e-5)
     return speed * (1.0 if enhancer in (None, "none") else ENHANCED)
