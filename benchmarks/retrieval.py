@@ -4,8 +4,8 @@
 
 Vectors: the MiniLM embeddings of amazon-beauty (D = 384, 34,464 of both sides, shuffled), beyond their number
 continued by copies moved a little. All rows query, N = 10, the spec's default graph; both searchers in turn
-at each size. Prints one JSON line; `CROSSOVER` in grasp_bench/retrieval/registry.py is its `crossover`,
-rounded.
+at each size. Prints one JSON line; its `crossover` is null when one searcher wins at every size, and
+`CROSSOVER` in grasp_bench/retrieval/registry.py is then the largest size that was measured.
 """
 
 from __future__ import annotations
