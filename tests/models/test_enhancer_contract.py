@@ -1,0 +1,103 @@
+"""The contract of enhancers, run for every registered one under each of its named variants."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from builders import (
+    NUM_ITEMS,
+    NUM_USERS,
+    behind,
+    model_settings,
+    random_history,
+    random_knowledge,
+)
+
+from grasp_bench.core.errors import TrainingError
+from grasp_bench.models.batch import History
+from grasp_bench.models.enhancers.base import Enhancer
+from grasp_bench.models.layout import Layout
+from grasp_bench.models.registry import ENHANCERS
+from grasp_bench.spec.model import NEEDS_EMBEDDINGS
+
+VARIANTS: dict[str, list[dict[str, object]]] = {
+    "grasp": [
+        {},
+        {"attention": "softmax"},
+        {"attention": "softmax", "softmax_over": "sequence"},
+        {"attention": "none"},
+        {"similar": False},
+        {"global": False, "mlp_depth": 1},
+        {"id_residual": True, "logit_scale": "learnable"},
+    ]
+}
+CASES = [(name, variant) for name in ENHANCERS.names() for variant in VARIANTS.get(name, [{}])]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def enhancer(request) -> Enhancer:
+    name, variant = request.param
+    torch.manual_seed(7)
+    knowledge = random_knowledge() if name in NEEDS_EMBEDDINGS else None
+    settings = model_settings(enhancer=name, **variant)
+    return ENHANCERS.get(name).from_settings(settings, NUM_USERS, NUM_ITEMS, knowledge)
+
+
+def test_a_candidates_score_is_the_same_alone_among_others_and_in_the_catalogue(enhancer):
+    history = random_history([5, 1, 9])
+    states = torch.randn(3, 8)
+    some = torch.tensor([[3, 17, 0], [22, 3, 3], [1, 2, 4]])
+    with torch.inference_mode():
+        catalogue = enhancer.catalogue()
+        full = enhancer.score_catalogue(states, history, catalogue)
+        few = enhancer.score_candidates(states, history, behind(history, some), catalogue)
+        alone = enhancer.score_candidates(states, history, behind(history, some[:, :1]), catalogue)
+    torch.testing.assert_close(few, full.gather(1, some), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(alone, few[:, :1], rtol=1e-5, atol=1e-5)
+
+
+def test_a_projected_catalogue_changes_nothing(enhancer):
+    history = random_history([5, 1, 9])
+    candidates = behind(history, torch.tensor([[3], [22], [1]]))
+    with torch.inference_mode():
+        direct = enhancer.embed(history, candidates)
+        through = enhancer.embed(history, candidates, enhancer.catalogue())
+    for ours, theirs in zip(direct, through, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_other_users_of_the_batch_do_not_matter(enhancer):
+    history = random_history([5, 2])
+    second = History(history.users_B[1:], history.items_T[5:], Layout(torch.tensor([2])))
+    torch.testing.assert_close(
+        enhancer.embed_history(history)[5:], enhancer.embed_history(second), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_known_pair_features_change_nothing(enhancer):
+    history = random_history([5, 2])
+    features = enhancer.pair_features(history.users_T(), history.items_T)
+    known = History(history.users_B, history.items_T, history.layout, features)
+    torch.testing.assert_close(enhancer.embed_history(known), enhancer.embed_history(history))
+
+
+def test_gradients_are_finite_and_frozen_inputs_stay_frozen(enhancer):
+    frozen = {name: value.clone() for name, value in enhancer.named_buffers()}
+    optimizer = torch.optim.Adam(enhancer.parameters(), lr=0.1)
+    history = random_history([5, 1, 9])
+    vectors, candidates = enhancer.embed(history, behind(history, torch.tensor([[3], [22], [1]])))
+    (vectors.square().sum() + candidates.square().sum()).backward()
+    for name, parameter in enhancer.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+    optimizer.step()
+    for name, value in enhancer.named_buffers():
+        assert torch.equal(value, frozen[name]), name
+
+
+@pytest.mark.parametrize("name", sorted(NEEDS_EMBEDDINGS))
+def test_embeddings_of_another_split_are_refused(name):
+    with pytest.raises(TrainingError, match="cover"):
+        ENHANCERS.get(name).from_settings(
+            model_settings(enhancer=name), NUM_USERS + 1, NUM_ITEMS, random_knowledge()
+        )

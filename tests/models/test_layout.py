@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grasp_bench.models.layout import Layout, gather_sequences
+
+LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=12)
+
+
+@given(LENGTHS)
+def test_unpad_undoes_pad(lengths):
+    layout = Layout(torch.tensor(lengths))
+    x = torch.randn(sum(lengths), 3)
+    assert torch.equal(layout.unpad(layout.pad(x)), x)
+    assert layout.mask().sum().item() == sum(lengths)
+
+
+@given(LENGTHS)
+def test_buckets_hold_every_token_once_and_waste_less_than_half_beyond_eight(lengths):
+    layout = Layout(torch.tensor(lengths))
+    tokens = torch.cat([tokens for tokens, _ in layout.by_length()])
+    assert sorted(tokens.tolist()) == list(range(sum(lengths)))
+    for index, bucket in layout.by_length():
+        assert len(index) == int(bucket.lengths_B.sum())
+        assert bucket.longest <= 8 or int(bucket.lengths_B.min()) * 2 >= bucket.longest
+
+
+def test_gather_takes_the_named_slices():
+    index, layout = gather_sequences(torch.tensor([5, 0]), torch.tensor([2, 3]))
+    assert index.tolist() == [5, 6, 0, 1, 2]
+    assert layout.position_T.tolist() == [0, 1, 0, 1, 2]
+    assert layout.last_B.tolist() == [1, 4]
