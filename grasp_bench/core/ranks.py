@@ -87,4 +87,5 @@ def _expected_gain(better: Counts, tied: Counts, gains_K: Values, ties: str) -> 
             f"unknown tie policy '{ties}'", mend=f"choose one of: {', '.join(TIE_POLICIES)}"
         )
     gained = cumulative_K1[np.minimum(first + count, last)] - cumulative_K1[np.minimum(first, last)]
-    return np.clip(gained / count, 0.0, 1.0)  # cumulative sums may exceed 1 by one rounding
+    mean: Values = gained / count
+    return mean.clip(0.0, 1.0)  # cumulative sums may exceed 1 by one rounding

@@ -35,7 +35,7 @@ class MeanPooledTransformer:
         from transformers.utils import logging
 
         config = _read_json(folder / "config.json")
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             model = AutoModel.from_pretrained(

@@ -19,6 +19,11 @@ from grasp_bench.models.holistic_attention import (
     pair_dots,
 )
 
+NORMALISERS: dict[str, type[PrefixNormaliser] | type[SequenceNormaliser]] = {
+    "prefix": PrefixNormaliser,
+    "sequence": SequenceNormaliser,
+}
+
 
 class Grasp(Enhancer):
     """Item vectors as user u sees them: eq. 3–5 on frozen embeddings, no extra loss.
@@ -30,6 +35,11 @@ class Grasp(Enhancer):
       - none: all weights are 1, so vectors no longer depend on the user (Table 4, w/o attention).
     """
 
+    users_nD: Tensor
+    similar_users_nD: Tensor
+    items_mD: Tensor
+    similar_items_mD: Tensor
+
     def __init__(
         self, knowledge: Knowledge, shape: HolisticAttentionShape, attention: str = "sigmoid",
         softmax_over: str = "prefix", id_residual: bool = False,
@@ -37,7 +47,7 @@ class Grasp(Enhancer):
         super().__init__()
         self.num_items = len(knowledge.items_mD)
         self.attention = attention
-        self.normaliser = {"prefix": PrefixNormaliser, "sequence": SequenceNormaliser}[softmax_over]()
+        self.normaliser = NORMALISERS[softmax_over]()
         self.holistic = HolisticAttention(shape)
         self.residual = nn.Embedding(self.num_items, shape.width) if id_residual else None
         if self.residual is not None:
