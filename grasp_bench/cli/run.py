@@ -101,11 +101,11 @@ def run(
 
 
 def _report(experiment: Experiment, plan: Plan, store: Path, results: Path, leaderboard: Path) -> None:
-    """Write the study beside its cells, render the board and print it."""
+    """Write the study beside its cells, render the whole board to files and print its head."""
     from grasp_bench.engine.publish import identity, stale_folders
     from grasp_bench.report.board import load_board
     from grasp_bench.report.cells import cell_folders
-    from grasp_bench.report.layout import lay_out
+    from grasp_bench.report.layout import headline, lay_out
     from grasp_bench.report.publish import render_all
     from grasp_bench.report.renderers.terminal import show
     from grasp_bench.report.study import write_study
@@ -118,8 +118,8 @@ def _report(experiment: Experiment, plan: Plan, store: Path, results: Path, lead
         note(f"note: in {folder}, but not asked for by the spec and not counted: {names}")
     if cell_folders(folder):
         written = render_all(folder, leaderboard)
-        show(lay_out(load_board(folder)), console())
-        note(f"board: {', '.join(str(path) for path in written)}")
+        show(headline(lay_out(load_board(folder))), console())
+        note(f"whole board: {', '.join(str(path) for path in written)}")
 
 
 def _cards(plan: Plan, store: Path) -> dict[str, dict[str, Any]]:
