@@ -1,0 +1,77 @@
+"""Rules of the house that a machine can check: who imports whom, how things are named, how long files are."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGE = REPOSITORY / "grasp_bench"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
+FORBIDDEN_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "pandas"}
+LONGEST_FILE = 400
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+def test_import_contracts_of_pyproject_are_kept() -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]
+    done = subprocess.run(
+        [*command, "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=relative)
+def test_files_are_short_and_have_telling_names(path: Path) -> None:
+    assert not {path.stem, path.parent.name} & VAGUE
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_sources_say_what_they_are_and_import_by_full_name(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert not tree.body or ast.get_docstring(tree), "a module starts with a docstring"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert not {alias.name.partition(".")[0] for alias in node.names} & FORBIDDEN_IMPORTS
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert (node.module or "").partition(".")[0] not in FORBIDDEN_IMPORTS
+
+
+def test_test_folders_mirror_the_packages() -> None:
+    packages = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    with_code = {
+        name for name in packages if any(path.stem != "__init__" for path in (PACKAGE / name).rglob("*.py"))
+    }
+    tested = {path.parent.name for path in TESTS if path.stem.startswith("test_")} - {"tests"}
+    assert tested <= packages
+    assert with_code <= tested
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """Folders of tests are no packages, so that two files of one name would be one module."""
+    names = [path.name for path in TESTS if path.name != "conftest.py"]
+    assert len(names) == len(set(names))
+
+
+def test_every_registered_component_can_be_imported() -> None:
+    from grasp_bench.encoders.registry import ENCODERS
+    from grasp_bench.models.registry import BACKBONES, ENHANCERS
+    from grasp_bench.plan.versions import STAGE_VERSIONS
+    from grasp_bench.report.renderers.registry import RENDERERS
+    from grasp_bench.stages.registry import STAGES
+
+    for registry in (ENCODERS, BACKBONES, ENHANCERS, RENDERERS, STAGES):
+        assert all(registry.get(name) for name in registry)
+    assert set(STAGES) == set(STAGE_VERSIONS)
