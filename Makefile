@@ -1,0 +1,42 @@
+# make demo   environment and the smallest whole study: a leaderboard in about a minute
+# make test   environment, linters, types, import rules and all tests
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/installed
+# Tests run in this many processes; each uses one thread.
+JOBS   ?= 2
+
+# The wheel built here may be run from pip's cache on another machine of the same kind.
+export HNSWLIB_NO_NATIVE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: venv demo test lint clean
+.DEFAULT_GOAL := test
+
+venv: $(STAMP)
+
+# torch first and alone: an unbounded resolve could take CUDA builds of several GB.
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c requirements.lock torch
+	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[offline,dev]'
+	@touch $@
+
+demo: venv
+	$(BIN)/grasp-bench run specs/demo.yaml
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find grasp_bench tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
