@@ -11,7 +11,7 @@ from grasp_bench.retrieval.neighbours import Neighbours, Progress, SearchSetting
 
 # benchmarks/results/retrieval*.json (D = 384, N = 10, the default graph built by one thread, two busy cores),
 # seconds of exact search and hnsw: 21 and 80 at 40,000 entities, 76 and 72 at 60,000, 106 and 114 at 80,000,
-# 212 and 195 at 120,000. About level from 60,000 on, where hnsw has recall 0.996 and exact search misses nothing.
+# 212 and 195 at 120,000. About level from 60,000 on, where hnsw has recall 0.996 and exact misses nothing.
 CROSSOVER = 80_000
 
 
