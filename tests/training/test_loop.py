@@ -1,0 +1,146 @@
+"""The training loop: early stopping, resuming bit for bit after a real kill, and bad numbers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from grasp_bench.core.errors import TrainingError
+from grasp_bench.core.progress import silent
+from grasp_bench.models.recommender import Recommender
+from grasp_bench.spec.model import Model
+from grasp_bench.spec.training import Training
+from grasp_bench.training import loop
+from grasp_bench.training.determinism import derive_seed
+from grasp_bench.training.loop import CHECKPOINT, MODEL, Trainer
+from grasp_bench.training.sequences import Sequences
+
+
+def data() -> Sequences:
+    g = torch.Generator().manual_seed(0)
+    items = torch.randint(40, (60 * 6,), generator=g)
+    return Sequences(items, torch.arange(0, 60 * 6 + 1, 6), 40)
+
+
+def trainer(folder: Path, validate=lambda model: 0.5, seed: int = 42, **changes) -> Trainer:
+    settings = Training(**{"batch_size": 16, "max_epochs": 8, "patience": 3, **changes})
+    torch.manual_seed(derive_seed(seed, "initial weights"))
+    model = Recommender.from_settings(Model(embedding_dim=8, max_len=6).effective(), 60, 40, None)
+    return Trainer(model, data(), settings, seed, 6, validate, folder, silent)
+
+
+def test_stops_after_patience_and_keeps_the_best_epoch(tmp_path):
+    values = iter([0.1, 0.3, 0.2, 0.2, 0.2, 0.9])
+    kept: list[dict[str, torch.Tensor]] = []
+
+    def validate(model: Recommender) -> float:
+        kept.append({name: value.clone() for name, value in model.state_dict().items()})
+        return next(values)
+
+    progress = trainer(tmp_path, validate).fit()
+    assert (progress.epoch, progress.best_epoch, progress.best_value) == (5, 2, 0.3)
+    stored = load_file(tmp_path / MODEL)
+    for name, value in kept[1].items():
+        assert torch.equal(stored[name], value), name
+
+
+def test_same_seed_same_bits_and_another_seed_others(tmp_path):
+    runs = {}
+    for name, seed in (("a", 42), ("b", 42), ("c", 43)):
+        (tmp_path / name).mkdir()
+        trainer(tmp_path / name, seed=seed).fit()
+        runs[name] = load_file(tmp_path / name / MODEL)
+    assert all(torch.equal(runs["a"][key], runs["b"][key]) for key in runs["a"])
+    assert not all(torch.equal(runs["a"][key], runs["c"][key]) for key in runs["a"])
+
+
+def test_interrupted_between_epochs_it_ends_with_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    rising = [0.1 * k for k in range(1, 9)]
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "parts").mkdir()
+    values = iter(rising)
+    trainer(tmp_path / "whole", lambda model: next(values)).fit()
+
+    calls = iter(rising)
+
+    def stops_in_epoch_five(model: Recommender) -> float:
+        value = next(calls)
+        if value == rising[4]:
+            raise KeyboardInterrupt
+        return value
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / "parts", stops_in_epoch_five).fit()
+    assert (tmp_path / "parts" / CHECKPOINT).is_file()
+    rest = iter(rising[4:])
+    progress = trainer(tmp_path / "parts", lambda model: next(rest)).fit()
+    assert [entry["epoch"] for entry in progress.log] == list(range(1, 9))
+    whole, parts = (load_file(tmp_path / name / MODEL) for name in ("whole", "parts"))
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+    assert not (tmp_path / "parts" / CHECKPOINT).exists()
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import test_loop
+from grasp_bench.training import loop
+loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
+epochs = [0]
+def validate(model):
+    epochs[0] += 1
+    if {slow}: time.sleep(0.15)
+    return float(model.enhancer.table.weight.detach().abs().mean())
+test_loop.trainer(Path(sys.argv[1]), validate).fit()
+"""
+
+
+def start(folder: Path, slow: bool) -> subprocess.Popen[bytes]:
+    folder.mkdir(exist_ok=True)
+    code = SCRIPT.format(tests=str(Path(__file__).parent), slow=slow)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+
+
+def test_killed_by_the_system_it_ends_with_the_same_bits(tmp_path):
+    assert start(tmp_path / "whole", slow=False).wait(120) == 0
+    process = start(tmp_path / "killed", slow=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "killed" / CHECKPOINT).is_file() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(30) == -signal.SIGKILL
+    assert not (tmp_path / "killed" / MODEL).exists()
+    assert start(tmp_path / "killed", slow=False).wait(120) == 0
+    whole, killed = (load_file(tmp_path / name / MODEL) for name in ("whole", "killed"))
+    assert all(torch.equal(whole[key], killed[key]) for key in whole)
+
+
+def test_a_damaged_checkpoint_is_no_reason_to_stop(tmp_path):
+    (tmp_path / CHECKPOINT).write_bytes(b"half a file")
+    assert trainer(tmp_path).fit().epoch == 4
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_epoch_named(tmp_path):
+    broken = trainer(tmp_path)
+    with torch.no_grad():
+        broken.recommender.enhancer.table.weight.fill_(torch.nan)
+    with pytest.raises(TrainingError, match="epoch 1"):
+        broken.fit()
+
+
+def test_mixed_precision_and_clipping_train(tmp_path):
+    progress = trainer(tmp_path, amp=True, grad_clip=1.0, max_epochs=2).fit()
+    assert progress.log[1]["loss"] < progress.log[0]["loss"] * 1.05
