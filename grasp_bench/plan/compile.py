@@ -191,9 +191,14 @@ def _method(cell: Cell) -> tuple[str, ...]:
 
 
 def _in_order(cells: tuple[Cell, ...]) -> tuple[Node, ...]:
-    """Unique nodes, inputs before what reads them."""
+    """Unique nodes, inputs before what reads them, all cells of a seed before those of the next.
+
+    So a study that is stopped half-way compares all its methods on some seeds, rather than some of
+    its methods on all seeds.
+    """
     nodes: dict[str, Node] = {}
-    for cell in cells:
+    seeds = list(dict.fromkeys(cell.seed for cell in cells))
+    for cell in sorted(cells, key=lambda cell: seeds.index(cell.seed)):
         for node in cell.nodes.values():
             nodes.setdefault(node.hash, node)
     return tuple(nodes.values())

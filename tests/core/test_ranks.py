@@ -72,9 +72,8 @@ def test_policies_bracket_the_mean_and_stay_in_the_unit_interval(counts, name, k
 
 @given(st.integers(0, 50), st.integers(0, 50), st.sampled_from(sorted(ranks.METRICS)))
 def test_a_worse_rank_never_gains(better, tied, name):
-    values = ranks.METRICS[name](
-        np.array([better, better + 1, better]), np.array([tied, tied, tied + 1]), 10, "mean"
-    )
+    betters, ties = np.array([better, better + 1, better]), np.array([tied, tied, tied + 1])
+    values = ranks.METRICS[name](betters, ties, 10, "mean")
     assert values[1] <= values[0] + 1e-12
     assert values[2] <= values[0] + 1e-12
 

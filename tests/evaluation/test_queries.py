@@ -22,15 +22,9 @@ def test_append_items_puts_each_item_behind_its_user(sequences, data):
 
 
 def test_a_target_without_history_is_refused():
-    one = torch.tensor([0])
+    one, nothing = torch.tensor([0]), torch.empty(0, dtype=torch.int64)
     with pytest.raises(DataError, match="no history"):
-        Queries(
-            one,
-            one,
-            torch.zeros(1, 3, dtype=torch.int64),
-            torch.empty(0, dtype=torch.int64),
-            torch.tensor([0, 0]),
-        )
+        Queries(one, one, torch.zeros(1, 3, dtype=torch.int64), nothing, torch.tensor([0, 0]))
 
 
 def test_candidates_of_another_split_are_refused():

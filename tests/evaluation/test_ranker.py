@@ -36,9 +36,8 @@ def queries() -> Queries:
     items = torch.randint(ITEMS, (int(lengths.sum()),), generator=g)
     targets = torch.randint(ITEMS, (USERS,), generator=g)
     targets[3] = items[offsets[3]]  # a repeat: the target is in the history
-    negatives = torch.stack(
-        [(t + 1 + torch.randperm(ITEMS - 1, generator=g)[:NEGATIVES]) % ITEMS for t in targets]
-    )
+    steps = [1 + torch.randperm(ITEMS - 1, generator=g)[:NEGATIVES] for _ in targets]
+    negatives = (targets[:, None] + torch.stack(steps)) % ITEMS
     return Queries(torch.arange(USERS), targets, negatives, items, offsets)
 
 

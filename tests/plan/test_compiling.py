@@ -142,3 +142,8 @@ def test_precomputed_vectors_need_no_text_and_are_known_by_content(tmp_path: Pat
     after = compile_plan(spec, content).cells[0].nodes
     changed = {role for role in before if before[role].hash != after[role].hash}
     assert changed == {"item_embeddings", "item_neighbours", "train", "rank", "metrics"}
+
+
+def test_all_cells_of_a_seed_come_before_those_of_the_next() -> None:
+    plan = compiled(seeds=[44, 42], compare={"model.backbone": ["sasrec", "gru4rec"]})
+    assert [node.settings["seed"] for node in plan.nodes if node.stage == "train"] == [44, 44, 42, 42]

@@ -108,9 +108,8 @@ test_loop.trainer(Path(sys.argv[1]), validate).fit()
 def start(folder: Path, slow: bool) -> subprocess.Popen[bytes]:
     folder.mkdir(exist_ok=True)
     code = SCRIPT.format(tests=str(Path(__file__).parent), slow=slow)
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(folder)], env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-c", code, str(folder)], env=environment)
 
 
 def test_killed_by_the_system_it_ends_with_the_same_bits(tmp_path):

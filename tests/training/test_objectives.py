@@ -58,14 +58,14 @@ def test_next_item_predicts_each_item_from_those_before_it_within_max_len():
     pieces = [HISTORIES[u][-5:] for u in users.tolist()]
     who = torch.tensor([u for u, piece in zip(users.tolist(), pieces, strict=True) for _ in piece[1:]])
     negatives = iter(pairs.sampler.draw(who, generator(CPU, 9)).tolist())
-    table = model.enhancer.table.weight
+    table = model.enhancer.table.weight.detach()
     losses = []
     for piece in pieces:
         for t in range(1, len(piece)):
             # The position of an input counts from the end of the whole input, so states of one
             # sequence are computed together and read at t - 1.
             states = model.backbone(table[torch.tensor(piece[:-1])], Layout(torch.tensor([len(piece) - 1])))
-            state = states[t - 1]
+            state = states[t - 1].detach()
             positive, negative = float(state @ table[piece[t]]), float(state @ table[next(negatives)])
             losses.append(-math.log(sigmoid(positive)) - math.log(1 - sigmoid(negative)))
     assert found == pytest.approx(sum(losses) / len(losses), rel=1e-5)
