@@ -19,7 +19,7 @@ def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
     """Zero elements with the given probability and scale the others up; identity outside training."""
     if not training or probability == 0.0:
         return x
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or torch.compiler.is_compiling():  # the compiler fuses its own draws
         return F.dropout(x, probability)
     kept_levels = round((1.0 - probability) * LEVELS)
     words = torch.empty(-(-x.numel() // DRAWS_PER_WORD), dtype=torch.int64).random_(-(2**63), None)

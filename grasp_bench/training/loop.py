@@ -13,6 +13,7 @@ from torch import Tensor
 
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.core.progress import Event, Report
+from grasp_bench.models.backbones.attention_block import FeedForward
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.training import Training
 from grasp_bench.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
@@ -63,7 +64,7 @@ class Trainer:
         resumed = load_checkpoint(self.folder / CHECKPOINT, self.recommender, optimizer, device)
         progress, best = resumed or (Progress(), self._parameters())
         if self.settings.compile:
-            self.recommender.backbone.compile(dynamic=True)
+            _compile_dense_parts(self.recommender)
         started, saved_at = time.perf_counter() - progress.seconds, time.perf_counter()
         while progress.epoch < self.settings.max_epochs and progress.stale < self.settings.patience:
             epoch = progress.epoch + 1
@@ -131,3 +132,14 @@ class Trainer:
                 f" (best {progress.best_value:.4f} at {progress.best_epoch})"
             )
         self.report(Event(self.task, progress.epoch, self.settings.max_epochs, "epochs", note))
+
+
+def _compile_dense_parts(recommender: Recommender) -> None:
+    """Compile the position-wise layers, whose one changing size is the number of tokens.
+
+    Attention is left alone: its rectangles change with every batch, and compiling it anew each time
+    costs more than it saves.
+    """
+    for module in recommender.modules():
+        if isinstance(module, FeedForward):
+            module.compile(dynamic=True)

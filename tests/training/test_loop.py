@@ -143,3 +143,9 @@ def test_a_loss_that_is_not_finite_stops_with_the_epoch_named(tmp_path):
 def test_mixed_precision_and_clipping_train(tmp_path):
     progress = trainer(tmp_path, amp=True, grad_clip=1.0, max_epochs=2).fit()
     assert progress.log[1]["loss"] < progress.log[0]["loss"] * 1.05
+
+
+def test_compiled_layers_train(tmp_path):
+    progress = trainer(tmp_path, compile=True, max_epochs=2).fit()
+    assert progress.epoch == 2
+    assert torch.isfinite(load_file(tmp_path / MODEL)["enhancer.table.weight"]).all()
