@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").glob("*.md"))]
 
 
 def test_the_page_of_the_spec_is_up_to_date() -> None:
-    path = REPOSITORY / "docs" / "spec_page.py"
-    spec = importlib.util.spec_from_file_location("spec_page", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert (REPOSITORY / "docs" / "spec.md").read_text() == module.page(), "run: python docs/spec_page.py"
+    page = runpy.run_path(str(REPOSITORY / "docs" / "spec_page.py"))["page"]
+    assert (REPOSITORY / "docs" / "spec.md").read_text() == page(), "run: python docs/spec_page.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
