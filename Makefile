@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
-# Tests run in this many processes; each uses one thread.
+# Tests run in this many processes, a file in one of them (files share costly fixtures); each uses one thread.
 JOBS   ?= 2
 
 # The wheel built here may be run from pip's cache on another machine of the same kind.
@@ -35,7 +35,7 @@ lint: venv
 	$(BIN)/lint-imports
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
