@@ -32,9 +32,10 @@ from torch import Tensor, nn
 
 Part = Literal["self", "similar", "global"]
 PARTS: tuple[Part, ...] = ("self", "similar", "global")
-# Pairs whose hidden layer is computed at once when a catalogue is scored: 2¹¹ × 64 floats are
-# half a MB, which the second-level cache of a core holds beside the projections it reads.
-PAIRS_PER_BLOCK = 1 << 11
+# Pairs whose hidden layer is computed at once when a catalogue is scored: on a CPU 2¹¹ × 64 floats
+# are half a MB, which the second-level cache of a core holds; a GPU wants few launches instead.
+PAIRS_PER_BLOCK_CPU = 1 << 11
+PAIRS_PER_BLOCK_GPU = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,15 @@ class HolisticAttention(nn.Module):
         users, items = weights_BMP.shape[:2]
         rows_M = torch.arange(items, device=states_Bd.device)
         scores_BM = states_Bd.new_empty(users, items)
-        for start in range(0, items, PAIRS_PER_BLOCK):
-            block = slice(start, start + PAIRS_PER_BLOCK)
-            for user in range(users):
-                hidden_MH = self._hidden(weights_BMP[user, block], projected_MPH, rows_M[block])
-                torch.mv(hidden_MH, query_BH[user], out=scores_BM[user, block])
+        pairs = PAIRS_PER_BLOCK_CPU if states_Bd.device.type == "cpu" else PAIRS_PER_BLOCK_GPU
+        for several in torch.arange(users).split(max(1, pairs // items)):
+            some = slice(int(several[0]), int(several[-1]) + 1)
+            for start in range(0, items, pairs):
+                block = slice(start, start + pairs)
+                weights_NP = weights_BMP[some, block].flatten(0, 1)
+                hidden_NH = self._hidden(weights_NP, projected_MPH, rows_M[block].repeat(len(several)))
+                hidden_BMH = hidden_NH.unflatten(0, (len(several), -1))
+                scores_BM[some, block] = (hidden_BMH @ query_BH[some, :, None]).squeeze(-1)
         return scores_BM + constant_B[:, None]
 
     def _first(self, weights_NP: Tensor, projected_EPH: Tensor, index_N: Tensor) -> Tensor:
