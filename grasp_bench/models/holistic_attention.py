@@ -32,9 +32,9 @@ from torch import Tensor, nn
 
 Part = Literal["self", "similar", "global"]
 PARTS: tuple[Part, ...] = ("self", "similar", "global")
-# Pairs whose hidden layer is computed at once when a catalogue is scored: on a CPU 2¹¹ × 64 floats
-# are half a MB, which the second-level cache of a core holds; a GPU wants few launches instead.
-PAIRS_PER_BLOCK_CPU = 1 << 11
+# Pairs whose hidden layer is computed at once when a catalogue is scored: on a CPU 2¹³ × 64 floats
+# are 2 MB, near its caches and yet few calls; a GPU wants few launches above all.
+PAIRS_PER_BLOCK_CPU = 1 << 13
 PAIRS_PER_BLOCK_GPU = 1 << 21
 
 
@@ -77,16 +77,11 @@ class HolisticAttention(nn.Module):
         else:
             self.register_buffer("log_scale", log_scale, persistent=False)
 
-    def logits(self, dots_P2: Tensor) -> Tensor:
+    def logits(self, dots_2: Tensor) -> Tensor:
         """(…, 2) dot products u·i and ū·ī to (…, parts) logits of eq. 4, scaled."""
-        own, similar = dots_P2.unbind(-1)
-        root = math.sqrt(self.shape.dim)
-        by_part = {
-            "self": own / root,
-            "similar": similar / root,
-            "global": (own + similar) / (root * math.sqrt(2)),
-        }
-        return torch.stack([by_part[part] for part in self.shape.parts], dim=-1) * self.log_scale.exp()
+        own_similar = {"self": (1.0, 0.0), "similar": (0.0, 1.0), "global": (0.5**0.5, 0.5**0.5)}
+        mix_2P = dots_2.new_tensor([own_similar[part] for part in self.shape.parts]).T
+        return dots_2 @ (mix_2P * (self.log_scale.exp() / math.sqrt(self.shape.dim)))
 
     def project(self, items_ED: Tensor, neighbours_ED: Tensor) -> Tensor:
         """Each part's block of the first layer applied to E items: (E, parts, H)."""
@@ -110,27 +105,38 @@ class HolisticAttention(nn.Module):
             return self._first(weights_NP, projected_EPH, index_N)
         return self.last(self._hidden(weights_NP, projected_EPH, index_N))
 
+    def score(
+        self, states_Bd: Tensor, weights_BKP: Tensor, projected_EPH: Tensor, index_BK: Tensor
+    ) -> Tensor:
+        """K pairs under each of B states: scores (B, K), without making the item vectors."""
+        users, items = index_BK.shape
+        weights_NP, index_N = weights_BKP.flatten(0, 1), index_BK.flatten()
+        if self.last is None:
+            vectors_BKd = self._first(weights_NP, projected_EPH, index_N).view(users, items, -1)
+            return (vectors_BKd @ states_Bd.unsqueeze(-1)).squeeze(-1)
+        query_BH1 = (states_Bd @ self.last.weight).unsqueeze(-1)
+        hidden_BKH = self._hidden(weights_NP, projected_EPH, index_N).view(users, items, -1)
+        return (hidden_BKH @ query_BH1).squeeze(-1) + (states_Bd @ self.last.bias)[:, None]
+
     def score_catalogue(self, states_Bd: Tensor, weights_BMP: Tensor, projected_MPH: Tensor) -> Tensor:
-        """States (B, d) against all M items under weights (B, M, parts): scores (B, M). No gradients."""
+        """States (B, d) against all M items under weights (B, M, parts): scores (B, M)."""
         if self.last is None:
             per_part_BPM = torch.einsum("bh,mph->bpm", states_Bd, projected_MPH)
             scores_BM = torch.einsum("bpm,bmp->bm", per_part_BPM, weights_BMP)
             return scores_BM + (states_Bd @ self.first.bias)[:, None]
-        query_BH = states_Bd @ self.last.weight
-        constant_B = states_Bd @ self.last.bias
         users, items = weights_BMP.shape[:2]
         rows_M = torch.arange(items, device=states_Bd.device)
         scores_BM = states_Bd.new_empty(users, items)
         pairs = PAIRS_PER_BLOCK_CPU if states_Bd.device.type == "cpu" else PAIRS_PER_BLOCK_GPU
-        for several in torch.arange(users).split(max(1, pairs // items)):
-            some = slice(int(several[0]), int(several[-1]) + 1)
+        several = max(1, pairs // items)
+        for first in range(0, users, several):
+            some = slice(first, first + several)
             for start in range(0, items, pairs):
                 block = slice(start, start + pairs)
-                weights_NP = weights_BMP[some, block].flatten(0, 1)
-                hidden_NH = self._hidden(weights_NP, projected_MPH, rows_M[block].repeat(len(several)))
-                hidden_BMH = hidden_NH.unflatten(0, (len(several), -1))
-                scores_BM[some, block] = (hidden_BMH @ query_BH[some, :, None]).squeeze(-1)
-        return scores_BM + constant_B[:, None]
+                weights_BKP = weights_BMP[some, block]
+                index_BK = rows_M[block].expand(len(weights_BKP), -1)
+                scores_BM[some, block] = self.score(states_Bd[some], weights_BKP, projected_MPH, index_BK)
+        return scores_BM
 
     def _first(self, weights_NP: Tensor, projected_EPH: Tensor, index_N: Tensor) -> Tensor:
         """First layer of N pairs, (N, H): a weighted bag of the item's projected parts."""

@@ -102,8 +102,12 @@ class Grasp(Enhancer):
         """Scores (S, K); the history's vectors are not computed again."""
         logits_TP = self._history_weights(history)[1] if self.attention == "softmax" else None
         weights_SKP = self._candidate_weights(history, candidates, logits_TP)
-        vectors_Nd = self._vectors(candidates.items_SK.flatten(), weights_SKP.flatten(0, 1), catalogue)
-        return (vectors_Nd.view(*candidates.items_SK.shape, -1) @ states_Sd.unsqueeze(-1)).squeeze(-1)
+        projected, index_SK = self._projected(candidates.items_SK, catalogue)
+        scores_SK = self.holistic.score(states_Sd, weights_SKP, projected, index_SK)
+        if self.residual is not None:
+            residual_SKd = self.residual(candidates.items_SK)
+            scores_SK = scores_SK + (residual_SKd @ states_Sd.unsqueeze(-1)).squeeze(-1)
+        return scores_SK
 
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
         """Scores (B, m)."""
@@ -138,15 +142,17 @@ class Grasp(Enhancer):
         return dots_P2.view(*items_P.shape, 2)
 
     def _vectors(self, items_P: Tensor, weights_P: Tensor, catalogue: Any) -> Tensor:
-        if catalogue is None:
-            distinct_E, index_P = items_P.unique(return_inverse=True)
-            projected = self.holistic.project(
-                self.items_mD.index_select(0, distinct_E), self.similar_items_mD.index_select(0, distinct_E)
-            )
-        else:
-            projected, index_P = catalogue, items_P
+        projected, index_P = self._projected(items_P, catalogue)
         vectors = self.holistic.fuse(weights_P, projected, index_P)
         return vectors if self.residual is None else vectors + self.residual(items_P)
+
+    def _projected(self, items: Tensor, catalogue: Any) -> tuple[Tensor, Tensor]:
+        """Projections to look items up in, and each item's row there."""
+        if catalogue is not None:
+            return catalogue, items
+        distinct_E, rows = items.unique(return_inverse=True)
+        own, similar = (table.index_select(0, distinct_E) for table in (self.items_mD, self.similar_items_mD))
+        return self.holistic.project(own, similar), rows
 
     def _history_weights(self, history: History) -> tuple[Tensor, Tensor]:
         """Weights and logits (T, parts) of the history's own tokens."""
