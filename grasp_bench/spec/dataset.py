@@ -89,7 +89,8 @@ class Protocol(Section):
     also_full_ranking: bool = True
     exclude_history: bool = Field(
         True,
-        description="Full ranking leaves the user's known items out (the target never), as sampling does.",
+        description="Full ranking leaves the user's known items out (the target never), as sampling does. "
+        "Where targets repeat, that tells whether this one does: say false there.",
     )
     cutoffs: tuple[int, ...] = (1, 3, 5, 10, 20)
     groups: Groups = Groups()
