@@ -41,6 +41,7 @@ class ExecutorName(StrEnum):
 
     process_pool = "process_pool"
     in_process = "in_process"
+    ray = "ray"
 
 
 def run(
@@ -59,7 +60,7 @@ def run(
     ] = None,
     device: Annotated[Device, typer.Option("--device", help="Where models run.")] = Device.auto,
     executor: Annotated[
-        ExecutorName, typer.Option("--executor", help="Worker processes, or this process for debugging.")
+        ExecutorName, typer.Option("--executor", help="Worker processes, this process for debugging, or Ray.")
     ] = ExecutorName.process_pool,
     memory: Annotated[
         int, typer.Option("--memory", min=16, metavar="MB", help="What one block of scores may take.")

@@ -40,5 +40,6 @@ EXECUTORS = Registry[type[Executor]](
     {
         "process_pool": "grasp_bench.engine.process_pool:ProcessPool",
         "in_process": "grasp_bench.engine.in_process:InProcess",
+        "ray": "grasp_bench.engine.ray_cluster:RayCluster",
     },
 )
