@@ -53,7 +53,9 @@ class Ranker:
     queries: Queries
     max_len: int
     memory_mb: int = 512
-    _features: dict[int, tuple[Tensor | None, Tensor | None]] = field(default_factory=dict, init=False)
+    _features: dict[tuple[int, int], tuple[Tensor | None, Tensor | None]] = field(
+        default_factory=dict, init=False
+    )
 
     @torch.inference_mode()
     def sampled(self, recommender: Recommender) -> Ranks:
@@ -119,14 +121,15 @@ class Ranker:
         lengths_B = (ends_B - self.queries.offsets[users_B]).clamp_max(self.max_len)
         index_T, layout = gather_sequences(ends_B - lengths_B, lengths_B)
         items_T = self.queries.items_flat[index_T]
-        features = self._features.get(rows.start, (None, None))[0]
+        features = self._features.get((rows.start, rows.stop), (None, None))[0]
         if features is None:
             features = recommender.enhancer.pair_features(users_B[layout.sequence_T], items_T)
         return History(users_B, items_T, layout, features)
 
     def _candidate_features(self, recommender: Recommender, rows: slice, items_BC: Tensor) -> Tensor | None:
         """Pair features of a chunk's candidates, computed at the first pass and kept for the others."""
-        if rows.start not in self._features:
+        chunk = (rows.start, rows.stop)
+        if chunk not in self._features:
             users_BC = self.queries.users_Q[rows, None].expand_as(items_BC)
             features = [
                 recommender.enhancer.pair_features(users_BC[k : k + 32], items_BC[k : k + 32])
@@ -134,8 +137,8 @@ class Ranker:
             ]
             known = None if features[0] is None else torch.cat([f for f in features if f is not None])
             history = self._history(recommender, rows)
-            self._features[rows.start] = (history.features_TF, known)
-        return self._features[rows.start][1]
+            self._features[chunk] = (history.features_TF, known)
+        return self._features[chunk][1]
 
     def _hide_known(self, scores_Bm: Tensor, rows: slice) -> None:
         users_B = self.queries.users_Q[rows]

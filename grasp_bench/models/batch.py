@@ -15,12 +15,17 @@ from grasp_bench.models.layout import Layout
 
 @dataclass(frozen=True)
 class History:
-    """Flat item sequences of B users; `features_TF` are the enhancer's `pair_features`, if known."""
+    """Flat item sequences of B users.
+
+    `features_TF` are the enhancer's `pair_features`, if known. `masked_T` (bool) marks items that the
+    backbone does not get to see: their vectors do not matter, and no other vector may depend on them.
+    """
 
     users_B: Tensor
     items_T: Tensor
     layout: Layout
     features_TF: Tensor | None = None
+    masked_T: Tensor | None = None
 
     def users_T(self) -> Tensor:
         """The user of each token."""

@@ -2,7 +2,7 @@
 
 On a CPU torch's own dropout is bound by its Bernoulli sampler and took a fifth of a SASRec step.
 Here each element compares 16 random bits to the keep probability, which is thereby rounded to
-1/65536; the scale uses the rounded value, so the expectation is exact.
+1/65536 (never to 0 or 1); the scale uses the rounded value, so the expectation is exact.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
         return x
     if x.device.type != "cpu" or torch.compiler.is_compiling():  # the compiler fuses its own draws
         return F.dropout(x, probability)
-    kept_levels = round((1.0 - probability) * LEVELS)
+    kept_levels = min(max(round((1.0 - probability) * LEVELS), 1), LEVELS - 1)
     words = torch.empty(-(-x.numel() // DRAWS_PER_WORD), dtype=torch.int64).random_(-(2**63), None)
     draws = words.view(torch.int16)[: x.numel()].view(x.shape)
     keep = draws < kept_levels - LEVELS // 2

@@ -142,9 +142,9 @@ class HolisticAttention(nn.Module):
         """First layer of N pairs, (N, H): a weighted bag of the item's projected parts."""
         parts = projected_EPH.shape[1]
         bags_NP = index_N[:, None] * parts + torch.arange(parts, device=index_N.device)
-        bag_NH = F.embedding_bag(
-            bags_NP, projected_EPH.flatten(0, 1), per_sample_weights=weights_NP, mode="sum"
-        )
+        table = projected_EPH.flatten(0, 1)
+        # Under autocast projections are bfloat16 while weights may not be; a bag wants one type.
+        bag_NH = F.embedding_bag(bags_NP, table, per_sample_weights=weights_NP.to(table.dtype), mode="sum")
         return bag_NH.add_(self.first.bias)
 
     def _hidden(self, weights_NP: Tensor, projected_EPH: Tensor, index_N: Tensor) -> Tensor:

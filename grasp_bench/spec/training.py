@@ -21,5 +21,7 @@ class Training(Section):
     monitor: str = Field("NDCG@10", pattern=r"^(NDCG|HR|MRR)@[1-9][0-9]*$")
     monitor_protocol: Literal["sampled", "full"] = "sampled"
     amp: bool = Field(False, description="bfloat16 autocast.")
-    compile: bool = Field(False, description="torch.compile the position-wise layers.")
+    compile: bool = Field(
+        False, description="torch.compile the position-wise layers of sasrec and bert4rec; gru4rec has none."
+    )
     grad_clip: float | None = Field(None, gt=0)

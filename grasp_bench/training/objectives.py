@@ -6,7 +6,7 @@ Shape suffixes: B users, T tokens read, S positions predicted, d width, F pair f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -108,7 +108,7 @@ class MaskedItems:
         index_T, layout = gather_sequences(ends_B - lengths_B, lengths_B)
         masked_T = draw_mask(layout, backbone.mask_probability, generator)
         masked_S = masked_T.nonzero().squeeze(1)
-        history = self.pairs.history(users_B, index_T, layout)
+        history = replace(self.pairs.history(users_B, index_T, layout), masked_T=masked_T)
         sequence_S = layout.sequence_T[masked_S]
         candidates = self.pairs.candidates(
             recommender, users_B[sequence_S], index_T[masked_S], sequence_S, layout.position_T[masked_S],
@@ -135,7 +135,8 @@ def draw_mask(layout: Layout, probability: float, generator: torch.Generator) ->
 
 def binary_cross_entropy(states_Sd: Tensor, candidates_S2d: Tensor) -> Tensor:
     """−log σ(o·positive) − log(1 − σ(o·negative)), mean over positions (eq. 6)."""
-    scores_S2 = (candidates_S2d @ states_Sd.unsqueeze(-1)).squeeze(-1)
+    # In float32 also under autocast: bfloat16 has three digits, too few for a loss near its end.
+    scores_S2 = (candidates_S2d @ states_Sd.unsqueeze(-1)).squeeze(-1).float()
     return F.softplus(-scores_S2[:, 0]).mean() + F.softplus(scores_S2[:, 1]).mean()
 
 

@@ -108,3 +108,12 @@ def test_nan_scores_name_the_user(queries):
         model.enhancer.table.weight[int(queries.targets_Q[5])] = torch.nan
     with pytest.raises(TrainingError, match="NaN for user number"):
         Ranker(queries, 6).sampled(model)
+
+
+def test_one_ranker_may_rank_by_both_protocols_in_chunks_of_different_size(queries, monkeypatch):
+    model = recommender("grasp")
+    ranker = Ranker(queries, 6)
+    monkeypatch.setattr(ranker_module, "LARGEST_CHUNK", 7)
+    sampled = ranker.sampled(model)
+    monkeypatch.setattr(ranker_module, "LARGEST_CHUNK", 16)
+    assert torch.equal(ranker.full(model, 5, True)[0].better, sampled.better)

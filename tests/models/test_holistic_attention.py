@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -145,3 +146,30 @@ def test_with_unit_embeddings_the_papers_sigmoid_stays_near_one_half():
     dots = torch.stack([i @ u[0], i @ u[0]], dim=-1)
     weights = grasp.holistic.logits(dots).sigmoid()
     assert float((weights - 0.5).abs().max()) < 0.01
+
+
+@pytest.mark.parametrize("scope", ["prefix", "sequence"])
+def test_a_masked_item_shows_in_no_other_vector(scope):
+    """Masked training would leak otherwise: the hidden answer sits in what others are divided by."""
+    grasp = build(attention="softmax", softmax_over=scope)
+    history = random_history([6])
+    masked = torch.tensor([False, True, False, False, True, False])
+    hidden = replace(history, masked_T=masked)
+    candidates = Candidates(
+        torch.tensor([[3, 17]] * 2), torch.zeros(2, dtype=torch.int64), torch.tensor([1, 4])
+    )
+    before = grasp.embed(hidden, candidates)
+    changed = history.items_T.clone()
+    changed[masked] = (changed[masked] + 5) % NUM_ITEMS
+    after = grasp.embed(replace(hidden, items_T=changed), candidates)
+    torch.testing.assert_close(after[0][~masked], before[0][~masked])
+    torch.testing.assert_close(after[1], before[1])
+
+
+def test_masks_at_the_start_give_finite_gradients():
+    grasp = build(attention="softmax", logit_scale="learnable")
+    history = replace(random_history([3]), masked_T=torch.tensor([True, True, False]))
+    candidates = Candidates(torch.tensor([[3, 17]]), torch.tensor([0]), torch.tensor([0]))
+    vectors, scored = grasp.embed(history, candidates)
+    (vectors.square().sum() + scored.square().sum()).backward()
+    assert all(torch.isfinite(p.grad).all() for p in grasp.parameters() if p.grad is not None)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.core.progress import silent
+from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.training import Training
@@ -140,9 +141,23 @@ def test_a_loss_that_is_not_finite_stops_with_the_epoch_named(tmp_path):
         broken.fit()
 
 
-def test_mixed_precision_and_clipping_train(tmp_path):
-    progress = trainer(tmp_path, amp=True, grad_clip=1.0, max_epochs=2).fit()
-    assert progress.log[1]["loss"] < progress.log[0]["loss"] * 1.05
+def grasp_trainer(folder: Path, attention: str, backbone: str, **changes) -> Trainer:
+    g = torch.Generator().manual_seed(1)
+    knowledge = Knowledge(*(torch.randn(n, 6, generator=g) for n in (60, 60, 40, 40)))
+    model = Model(
+        backbone=backbone, enhancer="grasp", attention=attention, embedding_dim=8, max_len=6
+    ).effective()
+    found = trainer(folder, **changes)
+    found.recommender = Recommender.from_settings(model, 60, 40, knowledge)
+    return found
+
+
+@pytest.mark.parametrize("backbone", ["sasrec", "gru4rec", "bert4rec"])
+@pytest.mark.parametrize("attention", ["sigmoid", "softmax", "none"])
+def test_mixed_precision_and_clipping_train_with_every_switch(tmp_path, attention, backbone):
+    progress = grasp_trainer(tmp_path, attention, backbone, amp=True, grad_clip=1.0, max_epochs=2).fit()
+    assert progress.epoch == 2
+    assert progress.log[1]["loss"] < progress.log[0]["loss"] * 1.1
 
 
 def test_compiled_layers_train(tmp_path):

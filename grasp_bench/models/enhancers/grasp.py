@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge
-from grasp_bench.models.enhancers.normaliser import PrefixNormaliser, SequenceNormaliser
+from grasp_bench.models.enhancers.normaliser import ABSENT, PrefixNormaliser, SequenceNormaliser
 from grasp_bench.models.holistic_attention import (
     PARTS,
     HolisticAttention,
@@ -165,6 +165,8 @@ class Grasp(Enhancer):
         logits_TP = self.holistic.logits(dots_T2)
         if self.attention == "sigmoid":
             return logits_TP.sigmoid(), logits_TP
+        if history.masked_T is not None:  # a hidden item must not show in what others are divided by
+            logits_TP = logits_TP.masked_fill(history.masked_T[:, None], ABSENT)
         return (logits_TP - self.normaliser.of_tokens(logits_TP, history.layout)).exp(), logits_TP
 
     def _candidate_weights(

@@ -13,6 +13,9 @@ from torch import Tensor
 from grasp_bench.models.batch import Candidates
 from grasp_bench.models.layout import Layout
 
+# A logit whose exponential is 0, and yet finite: −inf would turn gradients into NaN where nothing is left.
+ABSENT = -1e4
+
 
 class PrefixNormaliser:
     """Position t is normalised over 0..t: causal, and with the weight it had as a candidate."""
