@@ -88,7 +88,8 @@ def _check_catalogue(
     raise DataError(
         f"user {name} leaves {available[worst]} items to draw {negatives} negatives from "
         f"({len(short)} such users)",
-        mend=f"set dataset.protocol.negatives to at most {available[worst]}"
+        mend=f"set dataset.protocol.negatives to at most {available[worst]}, or leave such users out"
         if available[worst] > 0
-        else "rank over the full catalogue: a user who has touched every item has no negatives",
+        else "whoever has touched every item has no negatives: leave such users out of the data, or lower "
+        "dataset.min_item where that brings more items into the catalogue",
     )

@@ -79,5 +79,11 @@ def test_a_catalogue_too_small_names_the_user_and_what_would_do() -> None:
     with pytest.raises(DataError, match="user 'bob' leaves 2 items to draw 3 negatives") as caught:
         draw(split.test_users, items, offsets, NUM_ITEMS, 3, 0, ["alice", "bob"])
     assert "at most 2" in str(caught.value)
-    with pytest.raises(DataError, match="full catalogue"):
+
+
+def test_a_user_who_has_touched_everything_can_only_be_left_out_or_given_more_items() -> None:
+    with pytest.raises(DataError, match="leaves 0 items to draw 1 negatives") as caught:
         drawn([list(range(12))], 1, seed=0)
+    assert "leave such users out" in str(caught.value)
+    assert "lower dataset.min_item" in str(caught.value)
+    assert "full catalogue" not in str(caught.value)  # candidates are always drawn
