@@ -10,6 +10,7 @@ from grasp_bench.data.readers import ROW, Table
 from grasp_bench.spec.dataset import Columns, Repair
 
 LIST_JOIN = ", "
+PATH_JOIN = " > "  # a list of categories is a path from the root, written as CSV files write it
 
 
 def items_of(table: Table, columns: Columns, repair: Repair) -> tuple[pl.DataFrame, int]:
@@ -31,7 +32,9 @@ def items_of(table: Table, columns: Columns, repair: Repair) -> tuple[pl.DataFra
     frame = table.frame.select(
         entity_ids(table, columns.item).alias("item_id"),
         *(
-            _as_text(table, column).alias(named.get(column, column))
+            _as_text(table, column, PATH_JOIN if named.get(column) == "category" else LIST_JOIN).alias(
+                named.get(column, column)
+            )
             for column in table.frame.columns
             if column not in (columns.item, ROW)
         ),
@@ -65,10 +68,10 @@ def _refuse_clash(table: Table, named: dict[str, str]) -> None:
             )
 
 
-def _as_text(table: Table, column: str) -> pl.Series:
+def _as_text(table: Table, column: str, join: str) -> pl.Series:
     values = table.frame[column]
     if isinstance(values.dtype, pl.List) and values.dtype.inner in (pl.String, pl.Null):
-        values = values.cast(pl.List(pl.String)).list.drop_nulls().list.join(LIST_JOIN)
+        values = values.cast(pl.List(pl.String)).list.drop_nulls().list.join(join)
     if values.dtype.is_nested():
         raise DataError(
             f"{table.path}: column '{column}' is nested ({values.dtype})",

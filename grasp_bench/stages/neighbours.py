@@ -93,10 +93,7 @@ def _groups(split: Artefact, column: str, rows: int) -> np.ndarray:
         )
     if table.height != rows:
         raise StoreError(f"{split.path}: {table.height} items for {rows} embeddings")
-    values = table[name]
-    if isinstance(values.dtype, pl.List):
-        values = values.cast(pl.List(pl.String)).list.join(" > ")
-    codes = group_codes(values.cast(pl.String).to_list())
+    codes = group_codes(table[name].cast(pl.String).to_list())
     if (codes == UNGROUPED).all():
         raise DataError(
             f"index.restrict_items_to: column '{column}' is empty for every item",
