@@ -85,19 +85,36 @@ def _read_parquet(path: Path) -> tuple[list[str], np.ndarray]:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: not a Parquet file: {str(error).splitlines()[0]}") from None
     ids, vectors = table[_column(table, ID_COLUMNS, path)], table[_column(table, VECTOR_COLUMNS, path)]
+    _refuse_gaps(ids, vectors, path)
     if isinstance(vectors.dtype, pl.Array):
         vectors = vectors.arr.to_list()
-    if not isinstance(vectors.dtype, pl.List):
+    if not isinstance(vectors.dtype, pl.List) or not vectors.dtype.inner.is_numeric():
         raise DataError(f"{path}: column '{vectors.name}' holds {vectors.dtype}, not lists of floats")
     widths = vectors.list.len()
-    odd = (widths != widths.mode().sort()[-1]).fill_null(True).arg_true()
+    usual = widths.mode().max()
+    odd = (widths != usual).arg_true()
     if len(odd):
         row = odd[0]
         raise DataError(
-            f"{path}: the vector of '{ids[row]}' has {widths[row]} dimensions, others have {widths.mode()[0]}"
+            f"{path}: the vector of '{ids[row]}' has {widths[row]} dimensions, others have {usual}"
         )
     flat = vectors.explode(empty_as_null=True).cast(pl.Float32).to_numpy()
     return ids.cast(pl.String).to_list(), flat.reshape(len(ids), -1)
+
+
+def _refuse_gaps(ids: pl.Series, vectors: pl.Series, path: Path) -> None:
+    if not len(ids):
+        raise DataError(f"{path}: no rows", mend="write one row per entity")
+    if ids.null_count():
+        raise DataError(
+            f"{path}, row {ids.is_null().arg_true()[0] + 1}: no {ids.name}", mend="name the entity"
+        )
+    if vectors.null_count():
+        without = ids.filter(vectors.is_null())
+        raise DataError(
+            f"{path}: '{without[0]}' has no vector ({len(without)} of {len(ids)} rows are null)",
+            mend="encode them, or drop the rows",
+        )
 
 
 READERS: dict[str, Callable[[Path], tuple[list[str], np.ndarray]]] = {

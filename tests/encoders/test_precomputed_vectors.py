@@ -89,15 +89,29 @@ def test_ragged_or_plain_parquet_columns(tmp_path: Path) -> None:
     pl.DataFrame({"id": ["a", "b", "c"], "vector": [[1.0, 2.0], [1.0], [2.0, 3.0]]}).write_parquet(path)
     with pytest.raises(DataError, match="vector of 'b' has 1 dimensions, others have 2"):
         read(path, ["a"])
-    pl.DataFrame({"id": ["a", "b"], "vector": [[1.0, 2.0], None]}).write_parquet(path)
-    with pytest.raises(DataError, match="'b'"):
-        read(path, ["a"])
-    pl.DataFrame({"id": ["a"], "vector": [1.0]}).write_parquet(path)
-    with pytest.raises(DataError, match="not lists of floats"):
-        read(path, ["a"])
+    for vector in (1.0, ["x"]):
+        pl.DataFrame({"id": ["a"], "vector": [vector]}).write_parquet(path)
+        with pytest.raises(DataError, match="not lists of floats"):
+            read(path, ["a"])
     pl.DataFrame({"id": ["a"], "vec": [[1.0]]}).write_parquet(path)
     with pytest.raises(DataError, match="no column 'vector'"):
         read(path, ["a"])
+
+
+@pytest.mark.parametrize("kind", [pl.List(pl.Float32), pl.Array(pl.Float32, 2)])
+def test_empty_parquet_and_nulls_are_named(tmp_path: Path, kind: pl.DataType) -> None:
+    path = tmp_path / "v.parquet"
+    schema = {"id": pl.String, "vector": kind}
+    cases = [
+        ([], [], r"v\.parquet: no rows"),
+        (["a", "b"], [[1.0, 2.0], None], r"v\.parquet: 'b' has no vector \(1 of 2"),
+        (["a", "b"], [None, None], r"v\.parquet: 'a' has no vector \(2 of 2"),
+        (["a", None], [[1.0, 2.0], [1.0, 2.0]], r"v\.parquet, row 2: no id"),
+    ]
+    for ids, vectors, message in cases:
+        pl.DataFrame({"id": ids, "vector": vectors}, schema=schema).write_parquet(path)
+        with pytest.raises(DataError, match=message):
+            read(path, ["a"])
 
 
 @pytest.mark.parametrize("name", ["v.npy", "v.parquet", "v.safetensors", "v.pkl"])
