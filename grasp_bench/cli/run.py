@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,7 @@ from grasp_bench.cli.options import (
 )
 from grasp_bench.cli.output import console, note
 from grasp_bench.cli.plan import Device
-from grasp_bench.core.errors import RunFailedError
+from grasp_bench.core.errors import RunFailedError, StoreError
 
 if TYPE_CHECKING:
     from grasp_bench.engine.run import Outcome
@@ -91,8 +91,12 @@ def run(
     )
     # A scheduler's way to say stop: save like after Ctrl-C, so that the next run can resume.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    outcome = run_plan(whole.only(only), shop)
-    _report(experiment, whole, store, results, leaderboard)
+    chosen = whole.only(only)
+    # Before the first cell, so that boards of a stopped run know what was asked; again for the cards.
+    _write_study(experiment, whole, store, results)
+    outcome = run_plan(chosen, shop)
+    _write_study(experiment, whole, store, results)
+    _report(whole, results, leaderboard)
     if outcome.failed:
         _tell_failures(outcome)
         raise RunFailedError(
@@ -101,18 +105,32 @@ def run(
         )
 
 
-def _report(experiment: Experiment, plan: Plan, store: Path, results: Path, leaderboard: Path) -> None:
-    """Write the study beside its cells, render the whole board to files and print its head."""
-    from grasp_bench.engine.publish import identity, stale_folders
+def _write_study(experiment: Experiment, plan: Plan, store: Path, results: Path) -> None:
+    """Write what the spec asks, and the dataset cards that are there, beside the cells."""
+    from grasp_bench.core.store import Store
+    from grasp_bench.engine.cards import dataset_cards
+    from grasp_bench.engine.publish import identity
+    from grasp_bench.report.study import write_study
+
+    cards = dataset_cards(plan, Store(store))
+    try:
+        write_study(results / plan.name, experiment, [identity(cell) for cell in plan.cells], cards)
+    except OSError as error:
+        raise StoreError(
+            f"{results}: cannot be written ({error.strerror or error})", mend="pass --results"
+        ) from None
+
+
+def _report(plan: Plan, results: Path, leaderboard: Path) -> None:
+    """Render the whole board to files and print its head."""
+    from grasp_bench.engine.publish import stale_folders
     from grasp_bench.report.board import load_board
     from grasp_bench.report.cells import cell_folders
     from grasp_bench.report.layout import headline, lay_out
     from grasp_bench.report.publish import render_all
     from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.report.study import write_study
 
     folder = results / plan.name
-    write_study(folder, experiment, [identity(cell) for cell in plan.cells], _cards(plan, store))
     stale = stale_folders(results, plan.name, {cell.slug for cell in plan.cells})
     if stale:
         names = ", ".join(path.name for path in stale)
@@ -121,20 +139,6 @@ def _report(experiment: Experiment, plan: Plan, store: Path, results: Path, lead
         written = render_all(folder, leaderboard)
         show(headline(lay_out(load_board(folder))), console())
         note(f"whole board: {', '.join(str(path) for path in written)}")
-
-
-def _cards(plan: Plan, store: Path) -> dict[str, dict[str, Any]]:
-    """The dataset cards that the splits of a plan have left in the store."""
-    import json
-
-    from grasp_bench.core.store import Store
-
-    cards = {}
-    for cell in plan.cells:
-        digest = cell.nodes["split"].hash
-        if cell.dataset not in cards and Store(store).has("split", digest):
-            cards[cell.dataset] = json.loads(Store(store).get("split", digest).file("card.json").read_text())
-    return cards
 
 
 def _tell_failures(outcome: Outcome) -> None:

@@ -7,7 +7,7 @@
      "hypotheses": [{"better": "grasp", "than": "none", "metric": "NDCG@10", "protocol": "full"}],
      "planned": [{"slug": "sasrec-grasp-s42", "dataset": …, "backbone": …, "enhancer": …, "ablation": null,
                   "noise": null, "variant": {}, "seed": 42, "hash": "…", "protocol_hash": "…"}],
-     "cards": {"amazon-beauty": {…}}}      dataset cards by dataset
+     "cards": {"amazon-beauty": {…}}}      dataset cards by dataset, or split: "toy (min_user=5)"
 
 `planned` entries hold the identity keys of `cell.json`. `hash` and `protocol_hash` may be absent; where
 `hash` is given, a result folder with another one is out of date and left off the board.
@@ -57,7 +57,7 @@ def write_study(
     """Write study.json into `results/<spec>` atomically and return its path.
 
     `planned` has one mapping a cell with the identity keys of cell.json; other keys are ignored.
-    `cards` maps a dataset's name to its card.json.
+    `cards` maps the name of a dataset, or of one of its splits, to its card.json.
     """
     protocol = experiment.dataset.protocol
     cutoff = 10 if 10 in protocol.cutoffs else protocol.cutoffs[-1]

@@ -113,6 +113,9 @@ def test_ctrl_c_says_how_to_go_on(copied: Path) -> None:
         assert program.wait(20) == 130
     assert "interrupted; the same command resumes" in rest
     assert "Traceback" not in rest
+    study = json.loads((copied / "results" / "small" / "study.json").read_text())
+    assert [planned["seed"] for planned in study["planned"]] == [9]  # what the board has to wait for
+    assert study["cards"]["demo"]["users"] > 0  # the split was there before
 
 
 def test_a_results_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""Dataset cards of a plan: one for each split, not for each dataset, which a spec may cut in several ways."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from grasp_bench.core.store import Store
+from grasp_bench.plan.compile import Plan
+from grasp_bench.plan.nodes import Node
+
+
+def dataset_cards(plan: Plan, store: Store) -> dict[str, dict[str, Any]]:
+    """Map a name to the card that each split has left in the store; splits not made yet have none.
+
+    The name is the dataset's; where the plan splits one dataset in several ways, the settings that
+    differ are added: `amazon-beauty (min_user=5)`.
+    """
+    splits: dict[str, dict[str, Node]] = {}
+    for cell in plan.cells:
+        split = cell.nodes["split"]
+        splits.setdefault(cell.dataset, {})[split.hash] = split
+    named = {
+        name: node
+        for dataset, found in splits.items()
+        for name, node in _distinct_names(dataset, list(found.values())).items()
+    }
+    return {
+        name: json.loads(store.get("split", node.hash).file("card.json").read_text(encoding="utf-8"))
+        for name, node in named.items()
+        if store.has("split", node.hash)
+    }
+
+
+def _distinct_names(dataset: str, splits: Sequence[Node]) -> dict[str, Node]:
+    """Settings tell the splits of one dataset apart: equal settings are one split."""
+    if len(splits) == 1:
+        return {dataset: splits[0]}
+    settings = [dict(_flat(_told(node))) for node in splits]
+    keys = dict.fromkeys(key for each in settings for key in each)
+    differing = [key for key in keys if len({repr(each.get(key)) for each in settings}) > 1]
+    return {
+        f"{dataset} ({', '.join(f'{key}={each[key]}' for key in differing if key in each)})": node
+        for node, each in zip(splits, settings, strict=True)
+    }
+
+
+def _told(node: Node) -> dict[str, Any]:
+    """What a reader recognises: of source files their names, not the hashes of their content."""
+    return {key: value for key, value in node.settings.items() if key != "files"}
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
