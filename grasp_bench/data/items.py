@@ -32,9 +32,7 @@ def items_of(table: Table, columns: Columns, repair: Repair) -> tuple[pl.DataFra
     frame = table.frame.select(
         entity_ids(table, columns.item).alias("item_id"),
         *(
-            _as_text(table, column, PATH_JOIN if named.get(column) == "category" else LIST_JOIN).alias(
-                named.get(column, column)
-            )
+            _as_text(table, column, named.get(column, column))
             for column in table.frame.columns
             if column not in (columns.item, ROW)
         ),
@@ -68,9 +66,10 @@ def _refuse_clash(table: Table, named: dict[str, str]) -> None:
             )
 
 
-def _as_text(table: Table, column: str, join: str) -> pl.Series:
-    values = table.frame[column]
+def _as_text(table: Table, column: str, name: str) -> pl.Series:
+    values = table.frame[column].alias(name)
     if isinstance(values.dtype, pl.List) and values.dtype.inner in (pl.String, pl.Null):
+        join = PATH_JOIN if name == "category" else LIST_JOIN
         values = values.cast(pl.List(pl.String)).list.drop_nulls().list.join(join)
     if values.dtype.is_nested():
         raise DataError(

@@ -91,7 +91,7 @@ def _read_parquet(path: Path) -> tuple[list[str], np.ndarray]:
     if not isinstance(vectors.dtype, pl.List) or not vectors.dtype.inner.is_numeric():
         raise DataError(f"{path}: column '{vectors.name}' holds {vectors.dtype}, not lists of floats")
     widths = vectors.list.len()
-    usual = widths.mode().max()
+    usual: Any = widths.mode().max()
     odd = (widths != usual).arg_true()
     if len(odd):
         row = odd[0]

@@ -180,13 +180,14 @@ def test_one_user_one_item(make: Make) -> None:
     assert as_lists(make("a x 1\n a x 2\n a x 3")) == {"a": ["x", "x", "x"]}
 
 
-def test_lists_become_text_and_categories_paths(tmp_path: Path) -> None:
+@pytest.mark.parametrize("column", ["categories", "category"])
+def test_lists_become_text_and_categories_paths(tmp_path: Path, column: str) -> None:
     frame = {"user_id": [1, 1, 1], "item_id": [7, 8, 7], "timestamp": [1, 2, 3]}
     pl.DataFrame(frame).write_parquet(tmp_path / "interactions.parquet")
     items = {
         "item_id": [7, 8],
         "title": ["A", ""],
-        "categories": [["c", None, "d"], []],
+        column: [["c", None, "d"], []],
         "price": [1.5, None],
         "tags": [["x", "y"], None],
     }
