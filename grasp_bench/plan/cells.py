@@ -15,7 +15,8 @@ class Cell:
     """One dataset × backbone × enhancer × ablation × noise × seed, and the nodes that make it.
 
     `experiment` is the spec with the cell's patches applied. `variant` holds compared keys other
-    than backbone and enhancer. `nodes` maps a role ("split", "candidates", "user_text",
+    than backbone and enhancer, without those that make no difference to it: keys that its ablation
+    overrides, that its enhancer does not read. `nodes` maps a role ("split", "candidates", "user_text",
     "item_text", "user_embeddings", "item_embeddings", "user_neighbours", "item_neighbours",
     "train", "rank", "metrics") to its node; an enhancer that reads no text has no text roles.
     `slug` is readable and unique within a spec.

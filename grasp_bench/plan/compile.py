@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.collapse import Request, kept
 from grasp_bench.plan.graph import Fingerprint, cell_nodes
+from grasp_bench.plan.hypotheses import check_hypotheses
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import locate
 from grasp_bench.spec.patches import apply_patch
 from grasp_bench.spec.variations import SECTIONS
 
-# Compared keys that have a column and a place in the slug of their own.
-NAMED_KEYS = ("model.backbone", "model.enhancer")
+MAX_CELLS = 100_000
+Value = TypeVar("Value", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -46,43 +49,54 @@ class Plan:
         return replace(self, cells=cells, nodes=_in_order(cells))
 
 
-@dataclass(frozen=True)
-class _Request:
-    """One crossing of compared values, ablation and seed, before it is known what it computes."""
-
-    experiment: Experiment
-    ablation: str | None
-    variant: Mapping[str, Any]
-    seed: int
-
-
 def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     """Expand compared values × (base + ablations) × seeds to cells that share nodes.
 
     Cells that compute the same collapse into one; it keeps the label of the base, or of the first
-    ablation that asked for it. Raises SpecError with every patch that does not fit and for
-    requests that this version cannot run.
+    ablation that asked for it, and of its variant what made a difference. Raises SpecError with every
+    patch that does not fit, for requests that this version cannot run, and for hypotheses about a
+    method that collapsed.
     """
-    cells: dict[str, Cell] = {}
-    collapsed: list[tuple[str, str]] = []
-    shared: dict[str, Node] = {}
+    _refuse_too_many(experiment)
+    groups: dict[str, list[Request]] = {}
+    found: dict[str, Mapping[str, Node]] = {}
     for request in _requests(experiment):
-        cell = _cell(request, fingerprint, shared)
-        if cell.hash in cells:
-            collapsed.append((cell.slug, cell.hash))
-        else:
-            cells[cell.hash] = cell
-    ordered = _distinct_slugs(_for_reading(list(cells.values()), experiment))
-    slugs = {cell.hash: cell.slug for cell in ordered}
-    taken = set(slugs.values())
-    duplicates = {slug: slugs[digest] for slug, digest in collapsed if slug not in taken}
-    return Plan(experiment.name, _in_order(ordered), ordered, duplicates)
+        nodes = cell_nodes(request.experiment, _slug(request), fingerprint)
+        digest = nodes["metrics"].hash
+        groups.setdefault(digest, []).append(request)
+        found.setdefault(digest, nodes)
+    shared: dict[str, Node] = {}
+    cells = []
+    for digest, group in groups.items():
+        request = kept(group)
+        if _slug(request) != _slug(group[0]):  # its nodes bear the label
+            found[digest] = cell_nodes(request.experiment, _slug(request), fingerprint)
+        cells.append(_cell(request, found[digest], shared))
+    ordered = _distinct_slugs(_for_reading(cells, experiment))
+    check_hypotheses(experiment, ordered, groups)
+    return Plan(experiment.name, _in_order(ordered), ordered, _duplicates(ordered, groups))
 
 
-def _requests(experiment: Experiment) -> Iterator[_Request]:
+def _duplicates(cells: Sequence[Cell], groups: Mapping[str, Sequence[Request]]) -> dict[str, str]:
+    """What the collapsed requests would have been called, to the slug of their cell."""
+    taken = {cell.slug for cell in cells}
+    slugs = {_slug(request): cell.slug for cell in cells for request in groups[cell.hash][1:]}
+    return {slug: kept for slug, kept in slugs.items() if slug not in taken}
+
+
+def _refuse_too_many(experiment: Experiment) -> None:
+    compared, ablations = (len(values) for values in experiment.compare.values()), experiment.ablations
+    asked = math.prod(compared) * (1 + len(ablations)) * len(experiment.seeds)
+    if asked > MAX_CELLS:
+        raise SpecError(
+            [f"compare × ablations × seeds ask for {asked:,} cells; a spec may ask for {MAX_CELLS:,}"]
+        )
+
+
+def _requests(experiment: Experiment) -> Iterator[Request]:
     """All bases come before all ablations, so that a base keeps its name when both are the same."""
     problems: list[str] = []
-    requests: list[_Request] = []
+    requests: list[Request] = []
     for ablation, patch in [(None, {}), *experiment.ablations.items()]:
         for values in itertools.product(*experiment.compare.values()):
             compared = dict(zip(experiment.compare, values, strict=True))
@@ -93,7 +107,7 @@ def _requests(experiment: Experiment) -> Iterator[_Request]:
                 continue
             for seed in experiment.seeds:
                 base = patched.model_copy(update={"seeds": (seed,)})
-                requests.append(_Request(base, ablation, compared, seed))
+                requests.append(Request(base, ablation, compared, seed, frozenset(patch)))
     if problems:
         raise SpecError(problems)
     return iter(requests)
@@ -118,18 +132,16 @@ def _patched(
         raise SpecError([f"{where}: {line}" for line in error.problems]) from None
 
 
-def _cell(request: _Request, fingerprint: Fingerprint, shared: dict[str, Node]) -> Cell:
-    slug = _slug(request)
-    found = cell_nodes(request.experiment, slug, fingerprint)
+def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node]) -> Cell:
     # The first cell that asked for a node names it.
     nodes = {role: shared.setdefault(node.hash, node) for role, node in found.items()}
     protocol = request.experiment.dataset.protocol
     return Cell(
-        slug=slug,
+        slug=_slug(request),
         experiment=request.experiment,
         dataset=locate(request.experiment.dataset).name,
         ablation=request.ablation,
-        variant={key: value for key, value in request.variant.items() if key not in NAMED_KEYS},
+        variant=request.variant,
         seed=request.seed,
         nodes=nodes,
         protocol_hash=content_hash(
@@ -145,12 +157,10 @@ def _cell(request: _Request, fingerprint: Fingerprint, shared: dict[str, Node]) 
     )
 
 
-def _slug(request: _Request) -> str:
+def _slug(request: Request) -> str:
     model = request.experiment.model
     parts: list[str] = [model.backbone, model.enhancer]
-    parts += [
-        f"{key.rpartition('.')[2]}_{value}" for key, value in request.variant.items() if key not in NAMED_KEYS
-    ]
+    parts += [f"{key.rpartition('.')[2]}_{value}" for key, value in request.variant.items()]
     if request.ablation is not None:
         parts.append(request.ablation)
     return "-".join(_plain(part) for part in [*parts, f"s{request.seed}"])
@@ -172,17 +182,17 @@ def _distinct_slugs(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
 
 def _for_reading(cells: list[Cell], experiment: Experiment) -> tuple[Cell, ...]:
     """Seeds of a method together, ablations below their base, methods in the order of the spec."""
-    ablations = [None, *experiment.ablations]
-    methods = list(dict.fromkeys(_method(cell) for cell in cells))
+    ablations, seeds = _places([None, *experiment.ablations]), _places(experiment.seeds)
+    methods = _places(_method(cell) for cell in cells)
 
     def place(cell: Cell) -> tuple[int, int, int]:
-        return (
-            methods.index(_method(cell)),
-            ablations.index(cell.ablation),
-            experiment.seeds.index(cell.seed),
-        )
+        return methods[_method(cell)], ablations[cell.ablation], seeds[cell.seed]
 
     return tuple(sorted(cells, key=place))
+
+
+def _places(values: Iterable[Value]) -> dict[Value, int]:
+    return {value: place for place, value in enumerate(dict.fromkeys(values))}
 
 
 def _method(cell: Cell) -> tuple[str, ...]:
@@ -197,8 +207,8 @@ def _in_order(cells: tuple[Cell, ...]) -> tuple[Node, ...]:
     its methods on all seeds.
     """
     nodes: dict[str, Node] = {}
-    seeds = list(dict.fromkeys(cell.seed for cell in cells))
-    for cell in sorted(cells, key=lambda cell: seeds.index(cell.seed)):
+    seeds = _places(cell.seed for cell in cells)
+    for cell in sorted(cells, key=lambda cell: seeds[cell.seed]):
         for node in cell.nodes.values():
             nodes.setdefault(node.hash, node)
     return tuple(nodes.values())

@@ -80,7 +80,8 @@ def hypothesis_pairs(better: str, than: str, labels: Mapping[Method, str]) -> li
 
     A full label means that method alone. A short name that fits several methods (two backbones, three
     noise rates) is asked of each: the two sides then agree in dataset, noise and variant, and in the
-    backbone unless both names give one.
+    backbone unless both names give one. A key that one side's variant lacks made no difference to it,
+    so it agrees with any value of the other.
     """
     left, right = _candidates(better, labels), _candidates(than, labels)
     if len(left) == 1 and len(right) == 1:
@@ -98,7 +99,9 @@ def _candidates(name: str, labels: Mapping[Method, str]) -> list[Method]:
 
 
 def _same_setting(a: Method, b: Method, *, free_backbone: bool) -> bool:
-    same = (a.dataset, a.noise, a.variant) == (b.dataset, b.noise, b.variant)
+    here, there = dict(a.variant), dict(b.variant)
+    agree = all(here[key] == there[key] for key in here.keys() & there.keys())
+    same = (a.dataset, a.noise) == (b.dataset, b.noise) and agree
     return same and (free_backbone or a.backbone == b.backbone)
 
 

@@ -147,3 +147,66 @@ def test_precomputed_vectors_need_no_text_and_are_known_by_content(tmp_path: Pat
 def test_all_cells_of_a_seed_come_before_those_of_the_next() -> None:
     plan = compiled(seeds=[44, 42], compare={"model.backbone": ["sasrec", "gru4rec"]})
     assert [node.settings["seed"] for node in plan.nodes if node.stage == "train"] == [44, 44, 42, 42]
+
+
+def test_a_compared_key_that_makes_no_difference_is_no_part_of_the_variant() -> None:
+    plan = compiled(compare={"model.enhancer": ["none", "grasp"], "index.num_neighbours": [5, 10]})
+    assert [(cell.slug, dict(cell.variant)) for cell in plan.cells] == [
+        ("sasrec-none-s42", {}),
+        ("sasrec-grasp-num_neighbours_5-s42", {"index.num_neighbours": 5}),
+        ("sasrec-grasp-num_neighbours_10-s42", {"index.num_neighbours": 10}),
+    ]
+    assert plan.cells[0].nodes["train"].label == "train sasrec-none-s42"
+    assert plan.duplicates == {"sasrec-none-num_neighbours_10-s42": "sasrec-none-s42"}
+
+
+def test_a_key_is_kept_where_some_of_its_values_make_a_difference() -> None:
+    """`1` and `1.0` are one scale; dropping it there would leave a row that agrees with the third value."""
+    plan = compiled(model=GRASP, compare={"model.logit_scale_init": [1, 1.0, 2]})
+    assert [dict(cell.variant) for cell in plan.cells] == [
+        {"model.logit_scale_init": 1},
+        {"model.logit_scale_init": 2},
+    ]
+    assert compiled(compare={"training.lr": [0.1]}).cells[0].variant == {"training.lr": 0.1}
+
+
+def test_the_value_of_a_key_that_an_ablation_overrides_is_not_told() -> None:
+    plan = compiled(
+        model=GRASP,
+        seeds=[1, 2],
+        compare={"index.num_neighbours": [5, 10], "training.lr": [0.1]},
+        ablations={"few": {"index.num_neighbours": 3}},
+    )
+    few = [cell for cell in plan.cells if cell.ablation == "few"]
+    assert [cell.slug for cell in few] == ["sasrec-grasp-lr_0.1-few-s1", "sasrec-grasp-lr_0.1-few-s2"]
+    assert [cell.variant for cell in few] == [{"training.lr": 0.1}] * 2
+    assert len(plan.cells) == 6
+    assert plan.duplicates == {}
+
+
+@pytest.mark.parametrize(
+    ("better", "than", "words"),
+    [
+        ("grasp", "none/soft", r"hypotheses\[0\].than: 'none/soft' has no row .* the same as 'none'; name"),
+        ("sasrec+none/soft", "grasp", r"\[0\].better: .* the same as 'sasrec\+none'; name that"),
+        ("grasp", "none (num_neighbours=5)", r"what is compared makes no difference to 'none'; name that"),
+    ],
+)
+def test_a_hypothesis_about_what_collapsed_is_refused(better: str, than: str, words: str) -> None:
+    sections: dict[str, Any] = {
+        "compare": {"model.enhancer": ["none", "grasp"], "index.num_neighbours": [5, 10]},
+        "ablations": {"soft": {"model.attention": "softmax"}},
+    }
+    with pytest.raises(SpecError, match=words):
+        compiled(**sections, hypotheses=[{"better": better, "than": than}])
+    known = [
+        {"better": "grasp (num_neighbours=5)", "than": "grasp/soft"},
+        {"better": "grasp", "than": "none"},
+    ]
+    assert len(compiled(**sections, hypotheses=known).cells) == 5
+
+
+def test_more_cells_than_anybody_means_are_refused_at_once() -> None:
+    compare = {f"training.{key}": list(range(1, 101)) for key in ("batch_size", "patience", "max_epochs")}
+    with pytest.raises(SpecError, match=r"ask for 1,000,000 cells; a spec may ask for 100,000"):
+        compiled(compare=compare)

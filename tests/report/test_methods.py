@@ -40,3 +40,14 @@ def test_a_short_name_is_asked_of_each_backbone() -> None:
     assert [(labels[a], labels[b]) for a, b in crossed] == [("sasrec+grasp", "gru4rec+none")]
     assert hypothesis_pairs("grasp", "absent", labels) == []
     assert hypothesis_pairs("sasrec+grasp", "sasrec+grasp", labels) == []
+
+
+def test_a_key_that_made_no_difference_to_one_side_agrees_with_every_value() -> None:
+    few, many = (method("grasp", variant={"index.num_neighbours": n}) for n in (5, 10))
+    labels = label_methods([method("none"), few, many])
+    assert list(labels.values()) == ["none", "grasp (num_neighbours=5)", "grasp (num_neighbours=10)"]
+    assert hypothesis_pairs("grasp", "none", labels) == [(few, method("none")), (many, method("none"))]
+    gru = [method("none", backbone="gru4rec", variant={"training.lr": rate}) for rate in (1, 2)]
+    slow = method("grasp", variant={"training.lr": 1}, backbone="gru4rec")
+    labels = label_methods([*gru, slow, few, method("none")])
+    assert hypothesis_pairs("grasp", "none", labels) == [(slow, gru[0]), (few, method("none"))]

@@ -1,0 +1,67 @@
+"""Which requests compute the same, and which compared keys made no difference to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from grasp_bench.spec.experiment import Experiment
+
+# Compared keys that have a column and a place in the slug of their own.
+NAMED_KEYS = ("model.backbone", "model.enhancer")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One crossing of compared values, ablation and seed, before it is known what it computes.
+
+    `experiment` has the patches applied, `compared` are the values as crossed. `without` are the
+    compared keys that do not tell this request from others: its ablation overrides them, say.
+    """
+
+    experiment: Experiment
+    ablation: str | None
+    compared: Mapping[str, Any]
+    seed: int
+    without: frozenset[str] = field(default=frozenset())
+
+    @property
+    def variant(self) -> dict[str, Any]:
+        """The compared keys that tell it from others, backbone and enhancer aside."""
+        return {
+            key: value
+            for key, value in self.compared.items()
+            if key not in NAMED_KEYS and key not in self.without
+        }
+
+
+def kept(group: Sequence[Request]) -> Request:
+    """The first of the requests that compute the same, without the keys that made no difference.
+
+    Only requests of its own ablation tell which: of a base with `attention: softmax` and an ablation
+    that sets softmax, the base keeps what it is known by.
+    """
+    first = group[0]
+    same = [request.compared for request in group if request.ablation == first.ablation]
+    idle = {
+        key for key, values in first.experiment.compare.items() if _makes_no_difference(key, values, same)
+    }
+    return replace(first, without=first.without | idle)
+
+
+def _makes_no_difference(key: str, values: Sequence[Any], compared: Sequence[Mapping[str, Any]]) -> bool:
+    """True when all values of the key are here, each with everything else that is here.
+
+    Nothing less will do: dropped from `5, 10 and 20` where only 5 and 10 compute the same, the key
+    would seem idle beside 20 too, and two cells could come to be known by the same coordinates.
+    """
+    distinct = {_text(value) for value in values}
+    others = {_text({name: each[name] for name in each if name != key}) for each in compared}
+    crossed = {_text(each) for each in compared}
+    return len(distinct) > 1 and len(crossed) == len(distinct) * len(others)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
