@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from grasp_bench.spec.section import Section
+
+MOST_NEGATIVES = 2**16 - 1  # sampled ranks are stored in 16 bits
+# The items of the longest cutoff are stored for every user.
+Cutoff = Annotated[int, Field(ge=1, le=1000)]
 
 
 class Columns(Section):
@@ -81,7 +85,12 @@ class Protocol(Section):
     """Split, candidates, tie policy and cutoffs: rows of different protocols never share a ranking."""
 
     split: Literal["leave_one_out"] = "leave_one_out"
-    negatives: int = Field(100, ge=1, description="Sampled negatives per user, drawn once and stored.")
+    negatives: int = Field(
+        100,
+        ge=1,
+        le=MOST_NEGATIVES,
+        description="Sampled negatives per user, drawn once and stored.",
+    )
     candidate_seed: int = Field(42, ge=0, le=2**31 - 1)
     ties: Literal["mean", "optimistic", "pessimistic"] = Field(
         "mean", description="mean: the expectation over random orders of the tied items."
@@ -92,13 +101,15 @@ class Protocol(Section):
         description="Full ranking leaves the user's known items out (the target never), as sampling does. "
         "Where targets repeat, that tells whether this one does: say false there.",
     )
-    cutoffs: tuple[int, ...] = (1, 3, 5, 10, 20)
+    cutoffs: tuple[Cutoff, ...] = Field(
+        (1, 3, 5, 10, 20), description="Ascending, at most 1,000: so many items a user are kept."
+    )
     groups: Groups = Groups()
 
     @model_validator(mode="after")
     def _cutoffs_ascend(self) -> Protocol:
-        if not self.cutoffs or list(self.cutoffs) != sorted(set(self.cutoffs)) or self.cutoffs[0] < 1:
-            raise ValueError("cutoffs must be ascending, distinct and at least 1")
+        if not self.cutoffs or list(self.cutoffs) != sorted(set(self.cutoffs)):
+            raise ValueError("cutoffs must be ascending and distinct, and at least one")
         return self
 
 

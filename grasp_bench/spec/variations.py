@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -118,12 +119,14 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
     """
     said: set[str] = set()
     methods: set[Method] = set()
-    combinations = [
+    names = (None, *experiment.ablations)
+    combinations = (
         (name, dict(zip(experiment.compare, values, strict=True)))
         for values in itertools.product(*experiment.compare.values())
-        for name in (None, *experiment.ablations)
-    ]
-    for ablation, cell in combinations[:MAX_COMBINATIONS]:
+        for name in names
+    )
+    there_are = math.prod(len(values) for values in experiment.compare.values()) * len(names)
+    for ablation, cell in itertools.islice(combinations, MAX_COMBINATIONS):
         patch = experiment.ablations[ablation] if ablation else {}
         try:
             model = apply_patch(experiment, {**cell, **patch}).model
@@ -137,4 +140,4 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
                 problems.add(locate(tree, path).key_place, path, text)
         else:
             methods.add((model.backbone, model.enhancer, ablation))
-    return Methods(frozenset(methods), complete=len(combinations) <= MAX_COMBINATIONS)
+    return Methods(frozenset(methods), complete=there_are <= MAX_COMBINATIONS)

@@ -149,6 +149,18 @@ def test_the_later_override_of_a_key_wins() -> None:
         ("training.rl=1", "--set training.rl: unknown key; did you mean 'training.lr'?"),
         ("traning.lr=1", "--set traning.lr: unknown key; did you mean 'training.lr'?"),
         ("training.lr.x=1", "--set training.lr.x: 'training.lr' is a value, with no keys below it"),
+        (
+            "dataset.protocol.negatives=65536",
+            "--set dataset.protocol.negatives: must be at most 65535, got 65536",
+        ),
+        (
+            "dataset.protocol.cutoffs=[10, 1001]",
+            "--set dataset.protocol.cutoffs[1]: must be at most 1000, got 1001",
+        ),
+        (
+            "dataset.protocol.cutoffs=[0, 10]",
+            "--set dataset.protocol.cutoffs[0]: must be at least 1, got 0",
+        ),
         ("training.lr=-1", "--set training.lr: must be greater than 0, got -1"),
         ("training.lr=[1", "--set training.lr: not valid YAML: "),
         ("training.lr=!!x 1", "--set training.lr: tag tag:yaml.org,2002:x is not allowed"),

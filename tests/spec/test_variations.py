@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grasp_bench.core.errors import SpecError
+from grasp_bench.spec import variations
 from grasp_bench.spec.loading import load_text
 
 HEAD = "name: x\ndataset: {source: demo}\n"
@@ -148,3 +149,11 @@ def test_names_that_boards_print_are_known(name: str) -> None:
         f"ablations: {{soft: {{model.attention: softmax}}}}\nhypotheses: [{{better: '{name}', than: none}}]\n"
     )
     assert load_text(HEAD + text).experiment.hypotheses[0].better == name
+
+
+def test_more_combinations_than_fit_into_memory_are_not_all_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variations, "MAX_COMBINATIONS", 5)
+    keys = ("index.num_neighbours", "model.max_len", "training.patience", "training.max_epochs", "index.m")
+    values = list(range(2, 42))
+    text = "compare:\n" + "".join(f"  {key}: {values}\n" for key in keys)
+    assert len(load_text(HEAD + text).experiment.compare) == 5  # 10^8 combinations
