@@ -188,3 +188,10 @@ def test_json_is_read_as_json_reads_it(value: object) -> None:
     assert not problems.found
     assert node is not None
     assert plain(node) == value
+
+
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"])
+def test_line_breaks_of_one_yaml_version_only_are_refused(character: str) -> None:
+    problems = Problems()
+    assert read_text(f'name: "a{character}b"', Place("x"), problems) is None
+    assert f"U+{ord(character):04X} is not allowed" in str(problems.found)
