@@ -11,7 +11,7 @@ from grasp_bench.plan.nodes import Node
 
 @dataclass(frozen=True)
 class Task:
-    """A node to make, the CPU threads it may use, and its units of work (for later estimates)."""
+    """A node to make, the CPU threads it may use, and its units of work in one pass (for later estimates)."""
 
     node: Node
     threads: int

@@ -1,8 +1,9 @@
 """Time, memory and disk of a plan: rough on purpose, better once the store has seen the stage run.
 
 Work is counted in interactions (guessed from the size of the source file) times what the stage
-does with each. A stage that has run in this store is as fast as it was (the median of its
-sidecars); one that has not is as fast as on the machine of the constants: two cores, no GPU.
+does with each in one pass; a training makes a pass an epoch. A stage that has run in this store
+is as fast as it was (the median of its sidecars, starting aside), and a training takes as many
+epochs as trainings of its kind took; one that has not is as on the machine of the constants.
 """
 
 from __future__ import annotations
@@ -23,22 +24,26 @@ from grasp_bench.spec.locations import GENERATED, locate
 BYTES_PER_INTERACTION = 20.0  # a CSV line of two ids and a position or time
 PACKED = 4.0  # what gzip or Parquet makes smaller
 GENERATED_INTERACTIONS = 15_000
-USUAL_EPOCHS = 60  # where patience tends to end a training, if max_epochs allows as many
+USUAL_EPOCHS = 120  # where patience tends to end a training, if max_epochs allows as many
+# Less work in a pass than this says little of speed: what a stage does once outweighs it.
+TELLING_WORK = 5_000
 
-# Seconds per unit of work on one core of an AMD EPYC, MiniLM and SASRec; a stage of one side first.
+# Seconds per unit of work on one core of an AMD EPYC, mostly as measured on amazon-beauty with MiniLM
+# and SASRec; a stage of one side first.
 SECONDS = {
     "split": 5e-6,
     "candidates": 1e-7,
     "text": 1e-5,
     "embeddings users": 3e-3,
     "embeddings items": 3e-4,
-    "neighbours": 5e-5,
-    "train": 6e-5,
-    "rank": 4e-5,
+    "neighbours users": 1.5e-4,
+    "neighbours items": 6e-5,
+    "train": 1.7e-5,
+    "rank": 3.5e-5,
     "metrics": 5e-6,
 }
 READ_SECONDS = 1e-5  # vectors that are read, not made
-ENHANCED = 1.5  # training and ranking with text against without
+ENHANCED = {"train": 1.6, "rank": 4.6}  # with text against without
 START_SECONDS = 0.5
 # Megabytes: the libraries a worker holds, and per thousand interactions.
 BASE_MEMORY = 450.0
@@ -71,27 +76,24 @@ def interactions_of(plan: Plan) -> dict[str, float]:
 
 
 def work_of(node: Node, interactions: Mapping[str, float]) -> float:
-    """Units of work of a node; what `run` notes in its sidecar and the next estimate divides by."""
+    """Units of work in one pass; what `run` notes in a sidecar and the next estimate divides by."""
     work = interactions[_split_of(node).hash]
-    if node.stage == "candidates":
-        work *= node.settings["negatives"]
-    if node.stage == "train":
-        work *= min(node.settings["training"]["max_epochs"], USUAL_EPOCHS)
-    return work
+    return work * node.settings["negatives"] if node.stage == "candidates" else work
 
 
 def estimate(plan: Plan, to_run: Sequence[Node], store: Store, workers: int) -> Estimate:
     """Estimate what running `to_run` takes; nothing is read but sidecars."""
     interactions = interactions_of(plan)
-    speeds = _learned_speeds(store, {_kind(node) for node in to_run})
+    lessons = _lessons(store, {_kind(node) for node in to_run})
     seconds: dict[str, float] = {}
     learned = memory = disk = 0.0
     for node in to_run:
         work = work_of(node, interactions)
         thousands = interactions[_split_of(node).hash] / 1000
-        speed = speeds.get(_kind(node))
-        seconds[node.hash] = START_SECONDS + work * (speed or _assumed_speed(node))
-        learned += seconds[node.hash] if speed else 0.0
+        lesson = lessons.get(_kind(node))
+        speed = lesson.speed if lesson else _assumed_speed(node)
+        seconds[node.hash] = START_SECONDS + work * speed * _expected_passes(node, lesson)
+        learned += seconds[node.hash] if lesson else 0.0
         memory = max(memory, BASE_MEMORY + MEMORY.get(node.stage, 0.2) * thousands)
         disk += DISK.get(node.stage, 0.02) * thousands
     total = sum(seconds.values())
@@ -129,15 +131,47 @@ def kind_of(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     return stage, *(str(part) for part in parts if part is not None)
 
 
-def _learned_speeds(store: Store, kinds: set[tuple[str, ...]]) -> dict[tuple[str, ...], float]:
-    seen: dict[tuple[str, ...], list[float]] = defaultdict(list)
+@dataclass(frozen=True)
+class _Lesson:
+    """Median seconds per unit of work and pass, and passes of those that ended by themselves."""
+
+    speed: float
+    passes: float | None
+
+
+def _lessons(store: Store, kinds: set[tuple[str, ...]]) -> dict[tuple[str, ...], _Lesson]:
+    speeds: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    passes: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for stage in {kind[0] for kind in kinds}:
         for artefact in store.artefacts(stage):
-            kind = kind_of(stage, artefact.sidecar.get("settings", {}))
-            seconds, work = artefact.sidecar.get("seconds"), artefact.sidecar.get("work")
-            if kind in kinds and _positive(seconds) and _positive(work):
-                seen[kind].append(seconds / work)
-    return {kind: statistics.median(values) for kind, values in seen.items()}
+            sidecar = artefact.sidecar
+            kind, speed = kind_of(stage, sidecar.get("settings", {})), _measured_speed(sidecar)
+            if kind not in kinds or speed is None:
+                continue
+            speeds[kind].append(speed)
+            facts = sidecar.get("facts", {})
+            if facts.get("stopped") == "early":
+                passes[kind].append(facts["epochs"])
+    return {
+        kind: _Lesson(statistics.median(found), statistics.median(passes[kind]) if passes[kind] else None)
+        for kind, found in speeds.items()
+    }
+
+
+def _measured_speed(sidecar: Mapping[str, Any]) -> float | None:
+    """Seconds per unit of work and pass; None where too little was done to tell."""
+    seconds, work = sidecar.get("seconds"), sidecar.get("work_per_pass")
+    epochs = sidecar.get("facts", {}).get("epochs", 1)
+    if not (_positive(seconds) and _positive(work) and _positive(epochs)) or work < TELLING_WORK:
+        return None
+    return max(0.0, seconds - START_SECONDS) / (work * epochs)
+
+
+def _expected_passes(node: Node, lesson: _Lesson | None) -> float:
+    if node.stage != "train":
+        return 1
+    usual = lesson.passes if lesson and lesson.passes else USUAL_EPOCHS
+    return min(float(node.settings["training"]["max_epochs"]), usual)
 
 
 def _positive(value: Any) -> TypeGuard[float]:
@@ -152,7 +186,7 @@ def _assumed_speed(node: Node) -> float:
         return READ_SECONDS
     sided = f"{node.stage} {node.settings.get('side')}"
     speed = SECONDS.get(sided) or SECONDS.get(node.stage, 1e-5)
-    return speed * (1.0 if enhancer in (None, "none") else ENHANCED)
+    return speed * (1.0 if enhancer in (None, "none") else ENHANCED[node.stage])
 
 
 def _longest_path(to_run: Sequence[Node], seconds: Mapping[str, float]) -> float:
