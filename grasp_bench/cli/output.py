@@ -27,14 +27,6 @@ def console() -> Console:
     return Console(highlight=False, width=PIPE_WIDTH if piped else None)
 
 
-@cache
-def error_console() -> Console:
-    """The console for progress and messages, on stderr."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)
-
-
 def say(text: str) -> None:
     """Print a line of result to stdout, as it is."""
     sys.stdout.write(text + "\n")

@@ -7,8 +7,6 @@ one must come before validation, validation before test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,14 +17,11 @@ from grasp_bench.data.splits import MIN_EVALUATED, Split
 REBUILD = "the split was not made by leave-one-out of this data: delete the artefact and run again"
 
 
-def audit(split: Split, sequences: Sequences, text_scopes: Mapping[str, str] | None = None) -> int:
-    """Check a split against the histories it was made from, and what text sources declare.
+def audit(split: Split, sequences: Sequences) -> int:
+    """Check a split against the histories it was made from.
 
-    `text_scopes` maps the name of a source ("text.users") to its declared scope. Returns the number of
-    interactions audited. Raises LeakError naming user and item, or the source.
+    Returns the number of interactions audited. Raises LeakError naming user and item.
     """
-    for name, scope in (text_scopes or {}).items():
-        audit_scope(name, scope)
     _audit_targets(split, sequences)
     _audit_time(sequences)
     _audit_parts(split, sequences)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_bench.core.errors import DataError, LeakError
-from grasp_bench.data.audit import audit_scope
 from grasp_bench.data.splits import Ints, TrainPart
 
 MIN_TITLE = 8  # characters; a shorter title ("Red", "Heaven") is a word that any text may hold
@@ -68,7 +67,6 @@ class TextAudit:
 
 def audit_user_texts(
     texts: Sequence[str],
-    scope: str,
     train: TrainPart,
     titles: Sequence[str | None],
     held_out: tuple[Ints, Ints],
@@ -81,9 +79,8 @@ def audit_user_texts(
     validation or the test part. A title counts as explained when it is inside a title of the user's
     training items. Letter case and white space do not matter; titles under 8 characters are left out.
 
-    Raises LeakError when the declared scope goes beyond training, DataError when lengths do not fit.
+    Raises DataError when lengths do not fit.
     """
-    audit_scope(name, scope)
     if len(texts) != train.num_users or len(titles) != train.num_items:
         raise DataError(
             f"{name}: {len(texts)} texts and {len(titles)} titles for {train.num_users} users and "

@@ -43,7 +43,6 @@ class Outcome:
 
     finished: tuple[Cell, ...]
     failed: Mapping[str, Failure]
-    ran: int
 
     @property
     def failures(self) -> list[Failure]:
@@ -80,7 +79,7 @@ def run_plan(plan: Plan, shop: Workshop) -> Outcome:
         view.note(opening(plan, now, guess))
         for cell in now.done:
             publish(cell, plan.name, store, shop.results)
-        return _execute(plan, now, store, shop, view) if now.to_run else Outcome(now.done, {}, 0)
+        return _execute(plan, now, store, shop, view) if now.to_run else Outcome(now.done, {})
     finally:
         view.close()
 
@@ -126,4 +125,4 @@ def _execute(plan: Plan, now: Status, store: Store, shop: Workshop, view: View) 
         if (failure := unpublished.get(cell.hash) or schedule.failure_of(cell)) is not None
     }
     done = tuple(cell for cell in plan.cells if cell.slug not in failed)
-    return Outcome(done, failed, len(now.to_run))
+    return Outcome(done, failed)

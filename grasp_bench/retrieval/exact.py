@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from grasp_bench.retrieval.neighbours import Neighbours, Progress, SearchSettings, no_progress
-from grasp_bench.retrieval.ordering import NOBODY, nearest_first, rounded
+from grasp_bench.retrieval.ordering import nearest_first, rounded
 
 # Score block, its copy in top-k, and int64 keys of the rows that have ties at the edge.
 BYTES_PER_SCORE = 4 + 4 + 8 + 8
@@ -63,6 +63,3 @@ def _lowest_numbers_win(scores_TN: Tensor, k: int) -> Tensor:
     n = scores_TN.shape[1]
     keys = rounded(scores_TN.clamp(min=-2.0)) * n + torch.arange(n - 1, -1, -1, device=scores_TN.device)
     return keys.topk(k, dim=1).indices
-
-
-__all__ = ["NOBODY", "ExactSearcher", "nearest_of"]

@@ -43,7 +43,7 @@ class TextStage:
         written = write_texts(source, Subjects(side, ids, items, train.train_items, train.train_offsets))
         facts = dict(written.facts)
         if side == "users" and "title" in items.columns:
-            facts["audit"] = _audit(written.texts, source.scope, train, split, items, ids)
+            facts["audit"] = _audit(written.texts, train, split, items, ids)
         pl.DataFrame(
             {"id": ids, "text": written.texts}, schema={"id": pl.String, "text": pl.String}
         ).write_parquet(out / "texts.parquet")
@@ -52,14 +52,14 @@ class TextStage:
 
 
 def _audit(
-    texts: list[str], scope: str, train: TrainPart, split: Path, items: pl.DataFrame, ids: list[str]
+    texts: list[str], train: TrainPart, split: Path, items: pl.DataFrame, ids: list[str]
 ) -> dict[str, dict[str, int]]:
     """Held-out titles found in users' texts, by part; LeakError when chance does not explain them."""
     titles = items["title"].cast(pl.String).to_list()
     found = {}
     parts = {"validation": (train.valid_users, train.valid_items), "test": read_test(split)}
     for part, held_out in parts.items():
-        audit = audit_user_texts(texts, scope, train, titles, held_out)
+        audit = audit_user_texts(texts, train, titles, held_out)
         audit.refuse_if_gross(f"text.users ({part})", ids)
         found[part] = {"checked": audit.checked, "found": audit.found, "by_chance": audit.chance}
     return found

@@ -45,7 +45,3 @@ class Sequences:
         users = self.trainable_users()
         order = torch.randperm(len(users), generator=generator, device=users.device)
         yield from users[order].split(batch_size)
-
-    def steps(self, batch_size: int) -> int:
-        """Batches in an epoch."""
-        return -(-len(self.trainable_users()) // batch_size)
