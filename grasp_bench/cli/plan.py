@@ -101,7 +101,7 @@ def _rounded(value: float | None) -> float | None:
 def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> None:
     from rich.markup import escape
 
-    from grasp_bench.engine.view import seconds
+    from grasp_bench.core.durations import readable
 
     console().print(_stages(plan, now, guess))
     console().print(_cells(plan, now))
@@ -118,7 +118,7 @@ def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> 
             f"{guess.learned:.0%} of it from measured speeds" if guess.learned else "from general constants"
         )
         console().print(
-            f"about {seconds(guess.seconds)} with {len(places)} × {places[0].partition(':')[0]} worker, "
+            f"about {readable(guess.seconds)} with {len(places)} × {places[0].partition(':')[0]} worker, "
             f"{guess.memory_mb / 1000:.1f} GB memory, {guess.disk_mb / 1000:.2f} GB disk (rough, {measured})"
         )
 
@@ -126,7 +126,7 @@ def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> 
 def _stages(plan: Plan, now: Status, guess: Estimate) -> Table:
     from rich.table import Table
 
-    from grasp_bench.engine.view import seconds
+    from grasp_bench.core.durations import readable
 
     table = Table(
         "stage", "nodes", "cached", "to resume", "to run", "about", title="Stages", title_justify="left"
@@ -137,7 +137,7 @@ def _stages(plan: Plan, now: Status, guess: Estimate) -> Table:
         states = [now.states[node.hash] for node in nodes]
         time = sum(guess.node_seconds.get(node.hash, 0.0) for node in nodes)
         counts = (len(nodes), states.count("cached"), states.count("resume"), states.count("to do"))
-        table.add_row(stage, *(str(count) for count in counts), seconds(time) if time else "")
+        table.add_row(stage, *(str(count) for count in counts), readable(time) if time else "")
     return table
 
 

@@ -21,9 +21,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from grasp_bench.core.durations import readable
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
-from grasp_bench.engine.view import seconds
 from grasp_bench.plan.nodes import Node
 
 
@@ -80,7 +80,7 @@ class RichView:
         self._end(done.node)
         how = "[dim]found[/dim]" if done.reused else "[green]done[/green] "
         self._bars.console.print(
-            f"{how} {escape(done.node.label)} [dim]{seconds(done.seconds)}", highlight=False
+            f"{how} {escape(done.node.label)} [dim]{readable(done.seconds)}", highlight=False
         )
 
     def failed(self, failure: Failure) -> None:

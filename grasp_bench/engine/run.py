@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.store import Store
 from grasp_bench.engine import machine, preflight
@@ -13,7 +14,7 @@ from grasp_bench.engine.executors import EXECUTORS
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import publish
 from grasp_bench.engine.schedule import Schedule
-from grasp_bench.engine.view import View, make_view, seconds
+from grasp_bench.engine.view import View, make_view
 from grasp_bench.engine.worker import Workplace
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
@@ -90,7 +91,7 @@ def opening(plan: Plan, now: Status, guess: Estimate) -> str:
     counted = f"{cells} cell{'' if cells == 1 else 's'}, {len(plan.nodes)} nodes"
     if not left:
         return f"{counted}, nothing to do"
-    about = f"{len(now.to_run)} to do, about {seconds(guess.seconds)} (rough)"
+    about = f"{len(now.to_run)} to do, about {readable(guess.seconds)} (rough)"
     if now.done or now.started:
         return f"resuming {left}/{counted}, {about}"
     return f"{counted}, {about}"

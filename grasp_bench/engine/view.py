@@ -7,6 +7,7 @@ import sys
 import time
 from typing import IO, Any, Protocol
 
+from grasp_bench.core.durations import readable
 from grasp_bench.core.registry import Registry
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
@@ -57,7 +58,7 @@ class PlainView:
         """Say what ended and how many are through."""
         self._ended += 1
         how = "found  " if done.reused else "done   "
-        self.note(f"{how} {done.node.label}  {seconds(done.seconds)}  [{self._ended}/{self._total}]")
+        self.note(f"{how} {done.node.label}  {readable(done.seconds)}  [{self._ended}/{self._total}]")
 
     def failed(self, failure: Failure) -> None:
         """Say what broke."""
@@ -146,15 +147,3 @@ def described(progress: Progress) -> str:
     event = progress.event
     count = f"{event.done}/{event.total} {event.unit}".strip() if event.total else ""
     return "  ".join(part for part in (count, event.note) if part)
-
-
-def seconds(value: float) -> str:
-    """Seconds for people: 0.4 s, 12 s, 3 min 20 s, 2 h 05 min."""
-    if value < 10:
-        return f"{value:.1f} s"
-    whole = round(value)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grasp_bench.core.durations import readable
 from grasp_bench.report.document import BLANK
 from grasp_bench.report.schema import PairTest, Stat
 
@@ -49,11 +50,4 @@ def count(value: int | None) -> str:
 
 def duration(seconds: float | None) -> str:
     """Seconds as 12 s, 8 min 32 s, or 2 h 05 min."""
-    if seconds is None:
-        return BLANK
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return BLANK if seconds is None else readable(seconds)

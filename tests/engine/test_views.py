@@ -11,7 +11,7 @@ from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.core.progress import Event
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
-from grasp_bench.engine.view import VIEWS, PlainView, View, make_view, seconds
+from grasp_bench.engine.view import VIEWS, PlainView, View, make_view
 from grasp_bench.plan.nodes import make_node
 
 NODE = make_node("train", {}, {}, "train [a]-s42")
@@ -59,18 +59,3 @@ def test_auto_is_plain_without_a_terminal_and_typos_are_helped() -> None:
     assert isinstance(make_view("auto", 1), PlainView)
     with pytest.raises(UnknownNameError, match="did you mean 'plain'"):
         make_view("plian", 1)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.04, "0.0 s"),
-        (9.94, "9.9 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 00 s"),
-        (3599.6, "1 h 00 min"),
-        (7500, "2 h 05 min"),
-    ],
-)
-def test_seconds_are_for_people(value: float, text: str) -> None:
-    assert seconds(value) == text
