@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-# Linux names of the instructions that multiply bfloat16: Intel and AMD, then ARM.
-BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-CPUINFO = Path("/proc/cpuinfo")
+from grasp_bench.core.processor import has_bfloat16
 
 
 def resolve_dtype(dtype: str, device: str) -> str:
@@ -21,14 +17,7 @@ def resolve_dtype(dtype: str, device: str) -> str:
         return dtype
     if device.startswith("cuda"):
         return "bfloat16"
-    return "bfloat16" if device == "cpu" and cpu_has_bfloat16() else "float32"
-
-
-def cpu_has_bfloat16() -> bool:
-    """True when Linux says so; other systems count as without."""
-    if platform.system() != "Linux" or not CPUINFO.is_file():
-        return False
-    return not BF16_FLAGS.isdisjoint(CPUINFO.read_text(errors="replace").split())
+    return "bfloat16" if device == "cpu" and has_bfloat16() else "float32"
 
 
 @contextmanager

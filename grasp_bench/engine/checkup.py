@@ -6,7 +6,6 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-import re
 import shutil
 import sys
 import tempfile
@@ -14,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from grasp_bench.core import processor
 
 REQUIRED = (
     "filelock", "hnswlib", "jinja2", "numpy", "polars", "psutil", "pydantic", "yaml", "rich",
@@ -90,11 +91,9 @@ def _torch() -> Iterator[Finding]:
 def _cpu() -> Iterator[Finding]:
     from grasp_bench.engine.machine import cores, describe
 
-    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
-    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
-    flags = set(found.group(1).split()) if found else set()
-    known = [flag for flag in CPU_FLAGS if flag in flags]
-    native = bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+    there = processor.features()
+    known = [flag for flag in CPU_FLAGS if flag in there]
+    native = processor.has_bfloat16()
     yield Finding(
         "ok", "cpu", f"{describe('cpu')}; {cores()} usable; {' '.join(known) or 'features unknown'}"
     )

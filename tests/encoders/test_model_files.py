@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from grasp_bench.core import processor
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError, StoreError
 from grasp_bench.encoders import location, precision
 from grasp_bench.encoders.pretrained import MeanPooledTransformer, is_mean_pooled
@@ -66,8 +67,7 @@ def test_damaged_weights_are_named(minilm: Path, tmp_path: Path) -> None:
 
 def test_auto_is_bfloat16_only_where_it_is_native(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = tmp_path / "cpuinfo"
-    monkeypatch.setattr(precision, "CPUINFO", info)
-    monkeypatch.setattr(precision.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(processor, "CPUINFO", info)
     assert precision.resolve_dtype("auto", "cpu") == "float32"
     info.write_text("flags\t: fpu avx512f avx512_bf16x\n")
     assert precision.resolve_dtype("auto", "cpu") == "float32"
