@@ -4,7 +4,7 @@ users.parquet   user_id                         row k is user k
 items.parquet   item_id, title, category, …     row k is item k; null where unknown
 train.parquet   user i32, item i32              sorted by user, oldest first
 valid.parquet   user i32, item i32              one row per evaluated user, ascending
-test.parquet    user i32, item i32              likewise; only evaluation opens it
+test.parquet    user i32, item i32              likewise; no training or tuning opens it
 card.json       the dataset card
 """
 

@@ -54,7 +54,8 @@ def _read(node: Node, split: Artefact, context: RunContext) -> tuple[list[str], 
     vectors, facts = VECTOR_SOURCES.get(settings["kind"])(settings, side).vectors(ids)
     check_vectors(vectors, ids, unit_norm=settings["normalize"])
     context.report(Event(node.label, len(ids), len(ids), "vectors"))
-    return ids, vectors, facts
+    # Vectors cannot be searched for titles as texts are: all there is to go by is what was declared.
+    return ids, vectors, {**facts, "scope": f"{settings['scope']} (declared, not audited)"}
 
 
 def _encode(

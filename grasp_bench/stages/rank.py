@@ -1,4 +1,4 @@
-"""Stage `rank`: the test targets' ranks, for a trained model. The one place where test is read."""
+"""Stage `rank`: the test targets' ranks, for a trained model. The one place where a model meets test."""
 
 from __future__ import annotations
 

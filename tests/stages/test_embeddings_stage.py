@@ -175,6 +175,7 @@ def test_precomputed_vectors_follow_the_split(tmp_path: Path) -> None:
     assert ids == ["c", "a"]
     np.testing.assert_allclose(vectors, [[0, 1], [0.6, 0.8]], atol=1e-6)
     assert facts["unknown_ids"] == 1
+    assert facts["scope"] == "train (declared, not audited)"
     with pytest.raises(LeakError):
         run({"split": split}, tmp_path / "out", {**encoder, "scope": "all"})
 
