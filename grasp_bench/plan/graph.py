@@ -53,12 +53,16 @@ def cell_nodes(experiment: Experiment, label: str, fingerprint: Fingerprint) -> 
 
 
 def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) -> Node:
-    """Settings: the dataset section, `protocol` reduced to `split`, and `files` (hash by kind)."""
+    """Settings: the dataset section, `protocol` reduced to `split`, and `files` (hash by kind).
+
+    A generated dataset is named by its source, one of files by their content.
+    """
     files = {"interactions": located.interactions, "items": located.items}
     settings = dataset.model_dump(mode="json", exclude={"protocol"})
     settings["split"] = dataset.protocol.split
     settings["files"] = {kind: fingerprint(path) for kind, path in files.items() if path is not None}
-    return make_node("split", settings, {}, f"split {located.name}")
+    places = {} if located.generated else {key: settings.pop(key) for key in ("source", "items")}
+    return make_node("split", settings, {}, f"split {located.name}", places)
 
 
 def _side_nodes(
@@ -71,9 +75,7 @@ def _side_nodes(
     else:
         nodes[f"{role}_text"] = _text_node(experiment, side, split, fingerprint)
         source = {"text": nodes[f"{role}_text"]}
-    embeddings = make_node(
-        "embeddings", _encoder_settings(encoder, side, fingerprint), source, f"embeddings {side}"
-    )
+    embeddings = _embeddings_node(encoder, side, source, fingerprint)
     restricted = side == "items" and experiment.index.restrict_items_to is not None
     neighbours = make_node(
         "neighbours",
@@ -88,25 +90,33 @@ def _text_node(experiment: Experiment, side: str, split: Node, fingerprint: Fing
     """Settings: side, source, and `file` (hash) where the source names one."""
     source = experiment.text.users if side == "users" else experiment.text.items
     settings: dict[str, Any] = {"side": side, "source": source.model_dump(mode="json")}
+    places: dict[str, Any] = {}
     if isinstance(source, TemplateText) and side == "items":
         for key in HISTORY_KEYS:
             del settings["source"][key]
     if isinstance(source, PrecomputedText):
         settings["file"] = fingerprint(Path(source.path))
+        places["source"] = {"path": settings["source"].pop("path")}
     elif isinstance(source, TemplateText) and source.template and source.template.endswith(".j2"):
         settings["file"] = fingerprint(Path(source.template))
-    return make_node("text", settings, {"split": split}, f"text {side}")
+        places["source"] = {"template": settings["source"].pop("template")}
+    return make_node("text", settings, {"split": split}, f"text {side}", places)
 
 
-def _encoder_settings(encoder: EncoderSource, side: str, fingerprint: Fingerprint) -> dict[str, Any]:
-    """Settings: side, encoder (of a precomputed one the other side's path is left out), `files`."""
+def _embeddings_node(
+    encoder: EncoderSource, side: str, inputs: dict[str, Node], fingerprint: Fingerprint
+) -> Node:
+    """Settings: side, encoder (of a precomputed one neither side's path), `files` where there are some."""
     settings: dict[str, Any] = {"side": side, "encoder": encoder.model_dump(mode="json")}
+    places: dict[str, Any] = {}
     if isinstance(encoder, PrecomputedEncoder):
-        del settings["encoder"]["items" if side == "users" else "users"]
-        settings["files"] = [fingerprint(path) for path in _vector_files(settings["encoder"][side])]
+        paths = {name: settings["encoder"].pop(name) for name, _ in SIDES}
+        settings["files"] = [fingerprint(path) for path in _vector_files(paths[side])]
+        places["encoder"] = {side: paths[side]}
     elif Path(encoder.model).is_dir():
         settings["files"] = [fingerprint(Path(encoder.model))]
-    return settings
+        places["encoder"] = {"model": settings["encoder"].pop("model")}
+    return make_node("embeddings", settings, inputs, f"embeddings {side}", places)
 
 
 def _vector_files(name: str) -> list[Path]:

@@ -14,9 +14,10 @@ from grasp_bench.plan.versions import STAGE_VERSIONS
 class Node:
     """One artefact to be: a stage, what it reads from the spec, and the nodes it reads from.
 
-    `settings` is JSON-able and holds exactly what the stage reads. `inputs` maps a role
-    ("split", "user_embeddings") to the node that fills it. `label` is for people and no part of
-    the hash. Two nodes are equal when their hashes are.
+    `settings` is JSON-able and holds what decides the result. `inputs` maps a role ("split",
+    "user_embeddings") to the node that fills it. `places` says where files lie on this machine, in
+    the shape of `settings`; files count by their content, so places are no part of the hash, and
+    neither is `label`, which is for people. Two nodes are equal when their hashes are.
     """
 
     stage: str = field(compare=False)
@@ -24,6 +25,11 @@ class Node:
     inputs: Mapping[str, Node] = field(compare=False)
     hash: str
     label: str = field(compare=False)
+    places: Mapping[str, Any] = field(compare=False, default_factory=dict)
+
+    def located(self) -> dict[str, Any]:
+        """Settings with the places in them: what the spec's section said."""
+        return _merged(self.settings, self.places)
 
     def ancestors(self) -> Iterator[Node]:
         """Every node this one depends on, inputs first, each once, itself excluded."""
@@ -32,11 +38,14 @@ class Node:
             yield from _inputs_first(node, seen)
 
 
-def make_node(stage: str, settings: Mapping[str, Any], inputs: Mapping[str, Node], label: str) -> Node:
+def make_node(
+    stage: str, settings: Mapping[str, Any], inputs: Mapping[str, Node], label: str,
+    places: Mapping[str, Any] | None = None,
+) -> Node:  # fmt: skip
     """Build a node with its content hash; a stage without a version is a KeyError."""
     roles = {role: node.hash for role, node in inputs.items()}
     digest = content_hash([stage, STAGE_VERSIONS[stage], dict(settings), roles])
-    return Node(stage, dict(settings), dict(inputs), digest, label)
+    return Node(stage, dict(settings), dict(inputs), digest, label, dict(places or {}))
 
 
 def _inputs_first(node: Node, seen: set[str]) -> Iterator[Node]:
@@ -46,3 +55,10 @@ def _inputs_first(node: Node, seen: set[str]) -> Iterator[Node]:
     for upstream in node.inputs.values():
         yield from _inputs_first(upstream, seen)
     yield node
+
+
+def _merged(settings: Mapping[str, Any], places: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(settings)
+    for key, value in places.items():
+        merged[key] = _merged(merged.get(key, {}), value) if isinstance(value, Mapping) else value
+    return merged

@@ -48,7 +48,7 @@ class EmbeddingsStage:
 
 
 def _read(node: Node, split: Artefact, context: RunContext) -> tuple[list[str], np.ndarray, dict[str, Any]]:
-    side, settings = node.settings["side"], node.settings["encoder"]
+    side, settings = node.settings["side"], node.located()["encoder"]
     audit_scope("encoder", settings["scope"])
     ids = read_user_ids(split.path) if side == "users" else read_item_ids(split.path)
     vectors, facts = VECTOR_SOURCES.get(settings["kind"])(settings, side).vectors(ids)
@@ -63,7 +63,7 @@ def _encode(
 ) -> tuple[list[str], np.ndarray, dict[str, Any]]:
     table = pl.read_parquet(text.file("texts.parquet"))
     ids, texts = table["id"].to_list(), table["text"].to_list()
-    section = ENCODER.validate_python(dict(node.settings["encoder"]))
+    section = ENCODER.validate_python(node.located()["encoder"])
     encoder = ENCODERS.get(section.kind)(section, context.device, context.threads)
     total = len(set(texts))
 

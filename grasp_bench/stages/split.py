@@ -31,7 +31,7 @@ class SplitStage:
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
         """Facts: counts. Raises DataError for unusable data, LeakError when the audit fails."""
-        settings = node.settings
+        settings = node.located()
         section = {name: settings[name] for name in Dataset.model_fields if name in settings}
         dataset = Dataset.model_validate({**section, "protocol": {"split": settings["split"]}})
         _check_unchanged(dataset, settings["files"])

@@ -36,7 +36,7 @@ class TextStage:
     ) -> dict[str, Any]:
         """Facts: count, distinct, empty, what the provider counted, what the audit found."""
         split, side = inputs["split"].path, node.settings["side"]
-        source = SOURCE.validate_python(dict(node.settings["source"]))
+        source = SOURCE.validate_python(node.located()["source"])
         audit_scope(f"text.{side}", source.scope)
         train, items = read_train(split), read_item_table(split)
         ids = read_user_ids(split) if side == "users" else read_item_ids(split)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grasp_bench.core.hashing import content_hash
+from grasp_bench.core.hashing import content_hash, file_hash
 from grasp_bench.plan.compile import compile_plan
 from grasp_bench.plan.nodes import Node, make_node
 from grasp_bench.spec.experiment import Experiment
@@ -145,3 +146,38 @@ def test_ancestors_come_once_and_inputs_first() -> None:
     assert list(train.ancestors()) == [split, text]
     assert isinstance(hash(train), int)
     assert {train: 1}[Node("train", {}, {}, train.hash, "same hash, same node")] == 1
+
+
+def with_files(folder: Path) -> Experiment:
+    """A spec that reads interactions, a text template and vectors from a folder."""
+    folder.mkdir()
+    (folder / "interactions.csv").write_text("user_id,item_id,position\n")
+    for side in ("users", "items"):
+        (folder / f"{side}.npy").write_bytes(side.encode())
+        (folder / f"{side}.ids.txt").write_text(side)
+    vectors = {side: str(folder / f"{side}.npy") for side in ("users", "items")}
+    return Experiment.model_validate(
+        {
+            "name": "t",
+            "dataset": {"source": str(folder)},
+            "encoder": {"kind": "precomputed", **vectors},
+            "model": {"enhancer": "grasp"},
+        }
+    )
+
+
+def test_files_count_by_their_content_and_not_by_where_they_lie(tmp_path: Path) -> None:
+    one, other = with_files(tmp_path / "one"), with_files(tmp_path / "other")
+    (cell,), (moved,) = (compile_plan(spec, file_hash).cells for spec in (one, other))
+    assert {role: node.hash for role, node in cell.nodes.items()} == {
+        role: node.hash for role, node in moved.nodes.items()
+    }
+    assert cell.nodes["split"].located()["source"] == str(tmp_path / "one")
+    assert moved.nodes["user_embeddings"].located()["encoder"]["users"] == str(
+        tmp_path / "other" / "users.npy"
+    )
+    assert "items" not in moved.nodes["user_embeddings"].located()["encoder"]
+    (tmp_path / "other" / "users.npy").write_bytes(b"changed")
+    (changed,) = compile_plan(other, file_hash).cells
+    differ = {role for role, node in changed.nodes.items() if node.hash != cell.nodes[role].hash}
+    assert differ == {"user_embeddings", "user_neighbours", *MODEL}
