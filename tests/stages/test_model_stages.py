@@ -165,7 +165,7 @@ def test_grasp_goes_through_from_precomputed_vectors(data_root, tmp_path):
     vectors = folder / "embeddings-minilm"
     experiment = Experiment(
         name="test",
-        dataset=Dataset(source=str(folder)),
+        dataset=Dataset(source=str(folder), protocol=Protocol(also_full_ranking=False)),
         encoder={
             "kind": "precomputed",
             "users": str(vectors / "users.npy"),
