@@ -81,6 +81,7 @@ def _sidecar(node: Node) -> dict[str, object]:
         "label": node.label,
         "inputs": {role: upstream.hash for role, upstream in node.inputs.items()},
         "settings": dict(node.settings),
+        "places": dict(node.places),
     }
 
 
