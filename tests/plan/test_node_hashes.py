@@ -68,7 +68,11 @@ def hashes(experiment: Experiment) -> dict[str, str]:
     return {role: node.hash for role, node in cell.nodes.items()}
 
 
-@pytest.mark.parametrize(("patch", "roles"), CHANGES, ids=lambda value: str(sorted(value) if isinstance(value, set) else value)[:50])
+@pytest.mark.parametrize(
+    ("patch", "roles"),
+    CHANGES,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value)[:50],
+)
 def test_a_change_reaches_exactly_the_nodes_below_it(patch: dict[str, Any], roles: set[str]) -> None:
     before, after = hashes(BASE), hashes(apply_patch(BASE, patch))
     assert {role for role in before if before[role] != after[role]} == roles
