@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import LeakError
-from grasp_bench.data.audit import audit
+from grasp_bench.data.audit import audit, audit_scope
 from grasp_bench.data.card import card_of
 from grasp_bench.data.groups import head_items, head_users, item_counts
 from grasp_bench.data.prepare import prepare
@@ -82,8 +82,8 @@ def test_goodreads_profiles_fail_by_their_scope(data_root: Path) -> None:
     titles = prepared.items["title"].to_list()
     held_out = (split.test_users, split.test_items)
     with pytest.raises(LeakError, match="held-out"):
-        audit_user_texts(texts, "all", split, titles, held_out)
-    found = audit_user_texts(texts, "train", split, titles, held_out)
+        audit_scope("text.users", "all")
+    found = audit_user_texts(texts, split, titles, held_out)
     assert found.checked > 10_000
     # The profiles name held-out books far more often than luck explains …
     assert found.deviations > 5
