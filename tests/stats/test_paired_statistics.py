@@ -110,8 +110,10 @@ def test_permutation_agrees_with_scipy() -> None:
         (d,),
         lambda x, axis: x.mean(axis=axis),
         permutation_type="samples",
-        n_resamples=9_999,
+        n_resamples=99_999,
         vectorized=True,
+        batch=10_000,
+        rng=np.random.default_rng(0),
     )
     assert sign_flip(d) == pytest.approx(theirs.pvalue, abs=0.02)
 
