@@ -9,6 +9,8 @@
     ├── UnknownNameError           exit 2   a registry has no such entry; suggests the nearest
     ├── StoreError                 exit 5   an artefact is damaged, or the store cannot be written
     ├── TrainingError              exit 1   loss or score is not finite, or a setting cannot be trained
+    ├── ServiceError               exit 7   a model's provider cannot be reached, refuses, or answers nonsense
+    │   └── BudgetError            exit 7   the next request could exceed a limit of the spec; answers are kept
     ├── IncomparableError          exit 2   two cells may not share a ranking; says why
     └── RunFailedError             exit 6   some cells failed; the others finished
 
@@ -94,6 +96,16 @@ class StoreError(GraspBenchError):
 
 class TrainingError(GraspBenchError):
     """Training cannot go on."""
+
+
+class ServiceError(GraspBenchError):
+    """A provider of text or embeddings failed for good; what it answered before is kept."""
+
+    exit_code = 7
+
+
+class BudgetError(ServiceError):
+    """The next request could cost more than the spec allows."""
 
 
 class IncomparableError(GraspBenchError):

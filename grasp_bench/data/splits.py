@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,19 @@ class Split(TrainPart):
         order = np.argsort(users, kind="stable")
         lengths = np.bincount(users, minlength=self.num_users)
         return items[order], np.concatenate([[0], np.cumsum(lengths)])
+
+
+def history_within(split: Split, scope: str) -> tuple[Ints, Offsets]:
+    """Items and (num_users + 1,) offsets of the histories that a text of this scope may tell.
+
+    `train`, `train_and_validation` or `all`; held-out items stand last.
+    """
+    if scope == "train":
+        return split.train_items, split.train_offsets
+    if scope == "all":
+        return split.whole_history()
+    nothing = np.empty(0, dtype=np.int32)
+    return replace(split, test_users=nothing, test_items=nothing).whole_history()
 
 
 def leave_one_out(sequences: Sequences) -> Split:

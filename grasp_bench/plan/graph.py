@@ -5,25 +5,28 @@ A setting that a stage does not read is left out here, so that changing it recom
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from grasp_bench.plan.nodes import Node, make_node
 from grasp_bench.plan.refusals import refuse_unavailable
 from grasp_bench.spec.dataset import Dataset
-from grasp_bench.spec.encoder import EncoderSource, PrecomputedEncoder
+from grasp_bench.spec.encoder import EncoderSource, LiteLLMEncoder, PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.locations import Located, locate
 from grasp_bench.spec.model import NEEDS_EMBEDDINGS
-from grasp_bench.spec.text import PrecomputedText, TemplateText
+from grasp_bench.spec.section import asked_of
+from grasp_bench.spec.service import DELIVERY_KEYS
+from grasp_bench.spec.text import PrecomputedText
 
 Fingerprint = Callable[[Path], str]
 SIDES = (("users", "user"), ("items", "item"))
 
-# Keys of a template source that say how a user's history is told; items have none.
-HISTORY_KEYS = ("order", "max_items")
+# Keys of a source that say how a user's history is told; items have none.
+HISTORY_KEYS = ("order", "max_items", "scope", "leaks")
+OTHER_PREFIX = {"users": "item_prefix", "items": "user_prefix"}
 # Keys of `index:` that exact search reads; hnsw and auto (which may choose hnsw) read them all.
 EXACT_INDEX_KEYS = ("kind", "num_neighbours")
 
@@ -46,8 +49,7 @@ def cell_nodes(experiment: Experiment, label: str, fingerprint: Fingerprint) -> 
         f"candidates {located.name}",
     )
     if experiment.model.enhancer in NEEDS_EMBEDDINGS:
-        for side, role in SIDES:
-            nodes |= _side_nodes(experiment, side, role, nodes["split"], fingerprint)
+        nodes |= _text_side_nodes(experiment, nodes["split"], fingerprint)
     nodes |= _model_nodes(experiment, label, nodes)
     return nodes
 
@@ -59,64 +61,82 @@ def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) ->
     """
     files = {"interactions": located.interactions, "items": located.items}
     settings = dataset.model_dump(mode="json", exclude={"protocol"})
+    if dataset.users is None:
+        del settings["users"]
     settings["split"] = dataset.protocol.split
     settings["files"] = {kind: fingerprint(path) for kind, path in files.items() if path is not None}
     places = {} if located.generated else {key: settings.pop(key) for key in ("source", "items")}
     return make_node("split", settings, {}, f"split {located.name}", places)
 
 
-def _side_nodes(
-    experiment: Experiment, side: str, role: str, split: Node, fingerprint: Fingerprint
-) -> dict[str, Node]:
+def _text_side_nodes(experiment: Experiment, split: Node, fingerprint: Fingerprint) -> dict[str, Node]:
+    """Text, embeddings and neighbours of both sides; `…_vectors` are embeddings before they are reduced."""
     nodes: dict[str, Node] = {}
-    encoder = experiment.encoder
-    if isinstance(encoder, PrecomputedEncoder):
-        source = {"split": split}
-    else:
-        nodes[f"{role}_text"] = _text_node(experiment, side, split, fingerprint)
-        source = {"text": nodes[f"{role}_text"]}
-    embeddings = _embeddings_node(encoder, side, source, fingerprint)
-    restricted = side == "items" and experiment.index.restrict_items_to is not None
-    neighbours = make_node(
-        "neighbours",
-        {"side": side, "index": _index_settings(experiment.index, side)},
-        {"embeddings": embeddings, **({"split": split} if restricted else {})},
-        f"neighbours {side}",
-    )
-    return nodes | {f"{role}_embeddings": embeddings, f"{role}_neighbours": neighbours}
+    encoder, reduce = experiment.encoder, experiment.encoder.reduce
+    for side, role in SIDES:
+        if isinstance(encoder, PrecomputedEncoder):
+            source = {"split": split}
+        else:
+            nodes[f"{role}_text"] = _text_node(experiment, side, split, fingerprint)
+            source = {"text": nodes[f"{role}_text"]}
+        made = _embeddings_node(encoder, side, source, fingerprint)
+        nodes[f"{role}_vectors" if reduce else f"{role}_embeddings"] = made
+    if reduce:
+        for side, role in SIDES:
+            inputs = {"embeddings": nodes[f"{role}_vectors"], "fitted_on": nodes["item_vectors"]}
+            settings = {"side": side, **reduce.model_dump(mode="json")}
+            nodes[f"{role}_embeddings"] = make_node("reduction", settings, inputs, f"reduction {side}")
+    for side, role in SIDES:
+        restricted = side == "items" and experiment.index.restrict_items_to is not None
+        nodes[f"{role}_neighbours"] = make_node(
+            "neighbours",
+            {"side": side, "index": _index_settings(experiment.index, side)},
+            {"embeddings": nodes[f"{role}_embeddings"], **({"split": split} if restricted else {})},
+            f"neighbours {side}",
+        )
+    return nodes
 
 
 def _text_node(experiment: Experiment, side: str, split: Node, fingerprint: Fingerprint) -> Node:
     """Settings: side, source, and `file` (hash) where the source names one."""
     source = experiment.text.users if side == "users" else experiment.text.items
-    settings: dict[str, Any] = {"side": side, "source": source.model_dump(mode="json")}
+    settings: dict[str, Any] = {"side": side, "source": asked_of(source)}
     places: dict[str, Any] = {}
-    if isinstance(source, TemplateText) and side == "items":
+    if side == "items":
         for key in HISTORY_KEYS:
-            del settings["source"][key]
+            settings["source"].pop(key, None)
     if isinstance(source, PrecomputedText):
         settings["file"] = fingerprint(Path(source.path))
-        places["source"] = {"path": settings["source"].pop("path")}
-    elif isinstance(source, TemplateText) and source.template and source.template.endswith(".j2"):
+        places["path"] = settings["source"].pop("path")
+    elif source.template and source.template.endswith(".j2"):
         settings["file"] = fingerprint(Path(source.template))
-        places["source"] = {"template": settings["source"].pop("template")}
-    return make_node("text", settings, {"split": split}, f"text {side}", places)
+        places["template"] = settings["source"].pop("template")
+    places |= _taken(settings["source"], DELIVERY_KEYS)
+    return make_node("text", settings, {"split": split}, f"text {side}", {"source": places})
 
 
 def _embeddings_node(
     encoder: EncoderSource, side: str, inputs: dict[str, Node], fingerprint: Fingerprint
 ) -> Node:
-    """Settings: side, encoder (of a precomputed one neither side's path), `files` where there are some."""
-    settings: dict[str, Any] = {"side": side, "encoder": encoder.model_dump(mode="json")}
+    """Settings: side, encoder (with neither other side's keys nor paths), `files` where there are some."""
+    settings: dict[str, Any] = {"side": side, "encoder": asked_of(encoder)}
+    _taken(settings["encoder"], ("reduce", OTHER_PREFIX[side]))
     places: dict[str, Any] = {}
     if isinstance(encoder, PrecomputedEncoder):
-        paths = {name: settings["encoder"].pop(name) for name, _ in SIDES}
+        paths = _taken(settings["encoder"], [name for name, _ in SIDES])
         settings["files"] = [fingerprint(path) for path in _vector_files(paths[side])]
-        places["encoder"] = {side: paths[side]}
+        places = {side: paths[side]}
+    elif isinstance(encoder, LiteLLMEncoder):
+        places = _taken(settings["encoder"], DELIVERY_KEYS)
     elif Path(encoder.model).is_dir():
         settings["files"] = [fingerprint(Path(encoder.model))]
-        places["encoder"] = {"model": settings["encoder"].pop("model")}
-    return make_node("embeddings", settings, inputs, f"embeddings {side}", places)
+        places = _taken(settings["encoder"], ("model",))
+    return make_node("embeddings", settings, inputs, f"embeddings {side}", {"encoder": places})
+
+
+def _taken(settings: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Take keys out of the settings that are there, and return them."""
+    return {key: settings.pop(key) for key in keys if key in settings}
 
 
 def _vector_files(name: str) -> list[Path]:
@@ -135,8 +155,10 @@ def _index_settings(index: Index, side: str) -> dict[str, Any]:
 
 def _model_nodes(experiment: Experiment, label: str, nodes: dict[str, Node]) -> dict[str, Node]:
     protocol, training = experiment.dataset.protocol, experiment.training
-    # Text is read through embeddings; the model reads everything else that is there.
-    inputs = {role: node for role, node in nodes.items() if node.stage != "text"}
+    # Text and unreduced vectors are read through embeddings; the model reads everything else that is there.
+    inputs = {
+        role: node for role, node in nodes.items() if node.stage != "text" and not role.endswith("_vectors")
+    }
     validation: dict[str, Any] = {"ties": protocol.ties}
     if training.monitor_protocol == "full":
         validation["exclude_history"] = protocol.exclude_history

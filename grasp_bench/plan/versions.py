@@ -7,6 +7,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "candidates": 1,
     "text": 1,
     "embeddings": 1,
+    "reduction": 1,
     "neighbours": 1,
     "train": 1,
     "rank": 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -11,3 +13,25 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, validate_default=True
     )
+
+
+# Values that ask for nothing: absent, empty, or a word that says when to stop and changes no result.
+SILENT: tuple[Any, ...] = (None, "", [], "refuse", "fail")
+
+
+def asked_of(section: Section) -> dict[str, Any]:
+    """Keys and JSON values, without those whose default asks for nothing and that are left at it.
+
+    Nodes are named by this, so that a later version may add such a key without renaming artefacts.
+    """
+    values = section.model_dump(mode="json", by_alias=True)
+    silent = {
+        info.alias or name
+        for name, info in type(section).model_fields.items()
+        if _plain(info.default) in SILENT
+    }
+    return {key: value for key, value in values.items() if not (key in silent and value in SILENT)}
+
+
+def _plain(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default

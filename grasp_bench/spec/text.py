@@ -4,51 +4,73 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from grasp_bench.spec.section import Section
+from grasp_bench.spec.service import Service
 
 Scope = Literal["train", "train_and_validation", "all"]
-SCOPE_NOTE = "Part of the history that the text was made from; anything beyond 'train' fails the leak audit."
+SCOPE_NOTE = "Part of the history that the text is made from; anything beyond 'train' is a leak."
+LEAKS_NOTE = "What to do about a leak: stop, or go on and mark every figure made with it."
+MAX_TEMPERATURE = 2
 
 
-class TemplateText(Section):
+class _Source(Section):
+    """What every source says of itself."""
+
+    scope: Scope = Field("train", description=SCOPE_NOTE)
+    leaks: Literal["refuse", "mark"] = Field("refuse", description=LEAKS_NOTE)
+
+
+class _Told(_Source):
+    """A prompt template and how an entity is told in it."""
+
+    template: str | None = Field(
+        None,
+        description="A shipped template (beauty_item, visited_items, industry_user, …) or a .j2 file; by "
+        "default the one that suits the side.",
+    )
+    missing: str = Field("unknown", description="Word for an attribute that is absent; '' leaves it empty.")
+    redact: tuple[str, ...] = Field((), description="Columns withheld: they read as absent.")
+    order: Literal["latest_first", "oldest_first"] = "latest_first"
+    max_items: int = Field(100, ge=1, description="Items of the history named in a user's text.")
+    max_prompt_tokens: int | None = Field(
+        None, ge=16, description="Leave the oldest items of a history out until the prompt fits."
+    )
+
+
+class TemplateText(_Told):
     """A filled prompt template: the paper's own choice on its public datasets, at no LLM cost."""
 
     provider: Literal["template"] = "template"
-    template: str | None = Field(
-        None,
-        description="A shipped template (beauty_item, fashion_item, visited_items, …) or a .j2 file; "
-        "by default the one that suits the side.",
-    )
-    missing: str = Field("unknown", description="Word for an attribute that is absent; '' leaves it empty.")
-    scope: Scope = Field("train", description=SCOPE_NOTE)
-    order: Literal["latest_first", "oldest_first"] = "latest_first"
-    max_items: int = Field(100, ge=1, description="Items of the history named in a user's text.")
 
 
-class LiteLLMText(Section):
-    """Text written by a model that litellm reaches."""
+class LiteLLMText(_Told, Service):
+    """Text written by a model that litellm reaches; every answer is kept and never paid for twice."""
 
     provider: Literal["litellm"] = "litellm"
-    model: str = Field(min_length=1)
-    template: str | None = None
-    api_base: str | None = None
-    max_cost_usd: float | None = Field(None, gt=0)
-    max_tokens: int = Field(512, ge=1)
-    temperature: float = Field(0.0, ge=0, le=2)
-    scope: Scope = Field("train", description=SCOPE_NOTE)
+    system: str | None = Field(None, description="System message sent before the prompt.")
+    max_tokens: int = Field(512, ge=1, description="Of one answer; a longer one counts as over-long.")
+    temperature: float | None = Field(0.0, ge=0, le=MAX_TEMPERATURE, description="null sends none.")
+    top_p: float | None = Field(None, gt=0, le=1)
+    seed: int | None = Field(None, description="Sent to the provider, where it knows the parameter.")
+    fallback: Literal["template", "drop", "fail"] = Field(
+        "template",
+        description="For answers that are empty, NA, refusals or over-long: embed the filled template "
+        "instead, leave the entity without text, or stop.",
+    )
 
 
-class PrecomputedText(Section):
+class PrecomputedText(_Source):
     """Text that somebody else wrote: CSV, Parquet or JSONL with an id and a text column."""
 
     provider: Literal["precomputed"] = "precomputed"
     path: str = Field(min_length=1)
     id_column: str | None = Field(None, description="By default the dataset's user or item column.")
     text_column: str = "text"
-    scope: Scope = Field("train", description=SCOPE_NOTE)
-    missing: Literal["fail", "empty"] = "fail"
+    missing: Literal["fail", "empty", "template"] = Field(
+        "fail", description="Entities without a text: stop, none, or the side's default template."
+    )
 
 
 TextSource = Annotated[TemplateText | LiteLLMText | PrecomputedText, Field(discriminator="provider")]
@@ -59,3 +81,10 @@ class Text(Section):
 
     users: TextSource = TemplateText()
     items: TextSource = TemplateText()
+
+    @field_validator("items")
+    @classmethod
+    def _items_have_no_history(cls, source: TextSource) -> TextSource:
+        if source.scope != "train":
+            raise ValueError("texts of items are made from no history: leave scope out")
+        return source

@@ -14,12 +14,16 @@ from grasp_bench.plan.nodes import Node
 
 @dataclass(frozen=True)
 class RunContext:
-    """Device ("cpu", "cuda:0"), CPU threads, where progress goes, MiB that one block may take."""
+    """Device ("cpu", "cuda:0"), CPU threads, where progress goes, MiB that one block may take.
+
+    `ledger` is the file that keeps what paid services have answered; None where no stage asks any.
+    """
 
     device: str
     threads: int
     report: Report
     memory_mb: int = 512
+    ledger: Path | None = None
 
 
 class Stage(Protocol):

@@ -49,7 +49,7 @@ class EmbeddingsStage:
 
 def _read(node: Node, split: Artefact, context: RunContext) -> tuple[list[str], np.ndarray, dict[str, Any]]:
     side, settings = node.settings["side"], node.located()["encoder"]
-    audit_scope("encoder", settings["scope"])
+    audit_scope("encoder", settings["scope"], settings.get("leaks", "refuse"))
     ids = read_user_ids(split.path) if side == "users" else read_item_ids(split.path)
     vectors, facts = VECTOR_SOURCES.get(settings["kind"])(settings, side).vectors(ids)
     check_vectors(vectors, ids, unit_norm=settings["normalize"])

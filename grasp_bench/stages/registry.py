@@ -12,6 +12,7 @@ STAGES = Registry[type[Stage]](
         "candidates": "grasp_bench.stages.candidates:CandidatesStage",
         "text": "grasp_bench.stages.text:TextStage",
         "embeddings": "grasp_bench.stages.embeddings:EmbeddingsStage",
+        "reduction": "grasp_bench.stages.reduction:ReductionStage",
         "neighbours": "grasp_bench.stages.neighbours:NeighboursStage",
         "train": "grasp_bench.stages.train:TrainStage",
         "rank": "grasp_bench.stages.rank:RankStage",

@@ -14,23 +14,23 @@ Side = Literal["users", "items"]
 
 @dataclass(frozen=True)
 class Subjects:
-    """The entities of one side in the split's order, and the training part of the data.
+    """The entities of one side in the split's order, and what may be told of them.
 
     `ids` names them; `items` is the item table (row k is item k: item_id and text columns);
-    user k's training items are `train_items[train_offsets[k]:train_offsets[k + 1]]`, oldest
-    first. Nothing held out is in here, so no text can be made from it.
+    user k's items are `history_items[history_offsets[k]:history_offsets[k + 1]]`, oldest first:
+    those that the source's scope allows and no others, so no text can be made from more.
     """
 
     side: Side
     ids: Sequence[str]
     items: pl.DataFrame
-    train_items: np.ndarray
-    train_offsets: np.ndarray
+    history_items: np.ndarray
+    history_offsets: np.ndarray
 
     def histories(self) -> Iterator[np.ndarray]:
-        """Each user's training items, oldest first."""
-        for start, end in zip(self.train_offsets[:-1], self.train_offsets[1:], strict=True):
-            yield self.train_items[start:end]
+        """Each user's items, oldest first."""
+        for start, end in zip(self.history_offsets[:-1], self.history_offsets[1:], strict=True):
+            yield self.history_items[start:end]
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,7 @@ def test_another_variant_starts_afresh() -> None:
     )
     assert switched.encoder.model_dump() == {
         "kind": "precomputed", "users": "u.npy", "items": "i.npy", "normalize": True, "scope": "train",
+        "missing": "fail", "leaks": "refuse", "reduce": None,
     }  # fmt: skip
     whole = {"encoder": {"kind": "precomputed", "users": "u.npy", "items": "i.npy"}}
     assert apply_patch(base, whole) == switched
