@@ -10,8 +10,14 @@ from grasp_bench.core import atomic
 from grasp_bench.core.errors import StoreError
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.leaks import marked_leaks
+from grasp_bench.spec.encoder import PrecomputedEncoder
+from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.model import NEEDS_EMBEDDINGS
+from grasp_bench.spec.section import asked_of
 
 CELL = "cell.json"
+PATH_KEYS = ("path", "users", "items")
 MEASURED = ("metrics.json", "ranks.parquet")
 
 
@@ -75,11 +81,13 @@ def describe(cell: Cell, spec: str, metrics: Artefact, training: dict[str, Any])
     return {
         "spec": spec,
         **identity(cell),
+        "leaks": marked_leaks(experiment),
         "nodes": {role: node.hash for role, node in cell.nodes.items()},
         "settings": {
             "model": experiment.model.effective(),
             "training": experiment.training.model_dump(mode="json"),
             "protocol": experiment.dataset.protocol.model_dump(mode="json"),
+            **_knowledge(experiment),
         },
         "train": {
             "epochs": facts.get("epochs"),
@@ -90,6 +98,18 @@ def describe(cell: Cell, spec: str, metrics: Artefact, training: dict[str, Any])
         "machine": training.get("machine"),
         "finished": metrics.sidecar.get("finished"),
     }
+
+
+def _knowledge(experiment: Experiment) -> dict[str, Any]:
+    """Where text and vectors come from, for cells that read some; files by their names alone."""
+    if experiment.model.enhancer not in NEEDS_EMBEDDINGS:
+        return {}
+    sections: dict[str, Any] = {"encoder": asked_of(experiment.encoder), "index": asked_of(experiment.index)}
+    if not isinstance(experiment.encoder, PrecomputedEncoder):
+        sections["text"] = {name: asked_of(source) for name, source in experiment.text}
+    for section in (sections["encoder"], *sections.get("text", {}).values()):
+        section |= {key: Path(section[key]).name for key in PATH_KEYS if isinstance(section.get(key), str)}
+    return sections
 
 
 def _artefact_of_training(cell: Cell, store: Store) -> dict[str, Any]:

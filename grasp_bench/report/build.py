@@ -44,7 +44,11 @@ def add_tests(folder: Path, board: Board, metric: str) -> None:
 
 def _test(board: Board, material: Material, metric: str, values: UserValues) -> None:
     for ranking, partition in zip(board["rankings"], material.partitions, strict=True):
-        named = {material.labels[method]: cells for method, cells in partition.complete().items()}
+        named = {
+            material.labels[method]: cells
+            for method, cells in partition.complete().items()
+            if not any(cell.leaks for cell in cells)  # who has seen the test items is nobody's best
+        }
         for protocol in ranking["protocols"]:
             ranking["tests"].setdefault(protocol, {})[metric] = tests_against_best(
                 named, protocol, metric, values

@@ -43,6 +43,11 @@ class ResultCell:
         return str(self.info["protocol_hash"])
 
     @property
+    def leaks(self) -> list[str]:
+        """Sources made from held-out items, as the spec marks them; none for most cells."""
+        return [str(name) for name in self.info.get("leaks") or ()]
+
+    @property
     def ties(self) -> str:
         """The declared tie policy."""
         return str(self.info.get("settings", {}).get("protocol", {}).get("ties", "mean"))

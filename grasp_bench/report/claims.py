@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.methods import Method, hypothesis_pairs
@@ -24,11 +24,17 @@ def judge(
     """Test every declared hypothesis; one that cannot be tested stays in the family with p = 1."""
     claims = [claim for hypothesis in hypotheses for claim in _expand(hypothesis, partitions, labels, values)]
     raw = [1.0 if claim["test"] is None else claim["test"]["p_permutation"] for claim in claims]
+    leaking = {
+        labels[method]
+        for partition in partitions
+        for method, cells in partition.items()
+        if any(cell.leaks for cell in cells)
+    }
     for claim, p in zip(claims, holm(raw), strict=True):
         if claim["test"] is not None:
             claim["p_holm"] = p
             claim["verdict"] = _verdict(claim["test"], p)
-            claim["words"] = _words(claim, claim["test"], p)
+            claim["words"] = _words(claim, claim["test"], p) + _warning(claim, leaking)
     return claims
 
 
@@ -92,6 +98,12 @@ def _verdict(test: PairTest, p: float) -> str:
     if p >= ALPHA or test["difference"] == 0:
         return "undecided"
     return "supported" if test["difference"] > 0 else "refuted"
+
+
+def _warning(claim: Claim, leaking: Collection[str]) -> str:
+    """A hypothesis about a leak is a fair question; nobody should read its answer as one about a method."""
+    seen = [name for name in (claim["better"], claim["than"]) if name in leaking]
+    return f"; {' and '.join(seen)} read text made from held-out items" if seen else ""
 
 
 def _words(claim: Claim, test: PairTest, p: float) -> str:

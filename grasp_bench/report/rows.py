@@ -29,6 +29,7 @@ def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_se
         seeds=seeds,
         planned_seeds=list(planned_seeds),
         why_unranked=_why_unranked(absent, len(planned_seeds)),
+        leaks=sorted({name for cell in cells for name in cell.leaks}),
         users=_users(cells),
         values={} if absent else {p: _groups(cells, p) for p in PROTOCOLS if _all_have(cells, p)},
         group_users=_group_users(cells),

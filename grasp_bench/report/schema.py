@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-FORMAT = 1  # part of the cache key: raise it when the shape or the meaning of a number changes
+FORMAT = 2  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
 GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
 
@@ -17,7 +17,10 @@ class Stat(TypedDict):
 
 
 class Row(TypedDict):
-    """One method of a ranking; `values` (protocol → group → metric) is empty while a seed is missing."""
+    """One method of a ranking; `values` (protocol → group → metric) is empty while a seed is missing.
+
+    A row with `leaks` (sources made from held-out items) has values and no place.
+    """
 
     label: str
     coordinates: dict[str, Any]
@@ -25,6 +28,7 @@ class Row(TypedDict):
     seeds: list[int]
     planned_seeds: list[int]
     why_unranked: str | None
+    leaks: list[str]
     users: int | None
     values: dict[str, dict[str, dict[str, Stat]]]
     group_users: dict[str, int]

@@ -254,3 +254,31 @@ def test_study_round_trip(tmp_path) -> None:
     (tmp_path / "study.json").write_text('{"name": "x"}')
     with pytest.raises(DataError, match="description"):
         read_study(tmp_path)
+
+
+def test_who_saw_held_out_items_has_values_and_no_place(toy) -> None:
+    leaks = ["text.users (scope: all)"]
+    toy.planned.clear()
+    for seed in (42, 43, 44):
+        path = toy.cell(f"sasrec-grasp-profiles-s{seed}", RANKS[:1].repeat(300), seed=seed, enhancer="grasp",
+                        ablation="profiles", leaks=leaks)  # fmt: skip
+        assert json.loads((path / "cell.json").read_text())["leaks"] == leaks
+    for path in sorted(toy.folder.glob("*/cell.json")):
+        toy.plan(json.loads(path.read_text()))
+    toy.study(
+        planned=toy.planned[3:],
+        hypotheses=[
+            {"better": "grasp/profiles", "than": "grasp", "metric": "NDCG@10", "protocol": "full"},
+        ],
+    )
+    board = load_board(toy.folder)
+    tests = board["rankings"][0]["tests"]["full"]["NDCG@10"]
+    assert tests["best"] == "grasp/softmax" or tests["best"] == "grasp"
+    assert "grasp/profiles" not in [pair["label"] for pair in tests["pairs"]]
+    table = table_of(board)
+    assert [row[0].text for row in table.rows] == ["–", "1", "2", "3"]
+    assert table.rows[0][1].text == "grasp/profiles †"
+    assert [row[3].mark for row in table.rows] == ["", "best", "second", ""]
+    assert any("held-out" in note and leaks[0] in note for note in table.notes)
+    assert board["claims"][0]["verdict"] == "supported"
+    assert board["claims"][0]["words"].endswith("grasp/profiles read text made from held-out items")

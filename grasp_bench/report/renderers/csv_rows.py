@@ -11,7 +11,7 @@ from grasp_bench.report.schema import Board, Row
 
 HEAD = (
     "protocol_hash", "dataset", "method", "seeds", "planned_seeds", "users", "protocol", "group", "metric",
-    "seed", "value", "sd",
+    "seed", "value", "sd", "leaks",
 )  # fmt: skip
 
 
@@ -26,7 +26,8 @@ def render(board: Board, document: Document) -> str:
                 ranking["protocol_hash"], ranking["dataset"], row["label"], len(row["seeds"]),
                 len(row["planned_seeds"]), row["users"],
             )  # fmt: skip
-            writer.writerows((*start, *rest) for rest in [*_means(row), *_seeds(row)])
+            leaks = "; ".join(row["leaks"])
+            writer.writerows((*start, *rest, leaks) for rest in [*_means(row), *_seeds(row)])
     return stream.getvalue()
 
 

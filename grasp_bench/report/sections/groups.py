@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from grasp_bench.report.document import Column, Entry, Table
 from grasp_bench.report.numbers import count, plain
 from grasp_bench.report.schema import GROUPS, Ranking, Row
-from grasp_bench.report.sections.ranking import metric_entries, ordered_rows
+from grasp_bench.report.sections.ranking import entries_of, label_of, leak_notes, ordered_rows
 
 GROUP_HEADS = {
     "head_user": "head users",
@@ -27,13 +27,13 @@ def group_table(ranking: Ranking, protocol: str, metric: str) -> Table | None:
         return None
     columns = [Column("method", "left"), *(Column(_head(rows, group)) for group in present)]
     by_group = [
-        metric_entries([row["values"].get(protocol, {}).get(group, {}).get(metric) for row in rows])
+        entries_of(rows, [row["values"].get(protocol, {}).get(group, {}).get(metric) for row in rows])
         for group in present
     ]
     entries = [
-        [Entry(row["label"]), *(column[index] for column in by_group)] for index, row in enumerate(rows)
+        [Entry(label_of(row)), *(column[index] for column in by_group)] for index, row in enumerate(rows)
     ]
-    return Table(f"{metric} by group, {protocol} ranking", columns, entries)
+    return Table(f"{metric} by group, {protocol} ranking", columns, entries, leak_notes(rows))
 
 
 def beyond_table(ranking: Ranking, metric: str) -> Table | None:
@@ -43,9 +43,9 @@ def beyond_table(ranking: Ranking, metric: str) -> Table | None:
     if not names:
         return None
     entries = [
-        [Entry(row["label"]), *(Entry(_mean(row, name)) for name in names)] for row in rows if row["beyond"]
+        [Entry(label_of(row)), *(Entry(_mean(row, name)) for name in names)] for row in rows if row["beyond"]
     ]
-    notes = ["Mean over seeds; coverage, Gini and cross-category are shares in [0, 1]."]
+    notes = ["Mean over seeds; coverage, Gini and cross-category are shares in [0, 1].", *leak_notes(rows)]
     return Table("", [Column("method", "left"), *map(Column, names)], entries, notes)
 
 

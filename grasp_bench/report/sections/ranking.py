@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from grasp_bench.report.document import BLANK, Column, Entry, Table, mark_best
 from grasp_bench.report.numbers import count, percent_with_spread
 from grasp_bench.report.schema import Ranking, RankingTests, Row, Stat
@@ -9,11 +11,15 @@ from grasp_bench.report.schema import Ranking, RankingTests, Row, Stat
 # Few enough for a terminal; NDCG@1, HR@1 and MRR@1 are one number, and CSV and JSON hold them all.
 SHOWN = ("NDCG@10", "HR@10", "MRR@10", "NDCG@5", "HR@5", "NDCG@20", "HR@20", "HR@1")
 MOST_COLUMNS = 6
+LEAK_MARK = "†"
 TIER_NOTE = "≈ not distinguishable from the best: permutation test over users, Holm-corrected p ≥ 0.05."
 
 
 def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
-    """Complete methods by descending mean, then the others, blank and with the reason."""
+    """Complete methods by descending mean, then the others, blank and with the reason.
+
+    A method whose text was made from held-out items stands where its mean puts it, without a place.
+    """
     rows = ordered_rows(ranking, protocol, metric)
     metrics = _shown_metrics(rows, protocol, metric)
     tests = ranking["tests"].get(protocol, {}).get(metric)
@@ -25,17 +31,34 @@ def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
         Column("users"),
     ]
     cells_by_metric = [_metric_entries(rows, protocol, name) for name in metrics]
-    entries = []
+    entries, place = [], 0
     for index, row in enumerate(rows):
-        ranked = overall(row, protocol, metric) is not None
-        name = Entry(row["label"], tier=tests is not None and _in_tier(tests, row["label"]))
+        ranked = overall(row, protocol, metric) is not None and not row["leaks"]
+        place += ranked
+        name = Entry(label_of(row), tier=tests is not None and _in_tier(tests, row["label"]))
         values = [column[index] for column in cells_by_metric]
-        place = Entry(str(index + 1) if ranked else BLANK)
-        entries.append([place, name, Entry(_seeds(row)), *values, Entry(count(row["users"]))])
+        number = Entry(str(place) if ranked else BLANK)
+        entries.append([number, name, Entry(_seeds(row)), *values, Entry(count(row["users"]))])
     notes = [f"{row['label']} is not ranked: {row['why_unranked']}." for row in rows if row["why_unranked"]]
+    notes += leak_notes(rows)
     if tests is not None and len(tests["tier"]) > 1:
         notes.insert(0, TIER_NOTE)
     return Table(f"{protocol} ranking by {metric}", columns, entries, notes)
+
+
+def label_of(row: Row) -> str:
+    """The method's name, with a dagger when its text was made from held-out items."""
+    return f"{row['label']} {LEAK_MARK}" if row["leaks"] else row["label"]
+
+
+def leak_notes(rows: Sequence[Row]) -> list[str]:
+    """What the daggers mean; nothing when there are none."""
+    sources = sorted({source for row in rows for source in row["leaks"]})
+    if not sources:
+        return []
+    return [
+        f"{LEAK_MARK} leaks: made from held-out items ({', '.join(sources)}); has no place in the ranking."
+    ]
 
 
 def ordered_rows(ranking: Ranking, protocol: str, metric: str) -> list[Row]:
@@ -53,14 +76,16 @@ def overall(row: Row, protocol: str, metric: str) -> Stat | None:
     return row["values"].get(protocol, {}).get("overall", {}).get(metric)
 
 
-def metric_entries(stats: list[Stat | None]) -> list[Entry]:
-    """A column of values, the best and second marked."""
-    marks = mark_best([stat["mean"] if stat else None for stat in stats])
+def entries_of(rows: Sequence[Row], stats: Sequence[Stat | None]) -> list[Entry]:
+    """A column of values, the best and second of those that do not leak marked."""
+    marks = mark_best(
+        [stat["mean"] if stat and not row["leaks"] else None for row, stat in zip(rows, stats, strict=True)]
+    )
     return [Entry(percent_with_spread(stat), mark) for stat, mark in zip(stats, marks, strict=True)]
 
 
 def _metric_entries(rows: list[Row], protocol: str, metric: str) -> list[Entry]:
-    return metric_entries([overall(row, protocol, metric) for row in rows])
+    return entries_of(rows, [overall(row, protocol, metric) for row in rows])
 
 
 def _shown_metrics(rows: list[Row], protocol: str, metric: str) -> list[str]:

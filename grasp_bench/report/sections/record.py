@@ -8,7 +8,7 @@ from typing import Any
 from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
 from grasp_bench.report.numbers import duration, percent
 from grasp_bench.report.schema import Board, Ranking, Row
-from grasp_bench.report.sections.ranking import ordered_rows
+from grasp_bench.report.sections.ranking import label_of, leak_notes, ordered_rows
 
 
 def seed_table(ranking: Ranking, protocol: str, metric: str) -> Table:
@@ -17,10 +17,10 @@ def seed_table(ranking: Ranking, protocol: str, metric: str) -> Table:
     seeds = sorted({seed for row in rows for seed in [*row["planned_seeds"], *row["seeds"]]})
     columns = [Column("method", "left"), *(Column(f"seed {seed}") for seed in seeds)]
     entries = [
-        [Entry(row["label"]), *(Entry(_seed_value(row, protocol, seed, metric)) for seed in seeds)]
+        [Entry(label_of(row)), *(Entry(_seed_value(row, protocol, seed, metric)) for seed in seeds)]
         for row in rows
     ]
-    return Table(f"{metric} by seed, {protocol} ranking", columns, entries)
+    return Table(f"{metric} by seed, {protocol} ranking", columns, entries, leak_notes(rows))
 
 
 def provenance_table(ranking: Ranking) -> Table:
