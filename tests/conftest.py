@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from llm_server.launch import Running, launch
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -22,3 +25,10 @@ def data_root() -> Path:
             pytest.fail(f"{root} is missing: CI needs the real datasets (GRASP_BENCH_DATA)")
         pytest.skip(f"{root} is missing: set GRASP_BENCH_DATA to run tests on real data")
     return root.resolve()
+
+
+@pytest.fixture
+def llm_server(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts servers that count what they are asked: `llm_server(latency=0.05)`, see its Settings."""
+    with ExitStack() as servers:
+        yield lambda **settings: servers.enter_context(launch(tmp_path, **settings))
