@@ -11,7 +11,8 @@ from grasp_bench.services.prices import cost_of, price_of, width_of
 from grasp_bench.spec.service import Price, Service
 
 KNOWN = (
-    "gpt-4o-mini", "openai/gpt-4o-mini", "openai/gpt-4o-mini-2024-07-18", "azure/gpt-4o-mini", "openai/GPT-4o-Mini",
+    "gpt-4o-mini", "openai/gpt-4o-mini", "openai/gpt-4o-mini-2024-07-18", "azure/gpt-4o-mini",
+    "openai/GPT-4o-Mini",
     "gpt-3.5-turbo", "openai/ft:gpt-4o-mini-2024-07-18:org:name:id", "text-embedding-ada-002",
     "openai/text-embedding-3-small", "azure/text-embedding-3-large", "anthropic/claude-sonnet-4-5",
     "claude-sonnet-4-5-20250929", "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
