@@ -15,6 +15,7 @@ from grasp_bench.spec.include import SpecFiles, checked_mapping
 from grasp_bench.spec.patches import patched, read_override
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.provenance import sources
+from grasp_bench.spec.secrets import without_secrets
 from grasp_bench.spec.tree import Entry, Node, Place, plain, remove
 from grasp_bench.spec.validation import build, salvage
 from grasp_bench.spec.variations import check_combinations, check_patches
@@ -82,7 +83,7 @@ def _finish(
     if tree is None:
         problems.raise_if_any()
     assert tree is not None
-    tree = patched(tree, entries, problems)
+    tree = without_secrets(patched(tree, entries, problems), problems)
     built = build(tree)
     if isinstance(built, Experiment):
         check_patches(built, tree, problems)

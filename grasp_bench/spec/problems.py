@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from grasp_bench.core.errors import SpecError
+from grasp_bench.core.secrets import masked
 from grasp_bench.spec.tree import Part, Place
 
 
@@ -26,7 +27,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place} {self.key}: {self.message}" if self.key else f"{self.place}: {self.message}"
+        text = f"{self.place} {self.key}: {self.message}" if self.key else f"{self.place}: {self.message}"
+        return masked(text)  # a message may quote what was written
 
 
 @dataclass

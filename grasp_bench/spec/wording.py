@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from grasp_bench.core.secrets import names_secret
 from grasp_bench.core.suggest import did_you_mean, nearest
 from grasp_bench.spec.shape import Choice, all_keys, fields, section_at, variant
 from grasp_bench.spec.tree import Part
@@ -30,6 +31,7 @@ BOUNDS = {
     "less_than": ("lt", "must be less than"),
     "less_than_equal": ("le", "must be at most"),
 }
+KEYS_COME_FROM = "keys come from the environment or .env: set api_key_env to the variable's name"
 
 
 def describe(value: Any) -> str:
@@ -85,6 +87,8 @@ def unknown_key(path: Sequence[Part], values: Mapping[str, Any], whole: str = ""
     `whole` is the dotted key as it was written, where the path is only its beginning.
     """
     *above, last = path
+    if names_secret(str(last)):
+        return f"unknown key; {KEYS_COME_FROM}"
     here: Any = values
     for part in above:
         here = here.get(part) if isinstance(here, Mapping) else None
