@@ -19,6 +19,7 @@ from grasp_bench.core.store import Store
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.paid import asks_service, service_in, service_of
 from grasp_bench.spec.locations import GENERATED, locate
 
 BYTES_PER_INTERACTION = 20.0  # a CSV line of two ids and a position or time
@@ -43,6 +44,9 @@ SECONDS = {
     "metrics": 5e-6,
 }
 READ_SECONDS = 1e-5  # vectors that are read, not made
+# Of services: how long one request takes, and how many entities there are for an interaction.
+ANSWER_SECONDS = {"text": 2.0, "embeddings": 0.5}
+ENTITIES = {"users": 0.13, "items": 0.06}
 ENHANCED = {"train": 1.6, "rank": 4.6}  # with text against without
 START_SECONDS = 0.5
 # Megabytes: the libraries a worker holds, and per thousand interactions.
@@ -128,6 +132,8 @@ def kind_of(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     encoder = settings.get("encoder", {})
     parts = [settings.get("side"), encoder.get("kind"), encoder.get("model")]
     parts += [model.get(key) for key in ("backbone", "enhancer", "embedding_dim")]
+    if stage == "text" and (service := service_in(stage, settings)) is not None:
+        parts += [service["provider"], service["model"]]
     return stage, *(str(part) for part in parts if part is not None)
 
 
@@ -184,6 +190,10 @@ def _assumed_speed(node: Node) -> float:
         enhancer = node.inputs["train"].settings["model"]["enhancer"]
     if node.settings.get("encoder", {}).get("kind") == "precomputed":
         return READ_SECONDS
+    if asks_service(node):
+        service = service_of(node)
+        at_once = service["concurrency"] * service.get("batch_size", 1)
+        return float(ENTITIES[node.settings["side"]] * ANSWER_SECONDS[node.stage] / at_once)
     sided = f"{node.stage} {node.settings.get('side')}"
     speed = SECONDS.get(sided) or SECONDS.get(node.stage, 1e-5)
     return speed * (1.0 if enhancer in (None, "none") else ENHANCED[node.stage])

@@ -111,7 +111,6 @@ def test_only_keeps_what_the_chosen_cells_need() -> None:
     ("sections", "words"),
     [
         ({"noise": {"rates": [0.0, 0.1]}}, r"noise.rates.*not available"),
-        ({"model": GRASP, "text": {"users": {"provider": "litellm", "model": "m"}}}, r"text.users.provider"),
         ({"compare": {"seeds": [[1]]}}, r"compare.seeds: not a setting of a cell"),
         ({"ablations": {"bad": {"model.heads": 3}}}, r"ablations.bad"),
     ],

@@ -182,3 +182,33 @@ def test_folders_and_missing_files(tmp_path: Path) -> None:
     assert Fingerprints()(tmp_path / "model") != before
     with pytest.raises(MissingFileError, match="no such file"):
         Fingerprints()(tmp_path / "gone.csv")
+
+
+SERVED = {
+    "text": {"users": {"provider": "litellm", "model": "openai/m"}},
+    "encoder": {"kind": "litellm", "model": "openai/e"},
+}
+
+
+def test_services_take_as_long_as_their_requests_side_by_side(tmp_path: Path) -> None:
+    def seconds(role: str, **text: Any) -> float:
+        sections = SERVED | {"text": {"users": SERVED["text"]["users"] | text}}
+        plan = plan_of(**sections)
+        guess = estimate(plan, plan.nodes, Store(tmp_path), 1)
+        return guess.node_seconds[plan.cells[0].nodes[role].hash] - START_SECONDS
+
+    assert seconds("user_text", concurrency=8) == pytest.approx(4 * seconds("user_text", concurrency=32))
+    assert seconds("item_text") < 1  # a template asks nobody
+    assert seconds("user_embeddings") < seconds("user_text") / 10  # many texts go in one request
+
+
+def test_speeds_of_services_are_learned_apart_from_templates(tmp_path: Path) -> None:
+    plan, store = plan_of(**SERVED), Store(tmp_path)
+    asked, filled = plan.cells[0].nodes["user_text"], plan_of().cells[0].nodes["user_text"]
+    took(store, filled, seconds=START_SECONDS + 1, work=10_000)
+    before = estimate(plan, [asked], store, 1)
+    assert before.learned == 0
+    took(store, asked, seconds=START_SECONDS + 100, work=10_000)
+    after = estimate(plan, [asked], store, 1)
+    work = work_of(asked, interactions_of(plan))
+    assert after.node_seconds[asked.hash] == pytest.approx(START_SECONDS + 100 * work / 10_000)
