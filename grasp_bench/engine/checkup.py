@@ -17,8 +17,8 @@ from typing import Literal
 from grasp_bench.core import processor
 
 REQUIRED = (
-    "filelock", "hnswlib", "jinja2", "numpy", "polars", "psutil", "pydantic", "yaml", "rich",
-    "safetensors", "scipy", "sentence_transformers", "torch", "typer",
+    "dotenv", "filelock", "hnswlib", "jinja2", "litellm", "numpy", "polars", "psutil", "pydantic", "yaml",
+    "rich", "safetensors", "scipy", "sentence_transformers", "tiktoken", "torch", "typer",
 )  # fmt: skip
 # Extra: the modules that it brings.
 EXTRAS = {
@@ -46,7 +46,7 @@ class Finding:
 def examine(store: Path) -> list[Finding]:
     """Run every check; a check that fails itself is a finding, not an error."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _python, _packages, _torch, _cpu, _extras, _data, lambda: _store(store), _memory,
+        _python, _packages, _torch, _cpu, _services, _extras, _data, lambda: _store(store), _memory,
     )  # fmt: skip
     findings: list[Finding] = []
     for check in checks:
@@ -97,6 +97,19 @@ def _cpu() -> Iterator[Finding]:
         "ok", "cpu", f"{describe('cpu')}; {cores()} usable; {' '.join(known) or 'features unknown'}"
     )
     yield Finding("ok" if native else "note", "bfloat16", "native" if native else "emulated: float32 is used")
+
+
+def _services() -> Iterator[Finding]:
+    """Whether keys are there; never what they are. litellm is not imported for it (2 s)."""
+    from grasp_bench.services.variables import KEY_VARIABLES, is_set
+
+    if importlib.util.find_spec("litellm") is None:
+        return  # said under packages
+    yield Finding("ok", "litellm", _version("litellm").removeprefix("litellm "))
+    found = {name: is_set(name, Path.cwd()) for name in KEY_VARIABLES.values()}
+    there = ", ".join(name for name in found if found[name]) or "none"
+    absent = ", ".join(name for name in found if not found[name]) or "none"
+    yield Finding("ok", "keys", f"set: {there}; not set: {absent}")
 
 
 def _extras() -> Iterator[Finding]:

@@ -78,6 +78,12 @@ def width_of(model: str) -> int | None:
     return int(width) if width else None
 
 
+def provider_of(model: str) -> str | None:
+    """Who runs the model: the name's own prefix, else what the map says of it."""
+    provider, slash, _ = model.partition("/")
+    return provider if slash else (_entry(model) or {}).get("litellm_provider")
+
+
 def _on_own_machine(service: Service) -> bool:
     host = urlsplit(service.api_base or "").hostname or ""
     paid = any(host == each or host.endswith(f".{each}") for each in PAID_HOSTS)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
 from grasp_bench.engine import checkup
+from grasp_bench.services.variables import KEY_VARIABLES
 
 
 @pytest.fixture
@@ -63,3 +65,16 @@ def test_a_store_that_is_a_file(runner: CliRunner) -> None:
     result = runner.invoke(app, ["doctor", "--store", "store"])
     assert result.exit_code == 1
     assert "BROKEN store" in result.stdout
+
+
+def test_keys_are_told_of_by_name_only(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in KEY_VARIABLES.values():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-000111222333444")
+    Path(".env").write_text("GROQ_API_KEY=planted-in-a-file\nMISTRAL_API_KEY=\n")
+    result = runner.invoke(app, ["doctor"])
+    there, absent = line_of(result.stdout, "keys").split("; not set: ")
+    assert there.endswith("set: OPENAI_API_KEY, GROQ_API_KEY")
+    assert "MISTRAL_API_KEY" in absent
+    assert "planted" not in result.stdout
+    assert line_of(result.stdout, "litellm").split()[-1] == metadata.version("litellm")
