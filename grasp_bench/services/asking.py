@@ -1,0 +1,42 @@
+"""What is asked of a service: one request, and the keys under which its answers are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from grasp_bench.spec.service import Service
+
+Kind = Literal["chat", "embedding"]
+KEY_BYTES = 16  # half a SHA-256: among a billion requests two share a key with probability 1e-21
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request: what is sent, and the ledger keys that its answers get.
+
+    `keys` has one key of a chat, and one per text of an embedding batch, in the order of
+    `arguments["input"]`. `arguments` are litellm's, besides model, address, key, timeout and retries.
+    `most_input` and `most_output` are upper bounds in tokens, which the budget reserves. `about` names
+    the request in errors ("items 'B0001'"), never by its text.
+    """
+
+    keys: tuple[bytes, ...]
+    arguments: Mapping[str, Any]
+    most_input: int
+    most_output: int
+    about: str
+
+
+def request_key(kind: Kind, service: Service, arguments: Mapping[str, Any], template: str = "") -> bytes:
+    """Hash of the whole request: 16 bytes, the same on every machine.
+
+    `template` is the template's name or content hash. For a batch of texts, call it once per text with
+    `input=[text]`: an answer does not depend on the batch that it came in.
+    """
+    whole = [kind, service.model, service.api_base, dict(arguments), template]
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).digest()[:KEY_BYTES]

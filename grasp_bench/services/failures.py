@@ -1,0 +1,145 @@
+"""What went wrong with a request, and whether to try again: litellm's exceptions as plain values.
+
+Values, because an exception that goes on carries the library's own, and that one carries the key.
+
+The HTTP status decides, found at the root of litellm's exception: its classes are not always telling
+(a 403 is an APIError, which is what a connection cut short may be, too).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from grasp_bench.core.durations import readable
+from grasp_bench.core.errors import ServiceError
+from grasp_bench.services.rates import seconds_of
+
+BUSY = frozenset({429, 503, 529})  # 529: Anthropic's "overloaded"
+PASSING = frozenset({408, 409, 425, 429})  # and whatever is 500 or above
+# Nobody says whether a request that ran out of time was billed.
+PERHAPS_BILLED = frozenset({408, 504})
+NEVER_ARRIVED = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError", "gaierror")
+OUT_OF_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "credit balance is too low")
+FILTERED = ("content_filter", "content_policy_violation", "responsibleaipolicyviolation")
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """It may work later. `status` is None where there was no answer; `retry_after` in seconds."""
+
+    status: int | None
+    said: str
+    perhaps_billed: bool
+    retry_after: float | None
+
+    @property
+    def busy(self) -> bool:
+        """The provider asks for fewer requests."""
+        return self.status in BUSY
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """It will not work until somebody does something."""
+
+    said: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """The provider's content policy forbids an answer."""
+
+
+def understand(error: BaseException, said: str, key_name: str) -> Passing | Lasting | Filtered:
+    """Sort an exception; `said` is its scrubbed message, `key_name` where the key came from."""
+    root = list(_causes(error))
+    names = {type(each).__name__ for each in root}
+    status, headers = _response(root)
+    code = f"{_codes(root)} {error}".lower()
+    if "ContentPolicyViolationError" in names or (status == 400 and any(word in code for word in FILTERED)):
+        return Filtered()
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in root):
+        return Lasting(
+            f"the server's certificate is not trusted ({said})",
+            "set SSL_CERT_FILE to a bundle that holds its authority; verification cannot be turned off",
+        )
+    if any(word in code for word in OUT_OF_CREDIT):
+        return Lasting(said, "add credit to the provider's account, or use another key")
+    if status is None or status in PASSING or status >= 500:
+        arrived = names.isdisjoint(NEVER_ARRIVED)
+        lost = arrived if status is None else status in PERHAPS_BILLED
+        return Passing(status, said, lost, _retry_after(headers))
+    return Lasting(f"{status}: {said}", _mend(status, names, code, key_name))
+
+
+def lasting(about: str, model: str, failure: Lasting) -> ServiceError:
+    """The error to raise: it names the request, never what was sent."""
+    return ServiceError(f"{about}: {model}: {failure.said}", mend=failure.mend)
+
+
+def worn_out(about: str, model: str, failure: Passing, attempts: int) -> ServiceError:
+    """The error to raise when a failure that might have passed did not."""
+    reached = "no answer" if failure.status is None else str(failure.status)
+    return ServiceError(
+        f"{about}: {model}: {reached} at {attempts} attempts, last: {failure.said}",
+        mend="see that the service runs and can be reached (api_base), then run again: answers are kept",
+    )
+
+
+def refused_too_long(about: str, model: str, failure: Passing, seconds: float) -> ServiceError:
+    """The error to raise when a provider takes no requests for longer than a run should wait."""
+    return ServiceError(
+        f"{about}: {model}: too many requests, for {readable(seconds)} (429: {failure.said})",
+        mend="run again later, answers are kept; requests_per_minute and concurrency ask for less",
+    )
+
+
+def _mend(status: int, names: set[str], code: str, key_name: str) -> str:
+    if status in (401, 403):
+        return f"see that {key_name} holds a valid key that may use this model"
+    if status == 402:
+        return "add credit to the provider's account"
+    if "ContextWindowExceededError" in names or "context_length_exceeded" in code:
+        return "set max_prompt_tokens (text) or a smaller max_tokens (encoder): requests must fit the model"
+    if "LLM Provider NOT provided".lower() in code:
+        return "say the provider in model, as litellm does: openai/gpt-4o-mini, ollama/qwen2.5:7b"
+    if status == 404:
+        return "see that model and api_base are right: an OpenAI-compatible api_base usually ends in /v1"
+    return "the provider does not take this request as it is: see model and the parameters beside it"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what it came from; litellm's chains are short, and may not be loops."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _response(errors: list[BaseException]) -> tuple[int | None, Mapping[str, str]]:
+    """HTTP status and headers as they came; litellm invents a status for what had none."""
+    for error in reversed(errors):
+        response = getattr(error, "response", None)
+        if type(error).__module__.partition(".")[0] in ("httpx", "openai") and response is not None:
+            # An answer that says "200" and cannot be read is as good as none.
+            return (response.status_code, response.headers) if response.status_code >= 400 else (None, {})
+    if any(type(each).__module__.startswith(("httpx", "aiohttp", "openai", "json")) for each in errors):
+        return None, {}
+    status = getattr(errors[0], "status_code", None)
+    headers = getattr(getattr(errors[0], "response", None), "headers", None) or {}
+    return (int(status), headers) if isinstance(status, int) else (None, headers)
+
+
+def _codes(errors: list[BaseException]) -> str:
+    bodies: list[Any] = [getattr(error, "body", None) for error in errors]
+    return " ".join(str(body.get("code")) for body in bodies if isinstance(body, Mapping))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    milliseconds = seconds_of(headers.get("retry-after-ms"))
+    return milliseconds / 1000 if milliseconds is not None else seconds_of(headers.get("retry-after"))

@@ -1,0 +1,47 @@
+"""litellm, imported late (2 s), silent, and with TLS verified whatever the environment says."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+# They print requests, and so prompts and keys, when somebody asks for debugging output.
+TALKATIVE = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore", "aiohttp")
+
+
+def open_litellm() -> Any:
+    """The module `litellm`; call it before each series of requests, for TLS is settled here."""
+    _verify_tls()
+    return _import_litellm()
+
+
+def _verify_tls() -> None:
+    """litellm reads SSL_VERIFY for each client that it makes: a bundle of certificates may stay there."""
+    asked = os.environ.get("SSL_VERIFY")
+    if asked is not None and not Path(asked).is_file():
+        os.environ["SSL_VERIFY"] = "True"
+
+
+@lru_cache(maxsize=1)
+def _import_litellm() -> Any:
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else the import fetches a map from the network
+    os.environ.pop("LITELLM_LOG", None)
+    litellm: Any = importlib.import_module("litellm")
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True  # "Give Feedback / Get Help" at each error
+    litellm.set_verbose = False
+    litellm.turn_off_message_logging = True
+    litellm.drop_params = True  # what a provider does not know (seed, top_p) is left out
+    litellm.num_retries = None
+    litellm.ssl_verify = True
+    litellm.cache = None
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # pydantic shows the value that it wonders at: an answer.
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
+    return litellm
