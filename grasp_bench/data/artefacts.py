@@ -1,6 +1,6 @@
 """The files of a `split` artefact: what is written, and who may read which part.
 
-users.parquet   user_id                         row k is user k
+users.parquet   user_id, age, …                 row k is user k; null where unknown
 items.parquet   item_id, title, category, …     row k is item k; null where unknown
 train.parquet   user i32, item i32              sorted by user, oldest first
 valid.parquet   user i32, item i32              one row per evaluated user, ascending
@@ -19,9 +19,16 @@ from grasp_bench.core.errors import StoreError
 from grasp_bench.data.splits import Ints, Split, TrainPart
 
 
-def write_split(out: Path, split: Split, user_ids: list[str], item_table: pl.DataFrame) -> None:
-    """Write a split's Parquet files into a folder; `item_table` has one row per item, in order."""
-    pl.DataFrame({"user_id": user_ids}, schema={"user_id": pl.String}).write_parquet(out / "users.parquet")
+def write_split(
+    out: Path, split: Split, user_ids: list[str], item_table: pl.DataFrame,
+    user_table: pl.DataFrame | None = None,
+) -> None:  # fmt: skip
+    """Write a split's Parquet files into a folder; the tables have one row per entity, in order.
+
+    `user_table` (user_id and attributes) is there where the dataset has a users file.
+    """
+    only_ids = pl.DataFrame({"user_id": user_ids}, schema={"user_id": pl.String})
+    (only_ids if user_table is None else user_table).write_parquet(out / "users.parquet")
     item_table.write_parquet(out / "items.parquet")
     _write_part(out / "train.parquet", split.train_users, split.train_items)
     _write_part(out / "valid.parquet", split.valid_users, split.valid_items)
@@ -72,6 +79,11 @@ def read_item_ids(path: Path) -> list[str]:
 def read_item_table(path: Path) -> pl.DataFrame:
     """All that is known of items: item_id, title, category and further text columns, in order."""
     return _read(path / "items.parquet", None)
+
+
+def read_user_table(path: Path) -> pl.DataFrame:
+    """All that is known of users: user_id and, of datasets with a users file, its columns, in order."""
+    return _read(path / "users.parquet", None)
 
 
 def _write_part(path: Path, users: Ints, items: Ints) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from grasp_bench.core.errors import DataError
+from grasp_bench.data.column_text import LIST_JOIN, column_text
 from grasp_bench.data.interactions import entity_ids
 from grasp_bench.data.readers import ROW, Table
 from grasp_bench.spec.dataset import Columns, Repair
 
-LIST_JOIN = ", "
 PATH_JOIN = " > "  # a list of categories is a path from the root, written as CSV files write it
 
 
@@ -32,7 +32,7 @@ def items_of(table: Table, columns: Columns, repair: Repair) -> tuple[pl.DataFra
     frame = table.frame.select(
         entity_ids(table, columns.item).alias("item_id"),
         *(
-            _as_text(table, column, named.get(column, column))
+            _item_text(table, column, named.get(column, column))
             for column in table.frame.columns
             if column not in (columns.item, ROW)
         ),
@@ -66,18 +66,8 @@ def _refuse_clash(table: Table, named: dict[str, str]) -> None:
             )
 
 
-def _as_text(table: Table, column: str, name: str) -> pl.Series:
-    values = table.frame[column].alias(name)
-    if isinstance(values.dtype, pl.List) and values.dtype.inner in (pl.String, pl.Null):
-        join = PATH_JOIN if name == "category" else LIST_JOIN
-        values = values.cast(pl.List(pl.String)).list.drop_nulls().list.join(join)
-    if values.dtype.is_nested():
-        raise DataError(
-            f"{table.path}: column '{column}' is nested ({values.dtype})",
-            mend="flatten it to text, or leave it out of the items file",
-        )
-    text = values.cast(pl.String).str.strip_chars()
-    return text.set(text == "", None)
+def _item_text(table: Table, column: str, name: str) -> pl.Series:
+    return column_text(table, column, PATH_JOIN if name == "category" else LIST_JOIN).alias(name)
 
 
 def _without_repeats(table: Table, frame: pl.DataFrame, repair: Repair) -> tuple[pl.DataFrame, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -21,13 +21,18 @@ from grasp_bench.data.repair import (
     repair_unknown_items,
 )
 from grasp_bench.data.sequences import Sequences
+from grasp_bench.data.users import users_of
 from grasp_bench.spec.dataset import Columns, Dataset
 from grasp_bench.spec.locations import Located, locate
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Numbered sequences, one row of text per item in the same order, and what was done on the way."""
+    """Numbered sequences, one row of text per item in the same order, and what was done on the way.
+
+    `users` has one row of attributes per user where the dataset has a users file, of which `users_file`
+    counts what did not match.
+    """
 
     name: str
     sequences: Sequences
@@ -35,6 +40,8 @@ class Prepared:
     order: str
     repairs: dict[str, int]
     filtered: dict[str, int]
+    users: pl.DataFrame | None = None
+    users_file: dict[str, int] = field(default_factory=dict)
 
 
 def prepare(dataset: Dataset) -> Prepared:
@@ -57,7 +64,8 @@ def prepare(dataset: Dataset) -> Prepared:
     items = nothing_known(sequences.item_ids) if known is None else rows_for(known, sequences.item_ids)
     text_path = str(located.items or located.interactions or located.name)
     repairs["missing_titles"] = check_titles(items, text_path, dataset.repair)
-    return Prepared(located.name, sequences, items, interactions.order, repairs, filtered)
+    users, users_file = _known_users(located, columns, sequences.user_ids)
+    return Prepared(located.name, sequences, items, interactions.order, repairs, filtered, users, users_file)
 
 
 def _interactions_table(located: Located) -> Table:
@@ -70,6 +78,14 @@ def _known_items(located: Located, dataset: Dataset, columns: Columns) -> tuple[
     if located.items is None:
         return None, 0
     return items_of(read_table(located.items), columns, dataset.repair)
+
+
+def _known_users(
+    located: Located, columns: Columns, user_ids: list[str]
+) -> tuple[pl.DataFrame | None, dict[str, int]]:
+    if located.users is None:
+        return None, {}
+    return users_of(read_table(located.users), columns, user_ids)
 
 
 def _filter(interactions: Interactions, dataset: Dataset) -> tuple[Interactions, dict[str, int]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import polars as pl
 
 from grasp_bench.core.errors import DataError, LeakError
 from grasp_bench.data.splits import Ints, TrainPart
@@ -54,7 +54,7 @@ class TextAudit:
         """
         return self.rate - self.chance_rate > GROSS_EXCESS and self.deviations > GROSS_DEVIATIONS
 
-    def refuse_if_gross(self, name: str, user_ids: Sequence[str]) -> None:
+    def refuse_if_gross(self, name: str, user_ids: Sequence[str] | pl.Series) -> None:
         """Raise LeakError when the text, whatever it declares, must have been made from held-out items."""
         if self.gross:
             user, title = self.examples[0]
@@ -66,7 +66,7 @@ class TextAudit:
 
 
 def audit_user_texts(
-    texts: Sequence[str],
+    texts: Iterable[str],
     train: TrainPart,
     titles: Sequence[str | None],
     held_out: tuple[Ints, Ints],
@@ -75,23 +75,31 @@ def audit_user_texts(
 ) -> TextAudit:
     """Search each user's text for the verbatim title of that user's held-out item.
 
-    `texts` (num_users,) and `titles` (num_items,) are in entity order; `held_out` is (users, items), the
-    validation or the test part. A title counts as explained when it is inside a title of the user's
-    training items. Letter case and white space do not matter; titles under 8 characters are left out.
+    `texts` (num_users, read once) and `titles` (num_items,) are in entity order; `held_out` is (users,
+    items), the validation or the test part. A title counts as explained when it is inside a title of the
+    user's training items. Letter case and white space do not matter; titles under 8 characters are left out.
 
     Raises DataError when lengths do not fit.
     """
-    if len(texts) != train.num_users or len(titles) != train.num_items:
+    users, items = held_out
+    strangers = items[np.random.default_rng(seed).permutation(len(items))]
+    row_of_user = dict(zip(users.tolist(), range(len(users)), strict=True))
+    plain_titles = [_plain(title or "") for title in titles]
+    # 1 when the text names the item, 0 when not, -1 when the row says nothing.
+    found, chance = np.full((2, len(users)), -1, dtype=np.int8)
+    read = 0
+    for user, text in enumerate(texts):
+        read += 1
+        row = row_of_user.get(user)
+        if row is not None and len(titles) == train.num_items:
+            plain = _plain(text)
+            found[row] = _named(user, int(items[row]), plain, plain_titles, train)
+            chance[row] = _named(user, int(strangers[row]), plain, plain_titles, train)
+    if read != train.num_users or len(titles) != train.num_items:
         raise DataError(
-            f"{name}: {len(texts)} texts and {len(titles)} titles for {train.num_users} users and "
+            f"{name}: {read} texts and {len(titles)} titles for {train.num_users} users and "
             f"{train.num_items} items"
         )
-    plain_texts = [_plain(text) for text in texts]
-    plain_titles = [_plain(title or "") for title in titles]
-    users, items = held_out
-    found = _named(users, items, plain_texts, plain_titles, train)
-    strangers = items[np.random.default_rng(seed).permutation(len(items))]
-    chance = _named(users, strangers, plain_texts, plain_titles, train)
     hits = np.flatnonzero(found == 1)
     examples = tuple((int(users[hit]), titles[items[hit]] or "") for hit in hits[:5])
     return TextAudit(int((found >= 0).sum()), len(hits), int((chance == 1).sum()), examples)
@@ -101,17 +109,13 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _named(
-    users: Ints, items: Ints, texts: list[str], titles: list[str], train: TrainPart
-) -> NDArray[np.int8]:
-    """Per row: 1 when the text names the item, 0 when not, -1 when the row says nothing."""
-    verdicts = np.full(len(users), -1, dtype=np.int8)
-    for row, (user, item) in enumerate(zip(users.tolist(), items.tolist(), strict=True)):
-        title = titles[item]
-        if len(title) < MIN_TITLE:
-            continue
-        # Most texts do not hold the title at all: look at the history only for those that do.
-        verdicts[row] = title in texts[user]
-        if verdicts[row] and any(title in titles[seen] for seen in train.train_sequence(user).tolist()):
-            verdicts[row] = -1
-    return verdicts
+def _named(user: int, item: int, text: str, titles: list[str], train: TrainPart) -> int:
+    """1 when the text names the item, 0 when not, -1 when that would say nothing."""
+    title = titles[item]
+    if len(title) < MIN_TITLE:
+        return -1
+    # Most texts do not hold the title at all: look at the history only for those that do.
+    if title not in text:
+        return 0
+    explained = any(title in titles[seen] for seen in train.train_sequence(user).tolist())
+    return -1 if explained else 1

@@ -20,6 +20,7 @@ from grasp_bench.spec.model import NEEDS_EMBEDDINGS
 from grasp_bench.spec.section import asked_of
 from grasp_bench.spec.service import DELIVERY_KEYS
 from grasp_bench.spec.text import PrecomputedText
+from grasp_bench.spec.vector_files import vector_files
 
 Fingerprint = Callable[[Path], str]
 SIDES = (("users", "user"), ("items", "item"))
@@ -59,13 +60,13 @@ def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) ->
 
     A generated dataset is named by its source, one of files by their content.
     """
-    files = {"interactions": located.interactions, "items": located.items}
+    files = {"interactions": located.interactions, "items": located.items, "users": located.users}
     settings = dataset.model_dump(mode="json", exclude={"protocol"})
     if dataset.users is None:
         del settings["users"]
     settings["split"] = dataset.protocol.split
     settings["files"] = {kind: fingerprint(path) for kind, path in files.items() if path is not None}
-    places = {} if located.generated else {key: settings.pop(key) for key in ("source", "items")}
+    places = {} if located.generated else _taken(settings, ("source", "items", "users"))
     return make_node("split", settings, {}, f"split {located.name}", places)
 
 
@@ -124,7 +125,7 @@ def _embeddings_node(
     places: dict[str, Any] = {}
     if isinstance(encoder, PrecomputedEncoder):
         paths = _taken(settings["encoder"], [name for name, _ in SIDES])
-        settings["files"] = [fingerprint(path) for path in _vector_files(paths[side])]
+        settings["files"] = [fingerprint(path) for path in vector_files(paths[side], side)]
         places = {side: paths[side]}
     elif isinstance(encoder, LiteLLMEncoder):
         places = _taken(settings["encoder"], DELIVERY_KEYS)
@@ -137,11 +138,6 @@ def _embeddings_node(
 def _taken(settings: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """Take keys out of the settings that are there, and return them."""
     return {key: settings.pop(key) for key in keys if key in settings}
-
-
-def _vector_files(name: str) -> list[Path]:
-    path = Path(name)
-    return [path, path.with_suffix(".ids.txt")] if path.suffix in (".npy", ".safetensors") else [path]
 
 
 def _index_settings(index: Index, side: str) -> dict[str, Any]:

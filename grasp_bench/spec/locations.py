@@ -33,6 +33,7 @@ class Located:
     interactions: Path | None
     items: Path | None
     generated: bool
+    users: Path | None = None
 
 
 def locate(dataset: Dataset) -> Located:
@@ -49,6 +50,8 @@ def locate(dataset: Dataset) -> Located:
             raise DataError(
                 f"dataset.items: '{source}' is generated with its items", mend="remove dataset.items"
             )
+        if dataset.users is not None:
+            raise DataError(f"dataset.users: '{source}' is generated", mend="remove dataset.users")
         return Located(source, None, None, True)
     path = _resolve(source)
     if path.is_dir():
@@ -58,7 +61,9 @@ def locate(dataset: Dataset) -> Located:
     else:
         _check_suffix(path)
         interactions = path
-    return Located(_short_name(path), interactions, _items(dataset, interactions), False)
+    return Located(
+        _short_name(path), interactions, _items(dataset, interactions), False, _users(dataset, interactions)
+    )
 
 
 def _resolve(source: str) -> Path:
@@ -108,6 +113,23 @@ def _items(dataset: Dataset, interactions: Path) -> Path | None:
         )
     _check_suffix(path)
     return path
+
+
+def _users(dataset: Dataset, interactions: Path) -> Path | None:
+    """A path, or a name in the interactions' folder; a users file that the spec does not name is not read."""
+    if dataset.users is None:
+        return None
+    path = Path(dataset.users).expanduser()
+    beside = interactions.parent / path
+    found = next((each for each in (path, beside) if each.is_file()), None)
+    found = found or _only(interactions.parent, dataset.users)
+    if found is None:
+        raise MissingFileError(
+            f"dataset.users '{dataset.users}': no such file, neither here nor in {interactions.parent}",
+            mend="correct the path, or leave dataset.users out",
+        )
+    _check_suffix(found)
+    return found
 
 
 def _check_suffix(path: Path) -> None:

@@ -42,7 +42,7 @@ class SplitStage:
                 f"{dataset.source}: no user has {MIN_EVALUATED} interactions left, nobody can be evaluated",
                 mend="lower dataset.min_item, or set dataset.core: iterated",
             )
-        write_split(out, split, prepared.sequences.user_ids, prepared.items)
+        write_split(out, split, prepared.sequences.user_ids, prepared.items, prepared.users)
         # What was written is audited, not what was meant to be written.
         audited = audit(read_split(out), prepared.sequences)
         atomic.write_json(out / "card.json", card_of(prepared, split))
@@ -52,13 +52,14 @@ class SplitStage:
             "items": split.num_items,
             "interactions": audited,
             "evaluated_users": len(split.test_users),
+            **prepared.users_file,
         }
 
 
 def _check_unchanged(dataset: Dataset, hashes: Mapping[str, str]) -> None:
     """The artefact is named by the files' content: other content must not get the name."""
     located = locate(dataset)
-    files = {"interactions": located.interactions, "items": located.items}
+    files = {"interactions": located.interactions, "items": located.items, "users": located.users}
     for kind, path in files.items():
         if (file_hash(path) if path is not None else None) != hashes.get(kind):
             raise DataError(

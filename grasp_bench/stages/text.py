@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,11 @@ from pydantic import TypeAdapter
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import (
-    read_item_ids,
     read_item_table,
     read_split,
     read_test,
     read_train,
-    read_user_ids,
+    read_user_table,
 )
 from grasp_bench.data.audit import audit_scope
 from grasp_bench.data.splits import Ints, Offsets, history_within
@@ -25,14 +24,15 @@ from grasp_bench.data.text_audit import audit_user_texts
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.text import TextSource
 from grasp_bench.stages.context import RunContext
-from grasp_bench.text.subjects import Subjects
+from grasp_bench.stages.text_table import read_texts, write_text_table
+from grasp_bench.text.subjects import Account, Side, Subjects
 from grasp_bench.text.writing import write_texts
 
 SOURCE: TypeAdapter[TextSource] = TypeAdapter(TextSource)
 
 
 class TextStage:
-    """Writes `texts.parquet` (id, text) in entity order.
+    """Writes `texts.parquet` (id, text) in entity order, a group of rows at a time.
 
     Users' texts are searched for the titles of their held-out items before they are let through: a
     source may declare less than it was made from.
@@ -45,17 +45,21 @@ class TextStage:
         split, side = inputs["split"].path, node.settings["side"]
         source = SOURCE.validate_python(node.located()["source"])
         audit_scope(f"text.{side}", source.scope, source.leaks)
-        items = read_item_table(split)
-        ids = read_user_ids(split) if side == "users" else read_item_ids(split)
-        written = write_texts(source, Subjects(side, ids, items, *_histories(split, source.scope)))
+        subjects = subjects_of(split, side, source.scope)
+        progress = _progress(node, len(subjects.ids), context)
+        written = write_texts(source, subjects, Account(context.ledger, node.hash, progress))
+        table = write_text_table(out, pl.Series(subjects.ids), written.texts, progress)
         facts = dict(written.facts)
-        if side == "users" and "title" in items.columns:
-            facts["audit"] = _audit(written.texts, source, split, items, ids)
-        pl.DataFrame(
-            {"id": ids, "text": written.texts}, schema={"id": pl.String, "text": pl.String}
-        ).write_parquet(out / "texts.parquet")
-        context.report(Event(node.label, len(ids), len(ids), "texts"))
+        if side == "users" and "title" in subjects.items.columns:
+            facts["audit"] = _audit(table, source, split, subjects)
         return {"side": side, **facts}
+
+
+def subjects_of(split: Path, side: Side, scope: str) -> Subjects:
+    """The entities of a side, and as much of their histories as a text of this scope may tell."""
+    items, users = read_item_table(split), read_user_table(split)
+    ids = users["user_id"] if side == "users" else items["item_id"]
+    return Subjects(side, ids, items, *_histories(split, scope), users)
 
 
 def _histories(split: Path, scope: str) -> tuple[Ints, Offsets]:
@@ -66,20 +70,31 @@ def _histories(split: Path, scope: str) -> tuple[Ints, Offsets]:
     return history_within(read_split(split), scope)
 
 
-def _audit(
-    texts: list[str], source: TextSource, split: Path, items: pl.DataFrame, ids: list[str]
-) -> dict[str, dict[str, int]]:
+def _progress(node: Node, total: int, context: RunContext) -> Callable[[int], None]:
+    """Report how many entities are done; texts that are asked for first are not counted again."""
+    furthest = -1
+
+    def progress(done: int) -> None:
+        nonlocal furthest
+        if done > furthest:
+            furthest = done
+            context.report(Event(node.label, done, total, "texts"))
+
+    return progress
+
+
+def _audit(table: Path, source: TextSource, split: Path, subjects: Subjects) -> dict[str, dict[str, int]]:
     """Held-out titles found in users' texts, by part.
 
     LeakError when chance does not explain them and the source does not mark leaks.
     """
     train = read_train(split)
-    titles = items["title"].cast(pl.String).to_list()
+    titles = subjects.items["title"].cast(pl.String).to_list()
     found = {}
     parts = {"validation": (train.valid_users, train.valid_items), "test": read_test(split)}
     for part, held_out in parts.items():
-        audit = audit_user_texts(texts, train, titles, held_out)
+        audit = audit_user_texts(read_texts(table), train, titles, held_out)
         if source.leaks != "mark":
-            audit.refuse_if_gross(f"text.users ({part})", ids)
+            audit.refuse_if_gross(f"text.users ({part})", subjects.ids)
         found[part] = {"checked": audit.checked, "found": audit.found, "by_chance": audit.chance}
     return found

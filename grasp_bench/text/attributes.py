@@ -1,59 +1,101 @@
-"""The item table as templates see it: named attributes, the absent ones filled with one word."""
+"""A table of items or users as templates see it: named attributes, the absent ones one word."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from functools import lru_cache
+from typing import Any
 
 import polars as pl
 
-ID_COLUMN = "item_id"
+ID_COLUMNS = ("item_id", "user_id")  # names of entities, never told
+REMEMBERED_TITLES = 2**16
 
 
-class Item:
-    """One item inside a template: `item.brand`, `item["llm summary"]`, and `item.known`.
+class Record:
+    """One row inside a template: `item.brand`, `user["llm summary"]`, and `item.known`.
 
-    An attribute that this item lacks, or that no item has, reads as the word for missing ones.
+    An attribute that is not known of this entity, that is withheld, or that no entity has reads as
+    the word for missing ones.
     """
 
-    __slots__ = ("_missing", "_values")
+    __slots__ = ("_attributes", "_row")
 
-    def __init__(self, values: dict[str, str], missing: str) -> None:
-        self._values = values
-        self._missing = missing
+    def __init__(self, attributes: Attributes, row: int) -> None:
+        self._attributes = attributes
+        self._row = row
 
     def __getitem__(self, name: str) -> str:
-        return self._values.get(name, self._missing)
+        return self._attributes.value(self._row, str(name))
 
     @property
     def known(self) -> list[tuple[str, str]]:
-        """Names and values of what is known of this item, in the order of the columns."""
-        return list(self._values.items())
+        """Names and values of what is known of this entity, in the order of the columns."""
+        return self._attributes.known(self._row)
 
 
-def title_of(item: Item) -> str:
-    """The title; without one, the first other thing that is known; else the missing word."""
-    known = dict(item.known)
-    return known.get("title") or next(iter(known.values()), item["title"])
+class Attributes:
+    """Columns of a table, kept as columns: a record is a row number until something is read of it.
+
+    Empty and blank cells count as unknown. `withheld` columns are not even held here.
+    """
+
+    def __init__(self, table: pl.DataFrame, missing: str, withheld: Collection[str] = ()) -> None:
+        names = [name for name in attribute_names(table) if name not in withheld]
+        self._columns = {name: _clean(table[name]) for name in names}
+        self._withheld = frozenset(withheld)
+        self._missing = missing
+        self._asked: set[str] = set()
+        self._height = table.height
+        # Histories name popular items again and again.
+        self.title = lru_cache(REMEMBERED_TITLES)(self._title)
+
+    def __getitem__(self, row: int) -> Record:
+        return Record(self, row)
+
+    def value(self, row: int, name: str) -> str:
+        """One cell, or the word for missing ones."""
+        self._asked.add(name)
+        column = self._columns.get(name)
+        return (column[row] if column is not None else "") or self._missing
+
+    def known(self, row: int) -> list[tuple[str, str]]:
+        """Names and values of the cells that are not empty."""
+        cells = ((name, column[row]) for name, column in self._columns.items())
+        return [(name, cell) for name, cell in cells if cell]
+
+    def _title(self, row: int) -> str:
+        """The title; without one, the first other thing that is known; else the missing word."""
+        titles = self._columns.get("title")
+        if titles is not None and titles[row]:
+            return str(titles[row])
+        return next((cell for _, cell in self.known(row)), self._missing)
+
+    def undescribed(self) -> int:
+        """Rows of which nothing is known."""
+        if not self._columns:
+            return self._height
+        empty = pl.DataFrame([column == "" for column in self._columns.values()])
+        return int(empty.select(pl.all_horizontal(pl.all())).to_series().sum())
+
+    def facts(self) -> dict[str, Any]:
+        """Of the names asked for so far: those that are no column, and how many cells of others are empty."""
+        there = self._asked & self._columns.keys()
+        empty = {name: int((self._columns[name] == "").sum()) for name in sorted(there)}
+        return {
+            "absent_columns": sorted(self._asked - self._columns.keys() - self._withheld),
+            "unknown": {name: count for name, count in empty.items() if count},
+        }
 
 
-def attribute_names(items: pl.DataFrame) -> list[str]:
-    """Columns that describe an item: all but its id."""
-    return [name for name in items.columns if name != ID_COLUMN]
+def attribute_names(table: pl.DataFrame) -> list[str]:
+    """Columns that describe an entity: all but its id."""
+    return [name for name in table.columns if name not in ID_COLUMNS]
 
 
-def read_items(items: pl.DataFrame, missing: str) -> list[Item]:
-    """Turn every row into an Item; empty and blank cells count as unknown."""
-    names = attribute_names(items)
-    columns = [_clean(items[name]) for name in names]
-    rows = zip(*columns, strict=True) if columns else ((),) * items.height
-    return [
-        Item({name: cell for name, cell in zip(names, row, strict=True) if cell}, missing) for row in rows
-    ]
-
-
-def _clean(column: pl.Series) -> Sequence[str]:
+def _clean(column: pl.Series) -> pl.Series:
     """Text of a column; lists are joined, white space is made single so that one item stays one line."""
     if isinstance(column.dtype, pl.List | pl.Array):
         column = column.cast(pl.List(pl.String)).list.join(", ", ignore_nulls=True)
     text = column.cast(pl.String).fill_null("")
-    return text.str.replace_all(r"\s+", " ").str.strip_chars().to_list()
+    return text.str.replace_all(r"\s+", " ").str.strip_chars()

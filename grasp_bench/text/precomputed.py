@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from grasp_bench.core.errors import DataError, MissingFileError
 from grasp_bench.core.suggest import did_you_mean
-from grasp_bench.spec.text import PrecomputedText
-from grasp_bench.text.subjects import Side, Subjects, Written
+from grasp_bench.spec.text import PrecomputedText, TemplateText
+from grasp_bench.text.subjects import Account, Side, Subjects, Written
+from grasp_bench.text.telling import Telling
 
 NAMED = 3  # entities that an error names
 
@@ -18,35 +20,48 @@ class PrecomputedProvider:
     """Looks each entity up in the file; ids are compared as strings.
 
     Rows of unknown entities are counted and left out. Entities without a row, or with a blank one,
-    stop the run or get an empty text, as `missing` says. Raises MissingFileError, or DataError for
-    unreadable files, absent columns and ids that come twice with different texts.
+    stop the run, get an empty text, or are told by the side's default template, as `missing` says.
+    Raises MissingFileError, or DataError for unreadable files, absent columns and ids that come twice
+    with different texts.
     """
 
     def __init__(self, source: PrecomputedText) -> None:
         self._source = source
 
-    def write(self, subjects: Subjects) -> Written:
+    def write(self, subjects: Subjects, account: Account) -> Written:
         """One text per subject, in their order."""
         path = Path(self._source.path)
         table = read_table(path)
         column = _id_column(table, self._source.id_column, subjects.side, path)
         _require(table, self._source.text_column, path, "text_column")
         rows = _by_id(table, column, self._source.text_column, path)
-        known = pl.DataFrame({"id": list(subjects.ids)}, schema={"id": pl.String})
+        known = pl.DataFrame({"id": subjects.ids}, schema={"id": pl.String})
         texts = known.join(rows, on="id", how="left", maintain_order="left")["text"]
         missing = known["id"].filter(texts.is_null())
         if self._source.missing == "fail" and len(missing):
-            named = ", ".join(repr(name) for name in missing.head(NAMED))
-            raise DataError(
-                f"{path}: no text for {len(missing)} of {known.height} {subjects.side}: {named}"
-                f"{', …' if len(missing) > NAMED else ''}",
-                mend="add them, or set missing: empty",
-            )
+            raise _missing(path, missing, rows["id"], known.height, subjects.side)
         unknown = rows.join(known, on="id", how="anti").height
-        return Written(
-            texts.fill_null("").to_list(),
-            {"file": path.name, "unknown_ids": unknown, "missing": len(missing)},
+        facts: dict[str, Any] = {"file": path.name, "unknown_ids": unknown, "missing": len(missing)}
+        if self._source.missing != "template" or not len(missing):
+            return Written(texts.fill_null(""), facts)
+        told = Telling(TemplateText(), subjects)
+        facts |= {"told_by_template": len(missing), "template": told.prompt.name}
+        return Written((told[k] if text is None else text for k, text in enumerate(texts)), facts)
+
+
+def _missing(path: Path, missing: pl.Series, there: pl.Series, total: int, side: Side) -> DataError:
+    named = ", ".join(repr(name) for name in missing.head(NAMED))
+    more = ", …" if len(missing) > NAMED else ""
+    if len(missing) == total and len(there):
+        others = ", ".join(repr(name) for name in there.head(NAMED))
+        return DataError(
+            f"{path}: none of its ids ({others}, …) is that of one of the {total} {side} ({named}{more})",
+            mend="name the right column in id_column, or write the ids as the dataset does",
         )
+    return DataError(
+        f"{path}: no text for {len(missing)} of {total} {side}: {named}{more}",
+        mend="add them, or set missing: template (or empty)",
+    )
 
 
 def read_table(path: Path) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from grasp_bench.core.registry import Registry
-from grasp_bench.text.subjects import Subjects, Written
+from grasp_bench.text.subjects import Account, Subjects, Written
 
 
 class TextProvider(Protocol):
@@ -13,7 +13,7 @@ class TextProvider(Protocol):
 
     def __init__(self, source: Any) -> None: ...
 
-    def write(self, subjects: Subjects) -> Written:
+    def write(self, subjects: Subjects, account: Account) -> Written:
         """Texts in the order of the subjects."""
         ...
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,24 +19,43 @@ class Subjects:
 
     `ids` names them; `items` is the item table (row k is item k: item_id and text columns);
     user k's items are `history_items[history_offsets[k]:history_offsets[k + 1]]`, oldest first:
-    those that the source's scope allows and no others, so no text can be made from more.
+    those that the source's scope allows and no others, so no text can be made from more. `users`,
+    where a users file was given, is like `items` (row k is user k: user_id and text columns).
     """
 
     side: Side
-    ids: Sequence[str]
+    ids: Sequence[str] | pl.Series
     items: pl.DataFrame
     history_items: np.ndarray
     history_offsets: np.ndarray
+    users: pl.DataFrame | None = None
+
+    def history(self, k: int) -> np.ndarray:
+        """Items of user k, oldest first."""
+        return self.history_items[self.history_offsets[k] : self.history_offsets[k + 1]]
 
     def histories(self) -> Iterator[np.ndarray]:
         """Each user's items, oldest first."""
-        for start, end in zip(self.history_offsets[:-1], self.history_offsets[1:], strict=True):
-            yield self.history_items[start:end]
+        return (self.history(k) for k in range(len(self.history_offsets) - 1))
+
+
+@dataclass(frozen=True)
+class Account:
+    """For providers that ask a paid service: the file that keeps its answers, whose budget is charged
+    (the node's hash), and where to say how many entities are answered. None: nothing may be asked."""
+
+    ledger: Path | None = None
+    payer: str = ""
+    report: Callable[[int], None] = lambda answered: None
 
 
 @dataclass(frozen=True)
 class Written:
-    """Texts in the order of the subjects, and facts about them for the sidecar."""
+    """Texts in the order of the subjects, to be read once, and facts for the sidecar.
 
-    texts: list[str]
+    The texts are made while they are read, so that a million of them never lie in memory together;
+    errors of single entities are raised then, and the facts are complete at the end.
+    """
+
+    texts: Iterable[str]
     facts: dict[str, Any] = field(default_factory=dict)

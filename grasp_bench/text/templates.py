@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError
-from jinja2.exceptions import SecurityError
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2.exceptions import SecurityError, TemplateNotFound
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
+from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.text.declarations import VARIABLES, check_variables
 from grasp_bench.text.subjects import Side
 
 DEFAULT_TEMPLATES: dict[Side, str] = {"users": "visited_items", "items": "item"}
-VARIABLES: dict[Side, tuple[str, ...]] = {"users": ("titles", "items"), "items": ("item",)}
 SUFFIX = ".j2"
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 
 
 def shipped_templates() -> list[str]:
@@ -40,7 +43,7 @@ def read_template(name: str) -> str:
                 f"unknown template '{name}'{did_you_mean(name, known)}",
                 mend=f"choose one of: {', '.join(known)}; or name a {SUFFIX} file",
             )
-        return (resources.files("grasp_bench.text") / "prompts" / f"{name}{SUFFIX}").read_text("utf-8")
+        return _shipped(name)
     try:
         return Path(name).read_text("utf-8")
     except (FileNotFoundError, IsADirectoryError):
@@ -51,18 +54,41 @@ def read_template(name: str) -> str:
         ) from None
 
 
+def _shipped(name: str) -> str:
+    return (resources.files("grasp_bench.text") / "prompts" / f"{name}{SUFFIX}").read_text("utf-8")
+
+
+def _included(name: str) -> str | None:
+    """Shipped templates alone may be included: a file's hash would not cover other files."""
+    return _shipped(name) if name in shipped_templates() else None
+
+
 class Prompt:
-    """A compiled template of one side; `fill` renders it for one entity."""
+    """A compiled template of one side; `fill` renders it for one entity.
+
+    `version` names the template and its content for the keys of requests: wherever the file lies,
+    whatever its comments say.
+    """
 
     def __init__(self, name: str, side: Side) -> None:
         self.name = name
         self._side = side
-        environment = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined)
+        source = read_template(name)
+        self.version = f"{Path(name).name}@{content_hash(_COMMENT.sub('', source))}"
+        environment = ImmutableSandboxedEnvironment(
+            autoescape=False, undefined=StrictUndefined, loader=FunctionLoader(_included)
+        )
         try:
-            self._template = environment.from_string(read_template(name))
+            self._template = environment.from_string(source)
+            check_variables(name, side, source, environment)
         except TemplateSyntaxError as error:
             raise DataError(
                 f"{name}:{error.lineno}: {error.message}", mend="correct the template's syntax"
+            ) from None
+        except TemplateNotFound as error:
+            raise DataError(
+                f"template {name}: includes '{error.name}', which is not a shipped template",
+                mend=f"include one of: {', '.join(shipped_templates())}",
             ) from None
 
     def fill(self, entity: str, **variables: Any) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from grasp_bench.core.errors import GraspBenchError, LeakError
+from grasp_bench.core.errors import LeakError
 from grasp_bench.core.progress import Event, silent
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_table, read_split, write_split
@@ -99,8 +99,3 @@ def test_profiles_that_name_test_items_are_a_leak_whatever_they_declare(
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(LeakError, match="held-out item"):
         run(split, tmp_path / "out", "users", {"provider": "precomputed", "path": str(path)})
-
-
-def test_generation_is_refused(split: Artefact, tmp_path: Path) -> None:
-    with pytest.raises(GraspBenchError, match="not part of this version"):
-        run(split, tmp_path / "out", "items", {"provider": "litellm", "model": "m"})

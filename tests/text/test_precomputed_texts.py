@@ -21,7 +21,8 @@ TEXTS = {"ü": "likes ballet", "007": 'likes, "tools"', "8": "likes\nodd lines",
 def write(path: Path, **keys: object) -> Written:
     items = pl.DataFrame({"item_id": ["i"], "title": ["t"]})
     subjects = Subjects("users", USERS, items, np.zeros(3, np.int32), np.arange(4))
-    return write_texts(PrecomputedText(path=str(path), **keys), subjects)  # type: ignore[arg-type]
+    written = write_texts(PrecomputedText(path=str(path), **keys), subjects)  # type: ignore[arg-type]
+    return Written(list(written.texts), written.facts)
 
 
 def save(path: Path, rows: list[tuple[object, object]], names: tuple[str, str] = ("user_id", "text")) -> Path:

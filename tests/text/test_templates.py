@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError, UnknownNameError
-from grasp_bench.spec.text import LiteLLMText, TemplateText
+from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
+from grasp_bench.spec.text import TemplateText
 from grasp_bench.text.registry import PROVIDERS
 from grasp_bench.text.subjects import Side, Subjects
 from grasp_bench.text.templates import shipped_templates
@@ -34,7 +34,7 @@ def subjects(side: Side, histories: list[list[int]] | None = None, items: pl.Dat
 
 
 def texts(side: Side, histories: list[list[int]] | None = None, **keys: object) -> list[str]:
-    return write_texts(TemplateText(**keys), subjects(side, histories)).texts  # type: ignore[arg-type]
+    return list(write_texts(TemplateText(**keys), subjects(side, histories)).texts)  # type: ignore[arg-type]
 
 
 def test_beauty_items_read_as_in_the_paper() -> None:
@@ -80,7 +80,9 @@ def test_without_a_word_for_missing_ones_nameless_items_are_left_out() -> None:
 
 
 def test_facts_count_the_nameless_and_the_new() -> None:
-    facts = write_texts(TemplateText(), subjects("users", [[0], []])).facts
+    written = write_texts(TemplateText(), subjects("users", [[0], []]))
+    assert len(list(written.texts)) == 2
+    facts = written.facts
     assert facts["items_without_attributes"] == 1
     assert facts["without_history"] == 1
     assert (facts["count"], facts["distinct"], facts["empty"]) == (2, 2, 0)
@@ -91,19 +93,20 @@ def test_template_file_may_use_items_and_odd_column_names(tmp_path: Path) -> Non
     path.write_text("{% for item in items %}{{ item['llm summary'] }}|{{ item.items }};{% endfor %}", "utf-8")
     items = ITEMS.with_columns(pl.lit("fine").alias("llm summary"), pl.lit("x").alias("items"))
     written = write_texts(TemplateText(template=str(path)), subjects("users", [[0, 1]], items))
-    assert written.texts == ["fine|x;fine|x;"]
+    assert list(written.texts) == ["fine|x;fine|x;"]
 
 
 def test_list_columns_are_joined() -> None:
     items = ITEMS.with_columns(pl.Series("tags", [["x", "y"], [], None, ["z"]]))
-    assert write_texts(TemplateText(), subjects("items", items=items)).texts[0].endswith("; tags is x, y.")
+    first = next(iter(write_texts(TemplateText(), subjects("items", items=items)).texts))
+    assert first.endswith("; tags is x, y.")
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
         ("{{ item.title", "mine.j2:1"),
-        ("{{ prod.title }}", "'prod' is undefined.*about 'a'"),
+        ("{{ prod.title }}", "'prod' is undefined for items"),
         ("{{ item.title.__class__.__mro__ }}", "mine.j2"),
         ("{{ 1 / 0 }}", "division"),
         ("{{ range(10 ** 9) | list }}", "too big|Range"),
@@ -137,15 +140,9 @@ def test_catalogue_without_any_text_is_refused() -> None:
             write_texts(TemplateText(), subjects(side, items=bare))  # type: ignore[arg-type]
 
 
-def test_generation_is_refused_with_the_open_ways() -> None:
-    with pytest.raises(GraspBenchError, match="not part of this version") as caught:
-        write_texts(LiteLLMText(model="openai/gpt-4o-mini"), subjects("items"))
-    assert "precomputed" in str(caught.value.mend)
-
-
 @pytest.mark.parametrize("name", shipped_templates())
 def test_every_shipped_template_suits_one_side(name: str) -> None:
-    side: Side = "users" if name == "visited_items" else "items"
+    side: Side = "users" if name == "visited_items" or name.endswith("_user") else "items"
     assert all(text.endswith(".") for text in texts(side, template=name))
 
 
@@ -160,6 +157,6 @@ def test_writing_is_fast() -> None:
     )
     histories = np.random.default_rng(0).integers(0, n, size=(n, 7)).tolist()
     started = time.process_time()
-    write_texts(TemplateText(), subjects("items", items=items))
-    write_texts(TemplateText(), subjects("users", histories, items))
+    for side in (subjects("items", items=items), subjects("users", histories, items)):
+        assert len(list(write_texts(TemplateText(), side).texts)) == n
     assert time.process_time() - started < 5
