@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from grasp_bench.cli.money import money_as_json, show_money
 from grasp_bench.cli.options import DEFAULT_STORE, Overrides, SpecPath, StorePath
 from grasp_bench.cli.output import console, say_json
 from grasp_bench.plan.versions import STAGE_VERSIONS
@@ -50,8 +51,9 @@ def plan(
         Format, typer.Option("--format", help="Tables for people, JSON for programs.")
     ] = Format.rich,
 ) -> None:
-    """Show stages and cells, what is cached, and a rough estimate of time and memory. Runs nothing."""
+    """Show stages and cells, what is cached, and a rough estimate of time, memory and money. Runs nothing."""
     from grasp_bench.core.store import Store
+    from grasp_bench.engine.preflight import check_prices
     from grasp_bench.engine.run import worker_devices
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.estimate import estimate
@@ -59,15 +61,18 @@ def plan(
     from grasp_bench.plan.status import status
     from grasp_bench.spec.loading import load
 
-    whole = compile_plan(load(spec, overrides).experiment, Fingerprints(cache_file(store)))
+    loaded = load(spec, overrides)
+    whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
+    check_prices(whole.nodes, loaded.sources)
     places = worker_devices(whole, device.value, workers)
     chosen = whole.only(only)
     now = status(chosen, Store(store))
     guess = estimate(chosen, now.to_run, Store(store), len(places))
     if output is Format.json:
-        say_json(_as_json(chosen, now, guess, places, store))
+        say_json(_as_json(chosen, now, guess, places, store) | money_as_json(chosen, now, Store(store)))
     else:
         _show(chosen, now, guess, places)
+        show_money(chosen, now, Store(store))
 
 
 def _as_json(

@@ -72,13 +72,16 @@ def run(
     One failed cell does not stop the others (exit code 6 tells); the same command goes on after an
     interrupt or a failure, and does nothing when all is there.
     """
+    from grasp_bench.engine.preflight import check_prices
     from grasp_bench.engine.run import Workshop, run_plan, worker_devices
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.spec.loading import load
 
-    experiment = load(spec, overrides).experiment
+    loaded = load(spec, overrides)
+    experiment = loaded.experiment
     whole = compile_plan(experiment, Fingerprints(cache_file(store)))
+    check_prices(whole.nodes, loaded.sources)
     if experiment.tuning is not None:
         note("note: `tuning:` is not searched by `run`; the cells use the values in the spec")
     shop = Workshop(

@@ -1,14 +1,18 @@
-"""What can be known to fail before hours are spent: no place, no permission."""
+"""What can be known to fail before hours are spent: no place, no permission, no price, no key."""
 
 from __future__ import annotations
 
 import shutil
 import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from grasp_bench.core import atomic
-from grasp_bench.core.errors import StoreError
+from grasp_bench.core.errors import SpecError, StoreError
 from grasp_bench.core.store import Store
+from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.paid import asks_service, section_name, service_of
+from grasp_bench.spec.service import Service
 
 SPARE_MB = 200.0  # below this a disk counts as full whatever the estimate says
 
@@ -30,3 +34,53 @@ def check(store: Store, results: Path, disk_mb: float) -> None:
             f"{store.root}: {free:,.0f} MB free, about {SPARE_MB + disk_mb:,.0f} MB needed",
             mend="free the disk or pass --store",
         )
+
+
+def check_prices(nodes: Iterable[Node], sources: Mapping[str, str]) -> None:
+    """Raise SpecError for every limit in dollars on a service whose price nobody knows.
+
+    `sources` says where the spec gives a dotted key, as `LoadedSpec` does.
+    """
+    problems = []
+    for name, service in _services(nodes):
+        from grasp_bench.services.prices import price_of
+
+        if service.max_cost_usd is not None and price_of(service) is None:
+            key = f"{name}.max_cost_usd"
+            place = sources.get(key, "default")
+            problems.append(
+                f"{'' if place == 'default' else f'{place} '}{key}: cannot be kept, the price of "
+                f"'{service.model}' is not known; set {name}.price, or max_tokens_total instead"
+            )
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+
+
+def check_keys(nodes: Iterable[Node]) -> None:
+    """Raise ServiceError naming the variable when a service's key is not there; imports litellm (2 s)."""
+    for _, service in _services(nodes):
+        from grasp_bench.services.keys import find_credentials
+        from grasp_bench.services.library import open_litellm
+
+        find_credentials(service, open_litellm(), Path.cwd())
+
+
+def absent_keys(nodes: Iterable[Node]) -> list[str]:
+    """Lines about keys that seem to be missing, as far as that is known without litellm."""
+    lines = []
+    for name, service in _services(nodes):
+        from grasp_bench.services.variables import is_set, variable_of
+
+        variable = variable_of(service)
+        if variable is not None and not is_set(variable, Path.cwd()):
+            lines.append(f"{name}: {variable} is set neither in the environment nor in .env: `run` needs it")
+    return list(dict.fromkeys(lines))
+
+
+def _services(nodes: Iterable[Node]) -> Iterator[tuple[str, Service]]:
+    """What the nodes ask, with the name of its section; only then are services imported."""
+    for node in nodes:
+        if asks_service(node):
+            section = service_of(node)
+            known = {key: section[key] for key in Service.model_fields if key in section}
+            yield section_name(node), Service.model_validate(known)

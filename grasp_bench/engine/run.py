@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.store import Store
-from grasp_bench.engine import machine, preflight
+from grasp_bench.engine import machine, money, preflight
 from grasp_bench.engine.executors import EXECUTORS
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import publish
@@ -75,14 +75,30 @@ def run_plan(plan: Plan, shop: Workshop) -> Outcome:
     guess = estimate(plan, now.to_run, store, len(shop.devices))
     if now.to_run:
         preflight.check(store, shop.results, guess.disk_mb)
+        preflight.check_keys(now.to_run)
     view = make_view(shop.log_format, len(now.to_run))
     try:
         view.note(opening(plan, now, guess))
         for cell in now.done:
             publish(cell, plan.name, store, shop.results)
-        return _execute(plan, now, store, shop, view) if now.to_run else Outcome(now.done, {})
+        if not now.to_run:
+            return Outcome(now.done, {})
+        _tell_quotes(now.to_run, store, view)
+        outcome = _execute(plan, now, store, shop, view)
+        for spending in money.spendings(now.to_run, store):
+            view.note(money.spend_line(spending))
+        return outcome
     finally:
         view.close()
+
+
+def _tell_quotes(nodes: Sequence[Node], store: Store, view: View) -> None:
+    """What services are about to be asked; data that cannot be read fail in their own stage."""
+    try:
+        for quote in money.quoted(nodes, store, view.note):
+            view.note(money.quote_line(quote))
+    except GraspBenchError as error:
+        view.note(f"no quote: {error.message}")
 
 
 def opening(plan: Plan, now: Status, guess: Estimate) -> str:

@@ -1,0 +1,155 @@
+"""What services would be asked, and for how much, before anything is sent.
+
+Prompts are made as the text stage makes them, and counted; what the ledger answers costs nothing. The
+split is read from the store, or else made in a temporary folder. Nothing is written to the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from grasp_bench.core.progress import Event, Report, silent
+from grasp_bench.core.store import Store
+from grasp_bench.encoders.requests import Wanted, batches, wanted
+from grasp_bench.encoders.telling import tell
+from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.paid import asks_service, service_of
+from grasp_bench.services.ledger import Ledger
+from grasp_bench.services.quotes import Load, Quote
+from grasp_bench.services.tokens import counter
+from grasp_bench.spec.encoder import LiteLLMEncoder
+from grasp_bench.spec.text import LiteLLMText
+from grasp_bench.stages.context import RunContext
+from grasp_bench.stages.split import SplitStage
+from grasp_bench.stages.text import SOURCE, subjects_of
+from grasp_bench.stages.text_table import TABLE, read_texts
+from grasp_bench.stages.thinning import thinned
+from grasp_bench.text.asks import prompts
+from grasp_bench.text.subjects import Subjects
+from grasp_bench.text.writing import write_texts
+
+Part = TypeVar("Part")
+BLOCK = 512  # ledger keys looked up at once
+
+
+def quotes(nodes: Iterable[Node], store: Store, ledger: Path, report: Report) -> list[Quote]:
+    """A quote for each of the nodes that asks a service. Raises what making its prompts raises."""
+    with ExitStack() as opened:
+        inquiry = Inquiry(store, ledger, report, opened)
+        return [inquiry.quote(node) for node in nodes if asks_service(node)]
+
+
+class Inquiry:
+    """Splits, each opened once, and the ledger, if there is one yet: what quotes are made from."""
+
+    def __init__(self, store: Store, ledger: Path, report: Report, opened: ExitStack) -> None:
+        self._store = store
+        self._report = report
+        self._opened = opened
+        self._splits: dict[str, Path] = {}
+        # Opening a ledger makes one, and a plan leaves nothing behind.
+        self._ledger = opened.enter_context(Ledger(ledger)) if ledger.is_file() else None
+
+    def quote(self, node: Node) -> Quote:
+        """What is left to ask for one node."""
+        made = self._for_texts(node) if node.stage == "text" else self._for_vectors(node)
+        return made if self._ledger is None else replace(made, spent=self._ledger.spent(node.hash))
+
+    def _for_texts(self, node: Node) -> Quote:
+        """One request for each distinct prompt that has no answer yet."""
+        source = LiteLLMText.model_validate(service_of(node))
+        subjects, step = thinned(self._subjects(node, source.scope))
+        tokens = counter(source.model)
+        seen: set[bytes] = set()
+        sent = inward = headroom = 0
+        for asks in _blocks(self._counted(prompts(source, subjects), node, subjects)):
+            for ask, gone in zip(asks, self._missing([ask.keys[0] for ask in asks]), strict=True):
+                if ask.keys[0] in seen:
+                    continue
+                seen.add(ask.keys[0])
+                if gone:
+                    count = tokens.count_chat([each["content"] for each in ask.arguments["messages"]])
+                    sent, inward = sent + 1, inward + count
+                    headroom = max(headroom, ask.most_input - count)
+        least = Load(sent * step, inward * step)
+        most = replace(least, output_tokens=least.requests * source.max_tokens)
+        answered = (len(seen) - sent) * step
+        exact = tokens.exact and step == 1
+        return Quote(node.label, node.hash, source, least, most, answered, exact, headroom)
+
+    def _for_vectors(self, node: Node) -> Quote:
+        """Batches of the distinct texts that have no vector; bounds where texts are yet to be generated."""
+        section = LiteLLMEncoder.model_validate(service_of(node))
+        text, side = node.inputs["text"], node.settings["side"]
+        there = self._store.has(text.stage, text.hash)
+        if asks_service(text) and not there:
+            return self._before_generation(node, section)
+        subjects, step = thinned(self._subjects(text, SOURCE.validate_python(text.located()["source"]).scope))
+        prefix = section.user_prefix if side == "users" else section.item_prefix
+        told = tell(prefix, side, list(subjects.ids), list(self._texts(text, subjects, step)))
+        distinct = wanted(section, side, told.names, told.texts)[0]
+        gone = [each for block in _blocks(distinct) for each in self._gone(block)]
+        tokens = counter(section.model)
+        counts = [tokens.count(each.text) for each in gone]
+        # The first text goes alone: its vector's width is looked at before the rest is paid for.
+        alone = gone[:1] if gone[:1] == distinct[:1] else []
+        asks = [*batches(section, alone), *batches(section, gone[len(alone) :])]
+        headroom = max((ask.most_input for ask in asks), default=0)
+        load = Load(len(asks) * step, sum(counts) * step)
+        answered = (len(distinct) - len(gone)) * step
+        exact = tokens.exact and step == 1
+        return Quote(node.label, node.hash, section, load, load, answered, exact, headroom)
+
+    def _before_generation(self, node: Node, section: LiteLLMEncoder) -> Quote:
+        """No text may be longer than its answer was allowed to be."""
+        source = LiteLLMText.model_validate(service_of(node.inputs["text"]))
+        count = len(self._subjects(node.inputs["text"], source.scope).ids)
+        longest = min(source.max_tokens, section.max_tokens)
+        most = Load(-(-count // section.batch_size), count * longest)
+        return Quote(node.label, node.hash, section, Load(), most, 0, False, 0)
+
+    def _subjects(self, text: Node, scope: str) -> Subjects:
+        return subjects_of(self._split(text.inputs["split"]), text.settings["side"], scope)
+
+    def _split(self, node: Node) -> Path:
+        if node.hash not in self._splits:
+            if self._store.has(node.stage, node.hash):
+                self._splits[node.hash] = self._store.get(node.stage, node.hash).path
+            else:
+                folder = Path(self._opened.enter_context(TemporaryDirectory(prefix="grasp_bench_")))
+                SplitStage().run(node, {}, folder, RunContext("cpu", 1, silent))
+                self._splits[node.hash] = folder
+        return self._splits[node.hash]
+
+    def _texts(self, node: Node, subjects: Subjects, step: int) -> Iterator[str]:
+        """Texts of these subjects: from the store, or written now by a source that asks nobody."""
+        if self._store.has(node.stage, node.hash):
+            table = self._store.get(node.stage, node.hash).file(TABLE)
+            return islice(read_texts(table), 0, None, step)
+        source = SOURCE.validate_python(node.located()["source"])
+        return iter(write_texts(source, subjects).texts)
+
+    def _missing(self, keys: Sequence[bytes]) -> list[bool]:
+        return [True] * len(keys) if self._ledger is None else self._ledger.missing(keys)
+
+    def _gone(self, block: Sequence[Wanted]) -> Iterator[Wanted]:
+        missing = self._missing([each.key for each in block])
+        return (each for each, gone in zip(block, missing, strict=True) if gone)
+
+    def _counted(self, parts: Iterable[Part], node: Node, subjects: Subjects) -> Iterator[Part]:
+        for k, part in enumerate(parts):
+            if k % BLOCK == 0:
+                self._report(Event(node.label, k, len(subjects.ids), "prompts counted"))
+            yield part
+
+
+def _blocks(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    stream = iter(parts)
+    while block := list(islice(stream, BLOCK)):
+        yield block
