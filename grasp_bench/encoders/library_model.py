@@ -18,7 +18,7 @@ class LibraryModel:
         from sentence_transformers import SentenceTransformer
 
         try:
-            self._model = SentenceTransformer(
+            self.network = SentenceTransformer(
                 str(folder), device=device, local_files_only=True, model_kwargs={"use_safetensors": True}
             )
         except Exception as error:  # the library raises bare exceptions for damaged folders
@@ -26,11 +26,11 @@ class LibraryModel:
                 f"{folder}: the model cannot be loaded: {str(error).splitlines()[0]}",
                 mend="download it again; weights must be in safetensors",
             ) from None
-        longest = self._model.max_seq_length
-        self._model.max_seq_length = min(max_tokens, longest) if longest else max_tokens
+        longest = self.network.max_seq_length
+        self.network.max_seq_length = min(max_tokens, longest) if longest else max_tokens
         self._device = device
-        self.dim = int(self._model.encode(["probe"], show_progress_bar=False).shape[1])
-        self.normalizes = any(type(module).__name__ == "Normalize" for module in self._model)
+        self.dim = int(self.network.encode(["probe"], show_progress_bar=False).shape[1])
+        self.normalizes = any(type(module).__name__ == "Normalize" for module in self.network)
 
     def tokenize(self, texts: Sequence[str]) -> list[str]:
         """The texts as they are; their length in characters stands for tokens."""
@@ -40,5 +40,5 @@ class LibraryModel:
         """Vectors (n, dim) float32 of one batch."""
         enabled = autocast is not None
         with torch.autocast(self._device.split(":")[0], autocast, enabled=enabled):
-            found = self._model.encode(list(tokens), batch_size=len(tokens), show_progress_bar=False)
+            found = self.network.encode(list(tokens), batch_size=len(tokens), show_progress_bar=False)
         return np.asarray(found, dtype=np.float32)

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.processor import has_bfloat16
 
 
 def resolve_dtype(dtype: str, device: str) -> str:
     """`auto` is bfloat16 on CUDA and on CPUs with instructions for it, else float32.
 
-    Without those instructions bfloat16 is emulated and several times slower.
+    Without those instructions bfloat16 is emulated and several times slower. int8 is for CPUs only:
+    GraspBenchError elsewhere.
     """
+    if dtype == "int8" and device != "cpu":
+        raise GraspBenchError(
+            f"encoder.dtype: int8 runs on the CPU, not on {device}", mend="use bfloat16 there: dtype: auto"
+        )
     if dtype != "auto":
         return dtype
     if device.startswith("cuda"):

@@ -48,7 +48,7 @@ class MeanPooledTransformer:
             ) from None
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(min(max_tokens, _longest_input(folder, config)))
-        self._model = model.eval().requires_grad_(False).to(device)
+        self.network = model.eval().requires_grad_(False).to(device)
         self._device = device
         self._padding = int(config.get("pad_token_id") or 0)
         self._lower = bool(_read_json(folder / "sentence_bert_config.json").get("do_lower_case"))
@@ -72,7 +72,7 @@ class MeanPooledTransformer:
         mask_BL = torch.arange(longest, device=self._device)[None, :] < lengths_B1
         enabled = autocast is not None
         with torch.inference_mode(), torch.autocast(self._device.split(":")[0], autocast, enabled=enabled):
-            hidden_BLD: Tensor = self._model(
+            hidden_BLD: Tensor = self.network(
                 input_ids=ids_BL, attention_mask=mask_BL.long()
             ).last_hidden_state
         # The mean is taken in float32 whatever the layers computed in.

@@ -5,38 +5,46 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 from pydantic import TypeAdapter
 from safetensors.numpy import save_file
 
+from grasp_bench.core.errors import ServiceError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.data.audit import audit_scope
 from grasp_bench.encoders.checks import check_vectors
-from grasp_bench.encoders.registry import ENCODERS, VECTOR_SOURCES
+from grasp_bench.encoders.registry import ENCODERS, VECTOR_SERVICES, VECTOR_SOURCES
 from grasp_bench.encoders.shards import encode_in_shards
+from grasp_bench.encoders.telling import Told, fill_with_mean, tell
 from grasp_bench.plan.nodes import Node
+from grasp_bench.services.dispatch import Desk
 from grasp_bench.spec.encoder import EncoderSource
+from grasp_bench.spec.service import Service
 from grasp_bench.stages.context import RunContext
 
+Embedded: TypeAlias = tuple[list[str], np.ndarray, dict[str, Any]]  # ids, vectors, facts
+Made: TypeAlias = tuple[np.ndarray, bool, dict[str, Any]]  # vectors, whether of unit norm, facts
 ENCODER: TypeAdapter[EncoderSource] = TypeAdapter(EncoderSource)
 SHARDS = "shards"
+PREFIX = {"users": "user_prefix", "items": "item_prefix"}
 
 
 class EmbeddingsStage:
     """Writes `embeddings.safetensors` (`vectors` (n, D) f32) and `ids.parquet` (id), in entity order.
 
-    While it encodes, finished pieces lie in `shards/`; after a crash it goes on from them.
+    While a local model encodes, finished pieces lie in `shards/`; after a crash it goes on from them. What a
+    service answered lies in the ledger. Entities without a text get the mean vector of their side.
     """
 
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
-        """Facts: count, dim, distinct texts, the encoder's own (weights, dtype)."""
+        """Facts: count, dim, distinct texts, the encoder's own (weights, dtype; spend; leak)."""
         if node.settings["encoder"]["kind"] in VECTOR_SOURCES:
             ids, vectors, facts = _read(node, inputs["split"], context)
         else:
@@ -47,29 +55,61 @@ class EmbeddingsStage:
         return {"side": node.settings["side"], "count": len(ids), "dim": int(vectors.shape[1]), **facts}
 
 
-def _read(node: Node, split: Artefact, context: RunContext) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+def _read(node: Node, split: Artefact, context: RunContext) -> Embedded:
     side, settings = node.settings["side"], node.located()["encoder"]
-    audit_scope("encoder", settings["scope"], settings.get("leaks", "refuse"))
+    leaks = settings.get("leaks", "refuse")
+    audit_scope("encoder", settings["scope"], leaks)
     ids = read_user_ids(split.path) if side == "users" else read_item_ids(split.path)
     vectors, facts = VECTOR_SOURCES.get(settings["kind"])(settings, side).vectors(ids)
     check_vectors(vectors, ids, unit_norm=settings["normalize"])
     context.report(Event(node.label, len(ids), len(ids), "vectors"))
+    if settings["scope"] != "train":
+        facts = {**facts, "leak": {"scope": settings["scope"], "accepted": True}}
     # Vectors cannot be searched for titles as texts are: all there is to go by is what was declared.
     return ids, vectors, {**facts, "scope": f"{settings['scope']} (declared, not audited)"}
 
 
-def _encode(
-    node: Node, text: Artefact, out: Path, context: RunContext
-) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embedded:
+    """Encode what has a text; what has none gets the mean of its side."""
     table = pl.read_parquet(text.file("texts.parquet"))
-    ids, texts = table["id"].to_list(), table["text"].to_list()
+    ids, side = table["id"].to_list(), node.settings["side"]
     section = ENCODER.validate_python(node.located()["encoder"])
+    prefix = getattr(section, PREFIX[side])
+    told = tell(prefix, side, ids, table["text"].to_list())
+    embed = _by_service if section.kind in VECTOR_SERVICES else _by_model
+    vectors, unit_norm, facts = embed(section, told, node, out, context)
+    check_vectors(vectors, told.names, unit_norm)
+    if silent := len(ids) - len(told.rows):
+        vectors = fill_with_mean(vectors, told.rows, len(ids), unit_norm)
+        facts["mean_of_others"] = silent
+    return ids, vectors, facts
+
+
+def _by_model(section: EncoderSource, told: Told, node: Node, out: Path, context: RunContext) -> Made:
     encoder = ENCODERS.get(section.kind)(section, context.device, context.threads)
-    total = len(set(texts))
+    total = len(set(told.texts))
 
     def progress(done: int) -> None:
         context.report(Event(node.label, done, total, "texts"))
 
-    vectors = encode_in_shards(encoder, texts, out / SHARDS, progress)
-    check_vectors(vectors, ids, unit_norm=encoder.unit_norm)
-    return ids, vectors, {"distinct": total, **encoder.facts}
+    vectors = encode_in_shards(encoder, told.texts, out / SHARDS, progress)
+    facts = {"distinct": total, **encoder.facts, **encoder.findings(told.texts, vectors)}
+    return vectors, encoder.unit_norm, facts
+
+
+def _by_service(section: EncoderSource, told: Told, node: Node, out: Path, context: RunContext) -> Made:
+    assert isinstance(section, Service)
+    if context.ledger is None:
+        raise ServiceError(
+            f"encoder: there is no ledger to keep the vectors of '{section.model}' in",
+            mend="run it by grasp-bench run, or give the run's context a ledger",
+        )
+    total = len(set(told.texts))
+
+    def progress(done: int) -> None:
+        context.report(Event(node.label, done, total, "texts"))
+
+    desk = Desk(context.ledger, node.hash, section, progress)
+    service = VECTOR_SERVICES.get(section.kind)(section, node.settings["side"], desk)
+    vectors, facts = service.vectors(told.names, told.texts)
+    return vectors, service.unit_norm, facts

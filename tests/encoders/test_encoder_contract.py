@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from grasp_bench.encoders.registry import ENCODERS, VECTOR_SOURCES, TextEncoder
+from grasp_bench.encoders.registry import ENCODERS, VECTOR_SERVICES, VECTOR_SOURCES, TextEncoder
 from grasp_bench.spec.encoder import EncoderSource
 
 TEXTS = [
@@ -71,7 +71,9 @@ def test_progress_ends_at_all_texts(encoder: TextEncoder) -> None:
 
 def test_kinds_are_those_of_the_spec() -> None:
     schema = TypeAdapter(EncoderSource).json_schema()
-    assert sorted(schema["discriminator"]["mapping"]) == sorted([*ENCODERS, *VECTOR_SOURCES])
+    assert sorted(schema["discriminator"]["mapping"]) == sorted(
+        [*ENCODERS, *VECTOR_SOURCES, *VECTOR_SERVICES]
+    )
 
 
 def test_minilm_agrees_with_the_library(minilm: Path) -> None:

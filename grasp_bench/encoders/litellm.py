@@ -1,0 +1,130 @@
+"""Vectors from an embedding API: texts are asked for once, in batches, and read back from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from grasp_bench.core.errors import ServiceError
+from grasp_bench.encoders.norms import normalize
+from grasp_bench.encoders.requests import Wanted, batches, wanted
+from grasp_bench.services.asking import Ask
+from grasp_bench.services.dispatch import Desk, Summary, dispatch
+from grasp_bench.services.ledger import CHUNK, Answer, Ledger
+from grasp_bench.services.prices import width_of
+from grasp_bench.services.tokens import counter
+from grasp_bench.spec.encoder import LiteLLMEncoder
+
+
+class LiteLLMVectors:
+    """Asks for the vectors that the ledger does not hold, and never twice for the same text.
+
+    Every text has a ledger entry of its own, so that a later run may cut batches differently. The first
+    request holds one text: a wrong width is found before the rest is paid for.
+
+    Raises ServiceError (the provider's failures, a wrong width) and BudgetError.
+    """
+
+    def __init__(self, section: LiteLLMEncoder, side: str, desk: Desk) -> None:
+        self._section = section
+        self._side = side
+        self._desk = desk
+        self.unit_norm = section.normalize
+
+    def vectors(self, names: Sequence[str], texts: Sequence[str]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Vectors (n, D) float32 in the order of the texts, and facts with what they cost."""
+        distinct, place = wanted(self._section, self._side, names, texts)
+        with Ledger(self._desk.ledger) as ledger:
+            order = _Order(self._section, distinct, ledger)
+            reused = len(distinct) - sum(1 for _ in order.missing(distinct))
+            first = order.buy(distinct[:1], self._desk, reused)
+            width = order.width()
+            rest = order.buy(distinct, self._desk, reused + first.sent)
+            found = order.matrix(width)
+        cut = sum(len(distinct[k].text) < len(text) for k, text in zip(place.tolist(), texts, strict=True))
+        return (found if len(distinct) == len(texts) else found[place]), {
+            "model": self._section.model,
+            "distinct": len(distinct),
+            "cut": cut,
+            "tokens_counted": "exactly" if counter(self._section.model).exact else "nearly",
+            "spend": _spend(first, rest, reused),
+        }
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is wanted of the service, beside the ledger that fills up with it."""
+
+    section: LiteLLMEncoder
+    distinct: Sequence[Wanted]
+    ledger: Ledger
+
+    def missing(self, texts: Sequence[Wanted]) -> Iterator[Wanted]:
+        """Those without an answer, looked up while they are drawn."""
+        for start in range(0, len(texts), CHUNK):
+            block = texts[start : start + CHUNK]
+            gone = self.ledger.missing([each.key for each in block])
+            yield from (each for each, is_gone in zip(block, gone, strict=True) if is_gone)
+
+    def buy(self, texts: Sequence[Wanted], desk: Desk, before: int) -> Summary:
+        """Have what is missing answered, and report texts instead of requests; `before` are there."""
+        texts_after = [before]
+
+        def drawn() -> Iterator[Ask]:
+            for ask in batches(self.section, self.missing(texts)):
+                texts_after.append(texts_after[-1] + len(ask.keys))
+                yield ask
+
+        def report(requests: int) -> None:
+            desk.report(texts_after[requests])
+
+        return dispatch("embedding", drawn(), replace(desk, report=report))
+
+    def width(self) -> int:
+        """That of the first vector, which must be the one declared or, by default, the one known."""
+        (first,) = self._read(self.distinct[:1])
+        return self._checked(self.distinct[0], first, self.section.dimensions or width_of(self.section.model))
+
+    def matrix(self, width: int) -> np.ndarray:
+        """Vectors (distinct, width), read a block at a time."""
+        found = np.empty((len(self.distinct), width), dtype=np.float32)
+        for start in range(0, len(self.distinct), CHUNK):
+            texts = self.distinct[start : start + CHUNK]
+            block = found[start : start + CHUNK]
+            for row, (each, vector) in enumerate(zip(texts, self._read(texts), strict=True)):
+                self._checked(each, vector, width)
+                block[row] = vector
+            if self.section.normalize:
+                normalize(block)
+        return found
+
+    def _read(self, texts: Sequence[Wanted]) -> list[np.ndarray]:
+        answers = self.ledger.find([each.key for each in texts])
+        return [_vector(each, answer) for each, answer in zip(texts, answers, strict=True)]
+
+    def _checked(self, each: Wanted, vector: np.ndarray, width: int | None) -> int:
+        if width is not None and vector.size != width:
+            raise ServiceError(
+                f"{each.about}: '{self.section.model}' gave {vector.size} dimensions, not {width}",
+                mend=f"set encoder.dimensions: {vector.size} if that is what the model gives",
+            )
+        return int(vector.size)
+
+
+def _vector(each: Wanted, answer: Answer | None) -> np.ndarray:
+    if answer is None:
+        raise ServiceError(f"{each.about}: the answer is gone from the ledger", mend="run again")
+    return np.frombuffer(answer.content, dtype="<f4")
+
+
+def _spend(first: Summary, rest: Summary, reused: int) -> dict[str, Any]:
+    """Requests of this run, texts that needed none, and all that the node ever spent."""
+    spent = rest.spent
+    return {
+        "sent": first.sent + rest.sent, "reused": reused, "retried": first.retried + rest.retried,
+        "input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens,
+        "cost_usd": spent.cost_usd, "lost_requests": spent.lost_requests,
+    }  # fmt: skip
