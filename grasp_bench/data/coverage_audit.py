@@ -1,0 +1,190 @@
+"""Do texts of users cover held-out items? A test on words, where no title need be quoted.
+
+A keyword profile ("lullaby, lobsters") names no title, and honest text resembles the held-out item anyway,
+since tastes are stable. So the audit looks at distinctive words alone (`distinctive_words`), those that
+nothing else in the user's history explains. How often a text holds one is compared between
+
+- the held-out item;
+- training items: the level of what the text was made from;
+- controls: items of other readers of the user's training items that the user does not have, those that
+  share as many words with the training items as the held-out item does: the level that taste explains.
+
+If the text was made from the whole history, the held-out item stands as the training items do; if it was
+made from training alone, as the controls do. Between the two lies the coverage,
+
+    coverage = (held out - control) / (training - control),
+
+near 1 for a full leak and near 0 for none: the ratio of two paired means, with the interval of a ratio
+estimator (Cochran, Sampling Techniques, 3rd ed. 1977, section 6.4). The judgement itself is one on means of
+differences, which need no denominator.
+
+What it cannot see: leaks into texts that say nothing particular ("likes good books"), scripts without
+spaces between words, and items whose attributes have no rare words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from grasp_bench.core.errors import DataError, LeakError
+from grasp_bench.data.distinctive_words import Finding, Floats, Histories, Sayings, like_minded
+from grasp_bench.data.splits import Split
+from grasp_bench.data.word_tables import Longs, tabulate, tabulate_known
+
+LEAK = 0.1  # coverage from which honest text is no explanation; docs/world_knowledge.md calibrates it
+EXCESS = 0.01  # and share of users beyond taste, for texts that say little of anything
+DEVIATIONS = 3.29  # two-sided 99.9 %
+AUDITED = 50_000  # users at most: enough for three digits
+MATCHED = 4  # controls a held-out item
+RECENT = 10  # training items a user, latest first
+PARTS = {"validation": 2, "test": 1}  # their place from a history's end
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often texts hold a distinctive word of one held-out part's items, and of items of known standing.
+
+    Rates are means over `users`, those of whom all three kinds of items have such words. `ratio` is the
+    coverage with its 99.9 % interval `low`, `high`; NaN where texts tell training items no better than
+    controls. `flagged` says that taste does not explain `held_out`.
+    """
+
+    users: int
+    held_out: float
+    training: float
+    control: float
+    ratio: float
+    low: float
+    high: float
+    flagged: bool
+
+
+@dataclass(frozen=True)
+class CoverageAudit:
+    """Coverage of both held-out parts.
+
+    `recency[k]` is the rate of the k-th training item counted from the latest; `examples` are
+    (user, item, word) of test items, as numbers, rarest words first.
+    """
+
+    parts: Mapping[str, Coverage]
+    recency: tuple[float, ...]
+    examples: tuple[tuple[int, int, str], ...]
+
+    @property
+    def flagged(self) -> bool:
+        """Were the texts made from held-out items, as far as words can tell?"""
+        return any(part.flagged for part in self.parts.values())
+
+    def refuse_if_flagged(self, name: str) -> None:
+        """Raise LeakError, with the rates of the part that is covered best."""
+        if not self.flagged:
+            return
+        part, worst = max(
+            ((part, found) for part, found in self.parts.items() if found.flagged),
+            key=lambda pair: pair[1].held_out - pair[1].control,
+        )
+        raise LeakError(
+            f"{name}: {worst.held_out:.1%} of texts hold a word that only the user's {part} item explains "
+            f"(training items {worst.training:.1%}, items of like-minded users {worst.control:.1%}), so the "
+            f"texts were made from more than the training part",
+            mend="make the text from the training part alone, or say leaks: mark to have every figure made "
+            "with it marked",
+        )
+
+
+def describe_items(items: pl.DataFrame) -> list[str]:
+    """All that the item table says of each item, ids apart, as one text each."""
+    columns = [pl.col(name).cast(pl.String) for name in items.columns if name != "item_id"]
+    if not columns:
+        return [""] * items.height
+    joined = items.select(pl.concat_str(columns, separator=" ", ignore_nulls=True).alias("text"))
+    return joined["text"].fill_null("").to_list()
+
+
+def audit_coverage(
+    texts: Sequence[str], split: Split, item_texts: Sequence[str], name: str = "text.users", seed: int = 0
+) -> CoverageAudit:
+    """Compare what users' texts say of held-out items with what they say of training and control items.
+
+    `texts` (num_users,) and `item_texts` (num_items,) are in entity order; `describe_items` makes the
+    latter from the item table. At most 50,000 users are looked at. Raises DataError when lengths do not fit.
+    """
+    if len(texts) != split.num_users or len(item_texts) != split.num_items:
+        raise DataError(
+            f"{name}: {len(texts)} texts and {len(item_texts)} items' texts for {split.num_users} users and "
+            f"{split.num_items} items"
+        )
+    rng = np.random.default_rng(seed)
+    users = split.test_users.astype(np.int64)
+    if len(users) > AUDITED:
+        users = np.sort(rng.choice(users, AUDITED, replace=False))
+    histories = Histories.of(split, users)
+    items = tabulate(item_texts)
+    said = Sayings(histories, items, tabulate_known([texts[user] for user in users], items.vocabulary))
+    verdicts, findings = said.of_histories
+    recent = np.stack([histories.at(verdicts, place) for place in range(3, 3 + RECENT)])
+    candidates = like_minded(split, histories, rng)
+    likeness = said.likeness(candidates)
+    parts = {}
+    for part, place in PARTS.items():
+        controls = _matched(candidates, likeness, said, place)
+        parts[part] = _coverage(histories.at(verdicts, place), _mean(recent), _mean(said.of_others(controls)))
+    recency = tuple(float(np.nanmean(row)) for row in recent if not np.isnan(row).all())
+    return CoverageAudit(parts, recency, _examples(findings, said))
+
+
+def _matched(candidates: Longs, likeness: Floats, said: Sayings, place: int) -> Longs:
+    """The candidates most like the held-out item in how they resemble the training items."""
+    held_out = said.histories.items[said.histories.place == place]
+    distance = np.abs(likeness - said.likeness(held_out[None]))
+    distance[candidates < 0] = np.inf
+    best = np.argsort(distance, axis=0, kind="stable")[:MATCHED]
+    return np.take_along_axis(candidates, best, axis=0)
+
+
+def _mean(values: Floats) -> Floats:
+    """Mean over the first axis of what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _coverage(held_out: Floats, training: Floats, control: Floats) -> Coverage:
+    known = ~(np.isnan(held_out) | np.isnan(training) | np.isnan(control))
+    held_out, training, control = held_out[known], training[known], control[known]
+    n = len(held_out)
+    if n < 2:
+        return Coverage(n, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, False)
+    gained, most = held_out - control, training - control
+    ratio = low = high = float("nan")
+    if most.mean() > DEVIATIONS * most.std(ddof=1) / np.sqrt(n):
+        ratio = float(gained.mean() / most.mean())
+        error = float((gained - ratio * most).std(ddof=1) / np.sqrt(n) / most.mean())
+        low, high = ratio - DEVIATIONS * error, ratio + DEVIATIONS * error
+    flagged = _surely_above(gained, EXCESS) and _surely_above(gained - LEAK * most, 0.0)
+    return Coverage(
+        n, float(held_out.mean()), float(training.mean()), float(control.mean()), ratio, low, high, flagged
+    )
+
+
+def _surely_above(values: Floats, border: float) -> bool:
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return bool(values.mean() - DEVIATIONS * error > border)
+
+
+def _examples(findings: Finding, said: Sayings) -> tuple[tuple[int, int, str], ...]:
+    slot, word = findings
+    of_test = said.histories.place[slot] == PARTS["test"]
+    slot, word = slot[of_test], word[of_test]
+    rarest = np.lexsort((slot, said.items.frequency[word]))[:5]
+    names, users = list(said.items.vocabulary), said.histories.users
+    return tuple(
+        (int(users[said.histories.row[s]]), int(said.histories.items[s]), names[w])
+        for s, w in zip(slot[rarest].tolist(), word[rarest].tolist(), strict=True)
+    )
