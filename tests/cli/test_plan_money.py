@@ -29,7 +29,6 @@ text:
     max_tokens: 64{more}
 encoder: {{kind: litellm, model: openai/text-embedding-3-small, api_base: {address}, dimensions: 16}}
 """
-LONE = "ADDRESS"
 
 
 def grasp(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -227,3 +226,34 @@ def test_a_missing_key_is_noted_by_plan_and_refused_by_run(tmp_path: Path) -> No
     quiet = grasp(tmp_path, "plan", "paid.yaml", MY_OWN_KEY="a-secret-value")
     assert "MY_OWN_KEY" not in quiet.stdout
     assert "a-secret-value" not in quiet.stdout + quiet.stderr
+
+
+def test_a_quote_imports_neither_litellm_nor_torch(tmp_path: Path) -> None:
+    (tmp_path / "paid.yaml").write_text(SPEC.format(address="http://127.0.0.1:9/v1", more=""))
+    command = [sys.executable, "-X", "importtime", "-m", "grasp_bench", "plan", "paid.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "text items: openai/gpt-4o-mini: " in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "tiktoken" in imported
+    assert imported.isdisjoint({"litellm", "openai", "torch", "scipy", "sentence_transformers"})
+
+
+def test_a_sample_of_a_large_catalogue_is_told_as_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from grasp_bench.core.store import Store
+    from grasp_bench.engine.money import quote_line, quoted
+    from grasp_bench.plan.compile import compile_plan
+    from grasp_bench.spec.loading import load_text
+    from grasp_bench.stages import thinning
+
+    spec = SPEC.format(address="http://127.0.0.1:9/v1", more="")
+    plan = compile_plan(load_text(spec).experiment, str)
+    [whole] = [q for q in quoted(plan.nodes, Store(tmp_path), print) if q.label == "text items"]
+    monkeypatch.setattr(thinning, "SAMPLE", 100)
+    [part] = [q for q in quoted(plan.nodes, Store(tmp_path), print) if q.label == "text items"]
+    assert whole.exact
+    assert not part.exact
+    assert part.most.input_tokens == pytest.approx(whole.most.input_tokens, rel=0.05)
+    assert "about " in quote_line(part)
+    assert "about " not in quote_line(whole)
