@@ -32,9 +32,7 @@ def problems(text: str, overrides: Sequence[str] = ()) -> str:
     return "\n".join(caught.value.problems)
 
 
-@pytest.mark.parametrize(
-    "key", ["api_key", "apikey", "API-KEY", "token", "secret", "password"]
-)
+@pytest.mark.parametrize("key", ["api_key", "apikey", "API-KEY", "token", "secret", "password"])
 @pytest.mark.parametrize("value", [PLANTED, SHORT, f"[{SHORT}]", f"{{a: {SHORT}}}"])
 def test_unknown_keys_of_access_say_where_keys_come_from(key: str, value: str) -> None:
     told = problems(SPEC % f", {key}: {value}")
@@ -77,9 +75,7 @@ def test_overrides_are_not_quoted_either(override: str) -> None:
     assert SHORT not in told
 
 
-@pytest.mark.parametrize(
-    "value", ["0123456789abcdef0123456789abcdef", "ab1cdef2ghij3klmn4opqrs", "no name"]
-)
+@pytest.mark.parametrize("value", ["0123456789abcdef0123456789abcdef", "ab1cdef2ghij3klmn4opqrs", "no name"])
 def test_a_key_in_the_place_of_its_variable_is_not_quoted(value: str) -> None:
     told = problems(SPEC % f", api_key_env: '{value}'")
     assert "expected the name of an environment variable, such as OPENAI_API_KEY" in told
