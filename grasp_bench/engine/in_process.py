@@ -29,7 +29,7 @@ class InProcess:
         """Run what was submitted."""
         task = self._tasks.pop(0)
         report = throttled(task.node, self._on_progress)
-        context = RunContext(self._device, task.threads, report, self._place.memory_mb)
+        context = RunContext(self._device, task.threads, report, self._place.memory_mb, self._place.ledger)
         return [perform(task, Store(self._place.store), self._stages, context)]
 
     def close(self) -> None:

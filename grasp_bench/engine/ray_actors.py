@@ -39,7 +39,11 @@ class Desk:
     def make(self, task: Task) -> End:
         """Make the task's node; KeyboardInterrupt passes through."""
         context = RunContext(
-            self._device, task.threads, throttled(task.node, self._post), self._place.memory_mb
+            self._device,
+            task.threads,
+            throttled(task.node, self._post),
+            self._place.memory_mb,
+            self._place.ledger,
         )
         return perform(task, Store(self._place.store), self._stages, context)
 

@@ -26,6 +26,7 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext, Stage
 
 SECONDS_BETWEEN_REPORTS = 0.1
+LEDGER = "requests.sqlite"
 SECONDS_TO_SAVE = 10.0  # what an orphaned worker gets to leave a resumable state
 
 
@@ -36,6 +37,11 @@ class Workplace:
     store: Path
     stages: str
     memory_mb: int
+
+    @property
+    def ledger(self) -> Path:
+        """Where answers of paid services are kept: in the store, for all nodes and specs together."""
+        return self.store / LEDGER
 
 
 def work(tasks: Connection, place: Workplace, device: str, threads: int, log: Path) -> None:
@@ -51,7 +57,7 @@ def work(tasks: Connection, place: Workplace, device: str, threads: int, log: Pa
         while True:
             task: Task = tasks.recv()
             report = throttled(task.node, tasks.send)
-            context = RunContext(device, task.threads, report, place.memory_mb)
+            context = RunContext(device, task.threads, report, place.memory_mb, place.ledger)
             tasks.send(perform(task, Store(place.store), stages, context))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
