@@ -37,7 +37,7 @@ class Server:
         self._hits: dict[Fault, int] = {}
         self._count = 0
         self._second, self._in_second = 0.0, 0
-        self._generated: dict[str, asyncio.Task[Reply]] = {}
+        self._generated: dict[str, tuple[bytes, asyncio.Task[Reply]]] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection's requests until it ends."""
@@ -79,6 +79,9 @@ class Server:
             await self._wait()
             return await WITHOUT_ANSWER[fault.kind](fault, reader, writer)
         reply = await self._generate(n, request, fault)
+        if reply is None:
+            said = "Keys for idempotent requests can only be used with the same body."
+            return response(400, error(said, "idempotency_error"))
         whole = response(200, as_json(reply.value))
         if fault is not None and fault.kind in SPOILED:
             return await SPOILED[fault.kind](whole, writer)
@@ -135,14 +138,18 @@ class Server:
         jitter = self._settings.jitter
         await asyncio.sleep(max(0.0, self._settings.latency + self._random.uniform(-jitter, jitter)))
 
-    async def _generate(self, n: int, request: Request, fault: Fault | None) -> Reply:
-        """A new answer, or that of an earlier request with the same Idempotency-Key, even unfinished."""
+    async def _generate(self, n: int, request: Request, fault: Fault | None) -> Reply | None:
+        """A new answer, or that of an earlier request with the same Idempotency-Key, even unfinished.
+
+        None when the earlier request was another one: providers that honour such keys refuse that.
+        """
         key = request.headers.get("idempotency-key")
         if key is None or not self._settings.honours_idempotency_key:
             return await self._bill(n, request, fault)
         if key not in self._generated:
-            self._generated[key] = asyncio.create_task(self._bill(n, request, fault))
-        return await asyncio.shield(self._generated[key])
+            self._generated[key] = request.body, asyncio.create_task(self._bill(n, request, fault))
+        body, generating = self._generated[key]
+        return await asyncio.shield(generating) if body == request.body else None
 
     async def _bill(self, n: int, request: Request, fault: Fault | None) -> Reply:
         await self._wait()
