@@ -120,7 +120,9 @@ class Dataset(Section):
     source: str = Field(min_length=1)
     items: str | None = Field(None, description="Items file, where it is not beside the interactions.")
     users: str | None = Field(
-        None, description="Users file: the user column and attributes that templates may name (`user.age`)."
+        None,
+        description="Users file, here or beside the interactions: the user column, and attributes that "
+        "templates may name (`user.age`). Read only where it is named here.",
     )
     columns: Columns = Columns()
     min_user: int = Field(3, ge=3, description="Users with fewer interactions are left out.")

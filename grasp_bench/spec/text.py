@@ -11,6 +11,7 @@ from grasp_bench.spec.service import Service
 
 Scope = Literal["train", "train_and_validation", "all"]
 SCOPE_NOTE = "Part of the history that the text is made from; anything beyond 'train' is a leak."
+REDACT_NOTE = "Columns of the items and users files that no text may tell: they read as absent."
 LEAKS_NOTE = "What to do about a leak: stop, or go on and mark every figure made with it."
 MAX_TEMPERATURE = 2
 
@@ -27,15 +28,19 @@ class _Told(_Source):
 
     template: str | None = Field(
         None,
-        description="A shipped template (beauty_item, visited_items, industry_user, …) or a .j2 file; by "
-        "default the one that suits the side.",
+        description="A shipped template or a .j2 file; by default `item` or `visited_items`. The paper's: "
+        "beauty_item, beauty_user, fashion_item, fashion_user, industry_item, industry_user.",
     )
     missing: str = Field("unknown", description="Word for an attribute that is absent; '' leaves it empty.")
-    redact: tuple[str, ...] = Field((), description="Columns withheld: they read as absent.")
+    redact: tuple[str, ...] = Field((), description=REDACT_NOTE)
     order: Literal["latest_first", "oldest_first"] = "latest_first"
     max_items: int = Field(100, ge=1, description="Items of the history named in a user's text.")
     max_prompt_tokens: int | None = Field(
-        None, ge=16, description="Leave the oldest items of a history out until the prompt fits."
+        None,
+        ge=16,
+        description="Leave the oldest items of a history out until the prompt, system message included, has "
+        "no more tokens: the model's where its encoding is known, else cl100k_base's; of filled templates "
+        "those of text-embedding-ada-002.",
     )
 
 
@@ -56,8 +61,10 @@ class LiteLLMText(_Told, Service):
     seed: int | None = Field(None, description="Sent to the provider, where it knows the parameter.")
     fallback: Literal["template", "drop", "fail"] = Field(
         "template",
-        description="For answers that are empty, NA, refusals or over-long: embed the filled template "
-        "instead, leave the entity without text, or stop.",
+        description="For answers that are empty, NA, refusals or over-long. template: the side's default "
+        "template (`item`, `visited_items`), filled, in their place, for the prompt itself may be an "
+        "instruction. drop: no text; the entity gets the mean vector of its side. fail: stop, when all are "
+        "answered; the answers are kept.",
     )
 
 
@@ -71,6 +78,7 @@ class PrecomputedText(_Source):
     missing: Literal["fail", "empty", "template"] = Field(
         "fail", description="Entities without a text: stop, none, or the side's default template."
     )
+    redact: tuple[str, ...] = Field((), description=REDACT_NOTE)
 
 
 TextSource = Annotated[TemplateText | LiteLLMText | PrecomputedText, Field(discriminator="provider")]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from grasp_bench.text.phrases import KNOWS_TOO_LITTLE, NA_AND_WHY, NOT_KNOWN, REFUSALS
+from grasp_bench.text.phrases import ASKS_FOR_MORE, KNOWS_TOO_LITTLE, NA_AND_WHY, NOT_KNOWN, REFUSALS
 
 Verdict = Literal["text", "na", "empty", "refusal", "over_long"]
 
@@ -42,13 +42,15 @@ def _verdict(text: str, finish: str) -> Verdict:
     opening = _LABEL.sub("", plain[:OPENING]).lstrip(MARKS)
     if not any(character.isalnum() for character in opening):
         return "empty"
-    if opening.casefold() in NOT_KNOWN or NA_AND_WHY.match(opening) or KNOWS_TOO_LITTLE.match(opening):
+    if opening.casefold() in NOT_KNOWN or NA_AND_WHY.match(opening):
         return "na"
-    return "refusal" if REFUSALS.match(opening) else "text"
+    if REFUSALS.match(opening):
+        return "refusal"
+    return "na" if KNOWS_TOO_LITTLE.match(opening) or ASKS_FOR_MORE.search(opening) else "text"
 
 
 _LABEL = re.compile(
-    r"(?:(?:final|my|the) )?(?:answer|output|response|result|introduction|description|summary|profile)"
+    r"(?:(?:final|my|the|product|item|user) )?(?:answer|output|response|result|introduction|description|summary|profile)"
     r"[\"'*_]*(?::| is:?)[\s\"'*_]+",
     re.IGNORECASE,
 )
@@ -63,6 +65,7 @@ _THOUGHTS = (
 
 def without_thoughts(content: str) -> str:
     """The answer after a reasoning model's `<think>…</think>`; nothing if its thoughts never end."""
-    for pattern in _THOUGHTS:
-        content = pattern.sub("", content)
+    if "<" in content:  # most answers hold no marks at all
+        for pattern in _THOUGHTS:
+            content = pattern.sub("", content)
     return content.strip()

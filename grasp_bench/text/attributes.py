@@ -28,6 +28,12 @@ class Record:
     def __getitem__(self, name: str) -> str:
         return self._attributes.value(self._row, str(name))
 
+    # Without this, Python would iterate by item[0], item[1], … and never come to an end.
+    __iter__ = None
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name}: {value}" for name, value in self.known)
+
     @property
     def known(self) -> list[tuple[str, str]]:
         """Names and values of what is known of this entity, in the order of the columns."""

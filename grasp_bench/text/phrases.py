@@ -44,9 +44,20 @@ _KNOWLEDGE = r"(?:[\w-]+ ){0,3}(?:information|data|details?|context|knowledge)\b
 _TOO_LITTLE = _any("insufficient", "inadequate", "not enough", "not sufficient", "too limited", "too little")
 KNOWS_TOO_LITTLE = _opening(
     rf"(?:i|we) (?:currently )?(?:do not|don't) have (?:enough|sufficient|any|access to) {_KNOWLEDGE}",
+    rf"(?:i|we) (?:couldn't|could not|can't|cannot) find {_KNOWLEDGE}",
     rf"there(?: is|'s| are|'re) (?:no|{_TOO_LITTLE}) {_KNOWLEDGE}",
     rf"(?:the )?{_KNOWLEDGE}(?: \w+){{0,3}} (?:is|are) {_TOO_LITTLE}",
     rf"(?:no|{_TOO_LITTLE}) (?:information|data|context) (?:is|was|available|provided|given|to|about|on)\b",
+    r"(?:this|the) (?:[\w-]+ ){1,3}(?:\"[^\"]{1,80}\" )?is not (?:recogni[sz]|specified|provided)",
+)
+
+# Further on in the opening, too: who asks for more did not answer. All of it was seen in published texts.
+ASKS_FOR_MORE = re.compile(
+    r"(?:please|(?:could|can) you(?: please)?) (?:provide|specify|share|give|clarify|double-check)\b[^.?!]{0,60}"
+    r"\b(?:titles?|names?|information|details?|data|context|input|content|history|descriptions?)\b"
+    r"|\bbut (?:there is )?no (?:further |other |more |additional |specific )?(?:information|details?) "
+    r"(?:is|are|was) (?:provided|available|given|known)\b",
+    re.IGNORECASE,
 )
 
 _CANNOT = _any(
@@ -62,6 +73,7 @@ _TASK = _any(
     "support", "recommend", "participat", "perform", "identify", "speculat", "proceed", "follow", "assess",
     "evaluat", "deduc",
 )  # fmt: skip
+_NEGATION = r"\b(?:no|not|cannot|unable|invalid|nonsensical|confusion|misunderstanding|\w+n't)\b"
 _MACHINE = r"an? (?:ai|artificial intelligence|(?:large )?language model)(?![-\w])"
 REFUSALS = _opening(
     rf"(?:(?:i|we) ?)?{_HARDLY} ?{_CANNOT}{_HARDLY} {_TASK}",
@@ -72,6 +84,7 @@ REFUSALS = _opening(
     rf"{_SELF} (?:so |very )?sorry,? but\b",
     r"sorry,? but i\b",
     r"i apologi[sz]e,? but\b",
+    rf"(?<=[,.;:!] )(?:but )?(?:the|this|that|your|it|as|there|without)\b[^.!?]{{0,120}}?{_NEGATION}",
     r"(?:this|your|the) (?:request|prompt|query|content) (?:violates|may violate|goes against|cannot be)\b",
     r"(?:非常|很|十分)?(?:抱歉|对不起|遗憾)[，,。！\s]*(?:但|但是)?(?:我|作为|目前|暂时|无法|不能)",
     r"(?:作为(?:一个|一名|一款)?(?:ai|人工智能|语言模型)[^。]{0,20})?我?(?:无法|不能|不便)(?:提供|回答|生成|协助|完成|处理)",

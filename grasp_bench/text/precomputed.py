@@ -44,7 +44,7 @@ class PrecomputedProvider:
         facts: dict[str, Any] = {"file": path.name, "unknown_ids": unknown, "missing": len(missing)}
         if self._source.missing != "template" or not len(missing):
             return Written(texts.fill_null(""), facts)
-        told = Telling(TemplateText(), subjects)
+        told = Telling(TemplateText(redact=self._source.redact), subjects)
         facts |= {"told_by_template": len(missing), "template": told.prompt.name}
         return Written((told[k] if text is None else text for k, text in enumerate(texts)), facts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -33,10 +33,6 @@ class Subjects:
     def history(self, k: int) -> np.ndarray:
         """Items of user k, oldest first."""
         return self.history_items[self.history_offsets[k] : self.history_offsets[k + 1]]
-
-    def histories(self) -> Iterator[np.ndarray]:
-        """Each user's items, oldest first."""
-        return (self.history(k) for k in range(len(self.history_offsets) - 1))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from grasp_bench.core.errors import DataError, UnknownNameError
@@ -95,7 +96,7 @@ class Telling:
         facts["unknown"] = {f"item.{name}": count for name, count in items["unknown"].items()}
         facts["unknown"] |= {f"user.{name}": count for name, count in users["unknown"].items()}
         if self._subjects.side == "users":
-            facts["without_history"] = sum(len(history) == 0 for history in self._subjects.histories())
+            facts["without_history"] = int((np.diff(self._subjects.history_offsets) == 0).sum())
         if self._fit is not None:
             facts["shortened_histories"] = self._shortened.histories
             facts["items_left_out"] = self._shortened.items

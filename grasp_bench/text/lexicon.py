@@ -1,0 +1,95 @@
+"""Names of a catalogue (brands, categories, titles), found in texts word by word.
+
+A text and a name are compared as sequences of tokens: runs of letters, and numbers, case folded. So a name
+is found only whole, between word borders, and punctuation does not matter ("L'Oréal" is `l oréal`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from grasp_bench.text.attributes import ID_COLUMNS
+
+TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+# "1,000" is a thousand and "2.50" is 2.5; a decimal comma cannot be told from a list and stays as it is.
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+BORDER = " | "  # between attributes: no name may reach across
+
+Tokens = tuple[str, ...]
+
+
+def tokens_of(text: str) -> list[str]:
+    """Tokens of a text in order; numbers in one spelling."""
+    found = TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())
+    return [_number(token) if token[0].isdigit() else token for token in found]
+
+
+def is_number(token: str) -> bool:
+    """Is a token of `tokens_of` a number?"""
+    return token[0].isdigit()
+
+
+def _number(token: str) -> str:
+    if _THOUSANDS.fullmatch(token):
+        token = token.replace(",", "")
+    return token.rstrip("0").rstrip(".") if "." in token else token
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Names of one kind that texts are searched for, and how many were left out as generic."""
+
+    kind: str
+    names: frozenset[Tokens]
+    generic: int = 0
+    _by_first: dict[str, list[Tokens]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_first: dict[str, list[Tokens]] = {}
+        for name in self.names:
+            by_first.setdefault(name[0], []).append(name)
+        for found in by_first.values():
+            found.sort(key=len, reverse=True)
+        object.__setattr__(self, "_by_first", by_first)
+
+    def find(self, tokens: Sequence[str]) -> Iterator[Tokens]:
+        """Names in a text, from left to right; of several at one place the longest, and none inside it."""
+        place = 0
+        while place < len(tokens):
+            for name in self._by_first.get(tokens[place], ()):
+                if tuple(tokens[place : place + len(name)]) == name:
+                    yield name
+                    place += len(name) - 1
+                    break
+            place += 1
+
+
+def make_lexicon(
+    kind: str, borne: Sequence[Collection[Tokens]], elsewhere: Iterable[Sequence[str]], shortest: int = 1
+) -> Lexicon:
+    """Names that the items bear, without those that are ordinary words.
+
+    `borne` has each item's names of this kind, `elsewhere` the tokens of its other attributes. A name is
+    kept when some item's other attributes hold it, and at least half of the items whose other attributes
+    hold it bear it: "OPI" stands in titles of OPI's products, "Pure" in titles of everybody's. Names of
+    fewer than `shortest` tokens, or of less than three characters, are left out as well.
+    """
+    names = {name for own in borne for name in own}
+    wanted = {name for name in names if len(name) >= shortest and len("".join(name)) >= 3}
+    everything = Lexicon(kind, frozenset(wanted))
+    held: dict[Tokens, int] = {}
+    by_bearers: dict[Tokens, int] = {}
+    for own, tokens in zip(borne, elsewhere, strict=True):
+        for name in set(everything.find(tokens)):
+            held[name] = held.get(name, 0) + 1
+            by_bearers[name] = by_bearers.get(name, 0) + (name in own)
+    kept = frozenset(name for name, count in held.items() if 2 * by_bearers[name] >= count)
+    return Lexicon(kind, kept, len(names) - len(kept))
+
+
+def is_id(column: str) -> bool:
+    """Ids are no attributes."""
+    return column in ID_COLUMNS
