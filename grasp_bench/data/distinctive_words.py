@@ -12,8 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from grasp_bench.core.membership import among
 from grasp_bench.data.splits import Split
-from grasp_bench.data.word_tables import Bools, Longs, WordTable, among
+from grasp_bench.data.word_tables import Bools, Longs, WordTable
 
 RARE = 0.01  # share of items that may have a distinctive word
 UNCOMMON = 0.1  # and one by which items are compared

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from grasp_bench.core.membership import among
 from grasp_bench.core.words import words_of
 
 Longs = NDArray[np.int64]
@@ -57,14 +58,6 @@ def tabulate(texts: Sequence[str]) -> WordTable:
 def tabulate_known(texts: Sequence[str], vocabulary: dict[str, int]) -> WordTable:
     """The same with the numbers of another table; words that it does not have are left out."""
     return _table(vocabulary, ([vocabulary[w] for w in set(words_of(t)) if w in vocabulary] for t in texts))
-
-
-def among(keys: Longs, ascending: Longs) -> Bools:
-    """Which keys are in a sorted array; np.isin would sort it again."""
-    if not len(ascending):
-        return np.zeros(len(keys), dtype=bool)
-    place = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
-    return np.asarray(ascending[place] == keys)
 
 
 def _table(vocabulary: dict[str, int], numbered: Iterable[list[int]]) -> WordTable:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grasp_bench.core.words import words_of
-from grasp_bench.data.word_tables import among, tabulate, tabulate_known
+from grasp_bench.data.word_tables import tabulate, tabulate_known
 
 texts = st.lists(st.text(alphabet="abc é1_", max_size=20), max_size=8)
 
@@ -43,8 +43,3 @@ def test_membership_of_known_words(corpus: list[str], others: list[str]) -> None
     for row, text in enumerate(others):
         for name, number in table.vocabulary.items():
             assert bool(second.has(np.array([row]), np.array([number]))[0]) == (name in plain(text))
-
-
-def test_nothing_is_among_nothing() -> None:
-    assert among(np.array([1, 2]), np.array([], dtype=np.int64)).tolist() == [False, False]
-    assert among(np.array([0, 2, 9]), np.array([2, 5])).tolist() == [False, True, False]
