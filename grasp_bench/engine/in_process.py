@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grasp_bench.core.store import Store
+from grasp_bench.engine.money import ledger_of
 from grasp_bench.engine.perform import perform
 from grasp_bench.engine.tasks import End, OnProgress, Task
 from grasp_bench.engine.worker import Workplace, load_stages, throttled
@@ -29,8 +30,9 @@ class InProcess:
         """Run what was submitted."""
         task = self._tasks.pop(0)
         report = throttled(task.node, self._on_progress)
-        context = RunContext(self._device, task.threads, report, self._place.memory_mb, self._place.ledger)
-        return [perform(task, Store(self._place.store), self._stages, context)]
+        store = Store(self._place.store)
+        context = RunContext(self._device, task.threads, report, self._place.memory_mb, ledger_of(store))
+        return [perform(task, store, self._stages, context)]
 
     def close(self) -> None:
         """Nothing is held."""

@@ -64,8 +64,8 @@ def _spending(node: Node, store: Store, path: Path) -> Spending:
 
 
 def ledger_of(store: Store) -> Path:
-    """Where a store keeps what services have answered."""
-    return store.root / "ledger.sqlite"
+    """Where a store keeps what services have answered: for all nodes and specs together."""
+    return store.root / "requests.sqlite"
 
 
 def quote_line(quote: Quote) -> str:

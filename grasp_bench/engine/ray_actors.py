@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from grasp_bench.core.store import Store
+from grasp_bench.engine.money import ledger_of
 from grasp_bench.engine.perform import limit_threads, perform
 from grasp_bench.engine.tasks import End, Progress, Task
 from grasp_bench.engine.worker import Workplace, load_stages, throttled
@@ -38,14 +39,10 @@ class Desk:
 
     def make(self, task: Task) -> End:
         """Make the task's node; KeyboardInterrupt passes through."""
-        context = RunContext(
-            self._device,
-            task.threads,
-            throttled(task.node, self._post),
-            self._place.memory_mb,
-            self._place.ledger,
-        )
-        return perform(task, Store(self._place.store), self._stages, context)
+        store = Store(self._place.store)
+        report = throttled(task.node, self._post)
+        context = RunContext(self._device, task.threads, report, self._place.memory_mb, ledger_of(store))
+        return perform(task, store, self._stages, context)
 
     def _post(self, progress: Progress) -> None:
         import ray

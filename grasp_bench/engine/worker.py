@@ -20,13 +20,13 @@ from typing import Any, cast
 from grasp_bench.core.progress import Event, Report
 from grasp_bench.core.registry import Registry
 from grasp_bench.core.store import Store
+from grasp_bench.engine.money import ledger_of
 from grasp_bench.engine.perform import limit_threads, perform
 from grasp_bench.engine.tasks import Progress, Task
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext, Stage
 
 SECONDS_BETWEEN_REPORTS = 0.1
-LEDGER = "requests.sqlite"
 SECONDS_TO_SAVE = 10.0  # what an orphaned worker gets to leave a resumable state
 
 
@@ -37,11 +37,6 @@ class Workplace:
     store: Path
     stages: str
     memory_mb: int
-
-    @property
-    def ledger(self) -> Path:
-        """Where answers of paid services are kept: in the store, for all nodes and specs together."""
-        return self.store / LEDGER
 
 
 def work(tasks: Connection, place: Workplace, device: str, threads: int, log: Path) -> None:
@@ -57,8 +52,9 @@ def work(tasks: Connection, place: Workplace, device: str, threads: int, log: Pa
         while True:
             task: Task = tasks.recv()
             report = throttled(task.node, tasks.send)
-            context = RunContext(device, task.threads, report, place.memory_mb, place.ledger)
-            tasks.send(perform(task, Store(place.store), stages, context))
+            store = Store(place.store)
+            context = RunContext(device, task.threads, report, place.memory_mb, ledger_of(store))
+            tasks.send(perform(task, store, stages, context))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
 
