@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from grasp_bench.core.errors import DataError, MissingFileError
+from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
 from grasp_bench.spec.text import PrecomputedText
 from grasp_bench.text.subjects import Subjects, Written
 from grasp_bench.text.writing import write_texts
@@ -81,3 +81,24 @@ def test_unusable_files(tmp_path: Path) -> None:
         path.write_bytes(b"{" if name == "bad.jsonl" else b"")
         with pytest.raises(DataError, match=name):
             write(path)
+
+
+def test_missing_rows_may_be_told_by_the_default_template(tmp_path: Path) -> None:
+    written = write(save(tmp_path / "t.csv", [("8", "eight")]), missing="template")
+    told = "The user has visited the following items: t please conclude the user's preference."
+    assert written.texts == [told, "eight", told]
+    assert (written.facts["told_by_template"], written.facts["template"]) == (2, "visited_items")
+
+
+def test_the_template_withholds_columns(tmp_path: Path) -> None:
+    path = save(tmp_path / "t.csv", [("8", "eight")])
+    with pytest.raises(DataError, match="none of the 1 items"):
+        write(path, missing="template", redact=("title",))
+    with pytest.raises(UnknownNameError, match="did you mean 'title'"):
+        write(path, missing="template", redact=("titel",))
+
+
+def test_a_file_of_other_ids_says_so(tmp_path: Path) -> None:
+    path = save(tmp_path / "t.csv", [("u7", "seven"), ("u8", "eight")])
+    with pytest.raises(DataError, match="none of its ids .'u7', 'u8'|none of its ids .'u8', 'u7'"):
+        write(path)
