@@ -96,8 +96,8 @@ class _Machine:
                 self._step(opcode.name, argument)
             except (IndexError, KeyError):
                 raise Unexpected(f"{opcode.name} of something that is not there") from None
-        result = self.stack.pop()  # a pickle that ends with nothing is refused by genops' own STOP
-        if not isinstance(result, Array) or result.values is None or self.stack:
+        result = self.stack[0] if len(self.stack) == 1 else tuple(self.stack)
+        if not isinstance(result, Array) or result.values is None:
             raise Unexpected(f"its result is {_described(result)}")
         if mapped.tell() != len(mapped):
             raise Unexpected(f"{len(mapped) - mapped.tell()} bytes follow the array")

@@ -17,7 +17,7 @@ Progress = Callable[[int], None]
 
 class TextEncoder(Protocol):
     """Turns texts into vectors: the same text always gives the same vector, whatever else is encoded
-    with it and in which order (within 1e-5 in float32 and int8, 5e-3 in bfloat16)."""
+    with it and in which order (within 1e-5 in float32, 5e-3 in bfloat16 and int8)."""
 
     dim: int
     unit_norm: bool

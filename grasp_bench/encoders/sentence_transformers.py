@@ -36,13 +36,13 @@ class SentenceTransformersTextEncoder:
     """
 
     def __init__(self, section: SentenceTransformersEncoder, device: str = "cpu", threads: int = 1) -> None:
+        self._dtype = resolve_dtype(section.dtype, device)
         folder = locate_model(section.model)
         load = MeanPooledTransformer if is_mean_pooled(folder) else LibraryModel
         self._section = section
         self._model: Any = load(folder, section.max_tokens, device)
         self._device = device
         self._threads = threads
-        self._dtype = resolve_dtype(section.dtype, device)
         default = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
         self._batch_tokens = section.batch_tokens or default
         self.dim: int = self._model.dim

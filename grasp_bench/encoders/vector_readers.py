@@ -96,16 +96,23 @@ def _scan_jsonl(path: Path) -> pl.DataFrame:
 
 
 def _read_csv(path: Path) -> tuple[list[str], np.ndarray]:
-    """Vectors as a JSON list in their column: "[0.1, 0.2]"."""
+    """Vectors as JSON lists in their column: "[0.1, 0.2]"."""
     table = _table(path, lambda file: pl.read_csv(file, infer_schema=False), "CSV")
     name = _column(table, VECTOR_COLUMNS, path)
+    mend = 'write vectors as "[0.1, 0.2]"'
+    lists = table[name].str.starts_with("[")  # json_decode would take a single number for a list
+    if not lists.all():
+        row = int((~lists).arg_true()[0])
+        raise DataError(
+            f"{path}: column '{name}' holds something else than lists, first in row {row + 1}", mend=mend
+        )
     try:
-        return _of_table(table.with_columns(pl.col(name).str.json_decode(pl.List(pl.Float64))), path)
+        decoded = table.with_columns(pl.col(name).str.json_decode(pl.List(pl.Float64)))
     except pl.exceptions.PolarsError:
         raise DataError(
-            f"{path}: column '{name}' holds something else than lists of numbers",
-            mend='write vectors as "[0.1, 0.2]"',
+            f"{path}: column '{name}' holds something else than lists of numbers", mend=mend
         ) from None
+    return _of_table(decoded, path)
 
 
 def _table(path: Path, read: Callable[[Path], pl.DataFrame], kind: str) -> pl.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,9 @@ def save(path: Path, matrix: np.ndarray = MATRIX, ids: list[str] = IDS) -> Path:
     if path.suffix == ".parquet":
         pl.DataFrame({"id": ids, "vector": matrix.tolist()}).write_parquet(path)
         return path
+    if {".csv", ".jsonl"} & set(path.suffixes):
+        path.write_bytes(packed(path, table_of(path, matrix, ids).encode()))
+        return path
     if path.suffix == ".npy":
         np.save(path, matrix)
     else:
@@ -29,11 +34,24 @@ def save(path: Path, matrix: np.ndarray = MATRIX, ids: list[str] = IDS) -> Path:
     return path
 
 
+def table_of(path: Path, matrix: np.ndarray, ids: list[str]) -> str:
+    rows = list(zip(ids, matrix.tolist(), strict=True))
+    if ".csv" in path.suffixes:
+        return "item_id,vector\n" + "".join(f'{name},"{json.dumps(vector)}"\n' for name, vector in rows)
+    return "".join(json.dumps({"id": name, "embedding": vector}) + "\n" for name, vector in rows)
+
+
+def packed(path: Path, content: bytes) -> bytes:
+    return gzip.compress(content) if path.suffix == ".gz" else content
+
+
 def read(path: Path, ids: list[str], normalize: bool = False) -> np.ndarray:
     return PrecomputedVectors({"items": str(path), "normalize": normalize}, "items").vectors(ids)[0]
 
 
-@pytest.mark.parametrize("name", ["v.npy", "v.parquet", "v.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["v.npy", "v.parquet", "v.safetensors", "v.jsonl", "v.jsonl.gz", "v.csv", "v.csv.gz"]
+)
 def test_vectors_are_matched_by_id(tmp_path: Path, name: str) -> None:
     source = PrecomputedVectors({"users": str(save(tmp_path / name)), "normalize": False}, "users")
     vectors, facts = source.vectors(["007", "b"])
@@ -61,6 +79,55 @@ def test_array_columns_and_integer_ids_of_parquet(tmp_path: Path) -> None:
 def test_entities_without_a_vector_are_named_and_counted(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no vector for 4 of 5 entities: 'p', 'q', 'r', …"):
         read(save(tmp_path / "v.npy"), ["p", "q", "b", "r", "s"])
+
+
+def test_missing_entities_get_the_mean_if_asked(tmp_path: Path) -> None:
+    settings = {"items": str(save(tmp_path / "v.npy")), "missing": "mean"}
+    source = PrecomputedVectors({**settings, "normalize": False}, "items")
+    vectors, facts = source.vectors(["gone", "007", "b", "away"])
+    expected = MATRIX[[2, 0]].mean(axis=0)
+    np.testing.assert_allclose(vectors, [expected, MATRIX[2], MATRIX[0], expected], rtol=1e-6)
+    assert (facts["mean_of_others"], facts["unknown_ids"]) == (2, 2)
+    unit = PrecomputedVectors({**settings, "normalize": True}, "items").vectors(["gone", "007", "b"])[0]
+    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-6)
+    with pytest.raises(DataError, match="no vector for 2 of 2 entities") as caught:
+        source.vectors(["gone", "away"])
+    assert "ids" in str(caught.value.mend)
+
+
+def test_a_broken_vector_is_named_before_it_spoils_the_mean(tmp_path: Path) -> None:
+    broken = MATRIX.copy()
+    broken[1, 0] = np.nan
+    settings = {"items": str(save(tmp_path / "v.npy", broken)), "missing": "mean", "normalize": True}
+    with pytest.raises(DataError, match="'ü' holds NaN"):
+        PrecomputedVectors(settings, "items").vectors(["gone", "b", "ü"])
+
+
+def test_tables_of_text_that_hold_no_vectors(tmp_path: Path) -> None:
+    cases = {
+        "v.jsonl": ('{"id": 7, "vector": [1.0, "x"]}\n', "not lists of floats|not a JSON Lines file"),
+        "w.jsonl": (
+            '{"id": 7, "vector": [1, 2]}\n{"id": 8, "vector": [1]}\n',
+            "vector of '(7|8)' has",
+        ),
+        "x.jsonl": ('{"id": 7, "vector": [1.0, 2.0]}\n{"id": 8}\n', "'8' has no vector"),
+        "v.csv": ("id,vector\na,1.0\n", "something else than lists"),
+        "w.csv": ('id,vector\na,"[1, oops]"\n', "something else than lists"),
+        "x.csv": ("id,vector\n", "no rows"),
+        "y.csv": ("id,weight\na,1\n", "no column 'vector'"),
+        "z.csv": ('id,vector\na,"[1.0, null]"\n', "NaN"),
+    }
+    for name, (content, message) in cases.items():
+        (tmp_path / name).write_text(content)
+        with pytest.raises(DataError, match=message):
+            check_vectors(read(tmp_path / name, ["7" if "jsonl" in name else "a"]), ["a"], unit_norm=False)
+
+
+def test_integers_in_json_are_numbers_too(tmp_path: Path) -> None:
+    (tmp_path / "v.jsonl").write_text(
+        '{"user_id": 7, "vector": [1, 2]}\n{"user_id": "8", "vector": [0.5, 2]}\n'
+    )
+    assert read(tmp_path / "v.jsonl", ["8", "7"]).tolist() == [[0.5, 2], [1, 2]]
 
 
 def test_repeated_ids_are_refused(tmp_path: Path) -> None:
@@ -114,7 +181,9 @@ def test_empty_parquet_and_nulls_are_named(tmp_path: Path, kind: pl.DataType) ->
             read(path, ["a"])
 
 
-@pytest.mark.parametrize("name", ["v.npy", "v.parquet", "v.safetensors", "v.pkl"])
+@pytest.mark.parametrize(
+    "name", ["v.npy", "v.parquet", "v.safetensors", "v.pkl", "v.jsonl.gz", "v.csv", "v.txt"]
+)
 def test_garbage_and_absent_files(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     with pytest.raises((MissingFileError, DataError), match=name):
