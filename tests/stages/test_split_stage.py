@@ -11,7 +11,7 @@ import pytest
 from grasp_bench.core.errors import DataError, LeakError
 from grasp_bench.core.hashing import file_hash
 from grasp_bench.core.progress import silent
-from grasp_bench.data.artefacts import read_item_table, read_split, read_user_ids
+from grasp_bench.data.artefacts import read_item_table, read_split, read_user_ids, read_user_table
 from grasp_bench.plan.graph import cell_nodes
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Dataset
@@ -112,3 +112,23 @@ def test_a_split_that_leaks_fails_the_run(
     monkeypatch.setitem(stage_module.SPLITS, "leave_one_out", leaking)
     with pytest.raises(LeakError, match=r"user 'u2' .* item 'i1' is held out and trained on"):
         run(Dataset(source=str(source)), tmp_path / "out")
+
+
+def test_users_attributes_are_written_and_decide_the_name(source: Path, tmp_path: Path) -> None:
+    (source / "users.csv").write_text("user_id,age\nu2,31\n")
+    plain, told = node_of(Dataset(source=str(source))), Dataset(source=str(source), users="users.csv")
+    out = tmp_path / "out"
+    facts = run(told, out)
+    assert (facts["unknown_users"], facts["users_without_attributes"]) == (0, 2)
+    assert read_user_table(out).rows() == [("u0", None), ("u1", None), ("u2", "31")]
+    assert read_user_ids(out) == ["u0", "u1", "u2"]
+    node = node_of(told)
+    assert "users" not in plain.settings
+    assert node.hash != plain.hash
+    # Elsewhere under another name it is the same file; with another content it is not.
+    (tmp_path / "people.csv").write_bytes((source / "users.csv").read_bytes())
+    assert node_of(Dataset(source=str(source), users=str(tmp_path / "people.csv"))).hash == node.hash
+    (source / "users.csv").write_text("user_id,age\nu2,32\n")
+    assert node_of(told).hash != node.hash
+    with pytest.raises(DataError, match=r"users\.csv: changed"):
+        SplitStage().run(node, {}, out, CONTEXT)

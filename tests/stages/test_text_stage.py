@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from llm_server.launch import Running
 
-from grasp_bench.core.errors import LeakError
+from grasp_bench.core.errors import LeakError, ServiceError
 from grasp_bench.core.progress import Event, silent
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_table, read_split, write_split
@@ -52,10 +54,17 @@ def split(tmp_path: Path) -> Artefact:
     return Artefact(folder, {})
 
 
-def run(split: Artefact, out: Path, side: str, source: dict[str, object], report=silent):
+def run(
+    split: Artefact,
+    out: Path,
+    side: str,
+    source: dict[str, object],
+    report=silent,
+    ledger: Path | None = None,
+):
     out.mkdir(exist_ok=True)
     node = make_node("text", {"side": side, "source": source}, {}, f"text {side}")
-    facts = STAGES.get("text")().run(node, {"split": split}, out, RunContext("cpu", 1, report))
+    facts = STAGES.get("text")().run(node, {"split": split}, out, RunContext("cpu", 1, report, ledger=ledger))
     return pl.read_parquet(out / "texts.parquet"), facts
 
 
@@ -99,3 +108,39 @@ def test_profiles_that_name_test_items_are_a_leak_whatever_they_declare(
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(LeakError, match="held-out item"):
         run(split, tmp_path / "out", "users", {"provider": "precomputed", "path": str(path)})
+
+
+def test_generation_is_asked_once_and_kept_in_the_ledger(
+    split: Artefact, tmp_path: Path, llm_server: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-for-tests-only")
+    server = llm_server(answer="Said of {prompt}")
+    source = {"provider": "litellm", "model": "openai/x", "api_base": server.address, "redact": ["category"]}
+    ledger, events = tmp_path / "ledger.sqlite", list[Event]()
+    table, facts = run(split, tmp_path / "out", "items", source, events.append, ledger)
+    assert table["text"][7] == "Said of The item has the following attributes: name is Product <7>."
+    assert (facts["spend"]["sent"], facts["verdicts"]["text"]) == (NUM_ITEMS, NUM_ITEMS)
+    done = [event.done for event in events]
+    assert done == sorted(set(done))
+    assert (done[-1], events[-1].total) == (NUM_ITEMS, NUM_ITEMS)
+    again, facts = run(split, tmp_path / "again", "items", {**source, "fallback": "drop"}, silent, ledger)
+    assert again.equals(table)
+    assert (facts["spend"]["sent"], server.counts().billed) == (0, NUM_ITEMS)
+    with pytest.raises(ServiceError, match=r"text\.items: there is no ledger"):
+        run(split, tmp_path / "none", "items", source)
+
+
+def test_users_attributes_reach_the_template(split: Artefact, tmp_path: Path) -> None:
+    people = pl.DataFrame(
+        {"user_id": [f"u{k}" for k in range(NUM_USERS)], "age": [str(k) for k in range(NUM_USERS)]}
+    )
+    people.write_parquet(split.path / "users.parquet")
+    template = tmp_path / "mine.j2"
+    template.write_text("{{ user.age }} years old, likes {{ titles | join(' and ') }}")
+    table, facts = run(split, tmp_path / "out", "users", {**DEFAULT, "template": str(template)})
+    assert table["text"][31].startswith("31 years old, likes Product <")
+    assert facts["absent_columns"] == []
+    _, facts = run(
+        split, tmp_path / "less", "users", {**DEFAULT, "template": str(template), "redact": ["age"]}
+    )
+    assert facts["distinct"] == NUM_USERS
