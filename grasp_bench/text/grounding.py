@@ -50,55 +50,70 @@ class KindCount:
     left_out: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grounding:
-    """Counts by kind, and every ungrounded claim in order of the texts."""
+    """Counts by kind, every ungrounded claim in order of the texts, and how many claims each text makes."""
 
     kinds: dict[str, KindCount]
     claims: tuple[Claim, ...] = field(repr=False)
+    made: np.ndarray = field(repr=False)
 
     def entities(self) -> np.ndarray:
         """Entities with at least one ungrounded claim, ascending."""
         return np.unique(np.array([claim.entity for claim in self.claims], dtype=np.int64))
 
-
-@dataclass(frozen=True)
-class _Catalogue:
-    """Attributes as tokens between spaces, one string an item, and the names that are searched for."""
-
-    attributes: list[str]
-    lexicons: list[Lexicon]
+    def share_ungrounded(self, members: np.ndarray) -> float | None:
+        """Share of the claims of some entities, bool (n,), that have no ground; None where none is made."""
+        made = int(self.made[members].sum())
+        wrong = sum(bool(members[claim.entity]) for claim in self.claims)
+        return wrong / made if made else None
 
 
-def check_grounding(
-    texts: Sequence[str], items: pl.DataFrame, items_of: Callable[[int], Sequence[int]]
-) -> Grounding:
-    """Look every claim up in the attributes of the entity's own items.
+class GroundingCheck:
+    """The claims of some texts, found once, to be looked up in anybody's attributes.
 
-    `items` is the item table; `items_of(k)` gives the rows that text k is about: the item itself, or the
-    history of a user. A column that most texts were copied from is no attribute. Raises DataError for
-    rows that are not there.
+    `items` is the item table. A column that most texts were copied from is no attribute.
     """
-    catalogue = _catalogue(items, texts)
-    tokens = [tokens_of(_LIST_MARK.sub(" ", text)) for text in texts]
-    usual = _usual_numbers(tokens)
-    counts: dict[str, Counter[str]] = {lexicon.kind: Counter() for lexicon in catalogue.lexicons}
-    counts["number"] = Counter()
-    ungrounded: list[Claim] = []
-    for entity, words in enumerate(tokens):
-        made = _claims(words, catalogue.lexicons, usual)
-        if not any(made.values()):
-            continue
-        grounds = _grounds(catalogue.attributes, items_of(entity))
-        for kind, claims in made.items():
-            wrong = [name for name in claims if f" {' '.join(name)} " not in grounds]
-            counts[kind] += Counter(
-                claims=len(claims), ungrounded=len(wrong), texts=bool(claims), texts_ungrounded=bool(wrong)
-            )
-            ungrounded += [Claim(entity, kind, " ".join(name)) for name in wrong]
-    left_out = {lexicon.kind: lexicon.generic for lexicon in catalogue.lexicons}
-    kinds = {kind: _kind_count(count, left_out.get(kind, 0)) for kind, count in counts.items()}
-    return Grounding(kinds, tuple(ungrounded))
+
+    def __init__(self, texts: Sequence[str], items: pl.DataFrame) -> None:
+        columns = _columns(items, texts)
+        # Between borders and single spaces, so that ` words ` is found as a whole and within one attribute.
+        self._attributes = [
+            BORDER + BORDER.join(" ".join(part) for parts in columns.values() for part in parts[row]) + BORDER
+            for row in range(items.height)
+        ]
+        lexicons = [_lexicon(kind, columns) for kind in KINDS if kind in columns]
+        self._lexicons = [lexicon for lexicon in lexicons if lexicon.names]
+        tokens = [tokens_of(_LIST_MARK.sub(" ", text)) for text in texts]
+        usual = _usual_numbers(tokens)
+        self._claims = [_claims(words, self._lexicons, usual) for words in tokens]
+
+    def against(self, items_of: Callable[[int], Sequence[int]]) -> Grounding:
+        """Look every claim up in the attributes of rows `items_of(k)` of the item table, for text k: the
+        item itself, or a user's history. Raises DataError for rows that are not there."""
+        counts = {kind: Counter[str]() for kind in [*(lex.kind for lex in self._lexicons), "number"]}
+        ungrounded: list[Claim] = []
+        for entity, made in enumerate(self._claims):
+            grounds = self._grounds(items_of(entity)) if any(made.values()) else ""
+            for kind, claims in made.items():
+                wrong = [name for name in claims if f" {' '.join(name)} " not in grounds]
+                counts[kind] += Counter(
+                    claims=len(claims),
+                    ungrounded=len(wrong),
+                    texts=bool(claims),
+                    texts_ungrounded=bool(wrong),
+                )
+                ungrounded += [Claim(entity, kind, " ".join(name)) for name in wrong]
+        left_out = {lexicon.kind: lexicon.generic for lexicon in self._lexicons}
+        kinds = {kind: _kind_count(count, left_out.get(kind, 0)) for kind, count in counts.items()}
+        made_by = np.array([sum(map(len, made.values())) for made in self._claims], dtype=np.int64)
+        return Grounding(kinds, tuple(ungrounded), made_by)
+
+    def _grounds(self, rows: Sequence[int]) -> str:
+        try:
+            return "".join(self._attributes[row] for row in rows)
+        except IndexError:
+            raise DataError(f"a history names item {max(rows)} of {len(self._attributes)}") from None
 
 
 def _kind_count(count: Counter[str], left_out: int) -> KindCount:
@@ -107,22 +122,17 @@ def _kind_count(count: Counter[str], left_out: int) -> KindCount:
     )
 
 
-def _catalogue(items: pl.DataFrame, texts: Sequence[str]) -> _Catalogue:
+def _columns(items: pl.DataFrame, texts: Sequence[str]) -> dict[str, list[list[list[str]]]]:
+    """Tokens of each part of each cell, by column: ids, and what the texts were copied from, left out."""
     columns = {
         name: items[name].cast(pl.String).fill_null("").to_list() for name in items.columns if not is_id(name)
     }
     if len(texts) == items.height:
         columns = {name: values for name, values in columns.items() if not _copied(values, texts)}
-    tokens = {
+    return {
         name: [[tokens_of(part) for part in _PARTS.split(value)] for value in values]
         for name, values in columns.items()
     }
-    attributes = [
-        BORDER + BORDER.join(" ".join(part) for name in tokens for part in tokens[name][row]) + BORDER
-        for row in range(items.height)
-    ]
-    lexicons = [_lexicon(kind, tokens) for kind in KINDS if kind in tokens]
-    return _Catalogue(attributes, [lexicon for lexicon in lexicons if lexicon.names])
 
 
 def _copied(values: Sequence[str], texts: Sequence[str]) -> bool:
@@ -130,10 +140,10 @@ def _copied(values: Sequence[str], texts: Sequence[str]) -> bool:
     return same > 0.5 * max(sum(map(bool, texts)), 1)
 
 
-def _lexicon(kind: str, tokens: dict[str, list[list[list[str]]]]) -> Lexicon:
-    borne = [{tuple(part) for part in parts if part} for parts in tokens[kind]]
-    others = [values for name, values in tokens.items() if name != kind]
-    # A border token between attributes: a name may not reach from one into the next.
+def _lexicon(kind: str, columns: dict[str, list[list[list[str]]]]) -> Lexicon:
+    borne = [{tuple(part) for part in parts if part} for parts in columns[kind]]
+    others = [values for name, values in columns.items() if name != kind]
+    # A border between attributes: a name may not reach from one into the next.
     elsewhere = (
         [token for values in others for part in values[row] for token in (*part, "|")]
         for row in range(len(borne))
@@ -156,10 +166,3 @@ def _claims(
     numbers = dict.fromkeys(token for token in words if is_number(token))
     made["number"] = [(token,) for token in numbers if token not in usual and token not in inside]
     return made
-
-
-def _grounds(attributes: Sequence[str], rows: Sequence[int]) -> str:
-    try:
-        return "".join(attributes[row] for row in rows)
-    except IndexError:
-        raise DataError(f"a history names item {max(rows)} of {len(attributes)}") from None

@@ -1,0 +1,147 @@
+"""One side of one cell as it lies in the store: its texts, its neighbours, and whom they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from safetensors import safe_open
+
+from grasp_bench.core.errors import StoreError, UnknownNameError
+from grasp_bench.core.store import Artefact, Store
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.data.artefacts import read_split
+from grasp_bench.data.splits import Split
+from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.compile import Plan
+from grasp_bench.spec.dataset import Groups
+from grasp_bench.spec.text import TextSource
+from grasp_bench.stages.text import subjects_of
+from grasp_bench.text.subjects import Side, Subjects
+
+ROLES: dict[Side, str] = {"users": "user", "items": "item"}
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A neighbour table: `indices` (n, N) int32, -1 for nobody, and their cosines (n, N) float32."""
+
+    indices: np.ndarray
+    similarities: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedSide:
+    """What a cell has of one side.
+
+    `subjects` holds entities, attributes, and histories as far as the source's scope tells them. `texts`
+    and `facts` (of the text artefact) are None and empty where vectors are precomputed; `table` is None
+    where neighbours are not made yet.
+    """
+
+    cell: str
+    side: Side
+    source: TextSource | None
+    split: Split
+    groups: Groups
+    subjects: Subjects
+    texts: list[str] | None
+    facts: Mapping[str, Any]
+    table: Table | None
+
+    @property
+    def ids(self) -> list[str]:
+        """Outside ids of the entities, in order."""
+        return list(self.subjects.ids)
+
+
+def open_texts(plan: Plan, store: Store, side: Side, slug: str | None = None) -> OpenedSide:
+    """The side of the cell `slug`, or of the first cell that has text.
+
+    Raises UnknownNameError when no such cell has text, StoreError when its text is not made yet.
+    """
+    cell = _cell(plan, f"{ROLES[side]}_text", slug, f"text of {side}")
+    artefact = _finished(store, cell, f"{ROLES[side]}_text", plan.name, f"the texts of {side}")
+    return _opened(store, cell, side, artefact, _table_if_there(store, cell, side))
+
+
+def open_neighbours(plan: Plan, store: Store, side: Side, slug: str | None = None) -> OpenedSide:
+    """The same of the first cell that has neighbours, which it must have in the store; texts if there are."""
+    role = f"{ROLES[side]}_neighbours"
+    cell = _cell(plan, role, slug, f"neighbours of {side}")
+    _finished(store, cell, role, plan.name, f"the neighbours of {side}")
+    text = cell.nodes.get(f"{ROLES[side]}_text")
+    artefact = store.get("text", text.hash) if text is not None and store.has("text", text.hash) else None
+    return _opened(store, cell, side, artefact, _table_if_there(store, cell, side))
+
+
+def read_table(artefact: Artefact) -> Table:
+    """Indices and similarities of a neighbours artefact; its pooled vectors are left where they are."""
+    with safe_open(artefact.file("neighbours.safetensors"), framework="numpy") as tensors:
+        return Table(tensors.get_tensor("indices"), tensors.get_tensor("similarities"))
+
+
+def _opened(store: Store, cell: Cell, side: Side, text: Artefact | None, table: Table | None) -> OpenedSide:
+    split = store.get("split", cell.nodes["split"].hash).path
+    source = cell.experiment.text.users if side == "users" else cell.experiment.text.items
+    told = source if f"{ROLES[side]}_text" in cell.nodes else None
+    subjects = subjects_of(split, side, told.scope if told is not None else "train")
+    return OpenedSide(
+        cell=cell.slug,
+        side=side,
+        source=told,
+        split=read_split(split),
+        groups=cell.experiment.dataset.protocol.groups,
+        subjects=subjects,
+        texts=_texts(text, len(subjects.ids)) if text is not None else None,
+        facts=text.sidecar.get("facts", {}) if text is not None else {},
+        table=table,
+    )
+
+
+def _texts(artefact: Artefact, expected: int) -> list[str]:
+    texts = pl.read_parquet(artefact.file("texts.parquet"))["text"].fill_null("").to_list()
+    if len(texts) != expected:
+        raise StoreError(
+            f"{artefact.path}: {len(texts)} texts for {expected} entities",
+            mend="delete the folder and run again",
+        )
+    return texts
+
+
+def _table_if_there(store: Store, cell: Cell, side: Side) -> Table | None:
+    node = cell.nodes[f"{ROLES[side]}_neighbours"]
+    return read_table(store.get("neighbours", node.hash)) if store.has("neighbours", node.hash) else None
+
+
+def _cell(plan: Plan, role: str, slug: str | None, what: str) -> Cell:
+    having = {cell.slug: cell for cell in plan.cells if role in cell.nodes}
+    if slug is None:
+        if having:
+            return next(iter(having.values()))
+        raise UnknownNameError(
+            f"{plan.name}: no cell has {what}", mend="inspect a spec with an enhancer that reads text"
+        )
+    if slug in having:
+        return having[slug]
+    if any(cell.slug == slug for cell in plan.cells):
+        raise UnknownNameError(
+            f"{plan.name}: cell '{slug}' has no {what}", mend=f"choose one of: {', '.join(having)}"
+        )
+    raise UnknownNameError(
+        f"{plan.name}: no cell '{slug}'{did_you_mean(slug, having)}",
+        mend=f"choose one of: {', '.join(having)}",
+    )
+
+
+def _finished(store: Store, cell: Cell, role: str, spec: str, what: str) -> Artefact:
+    node = cell.nodes[role]
+    if not store.has(node.stage, node.hash):
+        raise StoreError(
+            f"{store.root}: {what} of {cell.slug} are not there yet",
+            mend=f"run {spec} first (grasp-bench run), or name the store it ran with (--store)",
+        )
+    return store.get(node.stage, node.hash)
