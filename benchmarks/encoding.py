@@ -52,7 +52,7 @@ def beauty_texts(items: int, users: int) -> dict[str, list[str]]:
     sample = {}
     for side, count in (("items", items), ("users", users)):
         subjects = Subjects(side, ids[side], table, flat, offsets)  # type: ignore[arg-type]
-        texts = write_texts(TemplateText(), subjects).texts
+        texts = list(write_texts(TemplateText(), subjects).texts)
         sample[side] = [texts[k] for k in rng.choice(len(texts), size=count, replace=False)]
     return sample
 
