@@ -50,14 +50,14 @@ class LiteLLMProvider:
         facts |= telling.facts()
         facts |= {"prompts": len(np.unique(keys, axis=0)), "spend": spend(summary)}
         verdicts = Verdicts(self._source, subjects)
-        instead = plain(self._source, subjects)
+        instead = plain(self._source, subjects) if self._source.fallback == "template" else None
         for k, answer in enumerate(_answers(desk, keys)):
             judged = judge(answer.content.decode("utf-8", errors="replace"), answer.finish)
             verdicts.count(k, judged.verdict)
             if judged.verdict == "text":
                 yield judged.text
             else:
-                yield instead[k] if self._source.fallback == "template" else ""
+                yield "" if instead is None else instead[k]
         facts |= verdicts.facts()
         verdicts.refuse_if_asked()
 
