@@ -128,7 +128,8 @@ def _embeddings_node(
         settings["files"] = [fingerprint(path) for path in vector_files(paths[side], side)]
         places = {side: paths[side]}
     elif isinstance(encoder, LiteLLMEncoder):
-        places = _taken(settings["encoder"], DELIVERY_KEYS)
+        # Vectors are kept by text: how many were asked for at once is delivery, too.
+        places = _taken(settings["encoder"], (*DELIVERY_KEYS, "batch_size"))
     elif Path(encoder.model).is_dir():
         settings["files"] = [fingerprint(Path(encoder.model))]
         places = _taken(settings["encoder"], ("model",))

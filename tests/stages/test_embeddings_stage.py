@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from llm_server.answers import vector_of
+from llm_server.launch import Running
+from llm_server.tally import Counts
 from safetensors.numpy import load_file
 
-from grasp_bench.core.errors import DataError, LeakError
+from grasp_bench.core.errors import DataError, LeakError, ServiceError
 from grasp_bench.core.progress import Event, silent
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import write_split
@@ -62,11 +68,12 @@ def split_artefact(folder: Path, users: list[str], items: list[str]) -> Artefact
 
 
 def run(
-    inputs: dict[str, Artefact], out: Path, encoder: dict[str, object], side: str = "items", report=silent
-):
+    inputs: dict[str, Artefact], out: Path, encoder: dict[str, object], side: str = "items", report=silent,
+    ledger: Path | None = None,
+):  # fmt: skip
     out.mkdir(exist_ok=True)
     node = make_node("embeddings", {"side": side, "encoder": encoder}, {}, f"embeddings {side}")
-    facts = STAGES.get("embeddings")().run(node, inputs, out, RunContext("cpu", 1, report))
+    facts = STAGES.get("embeddings")().run(node, inputs, out, RunContext("cpu", 1, report, ledger=ledger))
     ids = pl.read_parquet(out / "ids.parquet")["id"].to_list()
     return ids, load_file(out / "embeddings.safetensors")["vectors"], facts
 
@@ -178,8 +185,88 @@ def test_precomputed_vectors_follow_the_split(tmp_path: Path) -> None:
     np.testing.assert_allclose(vectors, [[0, 1], [0.6, 0.8]], atol=1e-6)
     assert facts["unknown_ids"] == 1
     assert facts["scope"] == "train (declared, not audited)"
+    assert "leak" not in facts
     with pytest.raises(LeakError):
         run({"split": split}, tmp_path / "out", {**encoder, "scope": "all"})
+    _, _, marked = run({"split": split}, tmp_path / "out", {**encoder, "scope": "all", "leaks": "mark"})
+    assert marked["leak"] == {"scope": "all", "accepted": True}
+
+
+def test_prefixes_belong_to_sides_and_change_vectors(minilm: None, tmp_path: Path) -> None:
+    text = texts_artefact(tmp_path / "text", ["soap", "comb"])
+    whole = texts_artefact(tmp_path / "whole", ["query: soap", "query: comb"])
+    prefixed = {**MINILM, "item_prefix": "query: "}
+    _, vectors, _ = run({"text": text}, tmp_path / "a", prefixed)
+    _, expected, _ = run({"text": whole}, tmp_path / "b", MINILM)
+    assert (vectors == expected).all()
+    _, plain, _ = run({"text": text}, tmp_path / "c", prefixed, "users")
+    assert (plain * vectors).sum(axis=1).max() < 0.99
+
+
+def test_entities_without_text_get_the_mean_of_the_others(minilm: None, tmp_path: Path) -> None:
+    events: list[Event] = []
+    text = texts_artefact(tmp_path / "text", ["soap", "", "comb", " \n"])
+    prefixed = {**MINILM, "item_prefix": "passage: "}
+    _, vectors, facts = run({"text": text}, tmp_path / "out", prefixed, report=events.append)
+    assert (facts["mean_of_others"], facts["distinct"], events[-1].total) == (2, 2, 2)
+    mean = vectors[0] + vectors[2]
+    np.testing.assert_allclose(vectors[1], mean / np.linalg.norm(mean), atol=1e-6)
+    assert (vectors[1] == vectors[3]).all()
+    blank = texts_artefact(tmp_path / "blank", ["", ""])
+    with pytest.raises(DataError, match="all 2 texts of items are empty"):
+        run({"text": blank}, tmp_path / "none", prefixed)
+
+
+def test_int8_reports_what_it_does_to_neighbours(minilm: None, tmp_path: Path) -> None:
+    text = texts_artefact(tmp_path / "text", [f"lotion number {k}" for k in range(12)])
+    _, _, facts = run({"text": text}, tmp_path / "out", {**MINILM, "dtype": "int8"})
+    assert (facts["dtype"], facts["int8_layers"]) == ("int8", 37)
+    assert facts["neighbour_overlap"]["texts"] == 12
+    assert 0.8 < facts["neighbour_overlap"]["share"] <= 1
+
+
+@pytest.fixture
+def bought(llm_server: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """An encoder section of a server on loopback, which needs a key."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    return {"kind": "litellm", "model": "openai/house-vectors", "api_base": llm_server(bodies=True).address}
+
+
+def test_vectors_are_bought_once_and_blank_texts_never_sent(
+    bought: dict[str, object], tmp_path: Path
+) -> None:
+    events: list[Event] = []
+    text = texts_artefact(tmp_path / "text", ["soap", "", "comb", "soap"])
+    encoder, ledger = {**bought, "item_prefix": "query: ", "batch_size": 2}, tmp_path / "ledger.sqlite"
+    _, vectors, facts = run({"text": text}, tmp_path / "a", encoder, report=events.append, ledger=ledger)
+    expected = np.array([vector_of(f"query: {word}", 8) for word in ("soap", "comb")])
+    np.testing.assert_allclose(vectors[[0, 2, 3]], expected[[0, 1, 0]], atol=1e-6)
+    mean = 2 * expected[0] + expected[1]  # over entities, as often as they are
+    np.testing.assert_allclose(vectors[1], mean / np.linalg.norm(mean), atol=1e-6)
+    assert (facts["mean_of_others"], facts["distinct"], facts["spend"]["sent"]) == (1, 2, 2)
+    assert (events[-1].done, events[-1].total) == (2, 2)
+    _, again, facts = run({"text": text}, tmp_path / "b", encoder, ledger=ledger)
+    assert (again == vectors).all()
+    assert (facts["spend"]["sent"], facts["spend"]["reused"]) == (0, 2)
+    log = Counts(tmp_path / "llm_server.jsonl")
+    asked = [json.loads(event["text"])["input"] for event in log.of("received")]
+    assert asked == [["query: soap"], ["query: comb"]]
+
+
+def test_nothing_is_bought_without_a_ledger(bought: dict[str, object], tmp_path: Path) -> None:
+    text = texts_artefact(tmp_path / "text", ["soap"])
+    with pytest.raises(ServiceError, match="no ledger to keep the vectors of 'openai/house-vectors'"):
+        run({"text": text}, tmp_path / "out", bought)
+
+
+def test_a_published_folder_of_pickles(tmp_path: Path) -> None:
+    split = split_artefact(tmp_path / "split", ["u"], ["3", "1"])
+    (tmp_path / "itm_emb_np.pkl").write_bytes(pickle.dumps(np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 2.0]])))
+    encoder = {"kind": "precomputed", "items": str(tmp_path), "normalize": True, "scope": "train"}
+    ids, vectors, facts = run({"split": split}, tmp_path / "out", encoder)
+    assert ids == ["3", "1"]
+    np.testing.assert_allclose(vectors, [[0, 1], [0.6, 0.8]], atol=1e-6)
+    assert facts["unknown_ids"] == 1
 
 
 @pytest.mark.parametrize("bad", [np.nan, 0.0])
