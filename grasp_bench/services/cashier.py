@@ -52,11 +52,11 @@ class Cashier:
 
     def reserve(self, ask: Ask) -> Reserved | None:
         """Set the most that a request may take aside, now; None when that does not fit."""
-        cost = cost_of(self._price, ask.most_input, ask.most_output)
-        most = Amount(ask.most_input + ask.most_output, cost or 0.0)
+        most = self._most(ask)
         if not self._budget.reserve(most):
             return None
-        return Reserved(ask, most, Intention(self._payer, ask.keys[0], most.tokens, cost))
+        dollars = most.dollars if self._price is not None else None
+        return Reserved(ask, most, Intention(self._payer, ask.keys[0], most.tokens, dollars))
 
     async def admit(self, ask: Ask) -> Reserved:
         """Reserve, once requests in flight have made room, and note the intention.
@@ -66,11 +66,7 @@ class Cashier:
         async with self._line:
             while (reserved := self.reserve(ask)) is None:
                 if self._budget.idle:
-                    most = Amount(
-                        ask.most_input + ask.most_output,
-                        cost_of(self._price, ask.most_input, ask.most_output) or 0.0,
-                    )
-                    raise self._budget.error(ask.about, most, self._kept)
+                    raise self._budget.error(ask.about, self._most(ask), self._kept)
                 self._settled.clear()
                 await self._settled.wait()
         try:
@@ -104,6 +100,10 @@ class Cashier:
     def lose(self, reserved: Reserved) -> None:
         """It was sent, and nobody knows whether it was billed: count the most, leave the intention."""
         self._count(reserved, reserved.most)
+
+    def _most(self, ask: Ask) -> Amount:
+        cost = cost_of(self._price, ask.most_input, ask.most_output)
+        return Amount(ask.most_input + ask.most_output, cost or 0.0)
 
     def _count(self, reserved: Reserved, real: Amount) -> None:
         self._budget.settle(reserved.most, real)

@@ -73,8 +73,11 @@ class Crew:
         return True
 
     def _work(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # cancels what libraries leave
-            runner.run(self._slots.run())
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # cancels what libraries leave
+                runner.run(self._slots.run())
+        except Exception as error:
+            self._slots.failure = self._slots.failure or error
 
     def _tell(self, what: Callable[..., None], *about: Ask) -> None:
         try:

@@ -126,31 +126,35 @@ def _write_entries(connection: sqlite3.Connection, entries: Sequence[Entry]) -> 
     now = int(time.time())
     answered = [(entry.payer, key, answer) for entry in entries for key, answer in entry.answers]
     # Another process may have answered meanwhile: the first answer stays, what was paid is counted.
-    connection.executemany(
+    _write(
+        connection,
         "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (key, a.content, a.finish, a.input_tokens, a.output_tokens, a.cost_usd, payer, now)
             for payer, key, a in answered
         ],
     )
-    connection.executemany(
+    _write(
+        connection,
         "INSERT INTO payers VALUES (?, 1, ?, ?, ?, ?) ON CONFLICT (payer) DO UPDATE SET "
         "requests = requests + 1, input_tokens = input_tokens + excluded.input_tokens, "
         "output_tokens = output_tokens + excluded.output_tokens, "
         "cost_usd = cost_usd + excluded.cost_usd, unpriced = unpriced + excluded.unpriced",
         [_payment(entry) for entry in entries if entry.answers],
     )
-    connection.executemany(
-        "DELETE FROM intentions WHERE id = ?", [(e.settled.id,) for e in entries if e.settled is not None]
-    )
-    connection.executemany(
+    settled = [entry.settled for entry in entries if entry.settled is not None]
+    _write(connection, "DELETE FROM intentions WHERE id = ?", [(each.id,) for each in settled])
+    intended = [entry.intended for entry in entries if entry.intended is not None]
+    _write(
+        connection,
         "INSERT INTO intentions VALUES (?, ?, ?, ?, ?)",
-        [
-            (i.id, i.payer, i.key, i.most_tokens, i.most_cost)
-            for i in (entry.intended for entry in entries)
-            if i is not None
-        ],
+        [(each.id, each.payer, each.key, each.most_tokens, each.most_cost) for each in intended],
     )
+
+
+def _write(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        connection.executemany(statement, rows)
 
 
 def _payment(entry: Entry) -> tuple[str, int, int, float, int]:

@@ -121,12 +121,13 @@ class Gate:
                 self._changed.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), None if math.isinf(delay) else delay)
-            self._flying += 1
-            if self._requests:
-                self._requests.take(1)
-            if self._tokens:
-                self._tokens.take(tokens)
-        return Turn(self._round, tokens)
+            return self._enter(tokens)
+
+    def enter_now(self, tokens: int) -> Turn | None:
+        """The same without waiting: None when one would have to, or others do."""
+        if self._line.locked() or self._delay(tokens) > 0:
+            return None
+        return self._enter(tokens)
 
     def leave(self, turn: Turn, used_tokens: int) -> None:
         """The request is over, one way or another."""
@@ -150,6 +151,14 @@ class Gate:
         pause = backoff(self._halved_in_a_row) if retry_after is None else retry_after
         self._open_at = max(self._open_at, self._clock() + pause)
         self._changed.set()
+
+    def _enter(self, tokens: int) -> Turn:
+        self._flying += 1
+        if self._requests:
+            self._requests.take(1)
+        if self._tokens:
+            self._tokens.take(tokens)
+        return Turn(self._round, tokens)
 
     def _delay(self, tokens: int) -> float:
         if self._flying >= self.limit:

@@ -20,8 +20,17 @@ from grasp_bench.spec.service import Service
 BUSY = 429
 MOST_REFUSED_SECONDS = 1800.0
 
-# A slot's next request, if there is one already, and its reservation, if it fitted at once.
-Following = tuple[Ask | None, Reserved | None]
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A request that may leave: it has money and a place."""
+
+    reserved: Reserved
+    turn: Turn
+
+
+# A slot's next request, if there is one already, and whether it may leave at once.
+Following = tuple[Ask | None, Ready | None]
 
 
 @dataclass
@@ -92,13 +101,12 @@ class Slots:
 
     async def _slot(self) -> None:
         try:
-            ask, reserved = await self._next(), None
+            ask, ready = await self._next(), None
             while ask is not None and not self._stopping:
-                ask, reserved = await self._serve(ask, reserved)
+                ask, ready = await self._serve(ask, ready)
                 if ask is None:
                     ask = await self._next()
-            if reserved is not None:
-                self._cashier.release(reserved)
+            self._discard(ready)
         except Exception as error:
             self.failure = self.failure or error
             self.stop()
@@ -111,31 +119,54 @@ class Slots:
         self.room.release()
         return ask
 
-    async def _serve(self, ask: Ask, reserved: Reserved | None) -> Following:
+    async def _serve(self, ask: Ask, ready: Ready | None) -> Following:
         """Answer a request, trying again where that may help."""
         attempts = 0
         while not self._stopping:
-            reserved = reserved or await self._cashier.admit(ask)
-            outcome = await self._attempt(reserved)
+            ready = ready or await self._prepare(ask)
+            outcome = await self._attempt(ready)
             if not isinstance(outcome, Passing):
                 return outcome
-            reserved = None
+            ready = None
             attempts += outcome.status != BUSY
-            await asyncio.sleep(self._pause(ask, outcome, attempts))
-            self.tally.retried += 1
-        return None, reserved
+            pause = self._pause(ask, outcome, attempts)
+            if not self._stopping:
+                await asyncio.sleep(pause)
+                self.tally.retried += 1
+        return None, ready
 
-    async def _attempt(self, reserved: Reserved) -> Following | Passing:
-        """Send a request once; whatever comes of it, the reservation is settled."""
+    async def _prepare(self, ask: Ask) -> Ready:
+        """Wait for a place, then for money: what waits for a place is noted nowhere as perhaps billed."""
+        turn = await self._gate.enter(ask.most_input + ask.most_output)
         try:
-            turn = await self._gate.enter(reserved.most.tokens)
-        except asyncio.CancelledError:
-            self._cashier.release(reserved)
+            return Ready(await self._cashier.admit(ask), turn)
+        except BaseException:
+            self._gate.leave(turn, 0)
             raise
-        task = asyncio.current_task()
+
+    def _ready_now(self, ask: Ask) -> Ready | None:
+        """The same without waiting, and without the intention on disk."""
+        turn = self._gate.enter_now(ask.most_input + ask.most_output)
+        if turn is None:
+            return None
+        reserved = self._cashier.reserve(ask)
+        if reserved is None:
+            self._gate.leave(turn, 0)
+            return None
+        return Ready(reserved, turn)
+
+    def _discard(self, ready: Ready | None) -> None:
+        """It will not be sent."""
+        if ready is not None:
+            self._cashier.release(ready.reserved)
+            self._gate.leave(ready.turn, 0)
+
+    async def _attempt(self, ready: Ready) -> Following | Passing:
+        """Send a request once; whatever comes of it, its reservation is settled and its place free."""
+        task, reserved = asyncio.current_task(), ready.reserved
         self._busy.add(task)
         try:
-            outcome = await self._send(reserved, turn)
+            outcome = await self._send(ready)
             if isinstance(outcome, tuple):
                 return await self._keep(reserved, outcome)
         finally:
@@ -148,34 +179,33 @@ class Slots:
             raise lasting(reserved.ask.about, self._service.model, outcome)
         return outcome
 
-    async def _send(self, reserved: Reserved, turn: Turn) -> tuple[Answer, ...] | Passing | Lasting:
+    async def _send(self, ready: Ready) -> tuple[Answer, ...] | Passing | Lasting:
         self.tally.sent += 1
-        used = reserved.most.tokens
+        used = ready.turn.tokens
         try:
-            outcome = await self._caller.call(reserved.ask)
+            outcome = await self._caller.call(ready.reserved.ask)
             if isinstance(outcome, tuple):
                 used = sum(answer.input_tokens + answer.output_tokens for answer in outcome)
                 self._gate.succeeded()
             elif isinstance(outcome, Passing) and outcome.busy:
-                self._gate.refused(turn, outcome.retry_after)
+                self._gate.refused(ready.turn, outcome.retry_after)
             return outcome
         finally:
-            self._gate.leave(turn, used)
+            self._gate.leave(ready.turn, used)
 
     async def _keep(self, reserved: Reserved, answers: tuple[Answer, ...]) -> Following:
         """Put answers on disk, and with them the intention of the slot's next request."""
         self._cashier.settle(reserved, answers)
         ask = None if self._stopping or self._queue.empty() else await self._next()
-        following = self._cashier.reserve(ask) if ask else None
+        ready = self._ready_now(ask) if ask else None
         try:
-            await self._cashier.keep(reserved, answers, following)
-        except asyncio.CancelledError:
-            if following:
-                self._cashier.release(following)
+            await self._cashier.keep(reserved, answers, ready.reserved if ready else None)
+        except BaseException:
+            self._discard(ready)
             raise
         self.tally.answered += 1
         self._answered(reserved.ask)
-        return ask, following
+        return ask, ready
 
     def _pause(self, ask: Ask, failure: Passing, attempts: int) -> float:
         """Seconds until the next attempt; ServiceError when there shall be none."""
