@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,16 @@ from grasp_bench.spec.encoder import Reduction
 Vectors = NDArray[np.float32]
 
 
-def reduce_vectors(vectors: Vectors, fitted_on: Vectors, how: Reduction) -> tuple[Vectors, dict[str, Any]]:
+def reduce_vectors(
+    vectors: Vectors, fitted_on: Vectors, how: Reduction, ids: Sequence[str]
+) -> tuple[Vectors, dict[str, Any]]:
     """Reduce (n, D) to (n, how.dimensions), unit norm; `fitted_on` (m, D) are the items' vectors.
 
     `pca` projects both sides on the directions in which the items vary most, without centring: dot products
     between users and items then are the original ones but for what was cut off. Facts: `kept`, the share of
     squared length that is left before norms are made one again.
 
-    Raises DataError when there is nothing to cut, or a vector has nothing left.
+    Raises DataError when there is nothing to cut, or, naming it by `ids`, an entity has nothing left.
     """
     width = vectors.shape[1]
     if how.dimensions >= width:
@@ -34,9 +37,9 @@ def reduce_vectors(vectors: Vectors, fitted_on: Vectors, how: Reduction) -> tupl
         reduced = vectors[:, : how.dimensions]
     lengths = np.linalg.norm(reduced, axis=1, keepdims=True)
     if not np.all(lengths > 0):
-        row = int(np.flatnonzero(lengths[:, 0] <= 0)[0])
+        first = ids[int(np.flatnonzero(lengths[:, 0] <= 0)[0])]
         raise DataError(
-            f"encoder.reduce: vector {row} has nothing left in {how.dimensions} dimensions",
+            f"encoder.reduce: the embedding of '{first}' has nothing left in {how.dimensions} dimensions",
             mend="keep more dimensions",
         )
     kept = float(np.mean(lengths[:, 0] ** 2 / np.einsum("nd,nd->n", vectors, vectors)))

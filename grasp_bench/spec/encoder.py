@@ -26,7 +26,8 @@ class _Encoder(Section):
 
 
 class _TextEncoder(_Encoder):
-    """What goes before each text: some models expect a word that says what it is (E5: `query: `)."""
+    """What goes before each text: some models expect a word that says what it is (E5: `query: `). Entities
+    without a text get the mean vector of the others of their side."""
 
     user_prefix: str = ""
     item_prefix: str = ""
@@ -55,7 +56,10 @@ class LiteLLMEncoder(_TextEncoder, Service):
     kind: Literal["litellm"] = "litellm"
     model: str = Field("text-embedding-ada-002", min_length=1, description="litellm's name; the paper's.")
     dimensions: int | None = Field(
-        None, ge=2, description="Expected width, checked; by default what litellm knows of the model."
+        None,
+        ge=2,
+        description="Expected width, checked; by default what litellm knows of the model. Sent, where it is "
+        "another than that: some models then give shorter vectors.",
     )
     batch_size: int = Field(128, ge=1, le=2048, description="Texts in one request.")
     max_tokens: int = Field(8191, ge=8, description="Of one text; longer ones are cut at the end.")
@@ -63,14 +67,15 @@ class LiteLLMEncoder(_TextEncoder, Service):
 
 
 class PrecomputedEncoder(_Encoder):
-    """Vectors made elsewhere: .parquet (columns id and vector); .npy or .safetensors with ids in
-    <name>.ids.txt, one a line; or .pkl as LLM-ESR publishes them, row k for id k + 1."""
+    """Vectors made elsewhere: .parquet, .jsonl or .csv (columns id and vector, in CSV written "[0.1, 0.2]");
+    .npy or .safetensors with ids in <name>.ids.txt, one a line; or LLM-ESR's folder `handled` or a .pkl of
+    it, row k for id k + 1, or for the raw id by id_map.json beside it."""
 
     kind: Literal["precomputed"] = "precomputed"
     users: str = Field(min_length=1)
     items: str = Field(min_length=1)
     missing: Literal["fail", "mean"] = Field(
-        "fail", description="Entities without a vector: stop, or the mean vector of their side."
+        "fail", description="Entities without a vector: stop, or the mean vector of the others of their side."
     )
     normalize: bool = Field(True, description="Scale to unit norm; otherwise vectors are taken as they are.")
     scope: Literal["train", "train_and_validation", "all"] = "train"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from safetensors.numpy import load_file, save_file
 
 from grasp_bench.core.progress import Event
@@ -30,8 +31,9 @@ class ReductionStage:
         vectors, fitted_on = (
             load_file(inputs[role].file(VECTORS))["vectors"] for role in ("embeddings", "fitted_on")
         )
-        reduced, facts = reduce_vectors(vectors, fitted_on, how)
+        ids = inputs["embeddings"].file("ids.parquet")
+        reduced, facts = reduce_vectors(vectors, fitted_on, how, pl.read_parquet(ids)["id"].to_list())
         save_file({"vectors": reduced}, out / VECTORS)
-        shutil.copyfile(inputs["embeddings"].file("ids.parquet"), out / "ids.parquet")
+        shutil.copyfile(ids, out / ids.name)
         context.report(Event(node.label, len(reduced), len(reduced), "vectors"))
         return {"side": node.settings["side"], "count": len(reduced), "dim": reduced.shape[1], **facts}
