@@ -1,0 +1,113 @@
+"""litellm's own exceptions, sorted; and what is left of messages that repeat keys or prompts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grasp_bench.services.failures import Filtered, Lasting, Passing, understand
+from grasp_bench.services.library import open_litellm
+from grasp_bench.services.scrub import HIDDEN, Scrubber
+
+KEY = "sk-proj-Qm7zP2xVt9LrKw4NcYb8"
+WHO = {"model": "gpt-4o-mini", "llm_provider": "openai"}
+
+
+def answered(status: int, **headers: str) -> httpx.Response:
+    return httpx.Response(status, headers=headers, request=httpx.Request("POST", "https://api.example/v1"))
+
+
+def failure(name: str, message: str = "no", **more: Any) -> Passing | Lasting | Filtered:
+    exceptions = open_litellm().exceptions
+    return understand(getattr(exceptions, name)(message=message, **WHO, **more), "said", "OPENAI_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "mend"),
+    [
+        ("AuthenticationError", "no", "OPENAI_API_KEY holds a valid key"),
+        ("ContextWindowExceededError", "too long", "max_prompt_tokens"),
+        ("BadRequestError", "LLM Provider NOT provided. You passed model=x", "openai/gpt-4o-mini"),
+        ("BadRequestError", "context_length_exceeded", "max_prompt_tokens"),
+        ("NotFoundError", "no such model", "model and api_base"),
+        ("BadRequestError", "unknown parameter", "does not take this request"),
+        ("RateLimitError", "You exceeded your quota: insufficient_quota", "credit"),
+    ],
+)
+def test_what_lasts_has_a_mend(name: str, message: str, mend: str) -> None:
+    found = failure(name, message)
+    assert isinstance(found, Lasting)
+    assert mend in found.mend
+
+
+def test_a_forbidden_answer_is_no_error() -> None:
+    assert failure("ContentPolicyViolationError") == Filtered()
+
+
+def test_what_passes_says_whether_it_was_billed() -> None:
+    busy = failure("RateLimitError", response=answered(429, **{"retry-after": "7"}))
+    assert busy == Passing(429, "said", perhaps_billed=False, retry_after=7.0)
+    assert busy.busy
+    soon = failure("RateLimitError", response=answered(429, **{"retry-after-ms": "250", "retry-after": "1"}))
+    assert isinstance(soon, Passing)
+    assert soon.retry_after == 0.25
+    down = failure("InternalServerError")
+    assert down == Passing(500, "said", perhaps_billed=False, retry_after=None)
+    late = failure("Timeout")
+    assert isinstance(late, Passing)
+    assert late.perhaps_billed
+
+
+def test_what_never_arrived_was_not_billed() -> None:
+    """As it comes out of litellm: its own exception, and at the end of its causes what really happened."""
+    for cause, billed in ((httpx.ConnectError("refused"), False), (httpx.ReadError("cut"), True)):
+        outer = open_litellm().exceptions.InternalServerError(message="Connection error.", **WHO)
+        outer.__cause__ = cause
+        assert understand(outer, "said", "KEY") == Passing(None, "said", billed, None)
+
+
+def test_exceptions_of_no_kind_may_pass() -> None:
+    assert isinstance(understand(RuntimeError("a fault of the library"), "said", "KEY"), Passing)
+    assert isinstance(understand(TimeoutError(), "said", "KEY"), Passing)
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [KEY, KEY[:14] + "***", f"…{KEY[-9:]}", f"Bearer {KEY}", f"'{KEY}' is wrong, {KEY}!"],
+)
+def test_no_part_of_a_key_is_left(echo: str) -> None:
+    said = Scrubber([KEY]).message(f"Incorrect API key provided: {echo}", {})
+    assert said.startswith("Incorrect API key provided: ")
+    assert HIDDEN in said
+    assert not any(KEY[start : start + 8] in said for start in range(len(KEY) - 7))
+
+
+def test_keys_of_the_environment_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_SERVICE_API_KEY", KEY)
+    assert KEY not in Scrubber().message(f"got {KEY}", {})
+
+
+def test_what_was_sent_is_not_repeated() -> None:
+    sent = {
+        "messages": [{"role": "user", "content": "Jane Roe, born 1970,\nbought a rare balm"}],
+        "max_tokens": 5,
+    }
+    said = Scrubber().message("invalid content 'Jane Roe, born 1970, bought a rare balm' in request", sent)
+    assert said == f"invalid content '{HIDDEN}' in request"
+
+
+@given(text=st.text(), secret=st.text(min_size=8, max_size=40), before=st.text())
+def test_a_secret_never_survives(text: str, secret: str, before: str) -> None:
+    plain = " ".join(secret.split())
+    said = Scrubber([plain]).message(before + plain + text, {})
+    assert len(plain) < 6 or plain not in said or plain in HIDDEN
+
+
+def test_messages_are_one_short_line() -> None:
+    said = Scrubber().message("a\nb\t c " + "long " * 400, {})
+    assert said.startswith("a b c long")
+    assert len(said) <= 300

@@ -1,0 +1,155 @@
+"""The ledger alone: what it keeps, who may read it, and what it says of files that are none."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from grasp_bench.core.errors import StoreError
+from grasp_bench.services.journal import Entry, Intention, Journal
+from grasp_bench.services.ledger import Answer, Ledger, Spent
+
+answers = st.builds(
+    Answer,
+    content=st.binary(max_size=40),
+    finish=st.sampled_from(["stop", "length", "refusal"]),
+    input_tokens=st.integers(0, 10**6),
+    output_tokens=st.integers(0, 10**6),
+    cost_usd=st.none() | st.floats(0, 100),
+)
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def write(path: Path, *entries: Entry) -> None:
+    async def all_at_once() -> None:
+        await asyncio.gather(*(journal.commit(entry) for entry in entries))
+
+    with Journal(path) as journal:
+        asyncio.run(all_at_once())
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kept=st.lists(answers, max_size=60))
+def test_what_is_written_at_once_is_found_and_counted(tmp_path: Path, kept: list[Answer]) -> None:
+    path = tmp_path / f"{len(list(tmp_path.iterdir()))}.sqlite"
+    write(path, *(Entry("node", [(key(k), answer)]) for k, answer in enumerate(kept)))
+    with Ledger(path) as ledger:
+        asked = [key(k) for k in range(len(kept) + 1)]
+        assert ledger.find(asked) == [*kept, None]
+        assert ledger.missing(asked) == [False] * len(kept) + [True]
+        spent = ledger.spent("node")
+    assert spent.requests == len(kept)
+    assert spent.input_tokens == sum(answer.input_tokens for answer in kept)
+    if any(answer.cost_usd is None for answer in kept):
+        assert spent.cost_usd is None
+    else:
+        assert spent.cost_usd == pytest.approx(sum(answer.cost_usd or 0 for answer in kept))
+
+
+def test_more_keys_than_one_query_takes_are_found_in_order(tmp_path: Path) -> None:
+    many = [(key(k), Answer(str(k).encode(), "stop", 1, 1, 0.0)) for k in range(1500)]
+    write(tmp_path / "l.sqlite", Entry("node", many))
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        wanted = [key(1499 - k) for k in range(1500)]
+        assert [found and found.content for found in ledger.find(wanted)] == [
+            str(1499 - k).encode() for k in range(1500)
+        ]
+        assert ledger.find([]) == []
+
+
+def test_a_batch_is_one_request(tmp_path: Path) -> None:
+    two = [(key(1), Answer(b"a", "stop", 3, 0, 0.25)), (key(2), Answer(b"b", "stop", 2, 0, 0.5))]
+    write(tmp_path / "l.sqlite", Entry("node", two))
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        assert ledger.spent("node") == Spent(requests=1, input_tokens=5, cost_usd=0.75)
+        assert ledger.spent("another") == Spent()
+
+
+def test_the_first_answer_stays_and_both_are_paid(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    first, second = Answer(b"first", "stop", 1, 1, 0.5), Answer(b"second", "stop", 2, 2, 0.25)
+    write(path, Entry("a", [(key(1), first)]))
+    write(path, Entry("b", [(key(1), second)]))
+    with Ledger(path) as ledger:
+        assert ledger.find([key(1)]) == [first]
+        assert [ledger.spent(payer).cost_usd for payer in ("a", "b")] == [0.5, 0.25]
+
+
+def test_intentions_count_until_they_are_settled(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    sent, unpriced = Intention("node", key(1), 100, 0.5), Intention("node", key(2), 50, None)
+    write(path, Entry("node", intended=sent))
+    with Ledger(path) as ledger:
+        assert ledger.spent("node") == Spent(lost_requests=1, lost_tokens=100, lost_cost_usd=0.5)
+        write(path, Entry("node", intended=unpriced))
+        assert ledger.spent("node") == Spent(lost_requests=2, lost_tokens=150, lost_cost_usd=None)
+        write(path, Entry("node", [(key(1), Answer(b"", "stop", 9, 0, 0.1))], settled=sent))
+        write(path, Entry("node", settled=unpriced))
+        assert ledger.spent("node") == Spent(requests=1, input_tokens=9, cost_usd=0.1)
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "l.sqlite"
+    write(path, Entry("node", [(key(1), Answer(b"private", "stop", 1, 1, 0.0))]))
+    with Ledger(path):
+        files = list(path.parent.iterdir())
+        assert len(files) == 3  # the log and its index beside it
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def _write_hundred(path: Path, start: int) -> None:
+    for k in range(start, start + 100):
+        write(path, Entry(f"node {start}", [(key(k), Answer(b"x", "stop", 1, 0, 0.0))]))
+
+
+def test_several_processes_write_one_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_write_hundred, args=(path, 100 * k)) for k in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    with Ledger(path) as ledger:
+        assert not any(ledger.missing([key(k) for k in range(300)]))
+        assert [ledger.spent(f"node {100 * k}").requests for k in range(3)] == [100, 100, 100]
+
+
+def test_files_that_are_no_ledger_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("not a database, and long enough to be read as one" * 40)
+    with pytest.raises(StoreError, match=r"damaged.*not a database"):
+        Ledger(tmp_path / "text")
+    with sqlite3.connect(tmp_path / "other") as other:
+        other.execute("CREATE TABLE mine (a)")
+    with pytest.raises(StoreError, match="something else"):
+        Journal(tmp_path / "other")
+    Ledger(tmp_path / "later").close()
+    with sqlite3.connect(tmp_path / "later") as later:
+        later.execute("PRAGMA user_version = 7")
+    with pytest.raises(StoreError, match=r"later version.*ledger 7, this one reads 1"):
+        Ledger(tmp_path / "later")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Ledger(tmp_path / "text" / "below")
+
+
+def test_damage_within_is_told_where_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    write(path, *(Entry("node", [(key(k), Answer(b"x" * 3000, "stop", 1, 1, 0.0))]) for k in range(200)))
+    with sqlite3.connect(path) as all_in_one_file:
+        all_in_one_file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = bytearray(path.read_bytes())
+    whole[8192 : len(whole) - 8192] = b"\x5a" * (len(whole) - 16384)
+    path.write_bytes(whole)
+    with pytest.raises(StoreError, match=r"l\.sqlite: damaged"), Ledger(path) as ledger:
+        ledger.find([key(k) for k in range(200)])

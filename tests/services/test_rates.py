@@ -1,0 +1,171 @@
+"""Rates by a clock of our own: minutes pass in no time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grasp_bench.services.rates import Bucket, Gate, Turn, backoff, seconds_of
+from grasp_bench.spec.service import Service
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def service(**rates: int) -> Service:
+    return Service(model="openai/test", **rates)
+
+
+@given(
+    per_minute=st.integers(1, 3000),
+    burst=st.floats(1, 100),
+    pauses=st.lists(st.floats(0, 20), min_size=1, max_size=300),
+)
+def test_no_minute_has_more_than_its_allowance(per_minute: int, burst: float, pauses: list[float]) -> None:
+    clock = Clock()
+    bucket = Bucket(per_minute, burst, clock)
+    taken: list[float] = []
+    for pause in pauses:
+        clock.now += pause
+        clock.now += bucket.delay(1)
+        bucket.take(1)
+        taken.append(clock.now)
+    for start in taken:
+        assert sum(start <= moment < start + 60 - 1e-6 for moment in taken) <= per_minute
+
+
+def test_a_busy_bucket_gives_all_that_it_may() -> None:
+    clock = Clock()
+    bucket = Bucket(600, 10.0, clock)
+    count = 0
+    while clock.now < 600:
+        clock.now += bucket.delay(1)
+        bucket.take(1)
+        count += 1
+    assert count == pytest.approx(6000, rel=0.02)
+
+
+def test_more_than_a_bucket_holds_waits_for_a_full_one() -> None:
+    clock = Clock()
+    bucket = Bucket(60_000, 15_000, clock)
+    bucket.take(10**6)
+    wait = bucket.delay(10**6)
+    assert 15 < wait < 25  # 15,000 at 45,000 a minute
+    bucket.give_back(15_000)
+    assert bucket.delay(10**6) == pytest.approx(0)
+
+
+@given(attempt=st.integers(1, 10_000))
+def test_backoff_is_bounded(attempt: int) -> None:
+    assert 0 <= backoff(attempt) <= min(60, 2**attempt)
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    assert seconds_of("7") == 7
+    assert seconds_of("0.25") == 0.25
+    assert seconds_of("-3") == 0
+    in_a_minute = datetime.now(UTC) + timedelta(seconds=60)
+    assert seconds_of(format_datetime(in_a_minute, usegmt=True)) == pytest.approx(60, abs=2)
+    assert seconds_of("Sun, 06 Nov 1994 08:49:37 GMT") == 0
+    for nothing in (None, "", "soon", "nan", "inf"):
+        assert seconds_of(nothing) is None
+
+
+def enter_all(gate: Gate) -> list[Turn]:
+    """As many as are let in at once."""
+    turns = []
+    while (turn := gate.enter_now(1)) is not None:
+        turns.append(turn)
+    return turns
+
+
+def test_refusals_halve_once_a_round_and_successes_add_one_a_round() -> None:
+    clock = Clock()
+    gate = Gate(service(concurrency=64), clock)
+    turns = enter_all(gate)
+    assert len(turns) == 64
+    for turn in turns:  # all were sent before the first refusal was heard
+        gate.refused(turn, 5.0)
+        gate.leave(turn, 0)
+    assert gate.limit == 32
+    assert gate.enter_now(1) is None
+    clock.now += 5.0
+    turns = enter_all(gate)
+    assert len(turns) == 32
+    for turn in turns:
+        gate.succeeded()
+        gate.leave(turn, 1)
+    assert gate.limit == 32  # 32 successes add a little less than one
+    gate.succeeded()
+    assert gate.limit == 33
+    for _ in range(64 * 64):
+        gate.succeeded()
+    assert gate.limit == 64
+    for _ in range(20):
+        turn = gate.enter_now(1)
+        assert turn is not None
+        gate.refused(turn, 0.0)
+        gate.leave(turn, 1)
+        clock.now += 1
+    assert gate.limit == 1
+
+
+def test_a_refusal_without_retry_after_backs_off_longer_each_time() -> None:
+    clock = Clock()
+    gate = Gate(service(concurrency=4), clock)
+    longest = 0.0
+    for _ in range(12):
+        turn = gate.enter_now(1)
+        while turn is None:
+            clock.now += 0.25
+            turn = gate.enter_now(1)
+        before = clock.now
+        gate.refused(turn, None)
+        gate.leave(turn, 0)
+        while (again := gate.enter_now(1)) is None:
+            clock.now += 0.25
+        gate.leave(again, 0)
+        longest = max(longest, clock.now - before)
+        assert longest <= 60.25
+    assert longest > 4
+
+
+def test_requests_wait_in_line_for_places_and_for_the_end_of_a_pause() -> None:
+    async def run() -> list[int]:
+        gate = Gate(service(concurrency=1))
+        order: list[int] = []
+
+        async def request(number: int) -> None:
+            turn = await gate.enter(1)
+            order.append(number)
+            if number == 0:
+                gate.refused(turn, 0.05)
+            await asyncio.sleep(0.001)
+            gate.leave(turn, 1)
+
+        await asyncio.gather(*(request(k) for k in range(5)))
+        return order
+
+    assert asyncio.run(run()) == [0, 1, 2, 3, 4]
+
+
+def test_tokens_a_minute_count_what_was_used_in_the_end() -> None:
+    clock = Clock()
+    gate = Gate(service(concurrency=64, tokens_per_minute=4000), clock)
+    turn = gate.enter_now(1000)  # a quarter of a minute's tokens may go at once
+    assert turn is not None
+    assert gate.enter_now(1000) is None
+    gate.leave(turn, 0)
+    assert gate.enter_now(1000) is not None
