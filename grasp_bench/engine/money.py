@@ -81,7 +81,7 @@ def quote_line(quote: Quote) -> str:
         parts.append(f"at most {most.output_tokens:,} output tokens")
     text = f"{quote.label}: {quote.service.model}: {', '.join(parts)}: {_range(quote.dollars)}"
     if quote.answered:
-        text += f"; {quote.answered:,} more are answered already"
+        text += f"; {_count(quote.answered, 'answer')} kept from before"
     return "; ".join([text, *quote.stops()])
 
 

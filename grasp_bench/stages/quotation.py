@@ -87,8 +87,7 @@ class Inquiry:
         """Batches of the distinct texts that have no vector; bounds where texts are yet to be generated."""
         section = LiteLLMEncoder.model_validate(service_of(node))
         text, side = node.inputs["text"], node.settings["side"]
-        there = self._store.has(text.stage, text.hash)
-        if asks_service(text) and not there:
+        if asks_service(text) and not self._store.has(text.stage, text.hash):
             return self._before_generation(node, section)
         subjects, step = thinned(self._subjects(text, SOURCE.validate_python(text.located()["source"]).scope))
         prefix = section.user_prefix if side == "users" else section.item_prefix
@@ -107,11 +106,11 @@ class Inquiry:
         return Quote(node.label, node.hash, section, load, load, answered, exact, headroom)
 
     def _before_generation(self, node: Node, section: LiteLLMEncoder) -> Quote:
-        """No text may be longer than its answer was allowed to be."""
+        """No text will be longer than its answer may be, but for templates in the place of answers."""
         source = LiteLLMText.model_validate(service_of(node.inputs["text"]))
         count = len(self._subjects(node.inputs["text"], source.scope).ids)
         longest = min(source.max_tokens, section.max_tokens)
-        most = Load(-(-count // section.batch_size), count * longest)
+        most = Load(1 + -(-(count - 1) // section.batch_size), count * longest)  # the first goes alone
         return Quote(node.label, node.hash, section, Load(), most, 0, False, 0)
 
     def _subjects(self, text: Node, scope: str) -> Subjects:
