@@ -25,7 +25,8 @@ MAPS = {"users": ("user2id", "user_dict"), "items": ("item2id", "item_dict")}
 def read_handled(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Ids and matrix (n, D). The dataset's ids, `wanted`, tell whether those are raw ids or numbers.
 
-    Raises DataError when the map is damaged, or when ids could be both and would mean different rows.
+    Raises DataError when the map is damaged or does not number these rows, and when ids could be both raw
+    and numbers and would mean different rows.
     """
     matrix = read_pickled_array(path)
     numbers = [str(row + 1) for row in range(len(matrix))]
@@ -33,6 +34,12 @@ def read_handled(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str
     if not beside.is_file():
         return numbers, matrix
     number_of = _raw_to_number(beside, side)
+    if set(number_of.values()) != set(numbers):
+        # LLM-ESR leaves out short users after numbering them, and then numbers their vectors anew.
+        raise DataError(
+            f"{beside}: numbers {len(number_of)} {side} for {len(numbers)} vectors, so rows cannot be told apart",
+            mend="take the map of these vectors, or save them as .parquet with their ids",
+        )
     return _names(numbers, number_of, wanted, beside), matrix
 
 
@@ -53,11 +60,6 @@ def _names(
             "with their ids",
         )
     raw_of = {number: raw for raw, number in number_of.items()}
-    unnamed = [number for number in numbers if number not in raw_of]
-    if unnamed:
-        raise DataError(
-            f"{beside}: names no raw id for row {unnamed[0]}", mend="take the map of these vectors"
-        )
     return [raw_of[number] for number in numbers]
 
 

@@ -81,9 +81,12 @@ def test_raw_ids_that_are_numbers_too(handled: Path) -> None:
 
 
 def test_maps_that_do_not_fit(handled: Path) -> None:
-    put_map(handled, {"B00A": "1", "B00B": "2"})
-    with pytest.raises(DataError, match="names no raw id for row 3"):
-        read(handled, ["B00A"])
+    gap = {"B00A": "1", "B00C": "3", "B00D": "4", "B00E": "5"}
+    for numbers in ({"B00A": "1", "B00B": "2"}, {**RAW, "B00E": "5"}, gap):
+        put_map(handled, numbers)
+        for ids in (["B00A"], ["1", "2"]):
+            with pytest.raises(DataError, match=f"numbers {len(numbers)} items for 4 vectors"):
+                read(handled, ids)
     for content in ("", "[]", "{}", '{"item2id": 3}', "[" * 100_000):
         (handled / "id_map.json").write_text(content)
         with pytest.raises(DataError, match=r"id_map\.json: no map from raw ids"):
