@@ -29,7 +29,7 @@ def read_handled(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str
     and numbers and would mean different rows.
     """
     matrix = read_pickled_array(path)
-    numbers = [str(row + 1) for row in range(len(matrix))]
+    numbers = [str(row + 1) for row in range(len(matrix) if matrix.ndim else 0)]
     beside = path.with_name(ID_MAP)
     if not beside.is_file():
         return numbers, matrix
@@ -37,7 +37,7 @@ def read_handled(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str
     if set(number_of.values()) != set(numbers):
         # LLM-ESR leaves out short users after numbering them, and then numbers their vectors anew.
         raise DataError(
-            f"{beside}: numbers {len(number_of)} {side} for {len(numbers)} vectors, so rows cannot be told apart",
+            f"{beside}: numbers {len(number_of)} {side} for {len(numbers)} vectors: whose are they?",
             mend="take the map of these vectors, or save them as .parquet with their ids",
         )
     return _names(numbers, number_of, wanted, beside), matrix

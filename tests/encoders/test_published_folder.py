@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from grasp_bench.core.errors import DataError, MissingFileError
@@ -91,3 +93,10 @@ def test_maps_that_do_not_fit(handled: Path) -> None:
         (handled / "id_map.json").write_text(content)
         with pytest.raises(DataError, match=r"id_map\.json: no map from raw ids"):
             read(handled, ["B00A"])
+
+
+def test_arrays_of_other_shapes(handled: Path) -> None:
+    for array in (np.array(1.0), np.ones(4), np.ones((4, 2, 2))):
+        (handled / "itm_emb_np.pkl").write_bytes(pickle.dumps(array))
+        with pytest.raises(DataError, match="floats expected"):
+            read(handled, ["1"])
