@@ -50,7 +50,8 @@ def _verdict(text: str, finish: str) -> Verdict:
 
 
 _LABEL = re.compile(
-    r"(?:(?:final|my|the|product|item|user) )?(?:answer|output|response|result|introduction|description|summary|profile)"
+    r"(?:(?:final|my|the|product|item|user) )?"
+    r"(?:answer|output|response|result|introduction|description|summary|profile)"
     r"[\"'*_]*(?::| is:?)[\s\"'*_]+",
     re.IGNORECASE,
 )

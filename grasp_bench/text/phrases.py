@@ -53,8 +53,8 @@ KNOWS_TOO_LITTLE = _opening(
 
 # Further on in the opening, too: who asks for more did not answer. All of it was seen in published texts.
 ASKS_FOR_MORE = re.compile(
-    r"(?:please|(?:could|can) you(?: please)?) (?:provide|specify|share|give|clarify|double-check)\b[^.?!]{0,60}"
-    r"\b(?:titles?|names?|information|details?|data|context|input|content|history|descriptions?)\b"
+    r"(?:please|(?:could|can) you(?: please)?) (?:provide|specify|share|give|clarify|double-check)\b"
+    r"[^.?!]{0,60}\b(?:titles?|names?|information|details?|data|context|input|content|history|descriptions?)\b"
     r"|\bbut (?:there is )?no (?:further |other |more |additional |specific )?(?:information|details?) "
     r"(?:is|are|was) (?:provided|available|given|known)\b",
     re.IGNORECASE,

@@ -39,7 +39,7 @@ class PrecomputedProvider:
         texts = known.join(rows, on="id", how="left", maintain_order="left")["text"]
         missing = known["id"].filter(texts.is_null())
         if self._source.missing == "fail" and len(missing):
-            raise _missing(path, missing, rows["id"], known.height, subjects.side)
+            raise _missing(path, missing, rows["id"].sort(), known.height, subjects.side)
         unknown = rows.join(known, on="id", how="anti").height
         facts: dict[str, Any] = {"file": path.name, "unknown_ids": unknown, "missing": len(missing)}
         if self._source.missing != "template" or not len(missing):

@@ -100,5 +100,5 @@ def test_the_template_withholds_columns(tmp_path: Path) -> None:
 
 def test_a_file_of_other_ids_says_so(tmp_path: Path) -> None:
     path = save(tmp_path / "t.csv", [("u7", "seven"), ("u8", "eight")])
-    with pytest.raises(DataError, match="none of its ids .'u7', 'u8'|none of its ids .'u8', 'u7'"):
+    with pytest.raises(DataError, match=r"none of its ids \('u7', 'u8', …\)"):
         write(path)
