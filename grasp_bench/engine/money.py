@@ -126,6 +126,6 @@ class _Progress:
         self._said = time.monotonic()
 
     def __call__(self, event: Event) -> None:
-        if time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
+        if event.done and time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
             self._said = time.monotonic()
             self._say(f"{event.task}: {event.done:,} of {event.total:,} {event.unit}")
