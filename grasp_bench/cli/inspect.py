@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grasp_bench.cli.options import DEFAULT_STORE, Overrides, SpecPath, StorePath
+from grasp_bench.cli.options import (
+    DEFAULT_RESULTS,
+    DEFAULT_STORE,
+    Overrides,
+    ResultsPath,
+    SpecPath,
+    StorePath,
+)
 from grasp_bench.cli.output import console, say_json
 
 if TYPE_CHECKING:
@@ -99,6 +106,32 @@ def neighbours(
     from grasp_bench.studies.neighbour_layout import lay_out_neighbours
 
     show(lay_out_neighbours(found), console())
+
+
+@app.command("prompts")
+def prompts(
+    spec: SpecPath,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: StorePath = DEFAULT_STORE,
+    results: ResultsPath = DEFAULT_RESULTS,
+    persistence: Annotated[
+        float, typer.Option("--p", min=0.01, max=0.999, help="Persistence of rank-biased overlap.")
+    ] = 0.9,
+    output: FormatOption = Format.rich,
+) -> None:
+    """Compare the texts of a spec: overlap of the neighbours they lead to, metrics of their cells."""
+    from grasp_bench.core.store import Store
+    from grasp_bench.studies.prompt_sensitivity import compare_prompts
+    from grasp_bench.studies.wording import as_json
+
+    found = compare_prompts(_plan(spec, overrides, store), Store(store), results, persistence)
+    if output is Format.json:
+        say_json(as_json(found))
+        return
+    from grasp_bench.report.renderers.terminal import show
+    from grasp_bench.studies.prompt_layout import lay_out_prompts
+
+    show(lay_out_prompts(found), console())
 
 
 def _plan(spec: Path, overrides: list[str], store: Path) -> Plan:

@@ -99,7 +99,7 @@ class Sayings:
         """Share of the uncommon words of items `others` (n, users) that the user's training items have."""
         trained = self.histories.place > 2
         slot, word = self._words_of(self.histories.items[trained], UNCOMMON)
-        known = np.unique(self._keys(self.histories.row[trained][slot], word))
+        known = np.sort(self._keys(self.histories.row[trained][slot], word))
         shares = []
         for items in others:  # row by row: memory stays that of one item a user
             row, word = self._words_of(np.maximum(items, 0), UNCOMMON)

@@ -40,11 +40,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return BLANK if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
 
 
-def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+def with_interval(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
     """3.21 [3.10, 3.33]."""
     if low is None or high is None or not math.isfinite(low):
-        return number(value)
-    return f"{number(value)} [{number(low)}, {number(high)}]"
+        return number(value, digits)
+    return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
 def table(

@@ -45,24 +45,24 @@ class Lexicon:
     kind: str
     names: frozenset[Tokens]
     generic: int = 0
-    _by_first: dict[str, list[Tokens]] = field(init=False, repr=False, compare=False)
+    _lengths: dict[str, list[int]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        by_first: dict[str, list[Tokens]] = {}
+        lengths: dict[str, set[int]] = {}
         for name in self.names:
-            by_first.setdefault(name[0], []).append(name)
-        for found in by_first.values():
-            found.sort(key=len, reverse=True)
-        object.__setattr__(self, "_by_first", by_first)
+            lengths.setdefault(name[0], set()).add(len(name))
+        ordered = {first: sorted(found, reverse=True) for first, found in lengths.items()}
+        object.__setattr__(self, "_lengths", ordered)
 
     def find(self, tokens: Sequence[str]) -> Iterator[Tokens]:
         """Names in a text, from left to right; of several at one place the longest, and none inside it."""
         place = 0
         while place < len(tokens):
-            for name in self._by_first.get(tokens[place], ()):
-                if tuple(tokens[place : place + len(name)]) == name:
+            for length in self._lengths.get(tokens[place], ()):
+                name = tuple(tokens[place : place + length])
+                if name in self.names:
                     yield name
-                    place += len(name) - 1
+                    place += length - 1
                     break
             place += 1
 

@@ -1,0 +1,163 @@
+"""Inspections against plain counting over the small shop's own lists."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from small_shop import BRANDS, ITEMS, LENGTH, NOUNS, USERS, Shop, plan_of, title
+
+from grasp_bench.studies.neighbour_inspection import inspect_neighbours
+from grasp_bench.studies.neighbour_layout import lay_out_neighbours
+from grasp_bench.studies.opening import open_neighbours, open_texts
+from grasp_bench.studies.text_inspection import inspect_text
+from grasp_bench.studies.text_layout import lay_out_text
+from grasp_bench.studies.wording import as_json
+
+TRAINED = LENGTH - 2
+
+
+def number_of(id: str) -> int:
+    return int(id[1:])
+
+
+def traits(items: list[int]) -> dict[str, set[str]]:
+    categories = {part for item in items for part in ("Home", f"{NOUNS[item % 4].title()}s")}
+    return {"category": categories, "brand": {BRANDS[item % 3] for item in items if item}}
+
+
+def test_sampled_items_show_what_is_in_the_store(shop: Shop) -> None:
+    opened = open_texts(shop.plan, shop.store, "items")
+    found = inspect_text(opened, count=ITEMS)
+    assert [each.id for each in found.samples] == opened.ids
+    for each in found.samples:
+        item = number_of(each.id)
+        assert each.titles == (title(item),)
+        assert title(item) in (each.text or "")
+        assert each.prompt is None
+        similarities = [nearby.similarity for nearby in each.nearest]
+        assert len(similarities) == 3
+        assert similarities == sorted(similarities, reverse=True)
+        for nearby in each.nearest:
+            ours, theirs = traits([item]), traits([number_of(nearby.id)])
+            assert {k: set(v) for k, v in nearby.shared.items()} == {
+                k: ours[k] & theirs[k] for k in nearby.shared
+            }
+            for column, overlap in nearby.overlap.items():
+                expected = len(ours[column] & theirs[column]) / len(ours[column] | theirs[column])
+                assert overlap == pytest.approx(expected, abs=1e-4)
+
+
+def test_sampled_users_are_told_by_their_training_history(shop: Shop) -> None:
+    found = inspect_text(open_texts(shop.plan, shop.store, "users"), count=USERS)
+    for each in found.samples:
+        trained = shop.histories[number_of(each.id)][:TRAINED]
+        assert each.history == TRAINED
+        assert list(each.titles) == [title(item) for item in reversed(trained)]
+        for nearby in each.nearest:
+            theirs = traits(shop.histories[number_of(nearby.id)][:TRAINED])
+            ours = traits(trained)
+            assert {k: set(v) for k, v in nearby.shared.items()} == {k: ours[k] & theirs[k] for k in ours}
+
+
+def test_samples_are_drawn_by_the_seed(shop: Shop) -> None:
+    opened = open_texts(shop.plan, shop.store, "items")
+    drawn = [[each.id for each in inspect_text(opened, 5, seed).samples] for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(set(drawn[0])) == 5
+    assert inspect_text(opened, 0).samples == ()
+
+
+def test_honest_text_is_grounded_and_covers_nothing(shop: Shop) -> None:
+    found = inspect_text(open_texts(shop.plan, shop.store, "users"))
+    assert found.coverage is not None
+    assert not found.coverage.flagged
+    number = found.grounding.kinds["number"]
+    assert (number.claims, number.ungrounded) == (USERS * TRAINED, 0)
+    # Dealt to strangers, about 4 of 24 numbers fit by luck.
+    assert found.grounding.strangers["number"].ungrounded > 0.6 * USERS * TRAINED
+    assert [(g.shortest, g.longest, g.users) for g in found.grounding.by_length] == [
+        (TRAINED, TRAINED, USERS)
+    ]
+    assert found.statistics.count == found.statistics.distinct == USERS
+
+
+def test_a_wrong_brand_is_told_of(shop: Shop) -> None:
+    opened = open_texts(shop.plan, shop.store, "items")
+    assert opened.texts is not None
+    item = next(k for k, id in enumerate(opened.ids) if number_of(id) % 3 == 0 and number_of(id))
+    texts = [*opened.texts]
+    texts[item] = "A Zest lamp of 1999"
+    found = inspect_text(replace(opened, texts=texts)).grounding
+    assert found.kinds["brand"].ungrounded == found.kinds["number"].ungrounded == 1
+    assert set(found.examples) == {(opened.ids[item], "brand", "zest"), (opened.ids[item], "number", "1999")}
+
+
+def test_prompts_of_a_model_are_those_that_it_was_asked(shop: Shop) -> None:
+    """The answers are put into the store by hand: asking is another package's matter."""
+    told = ["text.items.provider=litellm", "text.items.model=openai/gpt-4o-mini"]
+    plan = plan_of(shop.spec, [*told, "text.items.template=beauty_title"])
+    node = next(cell for cell in plan.cells if "item_text" in cell.nodes).nodes["item_text"]
+    ids = open_texts(shop.plan, shop.store, "items").ids
+    facts = {"verdicts": {"text": ITEMS - 1, "na": 1}}
+    with shop.store.writing("text", node.hash, {"hash": node.hash, "facts": facts}) as out:
+        pl.DataFrame({"id": ids, "text": ["Shines."] * ITEMS}).write_parquet(out / "texts.parquet")
+    found = inspect_text(open_texts(plan, shop.store, "items"), 4)
+    for each in found.samples:
+        assert each.text == "Shines."
+        assert title(number_of(each.id)) in (each.prompt or "")
+    assert found.verdicts == facts["verdicts"]
+    assert found.statistics.commonest == ("Shines.", ITEMS)
+    assert any("answers before the fallback: 23 text, 1 na" in line for line in _lines(lay_out_text(found)))
+
+
+@pytest.mark.parametrize("side", ["users", "items"])
+def test_agreement_with_behaviour_by_counting(shop: Shop, side: str) -> None:
+    opened = open_neighbours(shop.plan, shop.store, side)
+    found = inspect_neighbours(opened, 1)
+    assert opened.table is not None
+    trained = [set(history[:TRAINED]) for history in shop.histories]
+    buyers = {item: {user for user, items in enumerate(trained) if item in items} for item in range(ITEMS)}
+    having = {"users": dict(enumerate(trained)), "items": buyers}[side]
+    of = [having[number_of(id)] for id in opened.ids]
+    rates = [
+        sum(bool(mine & of[other]) for other in row) / len(row)
+        for mine, row in zip(of, opened.table.indices.tolist(), strict=True)
+        if mine
+    ]
+    everyone = found.behaviour["all"]
+    assert everyone.entities == len(rates)
+    assert everyone.neighbours == pytest.approx(sum(rates) / len(rates))
+    groups = [found.behaviour["head"], found.behaviour["tail"]]
+    assert sum(group.entities for group in groups) == len(rates)
+
+
+def test_traits_of_neighbours_by_counting(shop: Shop) -> None:
+    opened = open_neighbours(shop.plan, shop.store, "items")
+    assert opened.table is not None
+    rates = []
+    for id, row in zip(opened.ids, opened.table.indices.tolist(), strict=True):
+        mine = traits([number_of(id)])["brand"]
+        theirs = [traits([number_of(opened.ids[other])])["brand"] for other in row]
+        if mine:
+            rates.append(sum(bool(mine & each) for each in theirs) / len(row))
+    found = inspect_neighbours(opened, 1).traits
+    assert found["brand"].neighbours == pytest.approx(sum(rates) / len(rates))
+    assert found["category"].neighbours == 1.0  # all are at home
+
+
+@pytest.mark.parametrize("side", ["users", "items"])
+def test_documents_and_json_hold_the_figures(shop: Shop, side: str) -> None:
+    texts = inspect_text(open_texts(shop.plan, shop.store, side), 2)
+    near = inspect_neighbours(open_neighbours(shop.plan, shop.store, side), 2)
+    for found, document in ((texts, lay_out_text(texts)), (near, lay_out_neighbours(near))):
+        plain = json.loads(json.dumps(as_json(found), allow_nan=False))
+        assert plain["cell"] == "sasrec-grasp-s1"
+        assert any(found.samples[0].titles[0] in line for line in _lines(document))
+        assert all(len(row) == len(t.columns) for s in document.sections for t in s.tables for row in t.rows)
+
+
+def _lines(document: object) -> list[str]:
+    return [line for section in document.sections for line in section.lines]  # type: ignore[attr-defined]
