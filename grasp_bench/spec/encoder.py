@@ -61,7 +61,9 @@ class LiteLLMEncoder(_TextEncoder, Service):
         description="Expected width, checked; by default what litellm knows of the model. Sent, where it is "
         "another than that: some models then give shorter vectors.",
     )
-    batch_size: int = Field(128, ge=1, le=2048, description="Texts in one request.")
+    batch_size: int = Field(
+        128, ge=1, le=2048, description="Texts in one request; some providers take 100 at most."
+    )
     max_tokens: int = Field(8191, ge=8, description="Of one text; longer ones are cut at the end.")
     normalize: bool = True
 

@@ -112,4 +112,5 @@ def _by_service(section: EncoderSource, told: Told, node: Node, out: Path, conte
     desk = Desk(context.ledger, node.hash, section, progress)
     service = VECTOR_SERVICES.get(section.kind)(section, node.settings["side"], desk)
     vectors, facts = service.vectors(told.names, told.texts)
+    progress(total)  # texts that were cut to the same beginning are fewer than were counted
     return vectors, service.unit_norm, facts
