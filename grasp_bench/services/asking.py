@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from grasp_bench.spec.service import Service
@@ -25,10 +25,17 @@ class Ask:
     """
 
     keys: tuple[bytes, ...]
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any] = field(repr=False)
     most_input: int
     most_output: int
     about: str
+
+    @property
+    def name(self) -> str:
+        """The whole request's key, in hexadecimal: a batch that is cut otherwise is another request."""
+        joined = b"".join(self.keys)
+        whole = joined if len(self.keys) == 1 else hashlib.sha256(joined).digest()[:KEY_BYTES]
+        return whole.hex()
 
 
 def request_key(kind: Kind, service: Service, arguments: Mapping[str, Any], template: str = "") -> bytes:

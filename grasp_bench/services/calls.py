@@ -19,12 +19,18 @@ from grasp_bench.services.prices import cost_of, price_of
 from grasp_bench.services.scrub import Scrubber
 from grasp_bench.spec.service import Service
 
+# litellm's timeout is for each piece of an answer. A server that sends one byte a minute meets this one,
+# which a busy machine does not: the library's first call imports for seconds.
+LIBRARY_SECONDS = 30.0
+
+MOST_COUNTED = 10**9  # tokens of one request that are believed; budgets add them up, the ledger keeps them
+
 
 class Caller:
     """Knows the way to one service. Raises ServiceError where a key is missing.
 
-    A provider that counts no tokens is taken to have used the request's upper bounds: better to stop
-    early than to spend what nobody counts.
+    A provider that counts no tokens, or counts nonsense, is taken to have used the request's upper
+    bounds: better to stop early than to spend what nobody counts.
     """
 
     def __init__(self, kind: Kind, service: Service) -> None:
@@ -33,7 +39,7 @@ class Caller:
         self._send = self._litellm.acompletion if kind == "chat" else self._litellm.aembedding
         self._read = _chat if kind == "chat" else _vectors
         self._price = price_of(service)
-        self._timeout = service.timeout_seconds
+        self._most_seconds = service.timeout_seconds + LIBRARY_SECONDS
         self._scrubber = Scrubber(credentials.secrets)
         self._key_name = credentials.key_name
         self._fixed: dict[str, Any] = {
@@ -48,9 +54,9 @@ class Caller:
 
     async def call(self, ask: Ask) -> tuple[Answer, ...] | Passing | Lasting:
         """Send it once. One answer per key of the ask."""
-        headers = {"Idempotency-Key": ask.keys[0].hex()}
+        headers = {"Idempotency-Key": ask.name}
         try:
-            async with asyncio.timeout(self._timeout):  # litellm's own limit is on each piece of the answer
+            async with asyncio.timeout(self._most_seconds):
                 response = await self._send(**self._fixed, **ask.arguments, extra_headers=headers)
         except Exception as error:
             failure = understand(error, self._scrubber.message(error, ask.arguments), self._key_name)
@@ -59,12 +65,7 @@ class Caller:
             contents = self._read(response, len(ask.keys))
         except (LookupError, TypeError, ValueError, AttributeError):
             return Passing(None, "the answer has not the form of one", True, None)
-        usage = getattr(response, "usage", None)
-        inward = int(getattr(usage, "prompt_tokens", None) or 0)
-        outward = int(getattr(usage, "completion_tokens", None) or 0)
-        if inward + outward == 0:
-            inward, outward = ask.most_input, ask.most_output
-        return self._answers(ask, contents, inward, outward)
+        return self._answers(ask, contents, *_counted(response, ask))
 
     async def close(self) -> None:
         """Close the connections, which belong to the running loop."""
@@ -89,6 +90,16 @@ class Caller:
         )
 
 
+def _counted(response: Any, ask: Ask) -> tuple[int, int]:
+    """Tokens in and out, as the provider counts them."""
+    usage = getattr(response, "usage", None)
+    inward = int(getattr(usage, "prompt_tokens", None) or 0)
+    outward = int(getattr(usage, "completion_tokens", None) or 0)
+    if min(inward, outward) < 0 or not 0 < inward + outward <= MOST_COUNTED:
+        return ask.most_input, ask.most_output
+    return inward, outward
+
+
 def _share(whole: int, k: int, n: int) -> int:
     return whole // n + (k < whole % n)
 
@@ -100,7 +111,8 @@ def _chat(response: Any, count: int) -> list[tuple[bytes, str]]:
     message = choice.message
     refusal = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
     finish = "refusal" if refusal or getattr(message, "refusal", None) else (choice.finish_reason or "stop")
-    return [((message.content or "").encode("utf-8", errors="replace"), str(finish))]
+    storable = str(finish).encode("utf-8", errors="replace").decode()
+    return [((message.content or "").encode("utf-8", errors="replace"), storable)]
 
 
 def _vectors(response: Any, count: int) -> list[tuple[bytes, str]]:

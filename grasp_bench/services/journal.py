@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -22,6 +23,7 @@ from grasp_bench.services.ledger import Answer
 from grasp_bench.services.ledger_file import connect, damaged_unless
 
 MOST_IN_ONE_COMMIT = 1024
+Done = Callable[[StoreError | None], None]  # told when an entry is on disk, or why it is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         connect(path).close()  # what is wrong with the file is said here, not in the thread
         self._path = path
-        self._queue: SimpleQueue[tuple[Entry, Callable[[StoreError | None], None]] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Entry, Done] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="ledger", daemon=True)
         self._thread.start()
 
@@ -96,12 +98,14 @@ class Journal:
                     self._commit(connection, [entry for entry, _ in entries])
                 except StoreError as failed:
                     error = failed
+                except Exception as failed:  # were the thread to die of it, all slots would wait for ever
+                    error = StoreError(f"{self._path}: an answer cannot be kept ({type(failed).__name__})")
             for _, done in entries:
                 done(error)
         if connection is not None:
             connection.close()
 
-    def _next_group(self) -> list[tuple[Entry, Callable[[StoreError | None], None]] | None]:
+    def _next_group(self) -> list[tuple[Entry, Done] | None]:
         group = [self._queue.get()]
         while group[-1] is not None and len(group) < MOST_IN_ONE_COMMIT:
             try:
@@ -180,5 +184,5 @@ def _call_back(
         else:
             future.set_exception(error)
 
-    if not loop.is_closed():  # else the loop has ended without waiting: the entry is on disk all the same
+    with suppress(RuntimeError):  # the loop has ended without waiting: the entry is on disk all the same
         loop.call_soon_threadsafe(finish)

@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from grasp_bench.core.errors import ServiceError
-from grasp_bench.services.scrub import SECRET_NAME
+from grasp_bench.services.prices import provider_of
+from grasp_bench.services.variables import KEY_VARIABLES
 from grasp_bench.spec.service import Service
 
 NO_KEY = "none"  # servers of one's own ask for no key, their client libraries do
@@ -62,7 +63,8 @@ def find_credentials(service: Service, litellm: Any, folder: Path) -> Credential
     known = litellm.validate_environment(model=service.model)
     wanted: list[str] = known["missing_keys"]
     if known["keys_in_environment"]:  # litellm reads it there by itself
-        return Credentials({}, _name_in_environment(service.model, litellm), frozenset())
+        name = KEY_VARIABLES.get(provider_of(service.model) or "", "the provider's variable")
+        return Credentials({}, name, frozenset())
     found = _from_file(wanted, folder) if wanted else {}
     if service.api_base is not None:
         found = {"api_key": NO_KEY} | {name: found[name] for name in found if name != "api_base"}
@@ -70,13 +72,6 @@ def find_credentials(service: Service, litellm: Any, folder: Path) -> Credential
         raise _missing(wanted, service.model)
     secrets = frozenset(found.values()) - {NO_KEY}
     return Credentials(found, " or ".join(wanted) or "the environment", secrets)
-
-
-def _name_in_environment(model: str, litellm: Any) -> str:
-    """What the variable is called that holds a provider's key, as far as its name tells."""
-    provider = litellm.get_llm_provider(model)[1].upper().replace("-", "_")
-    names = [name for name in os.environ if name.startswith(f"{provider}_") and SECRET_NAME.search(name)]
-    return " or ".join(sorted(names)) or f"the variable of {provider}"
 
 
 def _from_file(names: Sequence[str], folder: Path) -> dict[str, str]:

@@ -62,15 +62,17 @@ class Bucket:
         self._fill()
         return max(0.0, (min(amount, self._burst) - self._level) / self._per_second)
 
-    def take(self, amount: float) -> None:
-        """Take it, after `delay` has said 0."""
+    def take(self, amount: float) -> float:
+        """Take it, after `delay` has said 0; returns what was really taken."""
         self._fill()
-        self._level -= min(amount, self._burst)
+        taken = min(amount, self._burst)
+        self._level -= taken
+        return taken
 
     def give_back(self, amount: float) -> None:
-        """What was taken and not used."""
+        """What was taken and not used; negative where more was used than the bucket held."""
         self._fill()
-        self._level = min(self._burst, self._level + max(0.0, amount))
+        self._level = min(self._burst, self._level + amount)
 
     def _fill(self) -> None:
         now = self._clock()
@@ -83,7 +85,7 @@ class Turn:
     """One request's passage: the round it began in, and the tokens taken for it."""
 
     round: int
-    tokens: int
+    tokens: float
 
 
 class Gate:
@@ -129,8 +131,8 @@ class Gate:
             return None
         return self._enter(tokens)
 
-    def leave(self, turn: Turn, used_tokens: int) -> None:
-        """The request is over, one way or another."""
+    def leave(self, turn: Turn, used_tokens: float) -> None:
+        """The request is over, one way or another; its bound may be beyond a bucket, its use counts whole."""
         self._flying -= 1
         if self._tokens:
             self._tokens.give_back(turn.tokens - used_tokens)
@@ -156,9 +158,7 @@ class Gate:
         self._flying += 1
         if self._requests:
             self._requests.take(1)
-        if self._tokens:
-            self._tokens.take(tokens)
-        return Turn(self._round, tokens)
+        return Turn(self._round, self._tokens.take(tokens) if self._tokens else 0.0)
 
     def _delay(self, tokens: int) -> float:
         if self._flying >= self.limit:

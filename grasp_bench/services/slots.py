@@ -19,6 +19,10 @@ from grasp_bench.spec.service import Service
 # This long without any success does.
 BUSY = 429
 MOST_REFUSED_SECONDS = 1800.0
+# Slots start one after the other, twice as far apart as one call keeps the CPU: answers to requests that
+# left together come together, again and again, and then each waits until all are read.
+STEP_SECONDS = 0.012
+MOST_SPREAD_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +97,17 @@ class Slots:
 
     async def run(self) -> None:
         """Work until there is no more to do."""
-        self._tasks = {asyncio.create_task(self._slot()) for _ in range(self._service.concurrency)}
+        number = self._service.concurrency
+        step = min(STEP_SECONDS, MOST_SPREAD_SECONDS / number)
+        self._tasks = {asyncio.create_task(self._slot(k * step)) for k in range(number)}
         if self._stopping:
             self.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._caller.close()
 
-    async def _slot(self) -> None:
+    async def _slot(self, delay: float) -> None:
         try:
+            await asyncio.sleep(delay)
             ask, ready = await self._next(), None
             while ask is not None and not self._stopping:
                 ask, ready = await self._serve(ask, ready)
