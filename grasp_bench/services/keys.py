@@ -31,8 +31,6 @@ ARGUMENTS = {
     "VERTEXAI_PROJECT": "vertex_project",
     "VERTEXAI_LOCATION": "vertex_location",
 }
-
-
 # Providers that know other ways to say who asks (roles, profiles, application default credentials).
 OTHER_WAYS = ("AWS_", "VERTEXAI_", "OLLAMA_")
 
@@ -92,7 +90,9 @@ def _refuse_if_shared(path: Path) -> None:
     if not inside:
         return
     try:
-        asked = subprocess.run(["git", "check-ignore", "-q", path.name], cwd=path.parent, check=False)
+        asked = subprocess.run(
+            ["git", "check-ignore", "-q", path.name], cwd=path.parent, capture_output=True, check=False
+        )
         ignored = asked.returncode == 0
     except FileNotFoundError:
         ignored = False  # there is a repository, and nobody to ask

@@ -12,6 +12,8 @@ from typing import Any
 
 # They print requests, and so prompts and keys, when somebody asks for debugging output.
 TALKATIVE = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore", "aiohttp")
+CONNECTION_LIMITS = ("AIOHTTP_CONNECTOR_LIMIT", "AIOHTTP_CONNECTOR_LIMIT_PER_HOST")
+MOST_CONNECTIONS = 4096  # the highest concurrency
 
 
 def open_litellm() -> Any:
@@ -31,6 +33,8 @@ def _verify_tls() -> None:
 def _import_litellm() -> Any:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else the import fetches a map from the network
     os.environ.pop("LITELLM_LOG", None)
+    for name in CONNECTION_LIMITS:  # read at import; the slots are what limits connections
+        os.environ.setdefault(name, str(MOST_CONNECTIONS))
     litellm: Any = importlib.import_module("litellm")
     litellm.telemetry = False
     litellm.suppress_debug_info = True  # "Give Feedback / Get Help" at each error
