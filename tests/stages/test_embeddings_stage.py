@@ -119,7 +119,7 @@ def test_a_killed_stage_goes_on_where_it_was(
     out.mkdir()
     process = subprocess.Popen([sys.executable, "-c", SLOW_RUN, str(text.path), str(out)])
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while len(finished := list(out.glob("shards/*.safetensors"))) < 3:
             assert process.poll() is None
             assert time.monotonic() < deadline
