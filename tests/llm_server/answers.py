@@ -59,7 +59,7 @@ def chat(request: dict[str, Any], settings: Settings, fault: Fault | None) -> Re
         "choices": [choice],
         "usage": {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said},
     }
-    return Reply(_without_usage(value, fault), asked, said)
+    return Reply(_miscounted(value, fault), asked, said)
 
 
 def embeddings(request: dict[str, Any], settings: Settings, fault: Fault | None) -> Reply:
@@ -80,7 +80,7 @@ def embeddings(request: dict[str, Any], settings: Settings, fault: Fault | None)
         "model": request["model"],
         "usage": {"prompt_tokens": asked, "total_tokens": asked},
     }
-    return Reply(_without_usage(value, fault), asked, 0)
+    return Reply(_miscounted(value, fault), asked, 0)
 
 
 def vector_of(text: str, width: int) -> list[float]:
@@ -95,9 +95,11 @@ def _packed(vector: list[float]) -> str:
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
-def _without_usage(value: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
+def _miscounted(value: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
     if fault is not None and fault.kind == "no_usage":
         del value["usage"]
+    if fault is not None and fault.kind == "odd_usage":
+        value["usage"] = dict.fromkeys(value["usage"], fault.tokens)
     return value
 
 

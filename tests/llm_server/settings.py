@@ -13,7 +13,8 @@ KINDS = (
     # The answer is generated and billed, and does not arrive whole.
     "cut_body", "malformed",
     # The answer arrives, and is not what was hoped for.
-    "empty", "na", "says", "refusal", "refusal_prose", "length", "content_filter", "no_usage", "wrong_width",
+    "empty", "na", "says", "refusal", "refusal_prose", "length", "content_filter", "no_usage", "odd_usage",
+    "wrong_width",
 )  # fmt: skip
 
 
@@ -23,7 +24,7 @@ class Fault:
 
     `rate` is a share drawn with the server's seed; `first` hits only so many requests, `matching` only
     those whose body holds these characters. `status` and `retry_after` (seconds) belong to kind
-    "status", `text` to kind "says".
+    "status", `text` to kind "says", `tokens` (each count) to kind "odd_usage".
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Fault:
     status: int = 500
     retry_after: int | None = None
     text: str = ""
+    tokens: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

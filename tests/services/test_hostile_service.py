@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from llm_server.launch import Running
 from llm_server.settings import Fault
-from questionnaire import answer_all, answered, service_at
+from questionnaire import MAX_TOKENS, PAYER, answer_all, answered, service_at
 
 from grasp_bench.core.errors import ServiceError
+from grasp_bench.services.ledger import Ledger
+from grasp_bench.services.tokens import most_tokens
 
 Start = Callable[..., Running]
 QUESTIONS = 30
@@ -117,3 +119,15 @@ def test_attempts_are_used_up(llm_server: Start, tmp_path: Path) -> None:
     answer_all(ledger, service, QUESTIONS)
     assert len(answered(ledger, service, QUESTIONS)) == QUESTIONS
     assert server.counts().twice_billed == {}
+
+
+@pytest.mark.parametrize("tokens", [-1000, 10**30])
+def test_counts_that_cannot_be_true_are_taken_at_their_bounds(
+    llm_server: Start, tmp_path: Path, tokens: int
+) -> None:
+    """Negative ones would refill the budget, and larger ones than SQLite's would lose the answer."""
+    server = llm_server(faults=[Fault("odd_usage", tokens=tokens)])
+    answer_all(tmp_path / "ledger.sqlite", service_at(server), 1)
+    with Ledger(tmp_path / "ledger.sqlite") as opened:
+        spent = opened.spent(PAYER)
+    assert (spent.input_tokens, spent.output_tokens) == (most_tokens("question 0"), MAX_TOKENS)

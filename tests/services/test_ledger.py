@@ -98,6 +98,32 @@ def test_intentions_count_until_they_are_settled(tmp_path: Path) -> None:
         assert ledger.spent("node") == Spent(requests=1, input_tokens=9, cost_usd=0.1)
 
 
+def test_what_cannot_be_written_is_told_and_the_next_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+
+    async def one_after_the_other() -> None:
+        with pytest.raises(StoreError, match="cannot be kept"):
+            await asyncio.wait_for(journal.commit(Entry("node", [(key(1), unwritable)])), 20)
+        await asyncio.wait_for(journal.commit(Entry("node", [(key(2), good)])), 20)
+
+    unwritable, good = Answer(b"x", "stop", 2**70, 1, 0.0), Answer(b"y", "stop", 1, 1, 0.0)
+    with Journal(path) as journal:
+        asyncio.run(one_after_the_other())
+    with Ledger(path) as ledger:
+        assert ledger.find([key(1), key(2)]) == [None, good]
+
+
+def test_entries_whose_loop_has_ended_are_written_all_the_same(tmp_path: Path) -> None:
+    async def leave_at_once() -> None:
+        for k in range(300):
+            journal.commit(Entry("node", [(key(k), Answer(b"x", "stop", 1, 1, 0.0))]))
+
+    with Journal(tmp_path / "l.sqlite") as journal:
+        asyncio.run(leave_at_once())
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        assert not any(ledger.missing([key(k) for k in range(300)]))
+
+
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "l.sqlite"
     write(path, Entry("node", [(key(1), Answer(b"private", "stop", 1, 1, 0.0))]))
