@@ -169,3 +169,17 @@ def test_tokens_a_minute_count_what_was_used_in_the_end() -> None:
     assert gate.enter_now(1000) is None
     gate.leave(turn, 0)
     assert gate.enter_now(1000) is not None
+
+
+@pytest.mark.parametrize("bound", [500, 3000, 10**6])
+def test_no_more_tokens_are_used_than_a_minute_has_however_far_the_bounds_are(bound: int) -> None:
+    clock = Clock()
+    gate = Gate(service(concurrency=1, tokens_per_minute=4000), clock)
+    used = 0
+    while clock.now < 600:
+        turn = gate.enter_now(bound)
+        if turn is not None:
+            gate.leave(turn, 400)
+            used += 400
+        clock.now += 0.1
+    assert 0.5 * 40_000 < used <= 40_000 + 1000  # ten minutes, and what may go at once
