@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.core import atomic
+from grasp_bench.core import atomic, locks
 from grasp_bench.core.errors import StoreError
 
 SIDECAR = "artefact.json"
@@ -99,17 +99,9 @@ class Store:
         `waiting` is called once if another process holds it. The system frees the lock of a
         process that dies.
         """
-        from filelock import FileLock, Timeout
-
         path = self.root / stage / f"{digest}.lock"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                waiting()
-                lock.acquire(poll_interval=0.2)
+            lock = locks.acquire(path, waiting)
         except OSError as error:
             raise _not_writable(path, error) from None
         try:

@@ -47,3 +47,8 @@ def request_key(kind: Kind, service: Service, arguments: Mapping[str, Any], temp
     whole = [kind, service.model, service.api_base, dict(arguments), template]
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).digest()[:KEY_BYTES]
+
+
+def service_name(service: Service) -> str:
+    """What tells services apart, in a file's name: sixteen hexadecimal digits."""
+    return hashlib.sha256(json.dumps([service.model, service.api_base]).encode()).hexdigest()[:16]

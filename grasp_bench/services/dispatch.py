@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grasp_bench.services.asking import Ask, Kind
+from grasp_bench.core import locks
+from grasp_bench.core.errors import StoreError
+from grasp_bench.services.asking import Ask, Kind, service_name
 from grasp_bench.services.calls import Caller
 from grasp_bench.services.cashier import Cashier
 from grasp_bench.services.crew import Crew
@@ -45,14 +47,15 @@ class Summary:
 def dispatch(kind: Kind, asks: Iterable[Ask], desk: Desk) -> Summary:
     """Have every ask answered: from the ledger, or else by the service. Returns when all answers are kept.
 
-    Asks are pulled in the calling thread, as slots come free. Equal keys are sent once. After any error,
-    answers that are on their way are kept first.
+    Asks are pulled in the calling thread, as slots come free. Equal keys are sent once, whichever process
+    asks: those that share a ledger ask a service in turn. After any error, answers that are on their way
+    are kept first.
 
     Raises BudgetError when the next request could exceed a limit, ServiceError when the service refuses
     for good or too often, StoreError when answers cannot be kept. They name `Ask.about`, and hold
     neither keys nor what was sent.
     """
-    with Ledger(desk.ledger) as ledger:
+    with _turn(desk), Ledger(desk.ledger) as ledger:
         round_ = _Round(kind, desk, ledger)
         with ExitStack() as stack:
             for ask in round_.unanswered(asks):
@@ -61,6 +64,24 @@ def dispatch(kind: Kind, asks: Iterable[Ask], desk: Desk) -> Summary:
                     break
         round_.tick()
         return Summary(round_.tally.sent, round_.reused, round_.tally.retried, ledger.spent(desk.payer))
+
+
+@contextmanager
+def _turn(desk: Desk) -> Iterator[None]:
+    """Wait until no other process asks this service for this ledger.
+
+    What the other has answered is found then; two at once would pay for the prompts that they share, and
+    would keep limits of rate and concurrency each for itself.
+    """
+    path = desk.ledger.with_suffix(f".{service_name(desk.service)}.lock")
+    try:
+        lock = locks.acquire(path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror or error})") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Round:

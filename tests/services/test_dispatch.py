@@ -285,3 +285,34 @@ def test_requests_a_minute_are_kept(llm_server: Start, ledger: Path) -> None:
     dispatch("chat", questions(service, 12), desk_at(ledger, service))
     arrivals = [event["at"] for event in server.counts().of("received")]
     assert arrivals[-1] - arrivals[0] >= 7 / 4 - 0.1  # four at once, then four a second
+
+
+def test_a_lost_batch_may_be_cut_otherwise(llm_server: Start, ledger: Path) -> None:
+    """The provider has its answer by its idempotency key, which is no other batch's."""
+    server = llm_server(honours_idempotency_key=True, width=6)
+    service = service_at(server)
+    dispatch("embedding", [embedding_ask(service, list("abc"))], desk_at(ledger.with_name("lost"), service))
+    ask = embedding_ask(service, list("ab"))
+    dispatch("embedding", [ask], desk_at(ledger, service))
+    with Ledger(ledger) as opened:
+        found = [np.frombuffer(answer.content, dtype="<f4") for answer in opened.find(ask.keys) if answer]
+    np.testing.assert_array_equal(found, np.array([vector_of(t, 6) for t in "ab"], dtype=np.float32))
+
+
+def test_two_that_ask_the_same_at_once_pay_once(llm_server: Start, ledger: Path) -> None:
+    server = llm_server(latency=0.05)
+    service = service_at(server, concurrency=4)
+    summaries: list[Summary] = []
+
+    def ask(payer: str) -> None:
+        desk = Desk(ledger, payer, service, lambda answered: None)
+        summaries.append(dispatch("chat", questions(service, 30), desk))
+
+    threads = [threading.Thread(target=ask, args=(payer,)) for payer in ("one", "another")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert sorted((each.sent, each.reused) for each in summaries) == [(0, 30), (30, 0)]
+    assert server.counts().billed == 30
+    assert server.counts().peak_in_flight <= 4
