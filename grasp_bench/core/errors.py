@@ -10,7 +10,7 @@
     ├── StoreError                 exit 5   an artefact is damaged, or the store cannot be written
     ├── TrainingError              exit 1   loss or score is not finite, or a setting cannot be trained
     ├── ServiceError               exit 7   a model's provider cannot be reached, refuses, or answers nonsense
-    │   └── BudgetError            exit 7   the next request could exceed a limit of the spec; answers are kept
+    │   └── BudgetError            exit 7   the next request could exceed a limit; answers are kept
     ├── IncomparableError          exit 2   two cells may not share a ranking; says why
     └── RunFailedError             exit 6   some cells failed; the others finished
 
