@@ -93,7 +93,7 @@ def worn_out(about: str, model: str, failure: Passing, attempts: int) -> Service
 def refused_too_long(about: str, model: str, failure: Passing, seconds: float) -> ServiceError:
     """The error to raise when a provider takes no requests for longer than a run should wait."""
     return ServiceError(
-        f"{about}: {model}: too many requests, for {readable(seconds)} (429: {failure.said})",
+        f"{about}: {model}: too many requests, for {readable(seconds)} ({failure.status}: {failure.said})",
         mend="run again later, answers are kept; requests_per_minute and concurrency ask for less",
     )
 

@@ -216,10 +216,11 @@ class Slots:
 
     def _pause(self, ask: Ask, failure: Passing, attempts: int) -> float:
         """Seconds until the next attempt; ServiceError when there shall be none."""
-        if failure.status == BUSY:  # the gate makes all requests wait
+        if failure.busy:  # the gate makes all requests wait
             quiet = self._gate.quiet_seconds + (failure.retry_after or 0.0)
             if quiet > MOST_REFUSED_SECONDS:
                 raise refused_too_long(ask.about, self._service.model, failure, quiet)
+        if failure.status == BUSY:
             return 0.0
         if attempts >= self._service.max_attempts:
             raise worn_out(ask.about, self._service.model, failure, attempts)

@@ -274,9 +274,11 @@ def test_a_provider_that_stays_busy_ends_the_run_in_the_end(
     with pytest.raises(ServiceError, match=r"too many requests, for .* \(429") as raised:
         dispatch("chat", questions(service, 3), desk_at(ledger, service))
     assert "requests_per_minute" in str(raised.value.mend)
-    server.change(faults=[Fault("status", status=429, retry_after=3600)])
-    with pytest.raises(ServiceError, match="too many requests, for 1 h 00 min"):
-        dispatch("chat", questions(service, 3), desk_at(ledger, service))
+    for status in (429, 503):
+        server.change(faults=[Fault("status", status=status, retry_after=3600)])
+        patient = service_at(server, concurrency=1)
+        with pytest.raises(ServiceError, match=f"too many requests, for 1 h 00 min .{status}:"):
+            dispatch("chat", questions(patient, 3), desk_at(ledger, patient))
 
 
 def test_requests_a_minute_are_kept(llm_server: Start, ledger: Path) -> None:
