@@ -93,8 +93,11 @@ def _create(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
-    finally:
         connection.execute("COMMIT")
+    except BaseException:  # a disk that is full, say: half a ledger would be refused for ever
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import StoreError
+from grasp_bench.services import ledger_file
 from grasp_bench.services.journal import Entry, Intention, Journal
 from grasp_bench.services.ledger import Answer, Ledger, Spent
 
@@ -179,3 +180,14 @@ def test_damage_within_is_told_where_it_is_read(tmp_path: Path) -> None:
     path.write_bytes(whole)
     with pytest.raises(StoreError, match=r"l\.sqlite: damaged"), Ledger(path) as ledger:
         ledger.find([key(k) for k in range(200)])
+
+
+def test_a_ledger_that_could_not_be_made_is_made_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(ledger_file, "TABLES", f"{ledger_file.TABLES}; CREATE TABLE answers (again)")
+        with pytest.raises(StoreError, match="already exists"):
+            Ledger(tmp_path / "l.sqlite")
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        assert ledger.spent("node") == Spent()
