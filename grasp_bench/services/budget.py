@@ -30,8 +30,7 @@ class Budget:
     def __init__(self, service: Service, spent: Spent, price: Price | None) -> None:
         self._most_dollars = service.max_cost_usd
         self._most_tokens = service.max_tokens_total
-        tokens = spent.input_tokens + spent.output_tokens + spent.lost_tokens
-        self._gone = Amount(tokens, _dollars(spent, price))
+        self._gone = gone(spent, price)
         self._reserved = Amount(0, 0.0)
         self._reservations = 0
 
@@ -76,12 +75,12 @@ class Budget:
         )
 
 
-def _dollars(spent: Spent, price: Price | None) -> float:
-    """What earlier runs took; what was not priced then has today's price."""
+def gone(spent: Spent, price: Price | None) -> Amount:
+    """What earlier runs took, the lost at its upper bounds; what was not priced then has today's price."""
     paid = spent.cost_usd
     if paid is None:
         paid = cost_of(price, spent.input_tokens, spent.output_tokens)
     lost = spent.lost_cost_usd
     if lost is None:  # input or output, nobody knows: the dearer of the two
         lost = max(cost_of(price, spent.lost_tokens, 0) or 0.0, cost_of(price, 0, spent.lost_tokens) or 0.0)
-    return (paid or 0.0) + lost
+    return Amount(spent.input_tokens + spent.output_tokens + spent.lost_tokens, (paid or 0.0) + lost)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from grasp_bench.services.budget import DOLLAR_SLACK, gone
 from grasp_bench.services.ledger import Spent
 from grasp_bench.services.prices import cost_of, price_of
 from grasp_bench.spec.service import Service
@@ -55,15 +56,17 @@ class Quote:
         found: list[str] = []
         if not self.most.requests:
             return found
+        price = price_of(self.service)
+        before = gone(self.spent, price)
         if (tokens := self.service.max_tokens_total) is not None:
-            gone = self.spent.input_tokens + self.spent.output_tokens + self.spent.lost_tokens
-            least, most = gone + self.least.tokens, gone + self.most.tokens + self.headroom
+            least = before.tokens + self.least.tokens
+            most = before.tokens + self.most.tokens + self.headroom
             found += _stop(f"max_tokens_total {tokens:,}", least, most, tokens)
         if (dollars := self.service.max_cost_usd) is not None and self.dollars is not None:
-            paid = (self.spent.cost_usd or 0.0) + (self.spent.lost_cost_usd or 0.0)
-            spare = cost_of(price_of(self.service), self.headroom, 0) or 0.0
-            least_paid, most_paid = paid + self.dollars[0], paid + self.dollars[1] + spare
-            found += _stop(f"max_cost_usd {dollars:g}", least_paid, most_paid, dollars)
+            spare = cost_of(price, self.headroom, 0) or 0.0
+            least_paid = before.dollars + self.dollars[0]
+            most_paid = before.dollars + self.dollars[1] + spare
+            found += _stop(f"max_cost_usd {dollars:g}", least_paid, most_paid, dollars + DOLLAR_SLACK)
         return found
 
 

@@ -15,6 +15,7 @@ from grasp_bench.services.budget import Amount, Budget
 from grasp_bench.services.cashier import Cashier
 from grasp_bench.services.journal import Journal
 from grasp_bench.services.ledger import Answer, Ledger, Spent
+from grasp_bench.services.quotes import Load, Quote
 from grasp_bench.spec.service import Price, Service
 
 PRICE = Price(input_per_million=1.0, output_per_million=4.0)
@@ -129,3 +130,24 @@ def test_what_was_not_priced_then_has_todays_price(spent: Spent, dollars: float)
     budget = Budget(service(max_cost_usd=1.0), spent, PRICE)
     assert not budget.reserve(Amount(1, 1.0 - dollars + 1e-6))
     assert budget.reserve(Amount(1, 1.0 - dollars))
+
+
+@given(
+    spent=st.builds(
+        Spent,
+        input_tokens=st.integers(0, 800),
+        output_tokens=st.integers(0, 200),
+        cost_usd=st.none() | st.floats(0, 0.002),
+        lost_tokens=st.integers(0, 300),
+        lost_cost_usd=st.none() | st.floats(0, 0.002),
+    ),
+    left=st.integers(1, 500),
+    limits=st.sampled_from([{"max_tokens_total": LIMIT}, {"max_cost_usd": LIMIT / 1e6}]),
+)
+def test_a_quote_says_beforehand_what_the_budget_does(
+    spent: Spent, left: int, limits: dict[str, float]
+) -> None:
+    load = Load(requests=1, input_tokens=left)
+    quote = Quote("text items", "node", service(**limits), load, load, 0, True, 0, spent)
+    fits = Budget(service(**limits), spent, PRICE).reserve(Amount(left, left / 1e6))
+    assert fits == (not quote.stops())
