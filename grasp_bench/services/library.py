@@ -42,6 +42,7 @@ def _import_litellm() -> Any:
     litellm.turn_off_message_logging = True
     litellm.drop_params = True  # what a provider does not know (seed, top_p) is left out
     litellm.num_retries = None
+    litellm.DEFAULT_MAX_RETRIES = 0  # what embedding requests take a max_retries of 0 for
     litellm.ssl_verify = True
     litellm.cache = None
     for name in TALKATIVE:

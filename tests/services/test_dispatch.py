@@ -318,3 +318,14 @@ def test_two_that_ask_the_same_at_once_pay_once(llm_server: Start, ledger: Path)
     assert sorted((each.sent, each.reused) for each in summaries) == [(0, 30), (30, 0)]
     assert server.counts().billed == 30
     assert server.counts().peak_in_flight <= 4
+
+
+def test_the_library_sends_nothing_again_by_itself(llm_server: Start, ledger: Path) -> None:
+    """Requests that it repeats unseen are billed beyond the budget, and wait for no Retry-After."""
+    server = llm_server(faults=[Fault("status", status=500)])
+    service = service_at(server, max_attempts=1)
+    with pytest.raises(ServiceError, match="500 at 1 attempt"):
+        dispatch("embedding", [embedding_ask(service, ["a"])], desk_at(ledger, service))
+    with pytest.raises(ServiceError, match="500 at 1 attempt"):
+        dispatch("chat", questions(service, 1), desk_at(ledger, service))
+    assert server.counts().received == 2
