@@ -1,7 +1,8 @@
 """Which items of a history a text gives away: words that one item of the history has and no other.
 
 A word is distinctive of an item in a history when at most one item in a hundred of the catalogue has it and
-no other item of that history. Nothing else in the history explains such a word in a text.
+no other item of that history. Nothing else in the history explains such a word in a text, unless it is the
+prompt: words that one text in ten has are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from grasp_bench.data.word_tables import Bools, Longs, WordTable
 
 RARE = 0.01  # share of items that may have a distinctive word
 UNCOMMON = 0.1  # and one by which items are compared
-AT_LEAST = 3  # items, for small catalogues
+PROMPT = 0.1  # share of texts from which a word is the prompt's
+AT_LEAST = 3  # items or texts, for small data
 CANDIDATES = 12  # controls drawn for a held-out item, of which the best matches are kept
 
 Floats = NDArray[np.float64]
@@ -75,7 +77,7 @@ class Sayings:
     @cached_property
     def of_histories(self) -> tuple[Floats, Finding]:
         """A verdict per slot, and the words found: (slot, word)."""
-        slot, word = self._words_of(self.histories.items, RARE)
+        slot, word = self._rare_of(self.histories.items)
         keys = self._keys(self.histories.row[slot], word)
         # A word that comes once in a history differs from both neighbours in sorted order.
         order = np.argsort(keys, kind="stable")
@@ -87,9 +89,9 @@ class Sayings:
 
     def of_others(self, others: Longs) -> Floats:
         """A verdict per item of `others` (n, users), which are in no history; -1 is nobody and NaN."""
-        slot, word = self._words_of(self.histories.items, RARE)
+        slot, word = self._rare_of(self.histories.items)
         known = np.sort(self._keys(self.histories.row[slot], word))
-        place, word = self._words_of(np.maximum(others, 0).ravel(), RARE)
+        place, word = self._rare_of(np.maximum(others, 0).ravel())
         row = place % len(self.histories.users)
         telling = ~among(self._keys(row, word), known) & (others.ravel()[place] >= 0)
         found = self.said.has(row[telling], word[telling])
@@ -106,6 +108,16 @@ class Sayings:
             shared = np.bincount(row[among(self._keys(row, word), known)], minlength=len(items))
             shares.append(shared / np.maximum(np.bincount(row, minlength=len(items)), 1))
         return np.stack(shares)
+
+    @cached_property
+    def _prompted(self) -> Bools:
+        most = max(PROMPT * len(self.histories.users), AT_LEAST)
+        return np.asarray(self.said.frequency > most)
+
+    def _rare_of(self, items: Longs) -> Finding:
+        position, word = self._words_of(items, RARE)
+        kept = ~self._prompted[word]
+        return position[kept], word[kept]
 
     def _words_of(self, items: Longs, share: float) -> tuple[Longs, Longs]:
         position, word = self.items.of(items)

@@ -17,6 +17,7 @@ from grasp_bench.text.grounding import Claim, Grounding, GroundingCheck, KindCou
 from grasp_bench.text.statistics import TextStatistics, text_statistics
 
 EXAMPLES = 10
+AROUND = 40  # characters of text on each side of a claim
 LENGTH_GROUPS = 3  # as in the paper's Fig. 1(c)
 
 
@@ -40,7 +41,7 @@ class GroundingReport:
     kinds: Mapping[str, KindCount]
     strangers: Mapping[str, KindCount]
     by_length: tuple[LengthGroup, ...]
-    examples: tuple[tuple[str, str, str], ...]  # id, kind, words
+    examples: tuple[tuple[str, str, str, str], ...]  # id, kind, words, and the text around them
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,10 @@ def _grounding(opened: OpenedSide, texts: Sequence[str], seed: int) -> Grounding
         kinds=own.kinds,
         strangers=strangers.kinds,
         by_length=_by_length(opened, own, strangers) if opened.side == "users" else (),
-        examples=tuple((ids[claim.entity], claim.kind, claim.words) for claim in chosen),
+        examples=tuple(
+            (ids[claim.entity], claim.kind, claim.words, _around(texts[claim.entity], claim.words))
+            for claim in chosen
+        ),
     )
 
 
@@ -102,6 +106,14 @@ def _spread(claims: Sequence[Claim], count: int) -> list[Claim]:
     """Examples from all over, not from the first texts alone."""
     step = max(len(claims) // count, 1)
     return list(claims[::step][:count])
+
+
+def _around(text: str, words: str) -> str:
+    """The piece of a text that makes a claim; its beginning where spelling hides the place."""
+    plain = " ".join(text.split())
+    place = max(plain.casefold().find(words.partition(" ")[0]), 0)
+    begin, end = max(place - AROUND, 0), place + len(words) + AROUND
+    return f"{'…' if begin else ''}{plain[begin:end]}{'…' if end < len(plain) else ''}"
 
 
 def _by_length(opened: OpenedSide, own: Grounding, strangers: Grounding) -> tuple[LengthGroup, ...]:

@@ -101,7 +101,10 @@ def _grounding(found: GroundingReport, side: str) -> Section:
                 ],
             )
         )
-    lines = [f"{side.removesuffix('s')} {id}: {kind} '{words}'" for id, kind, words in found.examples]
+    lines = [
+        f"{side.removesuffix('s')} {id}: {kind} '{words}' in: {around}"
+        for id, kind, words, around in found.examples
+    ]
     return Section("Claims that the attributes do not bear out", tables, lines)
 
 

@@ -37,7 +37,9 @@ def of(part: int, whole: int) -> str:
 
 def number(value: float | None, digits: int = 2) -> str:
     """A number with fixed decimals."""
-    return BLANK if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
+    if value is None or not math.isfinite(value):
+        return BLANK
+    return f"{round(value, digits) + 0.0:,.{digits}f}"  # no minus before a zero
 
 
 def with_interval(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:

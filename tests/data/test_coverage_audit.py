@@ -142,6 +142,15 @@ def test_a_telling_word_worked_by_hand() -> None:
     assert audit.recency == (0.0, 0.0, 1.0)
 
 
+def test_words_of_the_prompt_tell_nothing() -> None:
+    """`please` is in every text, and in one item that is somebody's test item."""
+    lists = [[k, k + 40, k + 80, k + 120] for k in range(40)]
+    items = [_word(item) for item in range(159)] + ["please"]
+    audit = audit_coverage(["please conclude"] * 40, leave_one_out(sequences_of(lists, 160)), items)
+    assert audit.examples == ()
+    assert audit.parts["test"].held_out == 0
+
+
 def test_too_little_to_judge() -> None:
     split = leave_one_out(sequences_of([[0, 1, 2]], 4))
     for item_texts in (["", "", "", ""], ["owl", "bee", "elk", "ray"]):

@@ -87,7 +87,7 @@ def test_goodreads_profiles_fail_by_their_scope(data_root: Path) -> None:
     assert found.checked > 10_000
     # The profiles name held-out books far more often than luck explains …
     assert found.deviations > 5
-    # … but of one user in 500: a model that saw training alone could do that, so only scope decides.
+    # … but of one user in 500, which a good guesser may reach: see test_coverage_of_profiles.py.
     assert not found.gross
 
 

@@ -92,7 +92,11 @@ def test_a_wrong_brand_is_told_of(shop: Shop) -> None:
     texts[item] = "A Zest lamp of 1999"
     found = inspect_text(replace(opened, texts=texts)).grounding
     assert found.kinds["brand"].ungrounded == found.kinds["number"].ungrounded == 1
-    assert set(found.examples) == {(opened.ids[item], "brand", "zest"), (opened.ids[item], "number", "1999")}
+    named = opened.ids[item]
+    assert set(found.examples) == {
+        (named, "brand", "zest", "A Zest lamp of 1999"),
+        (named, "number", "1999", "A Zest lamp of 1999"),
+    }
 
 
 def test_prompts_of_a_model_are_those_that_it_was_asked(shop: Shop) -> None:
