@@ -27,8 +27,8 @@ def _pairs(side: SideOverlap, persistence: float) -> Table:
         [f"{pair.first} / {pair.second}", _mean(pair.jaccard), _mean(pair.rank_biased)] for pair in side.pairs
     ]
     notes = [
-        f"Means over {side.entities:,} {side.side} with 95 % bootstrap intervals; 1 is the same neighbours, "
-        "0 none in common.",
+        f"Means over the {side.entities:,} {side.side} with {side.depth} neighbours by every text, and 95 % "
+        "bootstrap intervals; 1 is the same neighbours, 0 none in common.",
         f"Rank-biased overlap with p = {persistence:g}, extrapolated from depth {side.depth} (Webber et al. "
         "2010, eq. 32).",
     ]

@@ -15,7 +15,7 @@ from statistics import fmean
 
 import numpy as np
 
-from grasp_bench.core.errors import StoreError, UnknownNameError
+from grasp_bench.core.errors import DataError, StoreError, UnknownNameError
 from grasp_bench.core.store import Store
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
@@ -53,7 +53,8 @@ class PairOverlap:
 
 @dataclass(frozen=True)
 class SideOverlap:
-    """All pairs of one side's texts, compared to `depth` neighbours of `entities` entities."""
+    """All pairs of one side's texts, compared to `depth` neighbours of the `entities` that have so many by
+    every text."""
 
     side: str
     texts: Mapping[str, str]  # name: what the spec says of it
@@ -92,8 +93,13 @@ def compare_prompts(
     """Compare the texts of a spec; `results` is the folder that holds its results, if it is there.
 
     Raises UnknownNameError when no side has two different neighbour tables, StoreError when fewer than
-    two of them are made.
+    two of them are made, DataError when they are of several datasets or nobody has enough neighbours.
     """
+    if len({cell.nodes["split"].hash for cell in plan.cells}) > 1:
+        raise DataError(
+            f"{plan.name}: its cells have several datasets, whose neighbours cannot be compared",
+            mend="compare the texts of one dataset: leave dataset.* out of compare: and ablations:",
+        )
     names = {side: _names(plan, side) for side in ROLES}
     several = {side: nodes for side, nodes in names.items() if len(nodes) > 1}
     if not several:
@@ -127,11 +133,12 @@ def _names(plan: Plan, side: Side) -> dict[str, Node]:
 
 
 def _side(side: Side, nodes: Mapping[str, Node], plan: Plan, store: Store, persistence: float) -> SideOverlap:
-    tables = {
+    made = {
         name: read_table(store.get("neighbours", node.hash)).indices
         for name, node in nodes.items()
         if store.has("neighbours", node.hash)
     }
+    tables = _of_one_length(made, side)
     pairs = []
     for first, second in combinations(tables, 2):
         common = common_at_depths(tables[first], tables[second])
@@ -143,11 +150,28 @@ def _side(side: Side, nodes: Mapping[str, Node], plan: Plan, store: Store, persi
     return SideOverlap(
         side=side,
         texts={name: _described(plan, side, node) for name, node in nodes.items()},
-        depth=min((table.shape[1] for table in tables.values()), default=0),
+        depth=next((table.shape[1] for table in tables.values()), 0),
         entities=len(next(iter(tables.values()), ())),
         pairs=tuple(pairs),
         missing=tuple(name for name in nodes if name not in tables),
     )
+
+
+def _of_one_length(tables: Mapping[str, np.ndarray], side: Side) -> dict[str, np.ndarray]:
+    """Tables cut to one depth, and to the entities whose lists reach it in all of them.
+
+    Both measures are of lists of one length: equal lists that end early would count as unlike.
+    """
+    if not tables:
+        return {}
+    depth = min(table.shape[1] for table in tables.values())
+    cut = {name: table[:, :depth] for name, table in tables.items()}
+    whole = np.logical_and.reduce([(table >= 0).all(axis=1) for table in cut.values()])
+    if not whole.any():
+        raise DataError(
+            f"none of the {side} has {depth} neighbours by every text", mend="lower index.num_neighbours"
+        )
+    return {name: table[whole] for name, table in cut.items()}
 
 
 def _mean(values: np.ndarray) -> Mean:

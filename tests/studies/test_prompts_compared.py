@@ -90,3 +90,27 @@ def test_a_text_whose_neighbours_are_not_there_is_named(bare: Shop, tmp_path: Pa
     assert sides["users"].missing == ("titles",)
     assert sides["users"].pairs == ()
     assert len(sides["items"].pairs) == 1
+
+
+def test_lists_are_compared_to_one_length(shop: Shop, tmp_path: Path) -> None:
+    """The item without a brand has no neighbours, in any text: that is neither likeness nor unlikeness."""
+    wide = "ablations.wide={index.num_neighbours: 5, text.items.template: beauty_title}"
+    plan = plan_of(shop.spec, ["index.restrict_items_to=brand", "index.num_neighbours=4", wide])
+    make(shop, plan, "text", "embeddings", "neighbours")
+    slugs = [f"sasrec-grasp{name}-s1" for name in ("", "-wide")]
+    tables = [open_neighbours(plan, shop.store, "items", slug).table for slug in slugs]
+    narrow, wider = (t.indices for t in tables if t is not None)
+    assert (narrow.shape[1], wider.shape[1]) == (4, 5)
+    whole = [k for k in range(ITEMS) if min(narrow[k]) >= 0 and min(wider[k][:4]) >= 0]
+    assert 0 < len(whole) < ITEMS
+    (items,) = (s for s in compare_prompts(plan, shop.store, tmp_path).sides if s.side == "items")
+    assert (items.depth, items.entities) == (4, len(whole))
+    pair = next(p for p in items.pairs if (p.first, p.second) == ("base", "wide"))
+    rows = [({*narrow[k].tolist()}, {*wider[k][:4].tolist()}) for k in whole]
+    assert pair.jaccard.mean == pytest.approx(sum(len(a & b) / len(a | b) for a, b in rows) / len(rows))
+
+
+def test_several_datasets_are_not_compared(shop: Shop, tmp_path: Path) -> None:
+    plan = plan_of(shop.spec, ["ablations.short={dataset.min_user: 4}"])
+    with pytest.raises(DataError, match="several datasets"):
+        compare_prompts(plan, shop.store, tmp_path)
