@@ -8,6 +8,7 @@ own popularity: popular entities meet anybody, and embeddings may only have foun
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from grasp_bench.core.membership import among
 
 WINDOW = 0.005  # matched partners come from this share of entities on each side in order of popularity
 AT_LEAST = 10  # entities on each side, for small catalogues
-PAIRS_AT_ONCE = 1 << 18
+TRAITS_AT_ONCE = 1 << 20  # of all pairs that are looked at together: some 60 bytes each
 
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -52,10 +53,13 @@ class Traits:
     def shared(self, first: Longs, second: Longs) -> Bools:
         """Has pair k a trait in common? `first` and `second` (P,) are entities."""
         keys = np.repeat(np.arange(len(self.counts)), self.counts) * self.num_traits + self.traits
+        # Cut by what is spelled out, not by pairs: two popular items have thousands of buyers each.
+        spelled = np.cumsum(np.minimum(self.counts[first], self.counts[second]) + 1)
+        total = int(spelled[-1]) if len(spelled) else 0
+        cuts = np.searchsorted(spelled, np.arange(TRAITS_AT_ONCE, total, TRAITS_AT_ONCE))
         found = np.zeros(len(first), dtype=bool)
-        for start in range(0, len(first), PAIRS_AT_ONCE):
-            part = slice(start, start + PAIRS_AT_ONCE)
-            found[part] = self._shared(first[part], second[part], keys)
+        for begin, end in pairwise([0, *cuts.tolist(), len(first)]):
+            found[begin:end] = self._shared(first[begin:end], second[begin:end], keys)
         return found
 
     def _shared(self, first: Longs, second: Longs, keys: Longs) -> Bools:

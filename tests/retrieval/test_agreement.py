@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grasp_bench.retrieval import agreement as module
 from grasp_bench.retrieval.agreement import Traits, agreement
 
 PAIRS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7)), max_size=20)
@@ -24,6 +27,22 @@ def test_shared_traits_as_sets_say(pairs: list[tuple[int, int]], asked: list[tup
     assert traits.counts.tolist() == [len(each) for each in sets]
     first, second = (np.array([pair[side] for pair in asked], dtype=np.int64) for side in (0, 1))
     assert traits.shared(first, second).tolist() == [bool(sets[a] & sets[b]) for a, b in asked]
+
+
+def test_pairs_are_cut_by_what_they_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However pairs are cut, the same ones share; memory is that of a part, with bought-by-all items too."""
+    monkeypatch.setattr(module, "TRAITS_AT_ONCE", 5_000)
+    rng = np.random.default_rng(0)
+    sets = [rng.choice(4000, size, replace=False) for size in (1000, 1000, 1000, 3, 0, 1)]
+    traits = Traits.of_pairs(np.repeat(np.arange(6), [len(s) for s in sets]), np.concatenate(sets), 6)
+    first, second = rng.integers(0, 6, (2, 2000))
+    meet = [[bool({*a} & {*b}) for b in sets] for a in sets]
+    tracemalloc.start()
+    found = traits.shared(first, second)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.tolist() == [meet[a][b] for a, b in zip(first.tolist(), second.tolist(), strict=True)]
+    assert peak < 2_000_000  # all at once they would be half a million traits, of 60 bytes
 
 
 def test_rates_worked_by_hand() -> None:
