@@ -42,7 +42,7 @@ class LiteLLMVectors:
             reused = len(distinct) - sum(1 for _ in order.missing(distinct))
             first = order.buy(distinct[:1], self._desk, reused)
             width = order.width()
-            rest = order.buy(distinct, self._desk, reused + first.sent)
+            rest = order.buy(distinct, self._desk, reused + first.sent - first.retried)
             found = order.matrix(width)
         cut = sum(len(distinct[k].text) < len(text) for k, text in zip(place.tolist(), texts, strict=True))
         return (found if len(distinct) == len(texts) else found[place]), {
