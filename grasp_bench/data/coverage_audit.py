@@ -36,7 +36,7 @@ from grasp_bench.data.splits import Split
 from grasp_bench.data.word_tables import Longs, tabulate, tabulate_known
 
 # Coverage from which honest text is no explanation. Texts that associate freely (words of the semantic
-# neighbours of training items) were seen to reach 0.10, GPT-3.5 profiles of whole histories 0.29, filled
+# neighbours of training items) were seen to reach 0.05 ± 0.07, GPT-3.5 profiles of whole histories 0.29, filled
 # templates of whole histories 1.0: see docs/world_knowledge.md.
 LEAK = 0.15
 EXCESS = 0.01  # and share of users beyond taste, for texts that say little of anything
