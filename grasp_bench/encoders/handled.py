@@ -34,7 +34,7 @@ def read_handled(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str
     if not beside.is_file():
         return numbers, matrix
     number_of = _raw_to_number(beside, side)
-    if set(number_of.values()) != set(numbers):
+    if len(number_of) != len(numbers) or set(number_of.values()) != set(numbers):
         # LLM-ESR leaves out short users after numbering them, and then numbers their vectors anew.
         raise DataError(
             f"{beside}: numbers {len(number_of)} {side} for {len(numbers)} vectors: whose are they?",

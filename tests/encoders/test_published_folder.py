@@ -100,3 +100,10 @@ def test_arrays_of_other_shapes(handled: Path) -> None:
         (handled / "itm_emb_np.pkl").write_bytes(pickle.dumps(array))
         with pytest.raises(DataError, match="floats expected"):
             read(handled, ["1"])
+
+
+def test_two_raw_ids_of_one_row_are_refused(handled: Path) -> None:
+    """One of them would otherwise be silently missing."""
+    put_map(handled, {**RAW, "B00E": "4"})
+    with pytest.raises(DataError, match="numbers 5 items for 4 vectors"):
+        read(handled / "itm_emb_np.pkl", list(RAW), missing="mean")
