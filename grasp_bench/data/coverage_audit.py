@@ -36,8 +36,8 @@ from grasp_bench.data.splits import Split
 from grasp_bench.data.word_tables import Longs, tabulate, tabulate_known
 
 # Coverage from which honest text is no explanation. Texts that associate freely (words of the semantic
-# neighbours of training items) were seen to reach 0.05 ± 0.07, GPT-3.5 profiles of whole histories 0.29, filled
-# templates of whole histories 1.0: see docs/world_knowledge.md.
+# neighbours of training items) were seen at 0.05 ± 0.07, GPT-3.5 profiles of whole histories at 0.29, filled
+# templates of whole histories at 1.0: see docs/world_knowledge.md.
 LEAK = 0.15
 EXCESS = 0.01  # and share of users beyond taste, for texts that say little of anything
 DEVIATIONS = 3.29  # two-sided 99.9 %
