@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from grasp_bench.data.artefacts import (
     read_user_table,
 )
 from grasp_bench.data.audit import audit_scope
+from grasp_bench.data.coverage_audit import audit_coverage, describe_items
 from grasp_bench.data.splits import Ints, Offsets, history_within
 from grasp_bench.data.text_audit import audit_user_texts
 from grasp_bench.plan.nodes import Node
@@ -28,14 +31,15 @@ from grasp_bench.stages.text_table import read_texts, write_text_table
 from grasp_bench.text.subjects import Account, Side, Subjects
 from grasp_bench.text.writing import write_texts
 
+RATES = ("held_out", "training", "control", "ratio", "low", "high")
 SOURCE: TypeAdapter[TextSource] = TypeAdapter(TextSource)
 
 
 class TextStage:
     """Writes `texts.parquet` (id, text) in entity order, a group of rows at a time.
 
-    Users' texts are searched for the titles of their held-out items before they are let through: a
-    source may declare less than it was made from.
+    Users' texts are searched for titles and for telling words of their held-out items before they are let
+    through: a source may declare less than it was made from.
     """
 
     def run(
@@ -83,11 +87,20 @@ def _progress(node: Node, total: int, context: RunContext) -> Callable[[int], No
     return progress
 
 
-def _audit(table: Path, source: TextSource, split: Path, subjects: Subjects) -> dict[str, dict[str, int]]:
-    """Held-out titles found in users' texts, by part.
+def _audit(table: Path, source: TextSource, split: Path, subjects: Subjects) -> dict[str, Any]:
+    """What users' texts hold of held-out items, by part: titles, and words that nothing else explains.
 
-    LeakError when chance does not explain them and the source does not mark leaks.
+    LeakError when neither chance nor taste explains them and the source does not mark leaks.
     """
+    return {
+        **_titles_told(table, source, split, subjects),
+        "coverage": _covered(table, source, split, subjects),
+    }
+
+
+def _titles_told(
+    table: Path, source: TextSource, split: Path, subjects: Subjects
+) -> dict[str, dict[str, int]]:
     train = read_train(split)
     titles = subjects.items["title"].cast(pl.String).to_list()
     found = {}
@@ -98,3 +111,19 @@ def _audit(table: Path, source: TextSource, split: Path, subjects: Subjects) -> 
             audit.refuse_if_gross(f"text.users ({part})", subjects.ids)
         found[part] = {"checked": audit.checked, "found": audit.found, "by_chance": audit.chance}
     return found
+
+
+def _covered(table: Path, source: TextSource, split: Path, subjects: Subjects) -> dict[str, Any]:
+    audit = audit_coverage(read_texts(table), read_split(split), describe_items(subjects.items))
+    if source.leaks != "mark":
+        audit.refuse_if_flagged("text.users")
+    parts = {
+        part: {name: _rounded(rate) for name, rate in asdict(found).items() if name in RATES}
+        for part, found in audit.parts.items()
+    }
+    return {"flagged": audit.flagged, **parts}
+
+
+def _rounded(rate: float) -> float | None:
+    """Four digits; JSON has no NaN."""
+    return round(rate, 4) if math.isfinite(rate) else None

@@ -40,7 +40,7 @@ _SORRY = (
     + r"(?: for [^,.;]{1,60})?[\s,.;:!]*(?:but |however,? |that )?"
 )
 
-_KNOWLEDGE = r"(?:[\w-]+ ){0,3}(?:information|data|details?|context|knowledge)\b"
+_KNOWLEDGE = r"(?:[\w-]+ ){0,3}(?:information|data|details?|context|knowledge)\b(?! than)"
 _TOO_LITTLE = _any("insufficient", "inadequate", "not enough", "not sufficient", "too limited", "too little")
 KNOWS_TOO_LITTLE = _opening(
     rf"(?:i|we) (?:currently )?(?:do not|don't) have (?:enough|sufficient|any|access to) {_KNOWLEDGE}",
@@ -73,14 +73,20 @@ _TASK = _any(
     "support", "recommend", "participat", "perform", "identify", "speculat", "proceed", "follow", "assess",
     "evaluat", "deduc",
 )  # fmt: skip
+_TITLE = r"can't help (?:my|your|it|falling|loving)"
+_IMPOSSIBLE = _any("not possible", "impossible", "(?:not |in)appropriate")
+# What is impossible of a user or item, not of a perfume that "it is impossible to describe".
+_JUDGE = _any(
+    "determin", "provid", "conclud", "infer", "generat", "summari[sz]", "analy[sz]", "identify", "draw"
+)
 _NEGATION = r"\b(?:no|not|cannot|unable|invalid|nonsensical|confusion|misunderstanding|\w+n't)\b"
 _MACHINE = r"an? (?:ai|artificial intelligence|(?:large )?language model)(?![-\w])"
 REFUSALS = _opening(
-    rf"(?:(?:i|we) ?)?{_HARDLY} ?{_CANNOT}{_HARDLY} {_TASK}",
+    rf"(?!{_TITLE})(?:(?:i|we) ?)?{_HARDLY} ?{_CANNOT}{_HARDLY} {_TASK}",
     r"(?:i|we)(?: must| have to| will| need to|'ll have to|)(?: \w+ly)? (?:decline|refuse)\b",
     rf"as {_MACHINE}[^.]{{0,60}}\bi\b",
     rf"(?:i'm|i am) (?:just |only )?{_MACHINE}",
-    rf"it(?: is|'s| would be) (?:not possible|impossible|(?:not |in)appropriate) (?:for me )?to {_TASK}",
+    rf"it(?: is|'s| would be) {_IMPOSSIBLE} (?:for me to {_TASK}|to {_JUDGE})",
     rf"{_SELF} (?:so |very )?sorry,? but\b",
     r"sorry,? but i\b",
     r"i apologi[sz]e,? but\b",

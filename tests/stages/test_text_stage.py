@@ -15,8 +15,10 @@ from grasp_bench.core.errors import LeakError, ServiceError
 from grasp_bench.core.progress import Event, silent
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_table, read_split, write_split
-from grasp_bench.data.splits import Split
+from grasp_bench.data.prepare import prepare
+from grasp_bench.data.splits import Split, leave_one_out
 from grasp_bench.plan.nodes import make_node
+from grasp_bench.spec.dataset import Dataset
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.registry import STAGES
 
@@ -144,3 +146,20 @@ def test_users_attributes_reach_the_template(split: Artefact, tmp_path: Path) ->
         split, tmp_path / "less", "users", {**DEFAULT, "template": str(template), "redact": ["age"]}
     )
     assert facts["distinct"] == NUM_USERS
+
+
+def test_profiles_that_cover_test_items_are_refused_whatever_they_declare(
+    data_root: Path, tmp_path: Path
+) -> None:
+    """GPT-3.5's profiles of goodreads name few titles; their words tell."""
+    prepared = prepare(Dataset(source=str(data_root / "goodreads")))
+    folder = tmp_path / "split"
+    folder.mkdir()
+    write_split(folder, leave_one_out(prepared.sequences), prepared.sequences.user_ids, prepared.items)
+    profiles = str(data_root / "goodreads" / "user_profiles.jsonl")
+    declared = {"provider": "precomputed", "path": profiles, "scope": "train"}
+    with pytest.raises(LeakError, match=r"only the user's .* item explains"):
+        run(Artefact(folder, {}), tmp_path / "refused", "users", declared)
+    _, facts = run(Artefact(folder, {}), tmp_path / "marked", "users", {**declared, "leaks": "mark"})
+    assert facts["audit"]["coverage"]["flagged"]
+    assert facts["audit"]["coverage"]["test"]["ratio"] > 0.15

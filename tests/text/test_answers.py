@@ -44,6 +44,9 @@ REFUSALS = [
     '"I cannot fulfill this request."',
 ]  # fmt: skip
 TEXTS = [
+    "Can't Help Myself is a novel by Rosie O'Donnell.",
+    "It is impossible to describe this perfume: amber, musk, rain.",
+    "There is no greater detail than the lace on its sleeves.",
     "Sorry Not Sorry is a lipstick by Revlon.",
     '"Sorry, Wrong Number" is a film noir about an invalid woman.',
     "I can't believe how soft it is, reviewers say of this cream.", "Na-PCA cream for dry skin.",
