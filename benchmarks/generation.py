@@ -1,14 +1,16 @@
 """Text generation against a bare loop of `litellm.acompletion`: rate, CPU a call, and memory by entities.
 
-    python benchmarks/generation.py rate [--calls 1920] [--rounds 3]
+    python benchmarks/generation.py rate [--calls 1920] [--rounds 3] [--jitter 0.2]
     python benchmarks/generation.py memory [--asked 10000 100000] [--kept 1000000]
 
 `rate`: the test server answers after 1 s, 64 requests are in flight, so that 64 a second are ideal. Ours is
 the text provider's whole way: prompts filled, keys, ledger, budget, answers judged. The bare loop has the
 prompts ready and a semaphore. Both run in one process, in turns, with a warm-up each; CPU is that of the
-process with all its threads. `memory`: growth of the peak resident size while texts are made, each count in a
-process of its own, from before the first prompt; `--asked` entities are answered by a server without
-latency, `--kept` ones by a ledger that holds their answers. Prints one JSON line.
+process with all its threads. Where every answer takes the same time, requests that left together are
+answered together, and read together at less CPU a call; `--jitter` seconds more or less end that, as real
+services do. `memory`: growth of the peak resident size while texts are made, each count in a process of its
+own, from before the first prompt; `--asked` entities are answered by a server without latency, `--kept` ones
+by a ledger that holds their answers. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -98,10 +99,13 @@ async def bare(source: LiteLLMText, asked: Sequence[Ask]) -> None:
     await asyncio.gather(*(one(ask) for ask in asked))
 
 
-def measure_rate(calls: int, rounds: int) -> dict[str, Any]:
+def measure_rate(calls: int, rounds: int, jitter: float) -> dict[str, Any]:
     """Calls a second and CPU a call of both sides; medians over rounds, and every round's figures."""
     found: dict[str, list[tuple[float, float]]] = {"ours": [], "bare": []}
-    with tempfile.TemporaryDirectory() as folder, launch(Path(folder), latency=LATENCY) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        launch(Path(folder), latency=LATENCY, jitter=jitter) as server,
+    ):
         source, ledger = source_at(server.address), Path(folder) / "ledger.sqlite"
         for turn in range(-1, rounds):  # the first warms up and does not count
             subjects = some_items(calls if turn >= 0 else WARM_UP, seed=turn + 1)
@@ -113,6 +117,10 @@ def measure_rate(calls: int, rounds: int) -> dict[str, Any]:
             for side, (wall, cpu) in taken.items() if turn >= 0 else ():
                 found[side].append((calls / wall, 1000 * cpu / calls))
         counts = server.counts()
+        at = {
+            kind: {event["n"]: event["at"] for event in counts.of(kind)} for kind in ("received", "answered")
+        }
+        slow = np.median([at["answered"][n] - at["received"][n] for n in at["answered"]])
     ideal = CONCURRENCY / LATENCY
     middle = {side: np.median(np.array(figures), axis=0) for side, figures in found.items()}
     return {
@@ -127,8 +135,10 @@ def measure_rate(calls: int, rounds: int) -> dict[str, Any]:
             }
             for side, figures in found.items()
         },
+        "server_s": round(float(slow), 4),
         "peak_in_flight": counts.peak_in_flight,
         "calls": calls,
+        "jitter_s": jitter,
     }
 
 
@@ -192,15 +202,13 @@ def _status_mib(name: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 
 
-def prefer_this() -> bool:
-    """Go before other work on a shared machine, where that is allowed (as root, after `setsid`); the test
-    server inherits it."""
-    with suppress(OSError):
-        if os.getsid(0) != os.getpid():
-            return False  # the shell's other work would go first, too
-        Path("/proc/self/autogroup").write_text("-10")
-        return True
-    return False
+def go_first() -> bool:
+    """Go before other work of a shared machine, where that is allowed (as root), the test server too."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        return False
+    return True
 
 
 def main() -> None:
@@ -212,6 +220,7 @@ def main() -> None:
     rate = parts.add_parser("rate")
     rate.add_argument("--calls", type=int, default=30 * CONCURRENCY)
     rate.add_argument("--rounds", type=int, default=3)
+    rate.add_argument("--jitter", type=float, default=0.0)
     memory = parts.add_parser("memory")
     memory.add_argument("--asked", type=int, nargs="*", default=[10_000, 100_000])
     memory.add_argument("--kept", type=int, nargs="*", default=[10_000, 1_000_000])
@@ -227,15 +236,15 @@ def main() -> None:
             print(json.dumps(grow(source, folder, args.way, count)))
         return
     load = os.getloadavg()[0]
-    preferred = prefer_this()
+    first = args.part == "rate" and go_first()
     found = (
-        measure_rate(args.calls, args.rounds)
+        measure_rate(args.calls, args.rounds, args.jitter)
         if args.part == "rate"
         else measure_memory(args.asked, args.kept)
     )
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load before {load:.1f}"
-    if preferred:
-        machine += ", this before other work"
+    if first:
+        machine += ", going before other work"
     print(json.dumps({"benchmark": f"generation {args.part}", **found, "machine": machine}))
 
 
