@@ -44,9 +44,9 @@ class SentenceTransformersEncoder(_TextEncoder):
     )
     dtype: Literal["auto", "float32", "bfloat16", "int8"] = Field(
         "auto",
-        description="auto: bfloat16 autocast where the device computes it natively; with MiniLM it keeps 0.99 "
-        "of float32's ten nearest neighbours. int8 quantises the linear layers and keeps about 0.93; the "
-        "artefact's facts say how many.",
+        description="auto: bfloat16 autocast where the device computes it natively; with MiniLM it keeps "
+        "0.99 of float32's ten nearest neighbours. int8 quantises the linear layers and keeps about 0.93; "
+        "the artefact's facts say how many.",
     )
     normalize: bool = True
 
