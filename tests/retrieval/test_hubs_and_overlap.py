@@ -48,9 +48,7 @@ def extrapolated(first: list[int], second: list[int], p: float) -> float:
 def test_overlap_as_defined(first: list[int], second: list[int], p: float) -> None:
     common = common_at_depths(np.array([first]), np.array([second]))
     assert rank_biased_overlap(common, p)[0] == pytest.approx(extrapolated(first, second, p))
-    assert jaccard(common)[0] == pytest.approx(
-        len(set(first) & set(second)) / len(set(first) | set(second))
-    )
+    assert jaccard(common)[0] == pytest.approx(len(set(first) & set(second)) / len(set(first) | set(second)))
 
 
 def test_overlap_worked_by_hand() -> None:
