@@ -63,6 +63,7 @@ def identity(cell: Cell) -> dict[str, Any]:
     """Which cell it is: the part of cell.json that is known before anything has run."""
     return {
         "slug": cell.slug,
+        "kind": cell.kind,
         "dataset": cell.dataset,
         "backbone": cell.experiment.model.backbone,
         "enhancer": cell.experiment.model.enhancer,

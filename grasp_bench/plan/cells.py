@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from grasp_bench.plan.collapse import Kind
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.experiment import Experiment
 
@@ -28,6 +29,7 @@ class Cell:
     ablation: str | None
     variant: Mapping[str, Any]
     seed: int
+    kind: Kind
     nodes: Mapping[str, Node]
     protocol_hash: str
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from grasp_bench.spec.experiment import Experiment
 
 # Compared keys that have a column and a place in the slug of their own.
 NAMED_KEYS = ("model.backbone", "model.enhancer")
+
+Kind = Literal["trained", "control", "imported"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Request:
     compared: Mapping[str, Any]
     seed: int
     without: frozenset[str] = field(default=frozenset())
+    kind: Kind = "trained"
 
     @property
     def variant(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -14,9 +14,12 @@ from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.collapse import Request, kept
+from grasp_bench.plan.controls import shuffled
 from grasp_bench.plan.graph import Fingerprint, cell_nodes
 from grasp_bench.plan.hypotheses import check_hypotheses
 from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.refusals import refuse_unavailable
+from grasp_bench.spec.controls import SHUFFLED
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import locate
 from grasp_bench.spec.patches import apply_patch
@@ -57,10 +60,12 @@ def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     patch that does not fit, for requests that this version cannot run, and for hypotheses about a
     method that collapsed.
     """
+    refuse_unavailable(experiment)
     _refuse_too_many(experiment)
+    requests = _requests(experiment)
     groups: dict[str, list[Request]] = {}
     found: dict[str, Mapping[str, Node]] = {}
-    for request in _requests(experiment):
+    for request in (*requests, *shuffled(experiment, requests)):
         nodes = cell_nodes(request.experiment, _slug(request), fingerprint)
         digest = nodes["metrics"].hash
         groups.setdefault(digest, []).append(request)
@@ -93,7 +98,7 @@ def _refuse_too_many(experiment: Experiment) -> None:
         )
 
 
-def _requests(experiment: Experiment) -> Iterator[Request]:
+def _requests(experiment: Experiment) -> list[Request]:
     """All bases come before all ablations, so that a base keeps its name when both are the same."""
     problems: list[str] = []
     requests: list[Request] = []
@@ -110,7 +115,7 @@ def _requests(experiment: Experiment) -> Iterator[Request]:
                 requests.append(Request(base, ablation, compared, seed, frozenset(patch)))
     if problems:
         raise SpecError(problems)
-    return iter(requests)
+    return requests
 
 
 def _patched(
@@ -143,6 +148,7 @@ def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node]) 
         ablation=request.ablation,
         variant=request.variant,
         seed=request.seed,
+        kind=request.kind,
         nodes=nodes,
         protocol_hash=content_hash(
             {
@@ -182,7 +188,7 @@ def _distinct_slugs(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
 
 def _for_reading(cells: list[Cell], experiment: Experiment) -> tuple[Cell, ...]:
     """Seeds of a method together, ablations below their base, methods in the order of the spec."""
-    ablations, seeds = _places([None, *experiment.ablations]), _places(experiment.seeds)
+    ablations, seeds = _places([None, *experiment.ablations, SHUFFLED]), _places(experiment.seeds)
     methods = _places(_method(cell) for cell in cells)
 
     def place(cell: Cell) -> tuple[int, int, int]:

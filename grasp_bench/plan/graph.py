@@ -5,12 +5,11 @@ A setting that a stage does not read is left out here, so that changing it recom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from grasp_bench.plan.nodes import Node, make_node
-from grasp_bench.plan.refusals import refuse_unavailable
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.encoder import EncoderSource, LiteLLMEncoder, PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
@@ -19,6 +18,7 @@ from grasp_bench.spec.locations import Located, locate
 from grasp_bench.spec.model import NEEDS_EMBEDDINGS
 from grasp_bench.spec.section import asked_of
 from grasp_bench.spec.service import DELIVERY_KEYS
+from grasp_bench.spec.study import Noise
 from grasp_bench.spec.text import PrecomputedText
 from grasp_bench.spec.vector_files import vector_files
 
@@ -36,10 +36,8 @@ def cell_nodes(experiment: Experiment, label: str, fingerprint: Fingerprint) -> 
     """Map each role of a cell to its node, inputs before what reads them.
 
     `label` names the cell in its own nodes (train, rank, metrics); shared ones are named by what
-    they hold. Raises SpecError for what this version cannot run, MissingFileError for files that
-    are not there.
+    they hold. Raises MissingFileError for files that are not there.
     """
-    refuse_unavailable(experiment)
     located = locate(experiment.dataset)
     nodes = {"split": _split_node(experiment.dataset, located, fingerprint)}
     protocol = experiment.dataset.protocol
@@ -71,7 +69,10 @@ def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) ->
 
 
 def _text_side_nodes(experiment: Experiment, split: Node, fingerprint: Fingerprint) -> dict[str, Node]:
-    """Text, embeddings and neighbours of both sides; `…_vectors` are embeddings before they are reduced."""
+    """Text, embeddings and neighbours of both sides.
+
+    `…_vectors` are embeddings before they are reduced, `…_clean_vectors` before noise is put on them.
+    """
     nodes: dict[str, Node] = {}
     encoder, reduce = experiment.encoder, experiment.encoder.reduce
     for side, role in SIDES:
@@ -87,6 +88,8 @@ def _text_side_nodes(experiment: Experiment, split: Node, fingerprint: Fingerpri
             inputs = {"embeddings": nodes[f"{role}_vectors"], "fitted_on": nodes["item_vectors"]}
             settings = {"side": side, **reduce.model_dump(mode="json")}
             nodes[f"{role}_embeddings"] = make_node("reduction", settings, inputs, f"reduction {side}")
+    if experiment.noise is not None:
+        nodes |= _noise_nodes(experiment.noise, experiment.seeds[0], nodes)
     for side, role in SIDES:
         restricted = side == "items" and experiment.index.restrict_items_to is not None
         nodes[f"{role}_neighbours"] = make_node(
@@ -96,6 +99,17 @@ def _text_side_nodes(experiment: Experiment, split: Node, fingerprint: Fingerpri
             f"neighbours {side}",
         )
     return nodes
+
+
+def _noise_nodes(noise: Noise, seed: int, nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """The sides that noise is put on; the seed is that of the training, so that each has its own noise."""
+    made: dict[str, Node] = {}
+    for side, role in SIDES:
+        if noise.side in (side, "both") and noise.rates[0] > 0 and f"{role}_embeddings" in nodes:
+            clean = made[f"{role}_clean_vectors"] = nodes[f"{role}_embeddings"]
+            settings = {"side": side, "kind": noise.kind, "rate": noise.rates[0], "seed": seed}
+            made[f"{role}_embeddings"] = make_node("noise", settings, {"embeddings": clean}, f"noise {side}")
+    return made
 
 
 def _text_node(experiment: Experiment, side: str, split: Node, fingerprint: Fingerprint) -> Node:

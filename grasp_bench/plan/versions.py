@@ -8,6 +8,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "text": 1,
     "embeddings": 1,
     "reduction": 1,
+    "noise": 1,
     "neighbours": 1,
     "train": 1,
     "rank": 1,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # a cached board is shown without pydantic
 FILE = "study.json"
 FORMAT = 1
 IDENTITY = (
-    "slug", "dataset", "backbone", "enhancer", "ablation", "noise", "variant", "seed",
+    "slug", "kind", "dataset", "backbone", "enhancer", "ablation", "noise", "variant", "seed",
     "hash", "protocol_hash",
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
+from grasp_bench.spec.controls import SHUFFLED, ControlName, ControlSeeds
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.encoder import EncoderSource, SentenceTransformersEncoder
 from grasp_bench.spec.index import Index
@@ -36,6 +37,15 @@ class Experiment(Section):
     ablations: dict[str, dict[str, Any]] = Field(
         default={}, description="Name to dotted patch on each compared cell."
     )
+    controls: tuple[ControlName, ...] | None = Field(
+        None,
+        description="Rows that show what the evaluation is worth, never tuned; all that apply where nothing "
+        "is said, `[]` for none.",
+    )
+    control_seeds: ControlSeeds = Field(
+        "first",
+        description="Whether `shuffled`, the one control that is trained, takes the first of `seeds` or all.",
+    )
     noise: Noise | None = None
     tuning: Tuning | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
@@ -48,6 +58,20 @@ class Experiment(Section):
         if any(seed < 0 or seed >= 2**31 for seed in seeds):
             raise ValueError("seeds must lie in [0, 2^31)")
         return seeds
+
+    @field_validator("ablations")
+    @classmethod
+    def _ablations_named_apart(cls, ablations: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if SHUFFLED in ablations:
+            raise ValueError(f"'{SHUFFLED}' is the name of a control; call the ablation something else")
+        return ablations
+
+    @field_validator("controls")
+    @classmethod
+    def _controls_distinct(cls, controls: tuple[ControlName, ...] | None) -> tuple[ControlName, ...] | None:
+        if controls is not None and len(set(controls)) != len(controls):
+            raise ValueError("controls repeat")
+        return controls
 
     @model_validator(mode="after")
     def _monitor_is_measured(self) -> Experiment:

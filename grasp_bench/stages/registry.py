@@ -13,6 +13,7 @@ STAGES = Registry[type[Stage]](
         "text": "grasp_bench.stages.text:TextStage",
         "embeddings": "grasp_bench.stages.embeddings:EmbeddingsStage",
         "reduction": "grasp_bench.stages.reduction:ReductionStage",
+        "noise": "grasp_bench.stages.noise:NoiseStage",
         "neighbours": "grasp_bench.stages.neighbours:NeighboursStage",
         "train": "grasp_bench.stages.train:TrainStage",
         "rank": "grasp_bench.stages.rank:RankStage",

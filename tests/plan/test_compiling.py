@@ -18,7 +18,7 @@ def no_files(path: Path) -> str:
 
 
 def experiment(**sections: Any) -> Experiment:
-    return Experiment.model_validate({"name": "t", "dataset": {"source": "demo"}, **sections})
+    return Experiment.model_validate({"name": "t", "dataset": {"source": "demo"}, "controls": [], **sections})
 
 
 def compiled(**sections: Any) -> Plan:

@@ -21,6 +21,7 @@ BASE = Experiment.model_validate(
     {
         "name": "t",
         "dataset": {"source": "demo"},
+        "controls": [],
         "index": {"kind": "hnsw"},
         "model": {"enhancer": "grasp", "embedding_dim": 32},
         "training": {"monitor_protocol": "full"},
@@ -164,6 +165,7 @@ def with_files(folder: Path) -> Experiment:
         {
             "name": "t",
             "dataset": {"source": str(folder)},
+            "controls": [],
             "encoder": {"kind": "precomputed", **vectors},
             "model": {"enhancer": "grasp"},
         }

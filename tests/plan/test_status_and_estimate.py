@@ -29,7 +29,7 @@ from grasp_bench.spec.experiment import Experiment
 
 
 def plan_of(**sections: Any) -> Plan:
-    base = {"name": "t", "dataset": {"source": "demo"}, "model": {"enhancer": "grasp"}}
+    base = {"name": "t", "dataset": {"source": "demo"}, "model": {"enhancer": "grasp"}, "controls": []}
     return compile_plan(Experiment.model_validate(base | sections), str)
 
 
