@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.data.splits import Split, TrainPart
+from grasp_bench.data.splits import Ints, Split, TrainPart
 from grasp_bench.spec.dataset import Groups
 
 PARETO_SHARE = 0.2
@@ -50,6 +50,28 @@ def item_counts_everywhere(split: Split) -> Counts:
 def item_counts(split: Split, groups: Groups) -> Counts:
     """How often each item occurs in what `groups.count_on` names, (num_items,) int64."""
     return item_counts_in_training(split) if groups.count_on == "train" else item_counts_everywhere(split)
+
+
+def group_members(split: Split, users: Ints, items: Ints, groups: Groups) -> dict[str, Bools]:
+    """Which of the ranked users belong to each group, (Q,) each.
+
+    `users` and `items` (Q,) are the test queries. A target is a repeat when the user's known history,
+    the validation item included, already holds it.
+    """
+    head_user = head_users(split.train_lengths, groups)[users]
+    head_item = head_items(item_counts(split, groups), groups)[items]
+    known = split.train_users.astype(np.int64) * split.num_items + split.train_items
+    known = np.concatenate([known, split.valid_users.astype(np.int64) * split.num_items + split.valid_items])
+    repeat = np.isin(users.astype(np.int64) * split.num_items + items, known)
+    return {
+        "overall": np.ones(len(users), dtype=bool),
+        "head_user": head_user,
+        "tail_user": ~head_user,
+        "head_item": head_item,
+        "tail_item": ~head_item,
+        "repeat": repeat,
+        "new": ~repeat,
+    }
 
 
 def _top_fifth(counts: Counts) -> Bools:

@@ -16,7 +16,7 @@ from grasp_bench.core.atomic import write_json
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_table, read_split
-from grasp_bench.data.groups import head_items, head_users, item_counts, item_counts_in_training
+from grasp_bench.data.groups import group_members, item_counts_in_training
 from grasp_bench.data.splits import Split
 from grasp_bench.evaluation import beyond_accuracy
 from grasp_bench.plan.nodes import Node
@@ -39,7 +39,8 @@ class MetricsStage:
         ranks = pl.read_parquet(source)
         split = read_split(inputs["split"].path)
         cutoffs = node.settings["cutoffs"]
-        groups = _groups(split, ranks, Groups.model_validate(node.settings["groups"]))
+        users, items = ranks["user"].to_numpy(), ranks["item"].to_numpy()
+        groups = group_members(split, users, items, Groups.model_validate(node.settings["groups"]))
         figures: dict[str, Any] = {
             protocol: {
                 group: _figures(ranks.filter(pl.Series(member)), protocol, cutoffs, node.settings["ties"])
@@ -64,25 +65,6 @@ def _figures(ranks: pl.DataFrame, protocol: str, cutoffs: list[int], ties: str) 
         for k in cutoffs:
             figures[f"{name}@{k}"] = float(measure(better, tied, k, ties).mean()) if len(ranks) else None
     return figures
-
-
-def _groups(split: Split, ranks: pl.DataFrame, groups: Groups) -> dict[str, np.ndarray]:
-    """Which ranked users belong to each group, bool (Q,) each."""
-    users, items = ranks["user"].to_numpy(), ranks["item"].to_numpy()
-    head_user = head_users(split.train_lengths, groups)[users]
-    head_item = head_items(item_counts(split, groups), groups)[items]
-    known = split.train_users.astype(np.int64) * split.num_items + split.train_items
-    known = np.concatenate([known, split.valid_users.astype(np.int64) * split.num_items + split.valid_items])
-    repeat = np.isin(users.astype(np.int64) * split.num_items + items, known)
-    return {
-        "overall": np.ones(len(users), dtype=bool),
-        "head_user": head_user,
-        "tail_user": ~head_user,
-        "head_item": head_item,
-        "tail_item": ~head_item,
-        "repeat": repeat,
-        "new": ~repeat,
-    }
 
 
 def _beyond(inputs: Mapping[str, Artefact], split: Split, cutoffs: list[int]) -> dict[str, float | None]:
