@@ -14,9 +14,9 @@ from torch import Tensor
 
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.evaluation.queries import Queries
+from grasp_bench.evaluation.scorer import Scorer
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.layout import gather_sequences
-from grasp_bench.models.recommender import Recommender
 
 # Floats held per (user, item) of a chunk at the peak of the hungriest scorer (scores, two dot
 # products, three logits, three weights, and temporaries of the same size).
@@ -58,16 +58,16 @@ class Ranker:
     )
 
     @torch.inference_mode()
-    def sampled(self, recommender: Recommender) -> Ranks:
+    def sampled(self, scorer: Scorer) -> Ranks:
         """Ranks among the stored negatives."""
         scored = [
             _count(scores_BC, torch.zeros(len(scores_BC), dtype=torch.int64, device=scores_BC.device))
-            for _, scores_BC in self._sampled_scores(recommender)
+            for _, scores_BC in self._sampled_scores(scorer)
         ]
         return _concatenate(scored)
 
     @torch.inference_mode()
-    def full(self, recommender: Recommender, top: int, exclude_history: bool) -> tuple[Ranks, FullRanking]:
+    def full(self, scorer: Scorer, top: int, exclude_history: bool) -> tuple[Ranks, FullRanking]:
         """Ranks among the stored negatives and in the catalogue, from one scoring of it.
 
         `exclude_history` leaves a user's known items out, as sampling does; the target stays in.
@@ -75,8 +75,8 @@ class Ranker:
         sampled: list[Ranks] = []
         full: list[Ranks] = []
         best: list[Tensor] = []
-        for rows, history, states_Bd, catalogue in self._chunks(recommender, recommender.enhancer.num_items):
-            scores_Bm = recommender.score_catalogue(states_Bd, history, catalogue)
+        for rows, history, states_Bd, catalogue in self._chunks(scorer, scorer.num_items):
+            scores_Bm = scorer.score_catalogue(states_Bd, history, catalogue)
             self._refuse_nan(scores_Bm, rows)
             targets_B = self.queries.targets_Q[rows]
             target_scores_B = scores_Bm.gather(1, targets_B[:, None])
@@ -89,33 +89,31 @@ class Ranker:
             best.append(scores_Bm.topk(min(top, scores_Bm.shape[1]), dim=1).indices)
         return _concatenate(sampled), FullRanking(_concatenate(full), torch.cat(best))
 
-    def _sampled_scores(self, recommender: Recommender) -> Iterator[tuple[slice, Tensor]]:
+    def _sampled_scores(self, scorer: Scorer) -> Iterator[tuple[slice, Tensor]]:
         """Scores of (target, negatives...), the target in column 0."""
         per_row = self.queries.negatives_QK.shape[1] + 1
-        for rows, history, states_Bd, catalogue in self._chunks(recommender, per_row * 8):
+        for rows, history, states_Bd, catalogue in self._chunks(scorer, per_row * 8):
             items_BC = torch.cat([self.queries.targets_Q[rows, None], self.queries.negatives_QK[rows]], dim=1)
             layout = history.layout
             candidates = Candidates(
                 items_BC, torch.arange(layout.batch, device=items_BC.device), layout.lengths_B,
-                self._candidate_features(recommender, rows, items_BC),
+                self._candidate_features(scorer, rows, items_BC),
             )  # fmt: skip
-            scores_BC = recommender.score_candidates(states_Bd, history, candidates, catalogue)
+            scores_BC = scorer.score_candidates(states_Bd, history, candidates, catalogue)
             self._refuse_nan(scores_BC, rows)
             yield rows, scores_BC
 
-    def _chunks(
-        self, recommender: Recommender, pairs_per_user: int
-    ) -> Iterator[tuple[slice, History, Tensor, Any]]:
-        recommender.eval()
-        catalogue = recommender.enhancer.catalogue()
+    def _chunks(self, scorer: Scorer, pairs_per_user: int) -> Iterator[tuple[slice, History, Tensor, Any]]:
+        scorer.eval()
+        catalogue = scorer.catalogue()
         size = self.memory_mb * 2**20 // (4 * FLOATS_PER_PAIR * pairs_per_user)
         size = max(1, min(size, LARGEST_CHUNK))
         for start in range(0, len(self.queries), size):
             rows = slice(start, min(start + size, len(self.queries)))
-            history = self._history(recommender, rows)
-            yield rows, history, recommender.states(history, catalogue), catalogue
+            history = self._history(scorer, rows)
+            yield rows, history, scorer.states(history, catalogue), catalogue
 
-    def _history(self, recommender: Recommender, rows: slice) -> History:
+    def _history(self, scorer: Scorer, rows: slice) -> History:
         users_B = self.queries.users_Q[rows]
         ends_B = self.queries.offsets[users_B + 1]
         lengths_B = (ends_B - self.queries.offsets[users_B]).clamp_max(self.max_len)
@@ -123,20 +121,20 @@ class Ranker:
         items_T = self.queries.items_flat[index_T]
         features = self._features.get((rows.start, rows.stop), (None, None))[0]
         if features is None:
-            features = recommender.enhancer.pair_features(users_B[layout.sequence_T], items_T)
+            features = scorer.pair_features(users_B[layout.sequence_T], items_T)
         return History(users_B, items_T, layout, features)
 
-    def _candidate_features(self, recommender: Recommender, rows: slice, items_BC: Tensor) -> Tensor | None:
+    def _candidate_features(self, scorer: Scorer, rows: slice, items_BC: Tensor) -> Tensor | None:
         """Pair features of a chunk's candidates, computed at the first pass and kept for the others."""
         chunk = (rows.start, rows.stop)
         if chunk not in self._features:
             users_BC = self.queries.users_Q[rows, None].expand_as(items_BC)
             features = [
-                recommender.enhancer.pair_features(users_BC[k : k + 32], items_BC[k : k + 32])
+                scorer.pair_features(users_BC[k : k + 32], items_BC[k : k + 32])
                 for k in range(0, len(items_BC), 32)
             ]
             known = None if features[0] is None else torch.cat([f for f in features if f is not None])
-            history = self._history(recommender, rows)
+            history = self._history(scorer, rows)
             self._features[chunk] = (history.features_TF, known)
         return self._features[chunk][1]
 

@@ -40,6 +40,19 @@ class Recommender(nn.Module):
         vectors_Td, layout = self.backbone.prepare_history(vectors_Td, history.layout)
         return self.backbone(vectors_Td, layout)[layout.last_B]
 
+    @property
+    def num_items(self) -> int:
+        """Items of the catalogue."""
+        return self.enhancer.num_items
+
+    def catalogue(self) -> Any:
+        """What scoring needs of all items, computed once and passed to many calls."""
+        return self.enhancer.catalogue()
+
+    def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor | None:
+        """Features (…, F) of (user, item) pairs that training does not change; None without."""
+        return self.enhancer.pair_features(users_P, items_P)
+
     def score_candidates(
         self, states_Bd: Tensor, history: History, candidates: Candidates, catalogue: Any
     ) -> Tensor:
