@@ -1,0 +1,151 @@
+"""Reading the published figures that a spec names: every problem at its file, line and key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.problems import Problems, dotted
+from grasp_bench.spec.published import (
+    WHOLE,
+    Published,
+    PublishedDataset,
+    PublishedFigures,
+    PublishedFile,
+    Source,
+    Tables,
+)
+from grasp_bench.spec.section import Section
+from grasp_bench.spec.tree import Node, Part, locate, plain
+from grasp_bench.spec.wording import message, not_one_of
+from grasp_bench.spec.yaml_reader import read_file
+
+KEY = "published"
+SECTIONS: Mapping[Part, type[Section]] = {"source": Source, "tables": Tables, "datasets": PublishedDataset}
+FOLDER = "published"  # beside a spec; `file: grasp` is its grasp.yaml
+
+
+def read_published(
+    experiment: Experiment, tree: Node, spec: Path, problems: Problems
+) -> PublishedFigures | None:
+    """The figures that a spec names; None where it names none, or where something is wrong.
+
+    A relative path counts from the file in which it is written, an override from the spec.
+    """
+    chosen = experiment.published
+    if chosen is None:
+        return None
+    before = len(problems.found)
+    _refuse_one_for_several(experiment, chosen, tree, problems)
+    path = _find(chosen.file, tree, spec, problems)
+    content = _read(path, problems) if path is not None else None
+    if content is not None:
+        _refuse_unknown_datasets(chosen, content, tree, problems)
+    if content is None or len(problems.found) > before:
+        return None
+    return PublishedFigures(content, chosen)
+
+
+def _find(name: str, tree: Node, spec: Path, problems: Problems) -> Path | None:
+    found = locate(tree, (KEY, "file"))
+    written_in = Path(found.node.place.file) if found.node.place.line else spec
+    given = Path(name).expanduser()
+    candidates = [written_in.parent / given]
+    if given.name == name and not given.suffix:
+        candidates.append(written_in.parent / FOLDER / f"{name}.yaml")
+    for path in candidates:
+        if path.is_file():
+            return path
+    there = [each.name for each in (written_in.parent / FOLDER).glob("*.yaml")]
+    near = did_you_mean(candidates[-1].name, there)
+    problems.add(found.node.place, (KEY, "file"), f"no file '{candidates[-1]}'{near}")
+    return None
+
+
+def _read(path: Path, problems: Problems) -> PublishedFile | None:
+    name = str(path)
+    if name not in problems.files:
+        problems.files.append(name)
+    before = len(problems.found)
+    tree = read_file(path, name, problems)
+    if tree is None:
+        return None
+    values = plain(tree)
+    if not isinstance(values, dict):
+        problems.add(tree.place, "", "expected a mapping (source, datasets, overall, …)")
+        return None
+    try:
+        content = PublishedFile.model_validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            _note(each, tree, values, problems)
+        return None
+    _check(content, tree, problems)
+    return content if len(problems.found) == before else None
+
+
+def _note(error: ErrorDetails, tree: Node, values: Mapping[str, Any], problems: Problems) -> None:
+    """Put one of pydantic's findings at its place; what was refused while reading is not told twice."""
+    path = tuple(part for part in error["loc"] if part != "[key]")
+    found = locate(tree, path)
+    if found.node.broken:
+        return
+    about_key = error["loc"][-1] == "[key]" or error["type"] in ("extra_forbidden", "missing")
+    place = found.key_place if about_key or not found.whole else found.node.place
+    if error["type"] == "extra_forbidden":
+        text = f"unknown key{did_you_mean(str(path[-1]), _keys_beside(path))}"
+    else:
+        text = message(error, path, values)
+    problems.add(place, path, text)
+
+
+def _keys_beside(path: tuple[Part, ...]) -> Iterable[str]:
+    """The keys that may stand where an unknown one does."""
+    return (SECTIONS[path[0]] if len(path) > 1 else PublishedFile).model_fields
+
+
+def _check(content: PublishedFile, tree: Node, problems: Problems) -> None:
+    """Datasets that the file does not describe, and a whole method that has two figures."""
+    for table in ("overall", "groups", "ablations"):
+        for dataset in getattr(content, table):
+            if dataset not in content.datasets:
+                place = locate(tree, (table, dataset)).key_place
+                near = did_you_mean(dataset, content.datasets)
+                problems.add(place, (table, dataset), f"no such dataset in datasets{near}")
+    for dataset, backbones in content.ablations.items():
+        for backbone, enhancers in backbones.items():
+            for enhancer, ablations in enhancers.items():
+                overall = content.overall.get(dataset, {}).get(backbone, {}).get(enhancer)
+                whole = ablations.get(WHOLE)
+                if whole is not None and overall is not None and whole != overall:
+                    path = ("ablations", dataset, backbone, enhancer, WHOLE)
+                    text = f"differs from {dotted(('overall', dataset, backbone, enhancer))}, the same method"
+                    problems.add(locate(tree, path).key_place, path, text)
+
+
+def _refuse_unknown_datasets(
+    chosen: Published, content: PublishedFile, tree: Node, problems: Problems
+) -> None:
+    named = {("dataset",): chosen.dataset} if chosen.dataset else {}
+    named |= {("datasets", ours): theirs for ours, theirs in chosen.datasets.items()}
+    for key, name in named.items():
+        if name not in content.datasets:
+            path = (KEY, *key)
+            problems.add(locate(tree, path).node.place, path, not_one_of(name, list(content.datasets)))
+
+
+def _refuse_one_for_several(
+    experiment: Experiment, chosen: Published, tree: Node, problems: Problems
+) -> None:
+    """One published dataset beside several of ours would put figures beside strangers."""
+    patched = [experiment.compare, *experiment.ablations.values()]
+    if chosen.dataset is not None and any("dataset.source" in patch for patch in patched):
+        text = "the spec has several datasets; say in published.datasets which of ours each belongs to"
+        problems.add(locate(tree, (KEY, "dataset")).key_place, (KEY, "dataset"), text)
