@@ -5,6 +5,7 @@ items.parquet   item_id, title, category, …     row k is item k; null where un
 train.parquet   user i32, item i32              sorted by user, oldest first
 valid.parquet   user i32, item i32              one row per evaluated user, ascending
 test.parquet    user i32, item i32              likewise; no training or tuning opens it
+valid_rest.parquet, test_rest.parquet           likewise several a user; of a split in time alone
 card.json       the dataset card
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from grasp_bench.core.errors import StoreError
-from grasp_bench.data.splits import Ints, Split, TrainPart
+from grasp_bench.data.splits import NOTHING, Ints, Part, Split, TrainPart
 
 
 def write_split(
@@ -33,6 +34,9 @@ def write_split(
     _write_part(out / "train.parquet", split.train_users, split.train_items)
     _write_part(out / "valid.parquet", split.valid_users, split.valid_items)
     _write_part(out / "test.parquet", split.test_users, split.test_items)
+    for name, rest in (("valid", split.valid_rest), ("test", split.test_rest)):
+        if len(rest.users):
+            _write_part(out / f"{name}_rest.parquet", rest.users, rest.items)
 
 
 def read_train(path: Path) -> TrainPart:
@@ -63,7 +67,16 @@ def read_split(path: Path) -> Split:
     return Split(
         train.num_users, train.num_items, train.train_items, train.train_offsets,
         train.valid_users, train.valid_items, test_users, test_items,
+        read_rest(path, "valid"), read_rest(path, "test"),
     )  # fmt: skip
+
+
+def read_rest(path: Path, window: str) -> Part:
+    """What a window (`valid`, `test`) holds behind its targets; nothing by leave-one-out."""
+    file = path / f"{window}_rest.parquet"
+    if not file.is_file():
+        return NOTHING
+    return Part(*_read_part(file, _rows(path / "users.parquet"), _rows(path / "items.parquet")))
 
 
 def read_user_ids(path: Path) -> list[str]:

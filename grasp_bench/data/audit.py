@@ -2,7 +2,7 @@
 
 An item may rightly be bought twice, so "the target is among the training items" is no proof of a leak.
 What is audited are interactions: each of a user's history must be in exactly one part, and every training
-one must come before validation, validation before test.
+one must come before validation, validation before test. Of splits in time, see `temporal_audit.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from grasp_bench.core.errors import LeakError
 from grasp_bench.data.sequences import Sequences
 from grasp_bench.data.splits import MIN_EVALUATED, Split
 
-REBUILD = "the split was not made by leave-one-out of this data: delete the artefact and run again"
+REBUILD = "the split was not made of this data by its protocol: delete the artefact and run again"
 
 
 def audit(split: Split, sequences: Sequences) -> int:
@@ -23,8 +23,8 @@ def audit(split: Split, sequences: Sequences) -> int:
     Returns the number of interactions audited. Raises LeakError naming user and item.
     """
     _audit_targets(split, sequences)
-    _audit_time(sequences)
-    _audit_parts(split, sequences)
+    audit_order(sequences)
+    audit_parts(split, sequences)
     return len(sequences.items)
 
 
@@ -55,15 +55,16 @@ def _audit_targets(split: Split, sequences: Sequences) -> None:
         )
 
 
-def _audit_time(sequences: Sequences) -> None:
+def audit_order(sequences: Sequences) -> None:
+    """LeakError unless each history is in order."""
     same_user = np.diff(sequences.users) == 0
     back = np.flatnonzero(same_user & (np.diff(sequences.orders) < 0))
     if len(back):
         raise _leak(sequences, int(back[0]) + 1, "happened before the interaction in front of it")
 
 
-def _audit_parts(split: Split, sequences: Sequences) -> None:
-    """Training, validation and test, put together again, are the history: nothing twice, nothing moved."""
+def audit_parts(split: Split, sequences: Sequences) -> None:
+    """LeakError unless the parts, put together again, are the history: nothing twice, nothing moved."""
     items, offsets = split.whole_history()
     found, expected = np.diff(offsets), sequences.lengths
     if len(found) != len(expected):

@@ -45,6 +45,12 @@ def draw(
     return table
 
 
+def smallest_choice(users: Ints, history_items: Ints, history_offsets: Offsets, num_items: int) -> int:
+    """The fewest items that any of the users has never touched; num_items when there are no users."""
+    sizes = _distinct_histories(history_items, history_offsets, num_items)[2]
+    return num_items - int(sizes[users].max(initial=0))
+
+
 def _distinct_histories(
     items: Ints, offsets: Offsets, num_items: int
 ) -> tuple[Offsets, NDArray[np.int64], NDArray[np.int64]]:

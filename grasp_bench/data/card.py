@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from grasp_bench.data.dividing import divide
 from grasp_bench.data.prepare import Prepared, prepare
 from grasp_bench.data.sequences import Sequences
-from grasp_bench.data.splits import Split, leave_one_out
+from grasp_bench.data.splits import Split
 from grasp_bench.spec.dataset import Dataset
 
 HISTOGRAM_FROM = (1, 2, 3, 4, 5, 6, 8, 11, 16, 21, 31, 51, 101, 201, 501, 1001)
@@ -21,8 +22,8 @@ Card = dict[str, Any]
 
 def card_of_dataset(dataset: Dataset) -> Card:
     """Read, split and describe a dataset; raises what `prepare` raises."""
-    prepared = prepare(dataset)
-    return card_of(prepared, leave_one_out(prepared.sequences))
+    divided = divide(prepare(dataset), dataset.protocol)
+    return {**card_of(divided.prepared, divided.split), **divided.facts}
 
 
 def card_of(prepared: Prepared, split: Split) -> Card:
@@ -70,8 +71,8 @@ def describe_lengths(lengths: NDArray[np.int64]) -> dict[str, Any]:
 
 def repeat_share(split: Split) -> float:
     """Share of test targets that the user already had, in training or validation."""
-    before_users = np.concatenate([split.train_users, split.valid_users]).astype(np.int64)
-    before = before_users * split.num_items + np.concatenate([split.train_items, split.valid_items])
+    items, offsets = split.known()
+    before = np.repeat(np.arange(split.num_users), np.diff(offsets)) * split.num_items + items
     targets = split.test_users.astype(np.int64) * split.num_items + split.test_items
     return _share(np.isin(targets, before))
 

@@ -119,7 +119,7 @@ def audit_coverage(
     DataError when lengths do not fit.
     """
     rng = np.random.default_rng(seed)
-    users = split.test_users.astype(np.int64)
+    users = np.intersect1d(split.valid_users, split.test_users).astype(np.int64)
     if len(users) > AUDITED:
         users = np.sort(rng.choice(users, AUDITED, replace=False))
     chosen = _chosen(texts, split, users, len(item_texts), name)

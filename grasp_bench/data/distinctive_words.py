@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_bench.core.membership import among
-from grasp_bench.data.splits import Split
+from grasp_bench.data.splits import Part, Split, joined
 from grasp_bench.data.word_tables import Bools, Longs, WordTable
 
 RARE = 0.01  # share of items that may have a distinctive word
@@ -29,7 +29,7 @@ Finding = tuple[Longs, Longs]  # slot, word
 
 @dataclass(frozen=True, eq=False)
 class Histories:
-    """Whole histories of some users, one after the other: validation item last but one, test item last.
+    """Training parts of some users and their targets: validation item last but one, test item last.
 
     A slot is one interaction: `row` is its user's place in `users`, `items` its item. `ends` (users,) are
     the offsets after each user's last slot.
@@ -42,8 +42,9 @@ class Histories:
 
     @classmethod
     def of(cls, split: Split, users: Longs) -> Histories:
-        """Histories of evaluated users."""
-        flat, offsets = split.whole_history()
+        """Histories of users who have both targets."""
+        targets = Part(split.valid_users, split.valid_items), Part(split.test_users, split.test_items)
+        flat, offsets = joined(split.num_users, Part(split.train_users, split.train_items), *targets)
         lengths = (offsets[users + 1] - offsets[users]).astype(np.int64)
         ends = np.cumsum(lengths)
         row = np.repeat(np.arange(len(users)), lengths)

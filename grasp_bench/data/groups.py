@@ -16,16 +16,15 @@ Bools = NDArray[np.bool_]
 Counts = NDArray[np.integer[Any]]
 
 
-def head_users(train_lengths: Counts, groups: Groups) -> Bools:
-    """Head users, same shape as `train_lengths` (interactions of each user in training).
+def head_users(split: Split, groups: Groups) -> Bools:
+    """Head users, (num_users,): by their interactions in training.
 
-    With rule `threshold` a user is counted before the test item, as the paper does: training plus
-    the one validation interaction that every evaluated user has.
+    With rule `threshold` a user is counted before the test item, as the paper does.
     """
     if groups.rule == "pareto":
-        return _top_fifth(train_lengths)
+        return _top_fifth(split.train_lengths)
     assert groups.head_user_from is not None  # the spec demands it
-    return np.asarray(train_lengths + 1 >= groups.head_user_from)
+    return np.asarray(np.diff(split.known()[1]) >= groups.head_user_from)
 
 
 def head_items(counts: Counts, groups: Groups) -> Bools:
@@ -43,8 +42,7 @@ def item_counts_in_training(train: TrainPart) -> Counts:
 
 def item_counts_everywhere(split: Split) -> Counts:
     """The paper's way (`count_on: all`): held-out interactions count too, (num_items,) int64."""
-    everything = np.concatenate([split.train_items, split.valid_items, split.test_items])
-    return np.bincount(everything, minlength=split.num_items)
+    return np.bincount(split.whole_history()[0], minlength=split.num_items)
 
 
 def item_counts(split: Split, groups: Groups) -> Counts:
@@ -58,17 +56,20 @@ def group_members(split: Split, users: Ints, items: Ints, groups: Groups) -> dic
     `users` and `items` (Q,) are the test queries. A target is a repeat when the user's known history,
     the validation item included, already holds it.
     """
-    head_user = head_users(split.train_lengths, groups)[users]
+    head_user = head_users(split, groups)[users]
     head_item = head_items(item_counts(split, groups), groups)[items]
-    known = split.train_users.astype(np.int64) * split.num_items + split.train_items
-    known = np.concatenate([known, split.valid_users.astype(np.int64) * split.num_items + split.valid_items])
-    repeat = np.isin(users.astype(np.int64) * split.num_items + items, known)
+    known_items, offsets = split.known()
+    owners = np.repeat(np.arange(split.num_users), np.diff(offsets))
+    repeat = np.isin(users.astype(np.int64) * split.num_items + items, owners * split.num_items + known_items)
+    reported = np.ones(len(users), dtype=bool)
+    if groups.first_user == "skipped":
+        reported[:1] = False
     return {
         "overall": np.ones(len(users), dtype=bool),
         "head_user": head_user,
         "tail_user": ~head_user,
-        "head_item": head_item,
-        "tail_item": ~head_item,
+        "head_item": head_item & reported,
+        "tail_item": ~head_item & reported,
         "repeat": repeat,
         "new": ~repeat,
     }

@@ -1,8 +1,9 @@
-"""Leave-one-out: the last interaction of a user is the test target, the one before it validation."""
+"""Parts of a split, and leave-one-out: a user's last interaction is the test target, the one before it
+validation. The split in time is in `temporal.py`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,20 +48,53 @@ class TrainPart:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """Some interactions: `users`, `items` (R,) int32, ascending by user, each user's oldest first."""
+
+    users: Ints
+    items: Ints
+
+
+NOTHING = Part(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32))
+
+
+@dataclass(frozen=True, eq=False)
 class Split(TrainPart):
-    """A `TrainPart` and the locked test targets, (V,) int32 each, ascending by user."""
+    """A `TrainPart`, the locked test targets, and what is left of the two windows.
+
+    `test_users`, `test_items` (Q,) int32, ascending by user. A window of time may hold several
+    interactions of a user, of which the first is the target: `valid_rest` are the others before test, and
+    belong to the history that a test target is predicted from; `test_rest` are those behind the test
+    target, which nobody is told. By leave-one-out there are none.
+    """
 
     test_users: Ints
     test_items: Ints
+    valid_rest: Part = NOTHING
+    test_rest: Part = NOTHING
+
+    def known(self) -> tuple[Ints, Offsets]:
+        """What precedes the test target of each user: flat items and (num_users + 1,) offsets."""
+        return joined(self.num_users, *self._before_test())
 
     def whole_history(self) -> tuple[Ints, Offsets]:
         """Every item of each user, held-out ones last: flat items and (num_users + 1,) offsets."""
-        users = np.concatenate([self.train_users, self.valid_users, self.test_users])
-        items = np.concatenate([self.train_items, self.valid_items, self.test_items])
-        # Stable: parts stay in the order train, validation, test within a user.
-        order = np.argsort(users, kind="stable")
-        lengths = np.bincount(users, minlength=self.num_users)
-        return items[order], np.concatenate([[0], np.cumsum(lengths)])
+        test = Part(self.test_users, self.test_items)
+        return joined(self.num_users, *self._before_test(), test, self.test_rest)
+
+    def _before_test(self) -> tuple[Part, Part, Part]:
+        train = Part(self.train_users, self.train_items)
+        return train, Part(self.valid_users, self.valid_items), self.valid_rest
+
+
+def joined(num_users: int, *parts: Part) -> tuple[Ints, Offsets]:
+    """Parts one behind the other within each user: flat items and (num_users + 1,) offsets."""
+    users = np.concatenate([part.users for part in parts])
+    items = np.concatenate([part.items for part in parts])
+    # Stable: parts stay in the order given within a user.
+    order = np.argsort(users, kind="stable")
+    lengths = np.bincount(users, minlength=num_users)
+    return items[order], np.concatenate([[0], np.cumsum(lengths)])
 
 
 def history_within(split: Split, scope: str) -> tuple[Ints, Offsets]:
@@ -70,10 +104,7 @@ def history_within(split: Split, scope: str) -> tuple[Ints, Offsets]:
     """
     if scope == "train":
         return split.train_items, split.train_offsets
-    if scope == "all":
-        return split.whole_history()
-    nothing = np.empty(0, dtype=np.int32)
-    return replace(split, test_users=nothing, test_items=nothing).whole_history()
+    return split.whole_history() if scope == "all" else split.known()
 
 
 def leave_one_out(sequences: Sequences) -> Split:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -42,18 +42,21 @@ class Queries:
     def __len__(self) -> int:
         return len(self.users_Q)
 
+    def redrawn(self, count: int, draws: torch.Generator) -> Queries:
+        """The same queries with `count` of the negatives of each, drawn without replacement."""
+        keys_QK = torch.rand(self.negatives_QK.shape, generator=draws, device=self.negatives_QK.device)
+        return replace(self, negatives_QK=self.negatives_QK.gather(1, keys_QK.topk(count, dim=1).indices))
+
 
 def append_items(items_flat: Tensor, offsets: Tensor, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-    """Put one more item behind the sequences of some (distinct) users: new flat items and offsets.
+    """Put more items behind the sequences of some users: new flat items and offsets.
 
-    The test's histories are the training part with the validation item behind it.
+    A user may come several times; the items are put there in the order given. The test's histories are the
+    training part with what happened before the test target behind it.
     """
-    grown = torch.zeros(len(offsets) - 1, dtype=torch.int64, device=offsets.device)
-    grown[users] = 1
-    shift = torch.cat([grown.new_zeros(1), grown.cumsum(0)])
-    new_offsets = offsets + shift
-    flat = items_flat.new_empty(len(items_flat) + len(users))
-    owner = torch.repeat_interleave(torch.arange(len(grown), device=offsets.device), offsets.diff())
-    flat[torch.arange(len(items_flat), device=offsets.device) + shift[owner]] = items_flat
-    flat[new_offsets[users + 1] - 1] = items
-    return flat, new_offsets
+    num_users = len(offsets) - 1
+    owners = torch.arange(num_users, device=offsets.device).repeat_interleave(offsets.diff())
+    # Stable: within a user, what was there stays before what is new.
+    owners, order = torch.cat([owners, users]).sort(stable=True)
+    lengths = torch.bincount(owners, minlength=num_users)
+    return torch.cat([items_flat, items])[order], torch.cat([offsets[:1], lengths.cumsum(0)])

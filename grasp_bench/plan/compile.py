@@ -20,9 +20,11 @@ from grasp_bench.plan.hypotheses import check_hypotheses
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.refusals import refuse_unavailable
 from grasp_bench.spec.controls import SHUFFLED
+from grasp_bench.spec.dataset import LATER_GROUP_KEYS
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import locate
 from grasp_bench.spec.patches import apply_patch
+from grasp_bench.spec.section import settled
 from grasp_bench.spec.variations import SECTIONS
 
 MAX_CELLS = 100_000
@@ -157,7 +159,7 @@ def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node]) 
                 "ties": protocol.ties,
                 "exclude_history": protocol.exclude_history,
                 "also_full_ranking": protocol.also_full_ranking,
-                "groups": protocol.groups.model_dump(mode="json"),
+                "groups": settled(protocol.groups, LATER_GROUP_KEYS),
             }
         ),
     )

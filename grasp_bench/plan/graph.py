@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from grasp_bench.plan.candidates import candidates_node, ranked_candidates
 from grasp_bench.plan.nodes import Node, make_node
-from grasp_bench.spec.dataset import Dataset
+from grasp_bench.spec.dataset import LATER_GROUP_KEYS, Dataset
 from grasp_bench.spec.encoder import EncoderSource, LiteLLMEncoder, PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.index import Index
@@ -40,21 +41,15 @@ def cell_nodes(experiment: Experiment, label: str, fingerprint: Fingerprint) -> 
     """
     located = locate(experiment.dataset)
     nodes = {"split": _split_node(experiment.dataset, located, fingerprint)}
-    protocol = experiment.dataset.protocol
-    nodes["candidates"] = make_node(
-        "candidates",
-        {"negatives": protocol.negatives, "seed": protocol.candidate_seed},
-        {"split": nodes["split"]},
-        f"candidates {located.name}",
-    )
-    if experiment.model.enhancer in NEEDS_EMBEDDINGS:
-        nodes |= _text_side_nodes(experiment, nodes["split"], fingerprint)
+    nodes["candidates"] = candidates_node(experiment.dataset.protocol, nodes["split"], located.name)
+    if reads := ENHANCER_READS[experiment.model.enhancer]:
+        nodes |= _leading_to(reads, _text_side_nodes(experiment, nodes["split"], fingerprint))
     nodes |= _model_nodes(experiment, label, nodes)
     return nodes
 
 
 def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) -> Node:
-    """Settings: the dataset section, `protocol` reduced to `split`, and `files` (hash by kind).
+    """Settings: the dataset section, `protocol` reduced to how it is split, and `files` (hash by kind).
 
     A generated dataset is named by its source, one of files by their content.
     """
@@ -63,6 +58,8 @@ def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) ->
     if dataset.users is None:
         del settings["users"]
     settings["split"] = dataset.protocol.split
+    if dataset.protocol.split == "temporal":
+        settings["temporal"] = dataset.protocol.temporal.effective()
     settings["files"] = {kind: fingerprint(path) for kind, path in files.items() if path is not None}
     places = {} if located.generated else _taken(settings, ("source", "items", "users"))
     return make_node("split", settings, {}, f"split {located.name}", places)
@@ -178,6 +175,8 @@ def _model_nodes(experiment: Experiment, label: str, nodes: dict[str, Node]) -> 
         {
             "model": experiment.model.effective(),
             "training": training.model_dump(mode="json"),
+    elif protocol.candidates == "redrawn":
+        validation["negatives"] = protocol.negatives  # so many of the pool, others at every pass
             "seed": experiment.seeds[0],
             "validation": validation,
         },
@@ -189,11 +188,13 @@ def _model_nodes(experiment: Experiment, label: str, nodes: dict[str, Node]) -> 
         "also_full_ranking": protocol.also_full_ranking,
         "top": max(protocol.cutoffs),
     }
-    rank = make_node("rank", ranking, {"train": train, **inputs}, f"rank {label}")
+    ranked = ranked_candidates(protocol, nodes["candidates"], train.hash, label)
+    rank = make_node("rank", ranking, {"train": train, **inputs, "candidates": ranked}, f"rank {label}")
     measured = {
         "cutoffs": list(protocol.cutoffs),
         "ties": protocol.ties,
-        "groups": protocol.groups.model_dump(mode="json"),
+        "groups": settled(protocol.groups, LATER_GROUP_KEYS),
     }
     metrics = make_node("metrics", measured, {"rank": rank, "split": nodes["split"]}, f"metrics {label}")
-    return {"train": train, "rank": rank, "metrics": metrics}
+    own = {} if ranked == nodes["candidates"] else {"ranked_candidates": ranked}
+    return {"train": train, **own, "rank": rank, "metrics": metrics}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,9 @@ from grasp_bench.spec.section import Section
 MOST_NEGATIVES = 2**16 - 1  # sampled ranks are stored in 16 bits
 # The items of the longest cutoff are stored for every user.
 Cutoff = Annotated[int, Field(ge=1, le=1000)]
+Time = int | float | str
+ProtocolName = Literal["paper", "strict", "temporal"]  # see spec/protocols.py
+LATER_GROUP_KEYS = ("first_user",)  # came when metrics had been named without it
 
 
 class Columns(Section):
@@ -63,13 +66,17 @@ class Groups(Section):
 
     `pareto`: the most frequent 20 % are head. `threshold`: head from the given counts on (the
     paper's A.2; users are counted before the test item). `count_on: all` is the paper's way for
-    items (validation and test included), `train` the honest one.
+    items (validation and test included), `train` the honest one. `first_user: skipped` is how the
+    released code reports item groups: without the first user, as if that row were padding.
     """
 
     rule: Literal["pareto", "threshold"] = "pareto"
     head_user_from: int | None = Field(None, ge=1)
     head_item_from: int | None = Field(None, ge=1)
     count_on: Literal["train", "all"] = "train"
+    first_user: Literal["counted", "skipped"] = Field(
+        "counted", description="Whether head_item and tail_item count the first evaluated user."
+    )
 
     @model_validator(mode="after")
     def _thresholds_belong_to_their_rule(self) -> Groups:
@@ -81,17 +88,52 @@ class Groups(Section):
         return self
 
 
+class Temporal(Section):
+    """Where `split: temporal` cuts time, for all users alike: at given times, or else by shares.
+
+    A time is a number in the unit of the order column, or a date such as 2018-09-01 (midnight, UTC).
+    Interactions of equal time are never parted: what happens at a cut belongs to the later part.
+    """
+
+    valid_share: float = Field(0.1, gt=0, lt=1, description="Share of interactions in the validation window.")
+    test_share: float = Field(0.1, gt=0, lt=1, description="Share of interactions in the test window.")
+    valid_from: Time | None = Field(None, description="Training ends before this time.")
+    test_from: Time | None = Field(None, description="The validation window ends before this time.")
+
+    @model_validator(mode="after")
+    def _cuts_fit_together(self) -> Temporal:
+        if (self.valid_from is None) != (self.test_from is None):
+            raise ValueError("valid_from and test_from are given together, or neither")
+        if self.valid_from is None and self.valid_share + self.test_share >= 1:
+            raise ValueError("valid_share and test_share leave nothing to train on")
+        return self
+
+    def effective(self) -> dict[str, Any]:
+        """The keys that decide where the cuts are."""
+        keys = {"valid_share", "test_share"} if self.valid_from is None else {"valid_from", "test_from"}
+        return self.model_dump(mode="json", include=keys)
+
+
 class Protocol(Section):
     """Split, candidates, tie policy and cutoffs: rows of different protocols never share a ranking."""
 
-    split: Literal["leave_one_out"] = "leave_one_out"
-    negatives: int = Field(
-        100,
-        ge=1,
-        le=MOST_NEGATIVES,
-        description="Sampled negatives per user, drawn once and stored.",
+    split: Literal["leave_one_out", "temporal"] = Field(
+        "leave_one_out",
+        description="temporal: training ends at one time for everybody, so that nobody's future is in it.",
     )
+    temporal: Temporal = Temporal()
+    negatives: int = Field(100, ge=1, le=MOST_NEGATIVES, description="Sampled negatives per user.")
     candidate_seed: int = Field(42, ge=0, le=2**31 - 1)
+    candidates: Literal["stored", "redrawn"] = Field(
+        "stored",
+        description="stored: drawn once, shared by all methods. redrawn: each cell has its own test "
+        "negatives, and others at every validation, as the released code does.",
+    )
+    validation_negatives: Literal["outside_all", "outside_known"] = Field(
+        "outside_all",
+        description="outside_all leaves out the user's whole history, test item included: a trace of test "
+        "in early stopping. outside_known leaves out training and validation only.",
+    )
     ties: Literal["mean", "optimistic", "pessimistic"] = Field(
         "mean", description="mean: the expectation over random orders of the tied items."
     )

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from grasp_bench.spec.controls import SHUFFLED, ControlName, ControlSeeds
-from grasp_bench.spec.dataset import Dataset
+from grasp_bench.spec.dataset import Dataset, ProtocolName
 from grasp_bench.spec.encoder import EncoderSource, SentenceTransformersEncoder
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.model import Model
@@ -25,6 +25,11 @@ class Experiment(Section):
     name: str = Field(pattern=NAME, description="Results go to results/<name>.")
     description: str = ""
     dataset: Dataset
+    protocol: ProtocolName | None = Field(
+        None,
+        description="A named set of values for those keys of dataset.protocol, and model.causal, that the "
+        "spec does not give itself (docs/honest_numbers.md).",
+    )
     text: Text = Text()
     encoder: EncoderSource = SentenceTransformersEncoder()
     index: Index = Index()

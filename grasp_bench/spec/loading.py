@@ -14,6 +14,7 @@ from grasp_bench.spec.include import KEY as INCLUDE
 from grasp_bench.spec.include import SpecFiles, checked_mapping
 from grasp_bench.spec.patches import patched, read_override
 from grasp_bench.spec.problems import Problems
+from grasp_bench.spec.protocols import with_preset
 from grasp_bench.spec.provenance import sources
 from grasp_bench.spec.secrets import without_secrets
 from grasp_bench.spec.tree import Entry, Node, Place, plain, remove
@@ -28,7 +29,7 @@ class LoadedSpec:
 
     `values` are the values as written, includes and overrides merged in; `sources` maps every
     resolved dotted key to "specs/x.yaml:7:12", "include specs/base.yaml:3:1", "--set",
-    "environment ${NAME} at specs/x.yaml:3:4" or "default".
+    "environment ${NAME} at specs/x.yaml:3:4", "protocol strict at specs/x.yaml:3:11" or "default".
     """
 
     experiment: Experiment
@@ -83,7 +84,7 @@ def _finish(
     if tree is None:
         problems.raise_if_any()
     assert tree is not None
-    tree = without_secrets(patched(tree, entries, problems), problems)
+    tree = with_preset(without_secrets(patched(tree, entries, problems), problems), problems)
     built = build(tree)
     if isinstance(built, Experiment):
         check_patches(built, tree, problems)

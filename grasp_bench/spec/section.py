@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -31,6 +32,16 @@ def asked_of(section: Section) -> dict[str, Any]:
         if _plain(info.default) in SILENT
     }
     return {key: value for key, value in values.items() if not (key in silent and value in SILENT)}
+
+
+def settled(section: Section, later: Collection[str]) -> dict[str, Any]:
+    """Keys and JSON values, without those of `later` that are left at their default.
+
+    For keys that came when artefacts had been named without them: their default is what was done then.
+    """
+    values = section.model_dump(mode="json", by_alias=True)
+    idle = {key for key in later if getattr(section, key) == type(section).model_fields[key].default}
+    return {key: value for key, value in values.items() if key not in idle}
 
 
 def _plain(default: Any) -> Any:

@@ -11,13 +11,22 @@ from safetensors.numpy import save_file
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_split, read_user_ids
-from grasp_bench.data.candidates import draw
+from grasp_bench.data.candidates import draw, smallest_choice
+from grasp_bench.data.splits import Ints, Split, history_within
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 
+# Validation negatives that are redrawn come from a pool of so many times as many: the training may not
+# read test, and so cannot keep its own draws off the user's test item.
+POOL = 10
+
 
 class CandidatesStage:
-    """Writes `valid.safetensors` and `test.safetensors`, each `negatives` (rows of that part, k) int32."""
+    """Writes `valid.safetensors` and `test.safetensors`, each `negatives` (rows of that part, k) int32.
+
+    Where each cell redraws them (`protocol.candidates`), a node writes one of the two: the pool that
+    validations draw from (`pool_for`), or the test negatives of one cell (`drawn_for`, a hash of it).
+    """
 
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
@@ -25,12 +34,33 @@ class CandidatesStage:
         """Facts: rows, negatives. Raises DataError when the catalogue is too small for a user."""
         split = read_split(inputs["split"].path)
         user_ids = read_user_ids(inputs["split"].path)
-        history, offsets = split.whole_history()
-        negatives, seed = node.settings["negatives"], node.settings["seed"]
-        # A number per part in the seed: validation and test do not share their draws.
-        for number, (part, users) in enumerate((("valid", split.valid_users), ("test", split.test_users))):
-            table = draw(users, history, offsets, split.num_items, negatives, [seed, number], user_ids)
-            save_file({"negatives": table}, out / f"{part}.safetensors")
+        if "drawn_for" not in node.settings:
+            _save(_for_validation(node.settings, split, user_ids), out / "valid.safetensors")
+        if "pool_for" not in node.settings:
+            _save(_for_test(node.settings, split, user_ids), out / "test.safetensors")
         rows = len(split.test_users)
         context.report(Event(node.label, rows, rows, "users"))
-        return {"rows": rows, "negatives": negatives}
+        return {"rows": rows, "negatives": node.settings["negatives"]}
+
+
+def _for_validation(settings: Mapping[str, Any], split: Split, user_ids: list[str]) -> Ints:
+    outside_known = settings.get("validation_negatives") == "outside_known"
+    history, offsets = history_within(split, "train_and_validation" if outside_known else "all")
+    wanted = settings["negatives"]
+    if "pool_for" in settings:
+        most = smallest_choice(split.valid_users, history, offsets, split.num_items)
+        wanted = max(wanted, min(POOL * wanted, most))
+    # A number per part in the seed: validation and test do not share their draws.
+    seed = [settings["seed"], 0]
+    return draw(split.valid_users, history, offsets, split.num_items, wanted, seed, user_ids)
+
+
+def _for_test(settings: Mapping[str, Any], split: Split, user_ids: list[str]) -> Ints:
+    history, offsets = split.whole_history()
+    own = [int(settings["drawn_for"], 16)] if "drawn_for" in settings else []
+    seed = [settings["seed"], 1, *own]
+    return draw(split.test_users, history, offsets, split.num_items, settings["negatives"], seed, user_ids)
+
+
+def _save(table: Ints, path: Path) -> None:
+    save_file({"negatives": table}, path)

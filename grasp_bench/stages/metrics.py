@@ -73,8 +73,8 @@ def _beyond(inputs: Mapping[str, Artefact], split: Split, cutoffs: list[int]) ->
     categories = _categories(read_item_table(inputs["split"].path)["category"])
     row_of_user = np.full(split.num_users, -1)
     row_of_user[split.test_users] = np.arange(len(split.test_users))
-    history_users = np.concatenate([split.train_users, split.valid_users])
-    history_items = np.concatenate([split.train_items, split.valid_items])
+    history_items, offsets = split.known()
+    history_users = np.repeat(np.arange(split.num_users), np.diff(offsets))
     ranked = row_of_user[history_users] >= 0
     rows, history_items = row_of_user[history_users[ranked]], history_items[ranked]
     figures: dict[str, float | None] = {}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.store import Artefact
-from grasp_bench.data.artefacts import read_train
+from grasp_bench.data.artefacts import read_rest, read_train
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.evaluation.queries import Queries, append_items
 from grasp_bench.models.enhancers.base import Knowledge
@@ -46,10 +46,12 @@ def validation_queries(inputs: Mapping[str, Artefact], device: str) -> tuple[Tra
 def held_out_queries(
     inputs: Mapping[str, Artefact], train: TrainPart, users: np.ndarray, items: np.ndarray, device: str
 ) -> Queries:
-    """Test queries: histories are the training part with the validation item behind it."""
+    """Test queries: histories are all that happened before the target, the validation item included."""
+    rest = read_rest(inputs["split"].path, "valid")
     flat, offsets = append_items(
         tensor(train.train_items, device), tensor(train.train_offsets, device),
-        tensor(train.valid_users, device), tensor(train.valid_items, device),
+        tensor(np.concatenate([train.valid_users, rest.users]), device),
+        tensor(np.concatenate([train.valid_items, rest.items]), device),
     )  # fmt: skip
     negatives = _negatives(inputs["candidates"].file("test.safetensors"), device)
     return Queries(tensor(users, device), tensor(items, device), negatives, flat, offsets)

@@ -12,16 +12,13 @@ from grasp_bench.core.hashing import file_hash
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_split, write_split
-from grasp_bench.data.audit import audit
 from grasp_bench.data.card import card_of
+from grasp_bench.data.dividing import divide
 from grasp_bench.data.prepare import prepare
-from grasp_bench.data.splits import MIN_EVALUATED, leave_one_out
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.locations import locate
 from grasp_bench.stages.context import RunContext
-
-SPLITS = {"leave_one_out": leave_one_out}
 
 
 class SplitStage:
@@ -33,19 +30,15 @@ class SplitStage:
         """Facts: counts. Raises DataError for unusable data, LeakError when the audit fails."""
         settings = node.located()
         section = {name: settings[name] for name in Dataset.model_fields if name in settings}
-        dataset = Dataset.model_validate({**section, "protocol": {"split": settings["split"]}})
+        protocol = {key: settings[key] for key in ("split", "temporal") if key in settings}
+        dataset = Dataset.model_validate({**section, "protocol": protocol})
         _check_unchanged(dataset, settings["files"])
-        prepared = prepare(dataset)
-        split = SPLITS[dataset.protocol.split](prepared.sequences)
-        if not len(split.test_users):
-            raise DataError(
-                f"{dataset.source}: no user has {MIN_EVALUATED} interactions left, nobody can be evaluated",
-                mend="lower dataset.min_item, or set dataset.core: iterated",
-            )
+        divided = divide(prepare(dataset), dataset.protocol)
+        prepared, split = divided.prepared, divided.split
         write_split(out, split, prepared.sequences.user_ids, prepared.items, prepared.users)
         # What was written is audited, not what was meant to be written.
-        audited = audit(read_split(out), prepared.sequences)
-        atomic.write_json(out / "card.json", card_of(prepared, split))
+        audited = divided.check(read_split(out))
+        atomic.write_json(out / "card.json", {**card_of(prepared, split), **divided.facts})
         context.report(Event(node.label, audited, audited, "interactions"))
         return {
             "users": split.num_users,

@@ -18,7 +18,7 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.training import Training
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import knowledge, sequences_of, validation_queries
-from grasp_bench.training.determinism import derive_seed
+from grasp_bench.training.determinism import derive_seed, generator
 from grasp_bench.training.loop import Trainer, Validate
 
 
@@ -40,7 +40,7 @@ class TrainStage:
         ranker = Ranker(queries, settings["max_len"], context.memory_mb)
         progress = Trainer(
             recommender, sequences_of(train, context.device), training, seed, settings["max_len"],
-            _validation(ranker, training, node.settings["validation"]), out, context.report, node.label,
+            _validation(ranker, training, node), out, context.report, node.label,
         ).fit()  # fmt: skip
         write_text(out / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in progress.log))
         trained = [p for p in recommender.parameters() if p.requires_grad]
@@ -54,19 +54,28 @@ class TrainStage:
         }
 
 
-def _validation(ranker: Ranker, training: Training, settings: Mapping[str, Any]) -> Validate:
+def _validation(ranker: Ranker, training: Training, node: Node) -> Validate:
     """The monitored metric on validation, by the protocol that the spec monitors."""
-    cutoff = metrics.parse(training.monitor)[1]
+    cutoff, settings = metrics.parse(training.monitor)[1], node.settings["validation"]
+    device = ranker.queries.users_Q.device
 
-    def sampled(recommender: Recommender) -> float:
+    def sampled(recommender: Recommender, epoch: int) -> float:
         ranks = ranker.sampled(recommender)
         return _mean(training.monitor, ranks.better, ranks.tied, settings["ties"])
 
-    def full(recommender: Recommender) -> float:
+    def redrawn(recommender: Recommender, epoch: int) -> float:
+        draws = generator(device, node.settings["seed"], "validation negatives", node.hash, epoch)
+        queries = ranker.queries.redrawn(settings["negatives"], draws)
+        ranks = Ranker(queries, ranker.max_len, ranker.memory_mb).sampled(recommender)
+        return _mean(training.monitor, ranks.better, ranks.tied, settings["ties"])
+
+    def full(recommender: Recommender, epoch: int) -> float:
         ranks = ranker.full(recommender, cutoff, settings["exclude_history"])[1].ranks
         return _mean(training.monitor, ranks.better, ranks.tied, settings["ties"])
 
-    return full if training.monitor_protocol == "full" else sampled
+    if training.monitor_protocol == "full":
+        return full
+    return redrawn if "negatives" in settings else sampled
 
 
 def _mean(metric: str, better: torch.Tensor, tied: torch.Tensor, ties: str) -> float:

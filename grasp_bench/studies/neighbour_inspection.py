@@ -70,7 +70,7 @@ def inspect_neighbours(opened: OpenedSide, count: int = 5, seed: int = 0) -> Nei
     else:
         met = Traits.of_pairs(users, items, split.num_users)
         popularity = split.train_lengths
-        head = head_users(split.train_lengths, opened.groups)
+        head = head_users(split, opened.groups)
     shares = agreement(met, table.indices, popularity, seed)
     groups = {"all": np.ones(len(head), dtype=bool), "head": head, "tail": ~head}
     traits = {}

@@ -38,7 +38,7 @@ class Trainer:
     Args:
         recommender: freshly initialised under `determinism.derive_seed(seed, "initial weights")`.
         sequences: the training part; nothing held out is in here.
-        validate: higher is better; sees validation targets only.
+        validate: of the model after this epoch, higher is better; sees validation targets only.
         folder: where the checkpoint and the model are written.
     """
 
@@ -70,7 +70,7 @@ class Trainer:
             epoch = progress.epoch + 1
             entry = self._epoch(epoch, optimizer, objective.loss, device)
             if epoch % self.settings.eval_every == 0 or epoch == self.settings.max_epochs:
-                value = self.validate(self.recommender)
+                value = self.validate(self.recommender, epoch)
                 entry[self.settings.monitor] = value
                 if value > progress.best_value:
                     progress.best_value, progress.best_epoch, progress.stale = value, epoch, 0

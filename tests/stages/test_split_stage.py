@@ -104,12 +104,12 @@ def test_a_split_that_leaks_fails_the_run(
     import dataclasses
 
     def leaking(sequences):  # type: ignore[no-untyped-def]
-        split = stage_module.leave_one_out(sequences)
+        split = leave_one_out(sequences)
         wrong = np.append(split.train_items, split.test_items[-1])
         offsets = np.append(split.train_offsets[:-1], split.train_offsets[-1] + 1)
         return dataclasses.replace(split, train_items=wrong, train_offsets=offsets)
 
-    monkeypatch.setitem(stage_module.SPLITS, "leave_one_out", leaking)
+    monkeypatch.setattr(dividing, "leave_one_out", leaking)
     with pytest.raises(LeakError, match=r"user 'u2' .* item 'i1' is held out and trained on"):
         run(Dataset(source=str(source)), tmp_path / "out")
 

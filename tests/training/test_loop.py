@@ -31,7 +31,7 @@ def data() -> Sequences:
     return Sequences(items, torch.arange(0, 60 * 6 + 1, 6), 40)
 
 
-def trainer(folder: Path, validate=lambda model: 0.5, seed: int = 42, **changes) -> Trainer:
+def trainer(folder: Path, validate=lambda model, epoch: 0.5, seed: int = 42, **changes) -> Trainer:
     settings = Training(**{"batch_size": 16, "max_epochs": 8, "patience": 3, **changes})
     torch.manual_seed(derive_seed(seed, "initial weights"))
     model = Recommender.from_settings(Model(embedding_dim=8, max_len=6).effective(), 60, 40, None)
@@ -42,7 +42,7 @@ def test_stops_after_patience_and_keeps_the_best_epoch(tmp_path):
     values = iter([0.1, 0.3, 0.2, 0.2, 0.2, 0.9])
     kept: list[dict[str, torch.Tensor]] = []
 
-    def validate(model: Recommender) -> float:
+    def validate(model: Recommender, epoch: int) -> float:
         kept.append({name: value.clone() for name, value in model.state_dict().items()})
         return next(values)
 
@@ -69,7 +69,7 @@ def test_interrupted_between_epochs_it_ends_with_the_same_bits(tmp_path, monkeyp
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
     values = iter(rising)
-    trainer(tmp_path / "whole", lambda model: next(values)).fit()
+    trainer(tmp_path / "whole", lambda model, epoch: next(values)).fit()
 
     calls = iter(rising)
 
@@ -83,7 +83,7 @@ def test_interrupted_between_epochs_it_ends_with_the_same_bits(tmp_path, monkeyp
         trainer(tmp_path / "parts", stops_in_epoch_five).fit()
     assert (tmp_path / "parts" / CHECKPOINT).is_file()
     rest = iter(rising[4:])
-    progress = trainer(tmp_path / "parts", lambda model: next(rest)).fit()
+    progress = trainer(tmp_path / "parts", lambda model, epoch: next(rest)).fit()
     assert [entry["epoch"] for entry in progress.log] == list(range(1, 9))
     whole, parts = (load_file(tmp_path / name / MODEL) for name in ("whole", "parts"))
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
@@ -98,7 +98,7 @@ import test_loop
 from grasp_bench.training import loop
 loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
 epochs = [0]
-def validate(model):
+def validate(model, epoch):
     epochs[0] += 1
     if {slow}: time.sleep(0.15)
     return float(model.enhancer.table.weight.detach().abs().mean())

@@ -1,0 +1,161 @@
+"""A global split in time: training ends at one moment for everybody.
+
+    training | validation window | test window            → time
+             ^ valid_from        ^ test_from
+
+A user's targets are the first interaction in each window; everything of the user before a target is
+the history it is predicted from, so a test history may hold several interactions of the validation
+window. Users who did nothing before `valid_from` have no profile, no embedding and no history: they are
+left out and counted. Items that only occur later stay in the catalogue, where no model has seen them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.data.sequences import Sequences
+from grasp_bench.data.splits import Part, Split
+from grasp_bench.spec.dataset import Temporal, Time
+
+NO_TIMES = ("position", "file")
+SECONDS_FROM = 9  # seconds since 1970 have had ten digits since 2001, milliseconds thirteen, and so on
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Training lies before `valid_from`, the validation window before `test_from`; in the data's unit."""
+
+    valid_from: float
+    test_from: float
+
+
+def cuts_of(sequences: Sequences, order: str, settings: Temporal, name: str) -> Cuts:
+    """The two times: as given, or where the shares of interactions put them.
+
+    Raises DataError, naming dataset and column, when histories are not ordered by times, when a date
+    cannot be read, or when a part would be empty.
+    """
+    _refuse_positions(sequences, order, name)
+    times = np.sort(sequences.orders)
+    if settings.valid_from is not None and settings.test_from is not None:
+        valid_from, test_from = (_time(each, times) for each in (settings.valid_from, settings.test_from))
+    else:
+        valid_from = _later_share(times, settings.valid_share + settings.test_share)
+        test_from = _later_share(times, settings.test_share)
+    if not times[0] < valid_from < test_from <= times[-1]:
+        raise DataError(
+            f"{name}: cut at {order} {_told(valid_from, times)} and {_told(test_from, times)} of "
+            f"{_told(times[0], times)} to {_told(times[-1], times)}, training or a window is empty",
+            mend="set dataset.protocol.temporal to other shares, or to times in ascending order",
+        )
+    return Cuts(valid_from, test_from)
+
+
+def with_history(sequences: Sequences, cuts: Cuts) -> tuple[Sequences, Bools]:
+    """The users who did something before the first cut, numbered anew, and who of all users they are."""
+    starts = sequences.offsets[:-1]
+    kept = sequences.orders[starts] < cuts.valid_from  # the oldest interaction stands first
+    rows = kept[sequences.users]
+    lengths = sequences.lengths[kept]
+    staying = replace(
+        sequences,
+        user_ids=[user for user, stays in zip(sequences.user_ids, kept, strict=True) if stays],
+        items=sequences.items[rows],
+        orders=sequences.orders[rows],
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+    )
+    return staying, kept
+
+
+def temporal(sequences: Sequences, cuts: Cuts) -> Split:
+    """Cut every history at the same two times; each must begin before the first (see `with_history`)."""
+    users, orders = sequences.users, sequences.orders
+    in_training, in_test = orders < cuts.valid_from, orders >= cuts.test_from
+    valid, valid_rest = _window(sequences, ~in_training & ~in_test)
+    test, test_rest = _window(sequences, in_test)
+    lengths = np.bincount(users[in_training], minlength=sequences.num_users)
+    return Split(
+        num_users=sequences.num_users,
+        num_items=sequences.num_items,
+        train_items=sequences.items[in_training],
+        train_offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        valid_users=valid.users,
+        valid_items=valid.items,
+        test_users=test.users,
+        test_items=test.items,
+        valid_rest=valid_rest,
+        test_rest=test_rest,
+    )
+
+
+def as_date(time: float, cuts: Cuts) -> str | None:
+    """A cut as people read it; None for numbers that are no time of this century."""
+    unit = _unit(cuts.valid_from)
+    if unit is None:
+        return None
+    try:
+        return datetime.fromtimestamp(time / unit, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _window(sequences: Sequences, inside: Bools) -> tuple[Part, Part]:
+    """The first interaction of each user in a window, and the others."""
+    users, items = sequences.users[inside], sequences.items[inside]
+    first = np.diff(users, prepend=-1) != 0
+    return Part(users[first], items[first]), Part(users[~first], items[~first])
+
+
+def _later_share(times: NDArray[Any], share: float) -> float:
+    """The time from which on there is this share of interactions, or more where the border is a tie."""
+    return float(times[max(0, math.floor(len(times) * (1 - share)))])
+
+
+def _refuse_positions(sequences: Sequences, order: str, name: str) -> None:
+    counted = np.arange(len(sequences.items)) - sequences.offsets[:-1][sequences.users]
+    steps = sequences.orders - sequences.orders[sequences.offsets[:-1]][sequences.users]
+    if order in NO_TIMES or np.array_equal(counted, steps):
+        raise DataError(
+            f"{name}: split 'temporal' needs times, but histories are ordered by '{order}', which says only "
+            "which interaction of a user came first",
+            mend="set dataset.columns.order to a column of times, or use split: leave_one_out",
+        )
+
+
+def _time(given: Time, times: NDArray[Any]) -> float:
+    """A given time in the unit of the data."""
+    if not isinstance(given, str):
+        return float(given)
+    unit = _unit(float(np.median(times)))
+    try:
+        date = datetime.fromisoformat(given)
+    except ValueError:
+        date = None
+    if date is None or unit is None:
+        what = "is no date" if date is None else "is a date, but the data have no times since 1970"
+        raise DataError(
+            f"dataset.protocol.temporal: '{given}' {what}",
+            mend="write a date as 2018-09-01 or 2018-09-01T12:00, or a number in the unit of the data",
+        )
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * unit
+
+
+def _unit(time: float) -> float | None:
+    """How many units make a second, by the number of digits: 1, 10³, 10⁶ or 10⁹."""
+    if time <= 0:
+        return None
+    thousands = round((math.log10(time) - SECONDS_FROM) / 3)
+    return 1000.0**thousands if 0 <= thousands <= 3 else None
+
+
+def _told(time: float, times: NDArray[Any]) -> str:
+    return as_date(time, Cuts(float(np.median(times)), 0.0)) or f"{time:g}"
