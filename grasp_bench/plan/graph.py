@@ -170,13 +170,13 @@ def _model_nodes(experiment: Experiment, label: str, nodes: dict[str, Node]) -> 
     validation: dict[str, Any] = {"ties": protocol.ties}
     if training.monitor_protocol == "full":
         validation["exclude_history"] = protocol.exclude_history
+    elif protocol.candidates == "redrawn":
+        validation["negatives"] = protocol.negatives  # so many of the pool, others at every pass
     train = make_node(
         "train",
         {
             "model": experiment.model.effective(),
             "training": training.model_dump(mode="json"),
-    elif protocol.candidates == "redrawn":
-        validation["negatives"] = protocol.negatives  # so many of the pool, others at every pass
             "seed": experiment.seeds[0],
             "validation": validation,
         },
