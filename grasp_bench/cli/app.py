@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("grasp_bench.cli.run:run", "Run what is not done yet; the same command resumes."),
     "leaderboard": ("grasp_bench.cli.leaderboard:leaderboard", "Show the board of finished cells."),
     "compare": ("grasp_bench.cli.compare:compare", "Explain the difference between two methods."),
-    "data": ("grasp_bench.cli.data:app", "Look at a dataset before building on it."),
+    "data": ("grasp_bench.cli.data:app", "Prepare public datasets, and look at any before building on it."),
     "inspect": ("grasp_bench.cli.inspect:app", "Look at texts and neighbours before believing in them."),
     "spec": ("grasp_bench.cli.spec:app", "Print the spec's JSON Schema, or explain where values come from."),
     "doctor": ("grasp_bench.cli.doctor:doctor", "Look at the machine, the installation, data and store."),

@@ -1,4 +1,4 @@
-"""`grasp-bench data`: look at a dataset before building on it."""
+"""`grasp-bench data`: prepare public datasets, and look at any dataset before building on it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grasp_bench.cli.data_prepare import list_public, prepare
 from grasp_bench.cli.options import Overrides
 from grasp_bench.cli.output import console, say_json
 
@@ -26,7 +27,11 @@ class Format(StrEnum):
 
 @app.callback()
 def data() -> None:
-    """Look at a dataset before building on it."""
+    """Prepare public datasets, and look at any dataset before building on it."""
+
+
+app.command("list")(list_public)
+app.command("prepare")(prepare)
 
 
 @app.command("card")

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from grasp_bench.spec.loading import LoadedSpec
+
+
+class Stand(StrEnum):
+    """What may stand in for a spec's own dataset."""
+
+    demo = "demo"
+
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file that says what is compared.")]
 SpecPaths = Annotated[list[Path], typer.Argument(metavar="SPEC", help="One or more YAML files.")]
@@ -13,6 +24,13 @@ Overrides = Annotated[
     list[str],
     typer.Option(
         "--set", metavar="KEY=VALUE", help="Set a dotted key, e.g. --set training.lr=1e-4; may be repeated."
+    ),
+]
+DatasetOption = Annotated[
+    Stand | None,
+    typer.Option(
+        "--dataset",
+        help="Instead of the spec's: the generated catalogue, quickly, as <name>-demo and marked as such.",
     ),
 ]
 StorePath = Annotated[
@@ -31,3 +49,11 @@ ResultsPath = Annotated[
 # Defaults of the options above: `def run(spec: SpecPath, store: StorePath = DEFAULT_STORE)`.
 DEFAULT_STORE = Path(".grasp_bench")
 DEFAULT_RESULTS = Path("results")
+
+
+def load_for(spec: Path, overrides: list[str], dataset: Stand | None) -> LoadedSpec:
+    """Load the spec as it is, or as a rehearsal on what stands in for its dataset."""
+    from grasp_bench.spec.loading import load
+    from grasp_bench.spec.rehearsal import load_rehearsal
+
+    return load(spec, overrides) if dataset is None else load_rehearsal(spec, overrides)

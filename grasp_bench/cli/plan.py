@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from grasp_bench.cli.money import money_as_json, show_money
-from grasp_bench.cli.options import DEFAULT_STORE, Overrides, SpecPath, StorePath
-from grasp_bench.cli.output import console, say_json
+from grasp_bench.cli.options import DEFAULT_STORE, DatasetOption, Overrides, SpecPath, StorePath, load_for
+from grasp_bench.cli.output import console, say, say_json
 from grasp_bench.plan.versions import STAGE_VERSIONS
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def plan(
     spec: SpecPath,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     store: StorePath = DEFAULT_STORE,
+    dataset: DatasetOption = None,
     only: Annotated[
         str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
     ] = "*",
@@ -59,9 +60,9 @@ def plan(
     from grasp_bench.plan.estimate import estimate
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.plan.status import status
-    from grasp_bench.spec.loading import load
+    from grasp_bench.spec.rehearsal import mark_of
 
-    loaded = load(spec, overrides)
+    loaded = load_for(spec, overrides, dataset)
     whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
     check_prices(whole.nodes, loaded.sources)
     places = worker_devices(whole, device.value, workers)
@@ -71,6 +72,8 @@ def plan(
     if output is Format.json:
         say_json(_as_json(chosen, now, guess, places, store) | money_as_json(chosen, now, Store(store)))
     else:
+        if mark := mark_of(loaded.experiment):
+            say(mark)
         _show(chosen, now, guess, places)
         show_money(chosen, now, Store(store))
 

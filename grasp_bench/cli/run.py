@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grasp_bench.cli.data_prepare import prepare_for_run
 from grasp_bench.cli.options import (
     DEFAULT_RESULTS,
     DEFAULT_STORE,
+    DatasetOption,
     Overrides,
     ResultsPath,
     SpecPath,
     StorePath,
+    load_for,
 )
 from grasp_bench.cli.output import console, note
 from grasp_bench.cli.plan import Device
@@ -52,6 +55,13 @@ def run(
     leaderboard: Annotated[
         Path, typer.Option("--leaderboard", metavar="FOLDER", help="Where boards are rendered to.")
     ] = Path("leaderboard"),
+    dataset: DatasetOption = None,
+    prepare: Annotated[
+        bool,
+        typer.Option(
+            "--prepare", help="Fetch and prepare a public dataset that is not there with its texts."
+        ),
+    ] = False,
     only: Annotated[
         str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
     ] = "*",
@@ -76,10 +86,12 @@ def run(
     from grasp_bench.engine.run import Workshop, run_plan, worker_devices
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-    from grasp_bench.spec.loading import load
+    from grasp_bench.spec.rehearsal import mark_of
 
-    loaded = load(spec, overrides)
+    loaded = load_for(spec, overrides, dataset)
     experiment = loaded.experiment
+    if prepare and dataset is None:
+        prepare_for_run(experiment.dataset.source)
     whole = compile_plan(experiment, Fingerprints(cache_file(store)))
     check_prices(whole.nodes, loaded.sources)
     if experiment.tuning is not None:
@@ -100,6 +112,8 @@ def run(
     outcome = run_plan(chosen, shop)
     _write_study(experiment, whole, store, results)
     _report(whole, results, leaderboard)
+    if mark := mark_of(experiment):
+        note(f"{mark} Its board is {whole.name}, not {spec.stem}.")
     if outcome.failed:
         _tell_failures(outcome)
         raise RunFailedError(

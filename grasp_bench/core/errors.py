@@ -3,12 +3,14 @@
     GraspBenchError                exit 1   anything below
     ├── SpecError                  exit 2   the YAML file or a --set is wrong; all problems at once
     ├── DataError                  exit 3   interactions, items, texts or embeddings are not usable
-    │   └── LeakError              exit 3   a held-out item can be reached from training inputs
+    │   ├── LeakError              exit 3   a held-out item can be reached from training inputs
+    │   └── DownloadError          exit 3   a public file cannot be fetched; what has come is kept
     ├── MissingExtraError          exit 4   an optional part is not installed; says which extra
     ├── MissingFileError           exit 3   a path named by the user is not there
     ├── UnknownNameError           exit 2   a registry has no such entry; suggests the nearest
     ├── StoreError                 exit 5   an artefact is damaged, or the store cannot be written
     ├── TrainingError              exit 1   loss or score is not finite, or a setting cannot be trained
+    ├── EvaluationError            exit 1   the evaluation fails a check of itself: no figure can be trusted
     ├── ServiceError               exit 7   a model's provider cannot be reached, refuses, or answers nonsense
     │   └── BudgetError            exit 7   the next request could exceed a limit; answers are kept
     ├── IncomparableError          exit 2   two cells may not share a ranking; says why
@@ -67,6 +69,10 @@ class LeakError(DataError):
     """A validation or test item can be reached from something a model trains on."""
 
 
+class DownloadError(DataError):
+    """A public file cannot be fetched, or is not the one that was expected."""
+
+
 class MissingFileError(GraspBenchError):
     """A path named by the user does not exist."""
 
@@ -96,6 +102,10 @@ class StoreError(GraspBenchError):
 
 class TrainingError(GraspBenchError):
     """Training cannot go on."""
+
+
+class EvaluationError(GraspBenchError):
+    """The evaluation fails a check of itself."""
 
 
 class ServiceError(GraspBenchError):

@@ -9,8 +9,10 @@ from pathlib import Path
 from grasp_bench.core.errors import DataError, MissingFileError
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.spec.dataset import Dataset
+from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
 
 ROOT_VARIABLE = "GRASP_BENCH_DATA"
+DEFAULT_ROOT = "data"  # in the working directory
 GENERATED = frozenset({"demo"})
 KINDS = (".csv", ".parquet", ".jsonl", ".json")
 SUFFIXES = tuple(kind + packing for kind in KINDS for packing in ("", ".gz"))
@@ -18,7 +20,9 @@ SUFFIXES = tuple(kind + packing for kind in KINDS for packing in ("", ".gz"))
 HOW_TO_GET_DATA = """\
 give one of
       demo                      a synthetic dataset, generated in memory
-      <name>                    a folder of that name under $GRASP_BENCH_DATA ({root})
+      {public}
+                                public ones that `grasp-bench data prepare` makes
+      <name>                    a folder of that name under {root}
       path/to/folder            holding interactions.csv (or .parquet, .jsonl; also .gz) with the columns
                                 user_id, item_id and timestamp or position, and, for text, items.csv
                                 with item_id, title and whatever else is known
@@ -39,7 +43,7 @@ class Located:
 def locate(dataset: Dataset) -> Located:
     """Find a dataset's files without reading them.
 
-    A bare word is looked up in $GRASP_BENCH_DATA first and in the working directory second; anything
+    A bare word is looked up in the data folder first and in the working directory second; anything
     with a slash or a file suffix is a path.
 
     Raises MissingFileError when nothing is there, DataError when a folder holds two candidates.
@@ -57,7 +61,7 @@ def locate(dataset: Dataset) -> Located:
     if path.is_dir():
         interactions = _only(path, "interactions")
         if interactions is None:
-            raise MissingFileError(f"{path}: no interactions file in this folder", mend=_how_to_get_data())
+            raise MissingFileError(f"{path}: no interactions file in this folder", mend=_mend(source))
     else:
         _check_suffix(path)
         interactions = path
@@ -78,17 +82,29 @@ def _resolve(source: str) -> Path:
     if is_bare_word:
         known = [entry.name for entry in root.iterdir() if entry.is_dir()] if root else []
         hint = did_you_mean(source, [*known, *GENERATED])
-    raise MissingFileError(f"dataset.source '{source}': not found{hint}", mend=_how_to_get_data())
+    raise MissingFileError(f"dataset.source '{source}': not found{hint}", mend=_mend(source))
+
+
+def data_root() -> Path:
+    """The data folder: $GRASP_BENCH_DATA, or `data` in the working directory; it may not be there yet."""
+    return Path(os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT).expanduser()
+
+
+def root_in_words() -> str:
+    """The data folder, and what says so."""
+    value = os.environ.get(ROOT_VARIABLE)
+    return f"{value} (${ROOT_VARIABLE})" if value else f"./{DEFAULT_ROOT} (${ROOT_VARIABLE} is not set)"
 
 
 def _root() -> Path | None:
-    value = os.environ.get(ROOT_VARIABLE)
-    root = Path(value).expanduser() if value else None
-    return root if root is not None and root.is_dir() else None
+    root = data_root()
+    return root if root.is_dir() else None
 
 
-def _how_to_get_data() -> str:
-    return HOW_TO_GET_DATA.format(root=os.environ.get(ROOT_VARIABLE) or "not set")
+def _mend(source: str) -> str:
+    if source in PUBLIC_SETS:
+        return how_to_make(source, root_in_words())
+    return HOW_TO_GET_DATA.format(root=root_in_words(), public=", ".join(PUBLIC_SETS))
 
 
 def _only(folder: Path, stem: str) -> Path | None:

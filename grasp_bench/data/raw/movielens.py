@@ -1,0 +1,116 @@
+"""MovieLens: every rating, each user's in the order of time."""
+
+from __future__ import annotations
+
+import csv
+import io
+from array import array
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.core.progress import Event, Report
+from grasp_bench.data.raw.archive import opened_member
+from grasp_bench.data.raw.made import Made, interactions_table
+
+NO_GENRES = "(no genres listed)"
+SOME = 1 << 16  # rows between two reports
+
+# The codes of users.dat, from the README of ml-1m; occupation 0 is "other or not specified".
+GENDERS = {"F": "female", "M": "male"}
+AGES = {
+    "1": "under 18", "18": "18-24", "25": "25-34", "35": "35-44", "45": "45-49", "50": "50-55",
+    "56": "56 or older",
+}  # fmt: skip
+OCCUPATIONS = (
+    "", "academic or educator", "artist", "clerical or admin", "college or grad student", "customer service",
+    "doctor or health care", "executive or managerial", "farmer", "homemaker", "K-12 student", "lawyer",
+    "programmer", "retired", "sales or marketing", "scientist", "self-employed", "technician or engineer",
+    "tradesman or craftsman", "unemployed", "writer",
+)  # fmt: skip
+
+Rows = Iterator[tuple[str, list[str]]]  # where a row is, for errors, and its fields
+
+
+def latest_small(files: Mapping[str, Path], scratch: Path, report: Report) -> Made:
+    """`movielens-small` from ml-latest-small.zip: ratings.csv and movies.csv, UTF-8."""
+    (path,) = files.values()
+    ratings = _csv(path, "ml-latest-small/ratings.csv", ["userId", "movieId", "rating", "timestamp"])
+    movies = _csv(path, "ml-latest-small/movies.csv", ["movieId", "title", "genres"])
+    return Made(_interactions(ratings, report), _items(movies), None, {})
+
+
+def one_million(files: Mapping[str, Path], scratch: Path, report: Report) -> Made:
+    """`ml-1m` from ml-1m.zip: ratings.dat, movies.dat and users.dat, fields apart by ::, Latin-1."""
+    (path,) = files.values()
+    users = pl.DataFrame(
+        [
+            (user, GENDERS.get(gender, ""), AGES.get(age, ""), _occupation(code))
+            for _, (user, gender, age, code, _) in _dat(path, "ml-1m/users.dat", 5)
+        ],
+        schema=dict.fromkeys(("user_id", "gender", "age", "occupation"), pl.String),
+        orient="row",
+    )
+    interactions = _interactions(_dat(path, "ml-1m/ratings.dat", 4), report)
+    return Made(interactions, _items(_dat(path, "ml-1m/movies.dat", 3)), users, {})
+
+
+def _interactions(rows: Rows, report: Report) -> pl.DataFrame:
+    users: list[str] = []
+    items: list[str] = []
+    ratings, times, places = array("d"), array("q"), array("q")
+    numbers: dict[str, int] = {}
+    for where, (user, item, rating, time) in rows:
+        try:
+            ratings.append(float(rating))
+            times.append(int(time))
+        except ValueError as error:
+            raise DataError(f"{where}: {error}") from None
+        users.append(user)
+        items.append(item)
+        places.append(numbers.setdefault(user, len(numbers)))
+        if len(users) % SOME == 0:
+            report(Event("read ratings", len(users), 0, "ratings"))
+    order = np.lexsort((np.array(times), np.array(places)))  # stable: equal times stay as in the file
+    return interactions_table(users, items, np.array(ratings), np.array(times))[order]
+
+
+def _items(rows: Rows) -> pl.DataFrame:
+    """Every film that is listed, rated or not; genres apart by | as they are published."""
+    listed = [
+        (item, title.strip(), "" if genres == NO_GENRES else genres) for _, (item, title, genres) in rows
+    ]
+    return pl.DataFrame(listed, schema=dict.fromkeys(("item_id", "title", "genres"), pl.String), orient="row")
+
+
+def _occupation(code: str) -> str:
+    return OCCUPATIONS[int(code)] if code.isdecimal() and int(code) < len(OCCUPATIONS) else ""
+
+
+def _csv(path: Path, name: str, head: list[str]) -> Rows:
+    with opened_member(path, name) as stream:
+        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
+        try:
+            found = next(reader, [])
+            if found != head:
+                raise DataError(f"{path}: {name}:1: the header is {','.join(found)}, not {','.join(head)}")
+            for row in reader:
+                yield _checked(f"{path}: {name}:{reader.line_num}", row, len(head))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: {name}:{reader.line_num}: not UTF-8 CSV ({error})") from None
+
+
+def _dat(path: Path, name: str, width: int) -> Rows:
+    with opened_member(path, name) as stream:
+        text = io.TextIOWrapper(stream, encoding="latin-1")
+        for number, line in enumerate(text, start=1):
+            yield _checked(f"{path}: {name}:{number}", line.rstrip("\n").split("::"), width)
+
+
+def _checked(where: str, row: list[str], width: int) -> tuple[str, list[str]]:
+    if len(row) != width:
+        raise DataError(f"{where}: {len(row)} fields where {width} are expected")
+    return where, row

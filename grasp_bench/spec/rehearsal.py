@@ -1,0 +1,68 @@
+"""A spec on the generated catalogue, quickly: `--dataset demo`. It shows that all works and proves nothing.
+
+What differs from the spec: its name, so that nothing of the real study is overwritten or mistaken; its
+description, which boards print first; the dataset; one seed, few epochs, narrow models; texts filled from
+templates and vectors of a local model where the spec asks files or services for them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from grasp_bench.spec.encoder import SentenceTransformersEncoder
+from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.loading import LoadedSpec, load
+from grasp_bench.spec.text import TemplateText
+
+SUFFIX = "-demo"
+LONGEST_NAME = 80
+MARK = "DEMO on a generated catalogue, not on {source}: it shows that everything works, and proves nothing."
+
+
+def load_rehearsal(path: Path, overrides: Sequence[str]) -> LoadedSpec:
+    """Load a spec as a rehearsal; `overrides` win over what makes it quick, not over name and mark."""
+    experiment = load(path, overrides).experiment
+    quick = {**_quick(experiment), **_without_files(experiment)}
+    marks = _marks(experiment)
+    return load(path, [*_settings(quick), *overrides, *_settings(marks)])
+
+
+def mark_of(experiment: Experiment) -> str | None:
+    """The sentence that says so, of a rehearsal; None of any other spec."""
+    first = experiment.description.partition("\n")[0]
+    return first if experiment.name.endswith(SUFFIX) and first.startswith("DEMO") else None
+
+
+def _quick(experiment: Experiment) -> dict[str, Any]:
+    return {
+        "seeds": [experiment.seeds[0]],
+        "training.max_epochs": min(10, experiment.training.max_epochs),
+        "training.patience": min(5, experiment.training.patience),
+        "model.embedding_dim": min(32, experiment.model.embedding_dim),
+        "model.max_len": min(50, experiment.model.max_len),
+    }
+
+
+def _without_files(experiment: Experiment) -> dict[str, Any]:
+    """Nothing of the real dataset's files, and nothing that costs."""
+    settings: dict[str, Any] = {"dataset.items": None, "dataset.users": None}
+    if not isinstance(experiment.encoder, SentenceTransformersEncoder):
+        settings["encoder"] = {"kind": "sentence_transformers"}
+    for side, source in experiment.text:
+        if not isinstance(source, TemplateText):
+            settings[f"text.{side}"] = {"provider": "template"}
+    return settings
+
+
+def _marks(experiment: Experiment) -> dict[str, Any]:
+    mark = MARK.format(source=experiment.dataset.source)
+    description = f"{mark}\n{experiment.description}" if experiment.description else mark
+    name = experiment.name[: LONGEST_NAME - len(SUFFIX)] + SUFFIX
+    return {"name": name, "description": description, "dataset.source": "demo"}
+
+
+def _settings(values: dict[str, Any]) -> list[str]:
+    return [f"{key}={json.dumps(value)}" for key, value in values.items()]  # JSON is YAML
