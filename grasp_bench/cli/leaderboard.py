@@ -20,6 +20,7 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     LATEX = "latex"
+    HTML = "html"
     SVG = "svg"
 
 

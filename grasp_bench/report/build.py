@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grasp_bench.report.claims import judge
+from grasp_bench.report.beside import beside
+from grasp_bench.report.claims import Evidence, judge
+from grasp_bench.report.methods import method_of
 from grasp_bench.report.partitions import Material, Partition, read_material, why_apart
 from grasp_bench.report.rows import make_row, measured_metrics
 from grasp_bench.report.schema import FORMAT, PROTOCOLS, Board, LeftOut, Ranking
@@ -17,7 +19,7 @@ def build_board(folder: Path, key: str) -> Board:
     material = read_material(folder)
     study = material.study
     values = UserValues()
-    rankings = [_ranking(partition, material) for partition in material.partitions]
+    rankings = [_ranking(partition, material, values) for partition in material.partitions]
     measured = measured_metrics(rankings)
     metric = study.metric if study.metric in measured or not measured else measured[0]
     board = Board(
@@ -28,9 +30,12 @@ def build_board(folder: Path, key: str) -> Board:
         metric=metric,
         rank_by=study.rank_by if any(study.rank_by in r["protocols"] for r in rankings) else "sampled",
         rankings=rankings,
-        claims=judge(study.hypotheses, [p.complete() for p in material.partitions], material.labels, values),
+        claims=judge(study.hypotheses, Evidence(material.partitions, material.labels, values)),
         missing=_missing(material),
-        left_out=[LeftOut(slug=slug, reason=reason) for slug, reason in material.collected.left_out],
+        left_out=[
+            LeftOut(slug=slug, method="", seed=None, reason=reason)
+            for slug, reason in material.collected.left_out
+        ],
         cards=dict(study.cards),
     )
     _test(board, material, metric, values)
@@ -46,8 +51,8 @@ def _test(board: Board, material: Material, metric: str, values: UserValues) -> 
     for ranking, partition in zip(board["rankings"], material.partitions, strict=True):
         named = {
             material.labels[method]: cells
-            for method, cells in partition.complete().items()
-            if not any(cell.leaks for cell in cells)  # who has seen the test items is nobody's best
+            for method, cells in partition.cells.items()
+            if cells and not any(cell.leaks for cell in cells)  # who has seen the test items is nobody's best
         }
         for protocol in ranking["protocols"]:
             ranking["tests"].setdefault(protocol, {})[metric] = tests_against_best(
@@ -55,7 +60,7 @@ def _test(board: Board, material: Material, metric: str, values: UserValues) -> 
             )
 
 
-def _ranking(partition: Partition, material: Material) -> Ranking:
+def _ranking(partition: Partition, material: Material, values: UserValues) -> Ranking:
     cells = partition.all_cells
     rows = [
         make_row(material.labels[method], method, partition.cells.get(method, []), seeds)
@@ -69,6 +74,7 @@ def _ranking(partition: Partition, material: Material) -> Ranking:
         protocols=[name for name in PROTOCOLS if any(cell.metrics.get(name) for cell in cells)],
         rows=rows,
         tests={},
+        published=beside(partition, material, values),
     )
 
 
@@ -77,7 +83,12 @@ def _missing(material: Material) -> list[LeftOut]:
     found = {cell.slug for cell in material.collected.cells}
     stale = dict(material.collected.left_out)
     return [
-        LeftOut(slug=cell["slug"], reason=stale.get(cell["slug"], "not finished"))
+        LeftOut(
+            slug=cell["slug"],
+            method=material.labels.get(method_of(cell), ""),
+            seed=int(cell["seed"]),
+            reason=stale.get(cell["slug"], "not finished"),
+        )
         for cell in material.study.planned or ()
         if cell["slug"] not in found
     ]

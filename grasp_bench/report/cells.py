@@ -14,6 +14,7 @@ from grasp_bench.report.methods import Method, method_of
 from grasp_bench.report.study import Study, read_object
 
 CELL_FILE, METRICS_FILE, RANKS_FILE = "cell.json", "metrics.json", "ranks.parquet"
+MEMBERS = "groups-{}.parquet"  # by protocol hash: which users belong to which group
 _REQUIRED = ("slug", "dataset", "backbone", "enhancer", "seed", "protocol_hash")
 _MEND = "delete {} and run the spec again"
 
@@ -41,6 +42,16 @@ class ResultCell:
     def protocol_hash(self) -> str:
         """Cells with different ones never share a ranking."""
         return str(self.info["protocol_hash"])
+
+    @property
+    def kind(self) -> str:
+        """Where the scores are from: trained, control or imported."""
+        return str(self.info.get("kind") or "trained")
+
+    @property
+    def trained(self) -> bool:
+        """True when a model was trained for it, as for a control on shuffled embeddings too."""
+        return self.kind == "trained" or "train" in (self.info.get("nodes") or {})
 
     @property
     def leaks(self) -> list[str]:
@@ -74,6 +85,7 @@ def fingerprint(folder: Path, *extra: Any) -> str:
     Ranks enter by size alone: cell.json names the hash of the node that made them.
     """
     parts: list[Any] = list(extra)
+    parts += [[path.name, path.stat().st_size] for path in sorted(folder.glob(MEMBERS.format("*")))]
     for path in [folder / "study.json", *cell_folders(folder)]:
         if path.is_dir():
             parts.append([path.name, _digest(path / CELL_FILE), _digest(path / METRICS_FILE)])

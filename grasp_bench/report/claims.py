@@ -3,94 +3,110 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.methods import Method, hypothesis_pairs
+from grasp_bench.report.partitions import Partition
 from grasp_bench.report.schema import Claim, PairTest
+from grasp_bench.report.seeds import on_shared_seeds, seeds_of_pair
 from grasp_bench.report.significance import pair_test
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.comparison import ALPHA
 from grasp_bench.stats.correction import holm
 
-Complete = Mapping[Method, Sequence[ResultCell]]
+Hypothesis = Mapping[str, str]
 
 
-def judge(
-    hypotheses: Sequence[Mapping[str, str]],
-    partitions: Sequence[Complete],
-    labels: Mapping[Method, str],
-    values: UserValues,
-) -> list[Claim]:
+@dataclass(frozen=True)
+class Evidence:
+    """What hypotheses are judged by: finished cells, what their methods are called, and users' values."""
+
+    partitions: Sequence[Partition]
+    labels: Mapping[Method, str]
+    values: UserValues = field(default_factory=UserValues)
+
+
+def judge(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[Claim]:
     """Test every declared hypothesis; one that cannot be tested stays in the family with p = 1."""
-    claims = [claim for hypothesis in hypotheses for claim in _expand(hypothesis, partitions, labels, values)]
+    claims = [claim for hypothesis in hypotheses for claim in _expand(hypothesis, evidence)]
     raw = [1.0 if claim["test"] is None else claim["test"]["p_permutation"] for claim in claims]
     leaking = {
-        labels[method]
-        for partition in partitions
-        for method, cells in partition.items()
+        evidence.labels[method]
+        for partition in evidence.partitions
+        for method, cells in partition.cells.items()
         if any(cell.leaks for cell in cells)
     }
     for claim, p in zip(claims, holm(raw), strict=True):
         if claim["test"] is not None:
             claim["p_holm"] = p
             claim["verdict"] = _verdict(claim["test"], p)
-            claim["words"] = _words(claim, claim["test"], p) + _warning(claim, leaking)
+            claim["words"] = _words(claim, claim["test"], p) + claim["words"] + _warning(claim, leaking)
     return claims
 
 
-def _expand(
-    hypothesis: Mapping[str, str],
-    partitions: Sequence[Complete],
-    labels: Mapping[Method, str],
-    values: UserValues,
-) -> list[Claim]:
+def _expand(hypothesis: Hypothesis, evidence: Evidence) -> list[Claim]:
     """One claim a pair of methods that the hypothesis is about; at least one, untested if need be."""
     better, than = hypothesis["better"], hypothesis["than"]
-    pairs = hypothesis_pairs(better, than, labels)
+    pairs = hypothesis_pairs(better, than, evidence.labels)
     if not pairs:
-        known = ", ".join(sorted(labels.values()))
-        return [_claim(hypothesis, better, than, None, f"not tested: no such pair on this board ({known})")]
-    claims = []
-    for left, right in pairs:
-        test, reason = _try_test(left, right, hypothesis, partitions, labels, values)
-        claims.append(_claim(hypothesis, labels[left], labels[right], test, reason))
-    return claims
+        known = ", ".join(sorted(evidence.labels.values()))
+        return [_claim(hypothesis, better, than, f"not tested: no such pair on this board ({known})")]
+    return [_tested(hypothesis, pair, evidence) for pair in pairs]
 
 
-def _try_test(
-    left: Method,
-    right: Method,
-    hypothesis: Mapping[str, str],
-    partitions: Sequence[Complete],
-    labels: Mapping[Method, str],
-    values: UserValues,
-) -> tuple[PairTest | None, str]:
+def _tested(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Evidence) -> Claim:
+    """The test of one pair on the seeds that both have, or the reason why there is none."""
+    left, right = (evidence.labels[method] for method in pair)
+    home = next((p for p in evidence.partitions if all(p.cells.get(method) for method in pair)), None)
+    if home is None:
+        return _claim(hypothesis, left, right, f"not tested: {_why_apart(pair, evidence)}")
+    first, second = on_shared_seeds(*(home.cells[method] for method in pair))
+    if not first:
+        return _claim(hypothesis, left, right, "not tested: the two have no seed in common")
     protocol, metric = hypothesis["protocol"], hypothesis["metric"]
-    homes = [partition for partition in partitions if left in partition and right in partition]
-    if not homes:
-        absent = [labels[m] for m in (left, right) if not any(m in partition for partition in partitions)]
-        if absent:
-            return None, f"not tested: {' and '.join(absent)} has seeds that are not finished"
-        return None, "not tested: the two were measured under different protocols"
-    cells = [*homes[0][left], *homes[0][right]]
-    if any(not cell.metrics.get(protocol) for cell in cells):
-        return None, f"not tested: no {protocol} ranking was stored"
-    first, second = (values.of_method(homes[0][m], protocol, metric) for m in (left, right))
-    return pair_test(first, second), ""
+    if any(not cell.metrics.get(protocol) for cell in [*first, *second]):
+        return _claim(hypothesis, left, right, f"not tested: no {protocol} ranking was stored")
+    test = pair_test(*(evidence.values.of_method(cells, protocol, metric) for cells in (first, second)))
+    seeds, missing = seeds_of_pair(first, second), {s for method in pair for s in home.unfinished(method)}
+    return _claim(hypothesis, left, right, _on_part_of(seeds, missing), test, seeds)
+
+
+def _why_apart(pair: tuple[Method, Method], evidence: Evidence) -> str:
+    absent = [
+        evidence.labels[method]
+        for method in pair
+        if not any(p.cells.get(method) for p in evidence.partitions)
+    ]
+    if absent:
+        return f"{' and '.join(absent)} has no finished seed"
+    return "the two were measured under different protocols"
+
+
+def _on_part_of(seeds: Sequence[int], missing: Collection[int]) -> str:
+    """Said behind the verdict where planned seeds are missing; nothing otherwise."""
+    if not missing:
+        return ""
+    return f"; on {_seeds(seeds)} alone, {_seeds(sorted(missing))} not finished"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
 
 
 def _claim(
-    hypothesis: Mapping[str, str], better: str, than: str, test: PairTest | None, reason: str
-) -> Claim:
+    hypothesis: Hypothesis, better: str, than: str, words: str,
+    test: PairTest | None = None, seeds: Sequence[int] = (),
+) -> Claim:  # fmt: skip
     return Claim(
         better=better,
         than=than,
         metric=hypothesis["metric"],
         protocol=hypothesis["protocol"],
+        seeds=list(seeds),
         test=test,
         p_holm=None,
         verdict="untested",
-        words=reason,
+        words=words,
     )
 
 

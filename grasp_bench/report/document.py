@@ -45,12 +45,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with lines of text and tables; `kind` tells what a short view keeps."""
+    """A heading with lines of text and tables; `kind` tells what a short view keeps.
+
+    A folded one is opened by who wants it, in formats that can fold.
+    """
 
     title: str
     tables: Sequence[Table] = ()
     lines: Sequence[str] = ()
     kind: Kind = "detail"
+    folded: bool = False
 
 
 @dataclass(frozen=True)

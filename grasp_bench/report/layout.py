@@ -8,7 +8,8 @@ from grasp_bench.report.document import Document, Section, Table
 from grasp_bench.report.numbers import UNITS
 from grasp_bench.report.schema import Board, Ranking
 from grasp_bench.report.sections.evidence import claims_section, exploratory_table
-from grasp_bench.report.sections.groups import beyond_table, group_table
+from grasp_bench.report.sections.groups import beyond_table, group_metrics, group_table
+from grasp_bench.report.sections.published import published_section
 from grasp_bench.report.sections.ranking import ranking_table
 from grasp_bench.report.sections.record import card_table, gaps_section, provenance_table, seed_table
 
@@ -22,10 +23,11 @@ def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = N
     """
     metric, protocol = metric or board["metric"], protocol or board["rank_by"]
     sections: list[Section | None] = []
+    sections += [_ranking_section(board, ranking, protocol, metric) for ranking in board["rankings"]]
+    sections += [gaps_section(board), claims_section(board)]
+    sections += [published_section(ranking, _of(board, ranking)) for ranking in board["rankings"]]
     for ranking in board["rankings"]:
-        sections.extend(_ranking_sections(board, ranking, protocol, metric))
-    sections.append(gaps_section(board))
-    sections.append(claims_section(board))
+        sections += _finer_sections(board, ranking, protocol, metric)
     sections.append(_everywhere("Exploratory comparisons", board, protocol, metric, exploratory_table))
     sections.append(_everywhere("Seeds", board, protocol, metric, seed_table))
     sections.append(_provenance(board))
@@ -39,20 +41,27 @@ def headline(document: Document) -> Document:
     return Document(document.title, document.lines, sections)
 
 
-def _ranking_sections(board: Board, ranking: Ranking, first: str, metric: str) -> list[Section | None]:
+def _ranking_section(board: Board, ranking: Ranking, first: str, metric: str) -> Section:
     heading = _heading(board, ranking)
     lines = [f"Ranked apart: {ranking['why_apart']}."] if ranking["why_apart"] else []
     if first not in ranking["protocols"]:
         lines.append(f"No {first} ranking was stored here.")
-    protocols = _in_order(ranking, first)
-    tables = [ranking_table(ranking, name, metric) for name in protocols]
-    main = Section(heading, tables, lines, kind="ranking")
-    groups = [table for name in protocols if (table := group_table(ranking, name, metric))]
+    tables = [ranking_table(ranking, name, metric) for name in _in_order(ranking, first)]
+    return Section(heading, tables, lines, kind="ranking")
+
+
+def _finer_sections(board: Board, ranking: Ranking, first: str, metric: str) -> list[Section | None]:
+    """Groups by the ranking's metric, by others where there is room to fold them, and beyond accuracy."""
+    protocols, suffix = _in_order(ranking, first), _of(board, ranking)
+    main, others = (
+        [table for name in protocols for each in metrics if (table := group_table(ranking, name, each))]
+        for metrics in ([metric], group_metrics(ranking, metric))
+    )
     beyond = beyond_table(ranking, metric) if protocols else None
     return [
-        main,
-        Section(f"Groups{_of(board, ranking)}", groups) if groups else None,
-        Section(f"Beyond accuracy{_of(board, ranking)}", [beyond]) if beyond else None,
+        Section(f"Groups{suffix}", main) if main else None,
+        Section(f"Groups by other metrics{suffix}", others, folded=True) if others else None,
+        Section(f"Beyond accuracy{suffix}", [beyond], folded=True) if beyond else None,
     ]
 
 
@@ -60,14 +69,14 @@ def _everywhere(title: str, board: Board, first: str, metric: str, make: TableMa
     """The same table for every ranking and protocol."""
     made = (make(r, name, metric) for r in board["rankings"] for name in _in_order(r, first))
     tables = [table for table in made if table is not None]
-    return Section(title, tables) if tables else None
+    return Section(title, tables, folded=True) if tables else None
 
 
 def _provenance(board: Board) -> Section:
     runs = [provenance_table(ranking) for ranking in board["rankings"]]
     cards = [card_table(name, card) for name, card in board["cards"].items()]
     hashes = [f"Protocol hash{_of(board, r)}: {r['protocol_hash']}." for r in board["rankings"]]
-    return Section("Provenance", [*runs, *cards], hashes)
+    return Section("Provenance", [*runs, *cards], hashes, folded=True)
 
 
 def _in_order(ranking: Ranking, first: str) -> list[str]:

@@ -21,6 +21,18 @@ def percent_with_spread(stat: Stat | None) -> str:
     return percent(stat["mean"]) if stat["sd"] is None else f"{percent(stat['mean'])} ± {percent(stat['sd'])}"
 
 
+def percent_with_interval(mean: float, low: float | None, high: float | None) -> str:
+    """A figure and its interval in percent: 34.12 [33.50, 34.74]; without one, the figure alone."""
+    if low is None or high is None:
+        return percent(mean)
+    return f"{percent(mean)} [{percent(low)}, {percent(high)}]"
+
+
+def points(value: float) -> str:
+    """A signed difference in points of percent."""
+    return f"{100 * value:+.2f}"
+
+
 def plain(value: float | None) -> str:
     """Four significant digits."""
     return BLANK if value is None else f"{value:.4g}"

@@ -25,13 +25,10 @@ class Partition:
         """Cells of all methods."""
         return [cell for group in self.cells.values() for cell in group]
 
-    def complete(self) -> dict[Method, list[ResultCell]]:
-        """The methods that have every planned seed: only these are ranked and tested."""
-        return {
-            method: cells
-            for method, cells in self.cells.items()
-            if {cell.seed for cell in cells} >= set(self.planned[method])
-        }
+    def unfinished(self, method: Method) -> list[int]:
+        """Planned seeds of a method that are not there."""
+        found = {cell.seed for cell in self.cells.get(method, ())}
+        return [seed for seed in self.planned.get(method, ()) if seed not in found]
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from grasp_bench.report.board import load_board
 from grasp_bench.report.layout import lay_out
 from grasp_bench.report.renderers.registry import RENDERERS
 
-SUFFIXES = {"md": ".md", "csv": ".csv", "json": ".json", "latex": ".tex"}
+SUFFIXES = {"md": ".md", "html": ".html", "csv": ".csv", "json": ".json", "latex": ".tex"}
 
 
 def render_all(folder: Path, leaderboard_dir: Path) -> list[Path]:
-    """Write `leaderboard/<spec>.md`, .csv, .json and .tex for `results/<spec>` and return their paths.
+    """Write `leaderboard/<spec>.md`, .html, .csv, .json and .tex for `results/<spec>` and return their paths.
 
     A file whose text has not changed is left alone. Raises as `load_board` does.
     """

@@ -12,9 +12,8 @@ from grasp_bench.report.schema import GROUPS, PROTOCOLS, Ranking, Row, Stat
 
 
 def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_seeds: Sequence[int]) -> Row:
-    """Put the cells of one method together; means stay blank while a planned seed is missing."""
+    """Put the cells of one method together: means over the seeds that are there, which it names."""
     seeds = [cell.seed for cell in cells]
-    absent = [seed for seed in planned_seeds if seed not in seeds]
     return Row(
         label=label,
         coordinates={
@@ -28,12 +27,12 @@ def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_se
         slugs=[cell.slug for cell in cells],
         seeds=seeds,
         planned_seeds=list(planned_seeds),
-        why_unranked=_why_unranked(absent, len(planned_seeds)),
+        kind=cells[0].kind if cells else "trained",
         leaks=sorted({name for cell in cells for name in cell.leaks}),
         users=_users(cells),
-        values={} if absent else {p: _groups(cells, p) for p in PROTOCOLS if _all_have(cells, p)},
+        values={p: _groups(cells, p) for p in PROTOCOLS if _all_have(cells, p)},
         group_users=_group_users(cells),
-        beyond={} if absent else _stats([cell.metrics.get("beyond") or {} for cell in cells]),
+        beyond=_stats([cell.metrics.get("beyond") or {} for cell in cells]),
         per_seed={
             p: {str(c.seed): _numbers(c.metrics[p].get("overall") or {}) for c in cells if c.metrics.get(p)}
             for p in PROTOCOLS
@@ -52,15 +51,6 @@ def measured_metrics(rankings: Iterable[Ranking]) -> list[str]:
                 for values in by_seed.values():
                     found.update(dict.fromkeys(values))
     return list(found)
-
-
-def _why_unranked(absent: Sequence[int], planned: int) -> str | None:
-    if not absent:
-        return None
-    if len(absent) == planned:
-        return "no seed finished"
-    names = ", ".join(str(seed) for seed in absent)
-    return f"seed {names} of {planned} not finished; a mean over the others would be another experiment"
 
 
 def _all_have(cells: Sequence[ResultCell], protocol: str) -> bool:

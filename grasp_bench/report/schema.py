@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-FORMAT = 2  # part of the cache key: raise it when the shape or the meaning of a number changes
+FORMAT = 3  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
 GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
 
@@ -17,9 +17,11 @@ class Stat(TypedDict):
 
 
 class Row(TypedDict):
-    """One method of a ranking; `values` (protocol → group → metric) is empty while a seed is missing.
+    """One method of a ranking; `values` (protocol → group → metric) are means over `seeds`, those of
+    `planned_seeds` that are there.
 
-    A row with `leaks` (sources made from held-out items) has values and no place.
+    `kind` is trained, control or imported. A row with `leaks` (sources made from held-out items) has values
+    and no place.
     """
 
     label: str
@@ -27,7 +29,7 @@ class Row(TypedDict):
     slugs: list[str]
     seeds: list[int]
     planned_seeds: list[int]
-    why_unranked: str | None
+    kind: str
     leaks: list[str]
     users: int | None
     values: dict[str, dict[str, dict[str, Stat]]]
@@ -54,9 +56,10 @@ class PairTest(TypedDict):
 
 
 class AgainstBest(TypedDict):
-    """One exploratory pair: a method against the best of its ranking."""
+    """One exploratory pair: a method against the best of its ranking, on the seeds that both have."""
 
     label: str
+    seeds: list[int]
     test: PairTest
     p_bh: float
     p_holm: float
@@ -70,6 +73,48 @@ class RankingTests(TypedDict):
     pairs: list[AgainstBest]
 
 
+class PublishedFigure(TypedDict):
+    """One published number beside ours, of the sampled ranking, as fractions.
+
+    `low` and `high` bound our mean over `seeds` (stats/figure.py); without them nobody knows whether
+    theirs lies `inside`.
+    """
+
+    label: str
+    table: str
+    group: str
+    metric: str
+    seeds: list[int]
+    ours: float
+    low: float | None
+    high: float | None
+    theirs: float
+    difference: float
+    inside: bool | None
+
+
+class Difference(TypedDict):
+    """A fact or setting that is not the same here and there."""
+
+    key: str
+    ours: Any
+    theirs: Any
+
+
+class Beside(TypedDict):
+    """What a paper printed beside a ranking: whose figures, on which data, and which have none of ours."""
+
+    source: dict[str, Any]
+    dataset: str
+    data: list[Difference]
+    other_data: bool
+    settings: list[Difference]
+    groups: list[Difference]
+    notes: list[str]
+    figures: list[PublishedFigure]
+    without_ours: list[str]
+
+
 class Ranking(TypedDict):
     """Rows that may be ranked together; `tests` is protocol → metric."""
 
@@ -80,15 +125,20 @@ class Ranking(TypedDict):
     protocols: list[str]
     rows: list[Row]
     tests: dict[str, dict[str, RankingTests]]
+    published: Beside | None
 
 
 class Claim(TypedDict):
-    """A declared hypothesis and its verdict: supported, refuted, undecided or untested."""
+    """A declared hypothesis and its verdict: supported, refuted, undecided or untested.
+
+    `seeds` are those that both methods have and that the test is on.
+    """
 
     better: str
     than: str
     metric: str
     protocol: str
+    seeds: list[int]
     test: PairTest | None
     p_holm: float | None
     verdict: str
@@ -96,9 +146,11 @@ class Claim(TypedDict):
 
 
 class LeftOut(TypedDict):
-    """A cell that is not on the board and why."""
+    """A cell that is not on the board and why; `method` as the board names it, if it has a row."""
 
     slug: str
+    method: str
+    seed: int | None
     reason: str
 
 

@@ -12,6 +12,7 @@ from grasp_bench.report.methods import Method, NamePattern
 from grasp_bench.report.partitions import Material, difference_of_protocol
 from grasp_bench.report.rows import make_row
 from grasp_bench.report.schema import Row
+from grasp_bench.report.seeds import on_shared_seeds
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ def _one_protocol(firsts: Sequence[Side], seconds: Sequence[Side]) -> tuple[Side
 
 def _same_seeds(left: Side, right: Side) -> tuple[Side, Side]:
     """Restrict both sides to the seeds that they share; without any, every side keeps its own."""
-    shared = set(left.seeds) & set(right.seeds)
-    if not shared:
+    first, second = on_shared_seeds(left.cells, right.cells)
+    if not first:
         return left, right
-    keep = [tuple(cell for cell in side.cells if cell.seed in shared) for side in (left, right)]
-    return Side(left.name, left.method, keep[0]), Side(right.name, right.method, keep[1])
+    return Side(left.name, left.method, tuple(first)), Side(right.name, right.method, tuple(second))

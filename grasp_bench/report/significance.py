@@ -1,4 +1,4 @@
-"""Exploratory tests: every complete method of a ranking against the best of it."""
+"""Exploratory tests: every method of a ranking against the best of it, on the seeds that both have."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import cast
 
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.schema import AgainstBest, PairTest, RankingTests
+from grasp_bench.report.seeds import on_shared_seeds, seeds_of_pair
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.comparison import compare, top_tier
 from grasp_bench.stats.correction import benjamini_hochberg, holm
@@ -24,23 +25,32 @@ def tests_against_best(
 ) -> RankingTests:
     """Find the best method by mean, test all others against it, and mark the tier that it leads.
 
-    Differences are method less best, so zero or below. Methods that were not ranked by this protocol or
-    lack the metric are left out.
+    Differences are method less best. Methods that were not ranked by this protocol or lack the metric are
+    left out, and so are those that share no seed with the best.
     """
-    users = {
-        label: values.of_method(cells, protocol, metric)
+    ranked = {
+        label: cells
         for label, cells in methods.items()
         if all(metric in (cell.metrics.get(protocol) or {}).get("overall", {}) for cell in cells)
     }
-    order = sorted(users, key=lambda label: (-float(users[label].mean()), label))
+    means = {
+        label: float(values.of_method(cells, protocol, metric).mean()) for label, cells in ranked.items()
+    }
+    order = sorted(means, key=lambda label: (-means[label], label))
     if not order:
         return RankingTests(best=None, tier=[], pairs=[])
-    best, others = order[0], order[1:]
-    tests = [pair_test(users[label], users[best]) for label in others]
+    best = order[0]
+    sides = {label: on_shared_seeds(ranked[label], ranked[best]) for label in order[1:]}
+    sides = {label: both for label, both in sides.items() if both[0]}
+    tests = [
+        pair_test(*(values.of_method(cells, protocol, metric) for cells in both)) for both in sides.values()
+    ]
     raw = [test["p_permutation"] for test in tests]
     pairs = [
-        AgainstBest(label=label, test=test, p_bh=bh, p_holm=p)
-        for label, test, bh, p in zip(others, tests, benjamini_hochberg(raw), holm(raw), strict=True)
+        AgainstBest(label=label, seeds=seeds_of_pair(*both), test=test, p_bh=bh, p_holm=p)
+        for (label, both), test, bh, p in zip(
+            sides.items(), tests, benjamini_hochberg(raw), holm(raw), strict=True
+        )
     ]
-    inside = [label for label, stays in zip(others, top_tier(raw), strict=True) if stays]
+    inside = [label for label, stays in zip(sides, top_tier(raw), strict=True) if stays]
     return RankingTests(best=best, tier=[best, *inside], pairs=pairs)

@@ -7,8 +7,13 @@
      "hypotheses": [{"better": "grasp", "than": "none", "metric": "NDCG@10", "protocol": "full"}],
      "planned": [{"slug": "sasrec-grasp-s42", "dataset": …, "backbone": …, "enhancer": …, "ablation": null,
                   "noise": null, "variant": {}, "seed": 42, "hash": "…", "protocol_hash": "…"}],
-     "cards": {"amazon-beauty": {…}}}      dataset cards by dataset, or split: "toy (min_user=5)"
+     "cards": {"amazon-beauty": {…}},      dataset cards by dataset, or split: "toy (min_user=5)"
+     "published": {"source": {…}, "settings": {…}, "seeds": […], "notes": […],      or null
+                   "datasets": {"amazon-beauty": {"name": "Beauty", "facts": {…}, "rows": [
+                       {"table": "Table 2", "backbone": "sasrec", "enhancer": "none", "ablation": null,
+                        "group": "overall", "figures": {"NDCG@10": 0.3058}}]}}}}
 
+`published` holds the figures that the spec names, as fractions, of the datasets that it has.
 `planned` entries hold the identity keys of `cell.json`. `hash` and `protocol_hash` may be absent; where
 `hash` is given, a result folder with another one is out of date and left off the board.
 """
@@ -17,7 +22,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +31,12 @@ from grasp_bench.core.errors import DataError
 
 if TYPE_CHECKING:  # a cached board is shown without pydantic
     from grasp_bench.spec.experiment import Experiment
+    from grasp_bench.spec.published import PublishedFigures
 
 FILE = "study.json"
 FORMAT = 1
 IDENTITY = (
-    "slug", "kind", "dataset", "backbone", "enhancer", "ablation", "noise", "variant", "seed",
+    "slug", "kind", "name", "dataset", "backbone", "enhancer", "ablation", "noise", "variant", "seed",
     "hash", "protocol_hash",
 )  # fmt: skip
 
@@ -46,6 +52,7 @@ class Study:
     hypotheses: tuple[Mapping[str, str], ...]
     planned: tuple[Mapping[str, Any], ...] | None
     cards: Mapping[str, Any]
+    published: Mapping[str, Any] | None = None
 
 
 def write_study(
@@ -53,12 +60,15 @@ def write_study(
     experiment: Experiment,
     planned: Iterable[Mapping[str, Any]],
     cards: Mapping[str, Mapping[str, Any]] | None = None,
+    published: PublishedFigures | None = None,
 ) -> Path:
     """Write study.json into `results/<spec>` atomically and return its path.
 
     `planned` has one mapping a cell with the identity keys of cell.json; other keys are ignored.
-    `cards` maps the name of a dataset, or of one of its splits, to its card.json.
+    `cards` maps the name of a dataset, or of one of its splits, to its card.json; `published` are the figures
+    that the spec names.
     """
+    planned = list(planned)
     protocol = experiment.dataset.protocol
     cutoff = 10 if 10 in protocol.cutoffs else protocol.cutoffs[-1]
     path = folder / FILE
@@ -73,9 +83,28 @@ def write_study(
             "hypotheses": [hypothesis.model_dump() for hypothesis in experiment.hypotheses],
             "planned": [{key: cell[key] for key in IDENTITY if key in cell} for cell in planned],
             "cards": dict(cards or {}),
+            "published": _published(published, {str(cell["dataset"]) for cell in planned}),
         },
     )
     return path
+
+
+def _published(figures: PublishedFigures | None, datasets: Iterable[str]) -> dict[str, Any] | None:
+    if figures is None:
+        return None
+    content = figures.content
+    named = {ours: theirs for ours in sorted(datasets) if (theirs := figures.dataset_for(ours))}
+    return {
+        **content.model_dump(mode="json", include={"source", "settings", "seeds", "notes"}),
+        "datasets": {
+            ours: {
+                "name": theirs,
+                "facts": content.datasets[theirs].model_dump(mode="json", exclude_none=True),
+                "rows": [asdict(row) for row in figures.rows(theirs)],
+            }
+            for ours, theirs in named.items()
+        },
+    }
 
 
 def read_study(folder: Path) -> Study:
@@ -93,6 +122,7 @@ def read_study(folder: Path) -> Study:
             hypotheses=tuple(content["hypotheses"]),
             planned=tuple(content["planned"]),
             cards=content["cards"],
+            published=content.get("published"),
         )
     except KeyError as error:
         raise DataError(

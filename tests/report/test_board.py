@@ -15,6 +15,7 @@ from statsmodels.stats.multitest import multipletests
 from grasp_bench.core.errors import DataError, IncomparableError, MissingFileError, UnknownNameError
 from grasp_bench.report.board import FILE, load_board
 from grasp_bench.report.layout import headline, lay_out
+from grasp_bench.report.renderers import terminal
 from grasp_bench.report.study import read_study, write_study
 from grasp_bench.spec.experiment import Experiment
 
@@ -58,24 +59,70 @@ def test_verdicts(toy) -> None:
     assert "no such pair" in claims[2]["words"]
 
 
-def test_a_missing_seed_blanks_the_method_and_is_named(toy) -> None:
+def test_a_missing_seed_is_told_and_the_mean_is_over_those_that_are_there(toy) -> None:
     (toy.folder / "sasrec-grasp-s44" / "cell.json").unlink()
     board = load_board(toy.folder)
     row = rows_of(board)["grasp"]
-    assert row["values"] == {}
-    assert "seed 44 of 3" in row["why_unranked"]
-    assert [gap["slug"] for gap in board["missing"]] == ["sasrec-grasp-s44"]
-    last = table_of(board).rows[-1]
-    assert [entry.text for entry in last[:4]] == ["–", "grasp", "2/3*", "–"]
-    assert board["claims"][0]["words"] == "not tested: grasp has seeds that are not finished"
-    assert {"42", "43"} == set(row["per_seed"]["full"])
+    metrics = [json.loads((toy.folder / f"sasrec-grasp-s{s}" / "metrics.json").read_text()) for s in (42, 43)]
+    mean = np.mean([each["full"]["overall"]["NDCG@10"] for each in metrics])
+    assert row["values"]["full"]["overall"]["NDCG@10"]["mean"] == pytest.approx(mean)
+    assert [(gap["slug"], gap["method"], gap["seed"]) for gap in board["missing"]] == [
+        ("sasrec-grasp-s44", "grasp", 44)
+    ]
+    table = table_of(board)
+    texts = {row[1].text: [entry.text for entry in row[:3]] for row in table.rows}
+    assert (texts["grasp"], texts["none"]) == (["(2)", "grasp", "2 of 3"], ["3", "none", "3"])
+    assert any("42, 43 alone: grasp" in note for note in table.notes)
+    text = terminal.render(board, lay_out(board))
+    assert "missing: grasp, seed 44 (not finished)." in text
+
+
+def test_a_comparison_is_on_the_seeds_that_both_have(toy) -> None:
+    (toy.folder / "sasrec-grasp-s44" / "cell.json").unlink()
+    (toy.folder / "sasrec-none-s42" / "cell.json").unlink()
+    board = load_board(toy.folder)
+    claim = board["claims"][0]
+    assert claim["seeds"] == [43]
+    assert "on seed 43 alone, seeds 42, 44 not finished" in claim["words"]
+    values = []
+    for method in ("grasp", "none"):
+        frame = pl.read_parquet(toy.folder / f"sasrec-{method}-s43" / "ranks.parquet")
+        values.append(metric_values(frame["full_better"].to_numpy() + 1)["NDCG@10"].mean())
+    assert claim["test"]["difference"] == pytest.approx(values[0] - values[1])
+    pairs = {
+        pair["label"]: pair["seeds"] for pair in board["rankings"][0]["tests"]["full"]["NDCG@10"]["pairs"]
+    }
+    assert pairs == {"grasp": [42, 43], "none": [43, 44]}
+
+
+def test_methods_without_a_common_seed_are_not_compared(toy) -> None:
+    for slug in ("grasp-s43", "grasp-s44", "none-s42"):
+        (toy.folder / f"sasrec-{slug}" / "cell.json").unlink()
+    board = load_board(toy.folder)
+    assert board["claims"][0]["words"] == "not tested: the two have no seed in common"
+    assert board["claims"][0]["verdict"] == "untested"
+
+
+def test_what_nothing_trained_meets_every_seed(results) -> None:
+    rng = np.random.default_rng(3)
+    for seed in (1, 2):
+        results.cell(f"m{seed}", rng.integers(1, 40, 50), seed=seed, nodes={"train": "t"})
+    results.cell("pop", rng.integers(1, 40, 50), seed=1, kind="control", enhancer="popularity")
+    results.study(
+        hypotheses=[{"better": "none", "than": "popularity", "metric": "NDCG@10", "protocol": "full"}]
+    )
+    claim = load_board(results.folder)["claims"][0]
+    assert claim["seeds"] == [1, 2]
+    assert "not finished" not in claim["words"]
 
 
 def test_a_planned_method_without_cells_has_a_blank_row(results) -> None:
     results.cell("a", RANKS)
     results.plan({"slug": "b", "dataset": "toy", "backbone": "sasrec", "enhancer": "grasp", "seed": 42})
     results.study()
-    assert rows_of(load_board(results.folder))["grasp"]["why_unranked"] == "no seed finished"
+    board = load_board(results.folder)
+    assert rows_of(board)["grasp"]["values"] == {}
+    assert [entry.text for entry in table_of(board).rows[-1][:4]] == ["–", "grasp", "0 of 1", "–"]
 
 
 def test_stale_and_unplanned_cells_are_left_out(results) -> None:
@@ -88,7 +135,7 @@ def test_stale_and_unplanned_cells_are_left_out(results) -> None:
     board = load_board(results.folder)
     assert [gap["slug"] for gap in board["left_out"]] == ["b", "c"]
     assert "out of date" in board["missing"][0]["reason"]
-    assert rows_of(board)["none"]["why_unranked"] is None
+    assert rows_of(board)["none"]["seeds"] == rows_of(board)["none"]["planned_seeds"]
 
 
 def test_without_a_study_the_cells_speak_for_themselves(results) -> None:
@@ -97,7 +144,7 @@ def test_without_a_study_the_cells_speak_for_themselves(results) -> None:
     results.cell("c", RANKS, seed=1, enhancer="grasp")
     board = load_board(results.folder)
     assert rows_of(board)["none"]["planned_seeds"] == [1, 2]
-    assert "seed 2" in rows_of(board)["grasp"]["why_unranked"]
+    assert (rows_of(board)["grasp"]["seeds"], rows_of(board)["grasp"]["planned_seeds"]) == ([1], [1, 2])
     assert lay_out(board).title == "toy_spec"
 
 

@@ -84,15 +84,34 @@ def test_csv_is_tidy_and_exact(board, toy) -> None:
     assert float(found["none", "sampled", "overall", "NDCG@5", "mean"]) == pytest.approx(np.mean(seeds))
 
 
-def test_csv_has_no_mean_of_a_partial_method(toy) -> None:
+def test_csv_says_over_how_many_seeds_a_mean_is(toy) -> None:
     (toy.folder / "sasrec-grasp-s44" / "cell.json").unlink()
     board = load_board(toy.folder)
     rows = csv.DictReader(io.StringIO(RENDERERS.get("csv")(board, lay_out(board))))
-    assert {row["seed"] for row in rows if row["method"] == "grasp"} == {"42", "43"}
+    found = {(row["seed"], row["seeds"], row["planned_seeds"]) for row in rows if row["method"] == "grasp"}
+    assert found == {("mean", "2", "3"), ("42", "2", "3"), ("43", "2", "3")}
 
 
 def test_json_is_the_board(board) -> None:
     assert json.loads(RENDERERS.get("json")(board, lay_out(board))) == board
+
+
+def test_html_is_one_well_formed_page_that_loads_nothing(board) -> None:
+    text = RENDERERS.get("html")(board, odd_document()).removeprefix("<!doctype html>\n")
+    page = ElementTree.fromstring(re.sub(r"(<meta [^>]*)>", r"\1/>", text))
+    assert page.find(".//caption").text == ODD
+    assert page.find(".//td/span[@class='best']").text == ODD
+    whole = RENDERERS.get("html")(board, lay_out(board))
+    assert not re.search(r"(src|href)=\"(?!#)", whole)
+    assert whole.count("<details>") == whole.count("</details>") > 2
+
+
+def test_markdown_folds_what_few_read(board) -> None:
+    lines = RENDERERS.get("md")(board, lay_out(board)).splitlines()
+    assert lines.count("</details>") == lines.count("<details><summary>show</summary>") > 2
+    assert lines.index("## Provenance") < lines.index(
+        "<details><summary>show</summary>", lines.index("## Seeds") + 4
+    )
 
 
 def test_svg_is_xml_and_repeatable(board) -> None:
@@ -133,7 +152,9 @@ def test_terminal_has_every_section(board) -> None:
 
 def test_published_files_are_left_alone_when_nothing_changed(toy, tmp_path) -> None:
     paths = render_all(toy.folder, tmp_path / "leaderboard")
-    assert [path.name for path in paths] == [f"toy_spec.{suffix}" for suffix in ("md", "csv", "json", "tex")]
+    assert [path.name for path in paths] == [
+        f"toy_spec.{suffix}" for suffix in ("md", "html", "csv", "json", "tex")
+    ]
     before = [path.stat().st_mtime_ns for path in paths]
     render_all(toy.folder, tmp_path / "leaderboard")
     assert [path.stat().st_mtime_ns for path in paths] == before

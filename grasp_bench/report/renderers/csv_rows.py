@@ -1,4 +1,8 @@
-"""The board as tidy CSV: one number a line, fractions in [0, 1], no mean where a seed is missing."""
+"""The board as tidy CSV: one number a line, fractions in [0, 1].
+
+A mean is over as many seeds as its line says. `published`, and the interval of our
+mean from `low` to `high`, stand where the spec names a published figure.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,13 @@ import io
 from collections.abc import Iterator
 
 from grasp_bench.report.document import Document
-from grasp_bench.report.schema import Board, Row
+from grasp_bench.report.schema import Board, Ranking, Row
 
+NOTHING = (None, None, None)
+PROTOCOL = "sampled"  # papers rank among sampled negatives
 HEAD = (
     "protocol_hash", "dataset", "method", "seeds", "planned_seeds", "users", "protocol", "group", "metric",
-    "seed", "value", "sd", "leaks",
+    "seed", "value", "sd", "leaks", "low", "high", "published",
 )  # fmt: skip
 
 
@@ -21,14 +27,25 @@ def render(board: Board, document: Document) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(HEAD)
     for ranking in board["rankings"]:
+        beside = _published(ranking)
         for row in ranking["rows"]:
             start = (
                 ranking["protocol_hash"], ranking["dataset"], row["label"], len(row["seeds"]),
                 len(row["planned_seeds"]), row["users"],
             )  # fmt: skip
             leaks = "; ".join(row["leaks"])
-            writer.writerows((*start, *rest, leaks) for rest in [*_means(row), *_seeds(row)])
+            for rest in [*_means(row), *_seeds(row)]:
+                writer.writerow((*start, *rest, leaks, *beside.get((row["label"], *rest[:4]), NOTHING)))
     return stream.getvalue()
+
+
+def _published(ranking: Ranking) -> dict[tuple[object, ...], tuple[object, ...]]:
+    """Interval and published figure by method, protocol, group, metric and `mean`."""
+    figures = ranking["published"]["figures"] if ranking["published"] else []
+    return {
+        (f["label"], PROTOCOL, f["group"], f["metric"], "mean"): (f["low"], f["high"], f["theirs"])
+        for f in figures
+    }
 
 
 def _means(row: Row) -> Iterator[tuple[object, ...]]:

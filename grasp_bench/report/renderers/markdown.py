@@ -1,4 +1,4 @@
-"""The board as GitHub Markdown: best **bold**, second underlined."""
+"""The board as GitHub Markdown: best **bold**, second underlined, what few read folded."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|<>#~])")
 
 def render(board: Board, document: Document) -> str:
     """All sections; ends with a newline."""
+    return document_text(document)
+
+
+def document_text(document: Document) -> str:
+    """Any document, a board or not."""
     blocks = [f"# {escape(document.title)}", *map(escape, document.lines)]
     for section in document.sections:
         blocks.extend(_section(section))
@@ -24,12 +29,14 @@ def escape(text: str) -> str:
 
 
 def _section(section: Section) -> list[str]:
-    blocks = [f"## {escape(section.title)}"]
+    blocks = []
     if section.lines:
         blocks.append("\n".join(f"- {escape(line)}" for line in section.lines))
     for table in section.tables:
         blocks.extend(render_table(table))
-    return blocks
+    if section.folded:
+        blocks = ["<details><summary>show</summary>", *blocks, "</details>"]
+    return [f"## {escape(section.title)}", *blocks]
 
 
 def render_table(table: Table) -> list[str]:

@@ -17,6 +17,7 @@ RENDERERS: Registry[Render] = Registry(
         "md": "grasp_bench.report.renderers.markdown:render",
         "csv": "grasp_bench.report.renderers.csv_rows:render",
         "json": "grasp_bench.report.renderers.json_text:render",
+        "html": "grasp_bench.report.renderers.html:render",
         "latex": "grasp_bench.report.renderers.latex:render",
         "svg": "grasp_bench.report.renderers.svg:render",
     },

@@ -14,8 +14,9 @@ TEST_HEADS = (
 KEPT_HEADS = ("difference [95 % CI]", "p permutation")
 NONE_DECLARED = "The spec declares none: all tests are exploratory."
 METHOD_NOTE = (
-    "Unit of testing: the user, paired, averaged over seeds. CI: percentile bootstrap over users. All tests "
-    "two-sided; the corrected p is that of the sign-flip permutation test, the others stand beside it."
+    "Unit of testing: the user, paired, averaged over the seeds that both methods have. CI: percentile "
+    "bootstrap over users. All tests two-sided; the corrected p is that of the sign-flip permutation test, "
+    "the others stand beside it."
 )
 
 
@@ -37,12 +38,13 @@ def exploratory_table(ranking: Ranking, protocol: str, metric: str) -> Table | N
     tests = ranking["tests"].get(protocol, {}).get(metric)
     if tests is None or not tests["pairs"]:
         return None
-    columns = [Column("method", "left"), *columns_of_tests(), Column("p BH")]
+    columns = [Column("method", "left"), Column("seeds", spare=True), *columns_of_tests(), Column("p BH")]
     rows = [
-        [Entry(pair["label"]), *entries_of_test(pair["test"]), Entry(p_value(pair["p_bh"]))]
+        [Entry(pair["label"]), Entry(str(len(pair["seeds"]))), *entries_of_test(pair["test"]),
+         Entry(p_value(pair["p_bh"]))]
         for pair in tests["pairs"]
-    ]
-    notes = [f"Differences to {tests['best']}. {METHOD_NOTE}"]
+    ]  # fmt: skip
+    notes = [f"Differences to {tests['best']}, on the seeds that both have. {METHOD_NOTE}"]
     return Table(f"Exploratory: {metric}, {protocol} ranking, against the best", columns, rows, notes)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 from grasp_bench.report.document import Column, Entry, Table
 from grasp_bench.report.numbers import count, plain
+from grasp_bench.report.rows import measured_metrics
 from grasp_bench.report.schema import GROUPS, Ranking, Row
 from grasp_bench.report.sections.ranking import entries_of, label_of, leak_notes, ordered_rows
 
+TABLE_METRICS = ("NDCG@10", "HR@10", "NDCG@5", "HR@5")
 GROUP_HEADS = {
     "head_user": "head users",
     "tail_user": "tail users",
@@ -17,6 +19,12 @@ GROUP_HEADS = {
     "repeat": "repeat targets",
     "new": "new targets",
 }
+
+
+def group_metrics(ranking: Ranking, metric: str) -> list[str]:
+    """The metrics of the paper's Table 3 that were measured, without the one that is shown anyway."""
+    measured = set(measured_metrics([ranking]))
+    return [name for name in TABLE_METRICS if name in measured and name != metric]
 
 
 def group_table(ranking: Ranking, protocol: str, metric: str) -> Table | None:

@@ -16,7 +16,7 @@ TIER_NOTE = "≈ not distinguishable from the best: permutation test over users,
 
 
 def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
-    """Complete methods by descending mean, then the others, blank and with the reason.
+    """Methods by descending mean over the seeds that are there; a place in brackets lacks some of them.
 
     A method whose text was made from held-out items stands where its mean puts it, without a place.
     """
@@ -37,10 +37,9 @@ def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
         place += ranked
         name = Entry(label_of(row), tier=tests is not None and _in_tier(tests, row["label"]))
         values = [column[index] for column in cells_by_metric]
-        number = Entry(str(place) if ranked else BLANK)
-        entries.append([number, name, Entry(_seeds(row)), *values, Entry(count(row["users"]))])
-    notes = [f"{row['label']} is not ranked: {row['why_unranked']}." for row in rows if row["why_unranked"]]
-    notes += leak_notes(rows)
+        number = Entry(_place(place, row) if ranked else BLANK)
+        entries.append([number, name, Entry(seeds_of(row)), *values, Entry(count(row["users"]))])
+    notes = [*seed_notes(rows), *leak_notes(rows)]
     if tests is not None and len(tests["tier"]) > 1:
         notes.insert(0, TIER_NOTE)
     return Table(f"{protocol} ranking by {metric}", columns, entries, notes)
@@ -61,6 +60,21 @@ def leak_notes(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def seed_notes(rows: Sequence[Row]) -> list[str]:
+    """Which methods lack seeds, and what that does to their figures; nothing when none does."""
+    partial = [row for row in rows if row["seeds"] and _lacks_seeds(row)]
+    if not partial:
+        return []
+    by_seeds: dict[str, list[str]] = {}
+    for row in partial:
+        by_seeds.setdefault(", ".join(map(str, row["seeds"])), []).append(row["label"])
+    named = "; ".join(f"{seeds} alone: {', '.join(labels)}" for seeds, labels in by_seeds.items())
+    return [
+        f"Places in brackets: means over fewer seeds than planned ({named}). Tests compare two methods on "
+        "the seeds that both have."
+    ]
+
+
 def ordered_rows(ranking: Ranking, protocol: str, metric: str) -> list[Row]:
     """Rows by descending mean of the metric; rows without it at the end, by name."""
 
@@ -72,7 +86,7 @@ def ordered_rows(ranking: Ranking, protocol: str, metric: str) -> list[Row]:
 
 
 def overall(row: Row, protocol: str, metric: str) -> Stat | None:
-    """The method's mean over all users and seeds, None when it is not complete."""
+    """The method's mean over all users and the seeds that are there, None when there is none."""
     return row["values"].get(protocol, {}).get("overall", {}).get(metric)
 
 
@@ -102,7 +116,15 @@ def _in_tier(tests: RankingTests, label: str) -> bool:
     return label in tests["tier"] and label != tests["best"]
 
 
-def _seeds(row: Row) -> str:
-    """3 of 3 as 3; a method that lacks some is marked."""
+def seeds_of(row: Row) -> str:
+    """`3`, or `1 of 3` of a method that lacks some."""
     finished, planned = len(row["seeds"]), len(row["planned_seeds"])
-    return f"{finished}/{planned}*" if row["why_unranked"] else str(finished)
+    return f"{finished} of {planned}" if _lacks_seeds(row) else str(finished)
+
+
+def _place(place: int, row: Row) -> str:
+    return f"({place})" if _lacks_seeds(row) else str(place)
+
+
+def _lacks_seeds(row: Row) -> bool:
+    return not set(row["planned_seeds"]) <= set(row["seeds"])

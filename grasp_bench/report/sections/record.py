@@ -12,7 +12,7 @@ from grasp_bench.report.sections.ranking import label_of, leak_notes, ordered_ro
 
 
 def seed_table(ranking: Ranking, protocol: str, metric: str) -> Table:
-    """One metric by method and seed, seeds of incomplete methods included; blank where not finished."""
+    """One metric by method and seed; blank where not finished."""
     rows = ordered_rows(ranking, protocol, metric)
     seeds = sorted({seed for row in rows for seed in [*row["planned_seeds"], *row["seeds"]]})
     columns = [Column("method", "left"), *(Column(f"seed {seed}") for seed in seeds)]
@@ -37,8 +37,14 @@ def provenance_table(ranking: Ranking) -> Table:
 
 
 def gaps_section(board: Board) -> Section | None:
-    """Cells that are missing or left out, by name."""
-    missing = [f"missing: {gap['slug']} ({gap['reason']})." for gap in board["missing"]]
+    """Cells that are missing, by method, and those left out, by name."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for gap in board["missing"]:
+        seeds.setdefault((gap["reason"], gap["method"]), []).append(str(gap["seed"]))
+    missing = [
+        f"missing: {method}, seed{'s' if len(lacking) > 1 else ''} {', '.join(lacking)} ({reason})."
+        for (reason, method), lacking in seeds.items()
+    ]
     named = {gap["slug"] for gap in board["missing"]}
     out = [
         f"left out: {gap['slug']} ({gap['reason']})." for gap in board["left_out"] if gap["slug"] not in named

@@ -1,0 +1,57 @@
+"""Which users belong to which group: `results/<spec>/groups-<protocol hash>.parquet`, beside the cells.
+
+Columns: user i32, ascending, and a truth value for each group. Ranks alone do not tell, and an interval
+for a group's figure needs its users.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from grasp_bench.core import atomic
+from grasp_bench.core.errors import DataError
+from grasp_bench.report.cells import MEMBERS
+
+Bools = NDArray[np.bool_]
+
+
+def write_members(
+    folder: Path, protocol_hash: str, users: NDArray[np.int32], groups: Mapping[str, Bools]
+) -> Path:
+    """Write the file unless the same is there; `users` (Q,) in any order, `groups` (Q,) each."""
+    columns = {"user": users, **{name: member for name, member in groups.items() if name != "overall"}}
+    frame = pl.DataFrame(columns).sort("user")
+    path = folder / MEMBERS.format(protocol_hash)
+    if not (path.is_file() and _same(path, frame)):
+        stream = io.BytesIO()
+        frame.write_parquet(stream, compression="zstd")
+        atomic.write_bytes(path, stream.getvalue())
+    return path
+
+
+def read_members(folder: Path, protocol_hash: str) -> tuple[NDArray[np.int32], dict[str, Bools]] | None:
+    """Users and the groups they belong to; None where the file is not there."""
+    path = folder / MEMBERS.format(protocol_hash)
+    if not path.is_file():
+        return None
+    try:
+        frame = pl.read_parquet(path)
+        groups = {name: frame[name].to_numpy() for name in frame.columns if name != "user"}
+        return frame["user"].to_numpy(), groups
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(
+            f"{path}: cannot be read ({error})", mend="delete it and run the spec again"
+        ) from None
+
+
+def _same(path: Path, frame: pl.DataFrame) -> bool:
+    try:
+        return pl.read_parquet(path).equals(frame)
+    except (OSError, pl.exceptions.PolarsError):
+        return False

@@ -1,0 +1,123 @@
+"""A paper's figures beside ours, and everything that keeps them from being the same experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
+from grasp_bench.report.numbers import count, percent, percent_with_interval, points
+from grasp_bench.report.schema import Beside, Difference, PublishedFigure, Ranking
+from grasp_bench.report.sections.groups import GROUP_HEADS
+
+INTERVAL_NOTE = (
+    "≈ theirs lies in our interval (95 %): over the choice of users and, where there are several seeds, of "
+    "seeds. Published figures come without one, so outside it is no test."
+)
+MAIN_CUTOFF, OTHER_CUTOFF = 10, 5
+Key = tuple[str, str]  # method and group
+
+
+def published_section(ranking: Ranking, suffix: str) -> Section | None:
+    """Ours, theirs, difference and interval of every method that was published; None where nothing was."""
+    found = ranking["published"]
+    if found is None:
+        return None
+    overall = [figure for figure in found["figures"] if figure["group"] == "overall"]
+    groups = [figure for figure in found["figures"] if figure["group"] != "overall"]
+    tables = [
+        _compared("Published figures, all users (sampled ranking)", overall, MAIN_CUTOFF),
+        _every_cutoff(overall),
+        _compared("Published figures by group (sampled ranking)", groups, MAIN_CUTOFF),
+        _compared(f"Published figures by group at {OTHER_CUTOFF} (sampled ranking)", groups, OTHER_CUTOFF),
+    ]
+    kept = [table for table in tables if table is not None]
+    return Section(f"Beside the published figures{suffix}", kept, _lines(found))
+
+
+def _lines(found: Beside) -> list[str]:
+    """Whose figures these are and how far the two experiments are from being one."""
+    source = found["source"]
+    origin = ", ".join(str(source[key]) for key in ("title", "reference", "license") if source.get(key))
+    tables = ", ".join(sorted({figure["table"] for figure in found["figures"]}))
+    lines = [f"Published: {origin}{': ' if tables else ''}{tables}; its dataset {found['dataset']}."]
+    lines.append(_data_line(found))
+    if found["settings"]:
+        lines.append(f"Settings that differ: {_told(found['settings'])}.")
+    if found["groups"] and any(figure["group"] != "overall" for figure in found["figures"]):
+        lines.append(f"Groups are cut otherwise: {_told(found['groups'])}.")
+    lines += found["notes"]
+    if found["without_ours"]:
+        lines.append(f"Published and not on this board: {', '.join(found['without_ours'])}.")
+    return lines
+
+
+def _data_line(found: Beside) -> str:
+    facts = {fact["key"]: fact for fact in found["data"]}
+    theirs = " and ".join(f"{count(fact['theirs'])} {key}" for key, fact in facts.items())
+    if any(fact["ours"] is None for fact in facts.values()):
+        return f"Data: {theirs} there; how many here is not known before the split is made."
+    ours = " and ".join(f"{count(fact['ours'])} {key}" for key, fact in facts.items())
+    if not found["other_data"]:
+        return f"Data: {theirs}, there as here."
+    return f"NOT A REPLICATION, the data differ: {theirs} there, {ours} here."
+
+
+def _told(differences: Iterable[Difference]) -> str:
+    return "; ".join(f"{each['key']} {each['theirs']} there, {each['ours']} here" for each in differences)
+
+
+def _compared(title: str, figures: Sequence[PublishedFigure], cutoff: int) -> Table | None:
+    """One line a method and group: ours with its interval, theirs, and the difference."""
+    metrics = [
+        name for name in (f"NDCG@{cutoff}", f"HR@{cutoff}") if any(f["metric"] == name for f in figures)
+    ]
+    found = {(f["label"], f["group"], f["metric"]): f for f in figures if f["metric"] in metrics}
+    keys = list(dict.fromkeys((label, group) for label, group, _ in found))
+    if not keys:
+        return None
+    grouped = any(group != "overall" for _, group in keys)
+    columns = [Column("method", "left"), *([Column("group", "left")] if grouped else []), Column("seeds")]
+    for index, metric in enumerate(metrics):
+        spare = index > 0
+        columns += [Column(f"{metric} ours [95 % CI]", spare=spare), Column("published", spare=spare)]
+        columns += [Column("difference", spare=spare)]
+    rows = []
+    for label, group in keys:
+        mine = [found.get((label, group, metric)) for metric in metrics]
+        seeds = next(str(len(figure["seeds"])) for figure in mine if figure is not None)
+        start = [Entry(label), *([Entry(GROUP_HEADS.get(group, group))] if grouped else []), Entry(seeds)]
+        rows.append([*start, *(entry for figure in mine for entry in _entries(figure))])
+    return Table(title, columns, rows, [INTERVAL_NOTE, *_without_interval(figures)])
+
+
+def _entries(figure: PublishedFigure | None) -> list[Entry]:
+    if figure is None:
+        return [Entry(BLANK)] * 3
+    ours = percent_with_interval(figure["ours"], figure["low"], figure["high"])
+    theirs = Entry(percent(figure["theirs"]), tier=bool(figure["inside"]))
+    return [Entry(ours), theirs, Entry(points(figure["difference"]))]
+
+
+def _every_cutoff(figures: Sequence[PublishedFigure]) -> Table | None:
+    """Ours and theirs of every metric, a line a method."""
+    metrics = list(dict.fromkeys(figure["metric"] for figure in figures))
+    metrics = [name for name in metrics if name != "HR@1" or "NDCG@1" not in metrics]  # one number
+    if len(metrics) < 3:
+        return None
+    found = {(figure["label"], figure["metric"]): figure for figure in figures}
+    labels = list(dict.fromkeys(figure["label"] for figure in figures))
+    rows = [[Entry(label), *(_both(found.get((label, metric))) for metric in metrics)] for label in labels]
+    columns = [Column("method", "left"), *(Column(metric, spare=True) for metric in metrics)]
+    return Table("Ours / published, all users, at every cutoff", columns, rows)
+
+
+def _both(figure: PublishedFigure | None) -> Entry:
+    if figure is None:
+        return Entry(BLANK)
+    return Entry(f"{percent(figure['ours'])} / {percent(figure['theirs'])}", tier=bool(figure["inside"]))
+
+
+def _without_interval(figures: Sequence[PublishedFigure]) -> list[str]:
+    if all(figure["inside"] is not None for figure in figures):
+        return []
+    return ["Without an interval: run the spec again, which writes down who belongs to which group."]
