@@ -13,7 +13,6 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.leaks import marked_leaks
 from grasp_bench.spec.encoder import PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.model import NEEDS_EMBEDDINGS
 from grasp_bench.spec.section import asked_of
 
 CELL = "cell.json"
@@ -35,7 +34,7 @@ def publish(cell: Cell, spec: str, store: Store, results: Path) -> bool:
         (folder / CELL).unlink(missing_ok=True)
         for name in MEASURED:
             atomic.write_bytes(folder / name, metrics.file(name).read_bytes())
-        atomic.write_json(folder / CELL, describe(cell, spec, metrics, _artefact_of_training(cell, store)))
+        atomic.write_json(folder / CELL, describe(cell, spec, metrics, _maker(cell, store)))
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be written ({error.strerror or error})", mend="pass --results or free the disk"
@@ -61,12 +60,14 @@ def stale_folders(results: Path, spec: str, slugs: set[str]) -> list[Path]:
 
 def identity(cell: Cell) -> dict[str, Any]:
     """Which cell it is: the part of cell.json that is known before anything has run."""
+    model = cell.experiment.model if cell.name is None else None
     return {
         "slug": cell.slug,
         "kind": cell.kind,
+        "name": cell.name,
         "dataset": cell.dataset,
-        "backbone": cell.experiment.model.backbone,
-        "enhancer": cell.experiment.model.enhancer,
+        "backbone": model and model.backbone,
+        "enhancer": model and model.enhancer,
         "ablation": cell.ablation,
         "noise": None,
         "variant": dict(cell.variant),
@@ -76,35 +77,43 @@ def identity(cell: Cell) -> dict[str, Any]:
     }
 
 
-def describe(cell: Cell, spec: str, metrics: Artefact, training: dict[str, Any]) -> dict[str, Any]:
+def describe(cell: Cell, spec: str, metrics: Artefact, maker: dict[str, Any]) -> dict[str, Any]:
     """The content of cell.json (docs/architecture.md, "Cells and results")."""
-    experiment, facts = cell.experiment, training.get("facts", {})
+    experiment, facts = cell.experiment, maker.get("facts", {})
+    reads = any(role.endswith("_embeddings") for role in cell.nodes)
     return {
         "spec": spec,
         **identity(cell),
-        "leaks": marked_leaks(experiment),
+        "leaks": marked_leaks(cell),
         "nodes": {role: node.hash for role, node in cell.nodes.items()},
         "settings": {
-            "model": experiment.model.effective(),
-            "training": experiment.training.model_dump(mode="json"),
+            **(_model(experiment) if cell.name is None else {}),
             "protocol": experiment.dataset.protocol.model_dump(mode="json"),
-            **_knowledge(experiment),
+            **(_knowledge(experiment) if reads else {}),
         },
         "train": {
             "epochs": facts.get("epochs"),
             "best_epoch": facts.get("best_epoch"),
-            "seconds": training.get("seconds"),
+            "seconds": maker.get("seconds"),
         },
-        "versions": training.get("versions", {}),
-        "machine": training.get("machine"),
+        "versions": maker.get("versions", {}),
+        "machine": maker.get("machine"),
         "finished": metrics.sidecar.get("finished"),
     }
 
 
+def _model(experiment: Experiment) -> dict[str, Any]:
+    sections = {
+        "model": experiment.model.effective(),
+        "training": experiment.training.model_dump(mode="json"),
+    }
+    if experiment.noise is not None:
+        sections["noise"] = experiment.noise.model_dump(mode="json")
+    return sections
+
+
 def _knowledge(experiment: Experiment) -> dict[str, Any]:
-    """Where text and vectors come from, for cells that read some; files by their names alone."""
-    if experiment.model.enhancer not in NEEDS_EMBEDDINGS:
-        return {}
+    """Where text and vectors come from; files by their names alone."""
     sections: dict[str, Any] = {"encoder": asked_of(experiment.encoder), "index": asked_of(experiment.index)}
     if not isinstance(experiment.encoder, PrecomputedEncoder):
         sections["text"] = {name: asked_of(source) for name, source in experiment.text}
@@ -113,7 +122,10 @@ def _knowledge(experiment: Experiment) -> dict[str, Any]:
     return sections
 
 
-def _artefact_of_training(cell: Cell, store: Store) -> dict[str, Any]:
-    """The train sidecar; empty when somebody has cleared checkpoints and kept metrics."""
-    digest = cell.nodes["train"].hash
-    return store.get("train", digest).sidecar if store.has("train", digest) else {}
+def _maker(cell: Cell, store: Store) -> dict[str, Any]:
+    """The sidecar of the training, or of what ranks where nothing is trained.
+
+    Empty when somebody has cleared checkpoints and kept metrics.
+    """
+    node = cell.nodes.get("train", cell.nodes["rank"])
+    return store.get(node.stage, node.hash).sidecar if store.has(node.stage, node.hash) else {}

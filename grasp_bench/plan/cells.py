@@ -1,4 +1,4 @@
-"""Cells: what a spec asks for, one trained and measured model each."""
+"""Cells: what a spec asks for, one row of figures each, mostly of a trained model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Cell:
     overrides, that its enhancer does not read. `nodes` maps a role ("split", "candidates", "user_text",
     "item_text", "user_embeddings", "item_embeddings", "user_neighbours", "item_neighbours",
     "train", "rank", "metrics") to its node; an enhancer that reads no text has no text roles.
-    `slug` is readable and unique within a spec.
+    `slug` is readable and unique within a spec. A `name` says that no model stands behind the row, but a
+    control or a run of somebody else's: it has no "train", another stage in the role "rank", and mostly no
+    seed.
     """
 
     slug: str
@@ -28,8 +30,9 @@ class Cell:
     dataset: str
     ablation: str | None
     variant: Mapping[str, Any]
-    seed: int
+    seed: int | None
     kind: Kind
+    name: str | None
     nodes: Mapping[str, Node]
     protocol_hash: str
 

@@ -20,15 +20,17 @@ class Request:
     """One crossing of compared values, ablation and seed, before it is known what it computes.
 
     `experiment` has the patches applied, `compared` are the values as crossed. `without` are the
-    compared keys that do not tell this request from others: its ablation overrides them, say.
+    compared keys that do not tell this request from others: its ablation overrides them, say. A row that no
+    model stands behind has a `name`, and no seed unless its maker says so.
     """
 
     experiment: Experiment
     ablation: str | None
     compared: Mapping[str, Any]
-    seed: int
+    seed: int | None
     without: frozenset[str] = field(default=frozenset())
     kind: Kind = "trained"
+    name: str | None = None
 
     @property
     def variant(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.collapse import Request, kept
-from grasp_bench.plan.controls import shuffled
+from grasp_bench.plan.controls import control_nodes, controls
 from grasp_bench.plan.graph import Fingerprint, cell_nodes
 from grasp_bench.plan.hypotheses import check_hypotheses
 from grasp_bench.plan.nodes import Node
@@ -67,8 +67,8 @@ def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     requests = _requests(experiment)
     groups: dict[str, list[Request]] = {}
     found: dict[str, Mapping[str, Node]] = {}
-    for request in (*requests, *shuffled(experiment, requests)):
-        nodes = cell_nodes(request.experiment, _slug(request), fingerprint)
+    for request in (*requests, *controls(experiment, requests)):
+        nodes = _nodes(request, fingerprint)
         digest = nodes["metrics"].hash
         groups.setdefault(digest, []).append(request)
         found.setdefault(digest, nodes)
@@ -77,17 +77,28 @@ def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     for digest, group in groups.items():
         request = kept(group)
         if _slug(request) != _slug(group[0]):  # its nodes bear the label
-            found[digest] = cell_nodes(request.experiment, _slug(request), fingerprint)
+            found[digest] = _nodes(request, fingerprint)
         cells.append(_cell(request, found[digest], shared))
     ordered = _distinct_slugs(_for_reading(cells, experiment))
     check_hypotheses(experiment, ordered, groups)
     return Plan(experiment.name, _in_order(ordered), ordered, _duplicates(ordered, groups))
 
 
+def _nodes(request: Request, fingerprint: Fingerprint) -> Mapping[str, Node]:
+    label = _slug(request)
+    nodes = cell_nodes(request.experiment, label, fingerprint)
+    return nodes if request.name is None else control_nodes(request, nodes, label)
+
+
 def _duplicates(cells: Sequence[Cell], groups: Mapping[str, Sequence[Request]]) -> dict[str, str]:
     """What the collapsed requests would have been called, to the slug of their cell."""
     taken = {cell.slug for cell in cells}
-    slugs = {_slug(request): cell.slug for cell in cells for request in groups[cell.hash][1:]}
+    slugs = {
+        _slug(request): cell.slug
+        for cell in cells
+        for request in groups[cell.hash][1:]
+        if request.name is None
+    }
     return {slug: kept for slug, kept in slugs.items() if slug not in taken}
 
 
@@ -151,6 +162,7 @@ def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node]) 
         variant=request.variant,
         seed=request.seed,
         kind=request.kind,
+        name=request.name,
         nodes=nodes,
         protocol_hash=content_hash(
             {
@@ -167,11 +179,13 @@ def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node]) 
 
 def _slug(request: Request) -> str:
     model = request.experiment.model
-    parts: list[str] = [model.backbone, model.enhancer]
+    parts = [model.backbone, model.enhancer] if request.name is None else [request.name]
     parts += [f"{key.rpartition('.')[2]}_{value}" for key, value in request.variant.items()]
     if request.ablation is not None:
         parts.append(request.ablation)
-    return "-".join(_plain(part) for part in [*parts, f"s{request.seed}"])
+    if request.seed is not None:
+        parts.append(f"s{request.seed}")
+    return "-".join(_plain(part) for part in parts)
 
 
 def _plain(text: str) -> str:
@@ -190,7 +204,7 @@ def _distinct_slugs(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
 
 def _for_reading(cells: list[Cell], experiment: Experiment) -> tuple[Cell, ...]:
     """Seeds of a method together, ablations below their base, methods in the order of the spec."""
-    ablations, seeds = _places([None, *experiment.ablations, SHUFFLED]), _places(experiment.seeds)
+    ablations, seeds = _places([None, *experiment.ablations, SHUFFLED]), _places([None, *experiment.seeds])
     methods = _places(_method(cell) for cell in cells)
 
     def place(cell: Cell) -> tuple[int, int, int]:
@@ -205,17 +219,19 @@ def _places(values: Iterable[Value]) -> dict[Value, int]:
 
 def _method(cell: Cell) -> tuple[str, ...]:
     model = cell.experiment.model
-    return model.backbone, model.enhancer, *(f"{key}={value}" for key, value in cell.variant.items())
+    name = (model.backbone, model.enhancer) if cell.name is None else (cell.name,)
+    return *name, *(f"{key}={value}" for key, value in cell.variant.items())
 
 
 def _in_order(cells: tuple[Cell, ...]) -> tuple[Node, ...]:
     """Unique nodes, inputs before what reads them, all cells of a seed before those of the next.
 
     So a study that is stopped half-way compares all its methods on some seeds, rather than some of
-    its methods on all seeds.
+    its methods on all seeds. Cells without a seed come first: they take seconds, and one of them tells
+    whether the evaluation is sound.
     """
     nodes: dict[str, Node] = {}
-    seeds = _places(cell.seed for cell in cells)
+    seeds = _places([None, *(cell.seed for cell in cells)])
     for cell in sorted(cells, key=lambda cell: seeds[cell.seed]):
         for node in cell.nodes.values():
             nodes.setdefault(node.hash, node)

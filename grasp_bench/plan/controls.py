@@ -2,43 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
+from grasp_bench.plan.candidates import ranked_candidates
 from grasp_bench.plan.collapse import Request
-from grasp_bench.spec.controls import SHUFFLED
+from grasp_bench.plan.nodes import Node, make_node
+from grasp_bench.spec.controls import READ_EMBEDDINGS, SHUFFLED, controls_asked
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.model import NEEDS_EMBEDDINGS
+from grasp_bench.spec.model import ENHANCER_READS, NEEDS_EMBEDDINGS
 from grasp_bench.spec.study import Noise
 
 SHUFFLE = Noise(target="embeddings", kind="permute", side="both", rates=(1.0,))
+ITEM_EMBEDDINGS = "item_embeddings"
 
 
-def shuffled(experiment: Experiment, requests: Sequence[Request]) -> list[Request]:
+def controls(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Request]:
+    """Requests for the controls of what is requested; those that compute the same collapse later."""
+    bases = [request for request in requests if request.ablation is None]
+    reading = [request for request in bases if request.experiment.model.enhancer in NEEDS_EMBEDDINGS]
+    try:
+        names = controls_asked(experiment.controls, embeddings=bool(reading))
+    except ValueError as error:
+        raise SpecError([f"controls: {error}"]) from None
+    for name in names:
+        if name == SHUFFLED:
+            yield from _shuffled(experiment, reading)
+        else:
+            yield from _untrained(name, reading if name in READ_EMBEDDINGS else bases)
+
+
+def control_nodes(request: Request, nodes: Mapping[str, Node], label: str) -> dict[str, Node]:
+    """The nodes of an untrained control: a cell's own, with another node in the role "rank".
+
+    So its ranking has the settings of the models' rankings, whatever these come to be.
+    """
+    reads = ("split", "candidates", *((ITEM_EMBEDDINGS,) if request.name in READ_EMBEDDINGS else ()))
+    inputs = {role: nodes[role] for role in reads}
+    leading = {node.hash for found in inputs.values() for node in (found, *found.ancestors())}
+    kept = {role: node for role, node in nodes.items() if node.hash in leading}
+    shared, identity = nodes["candidates"], content_hash(["control", request.name])
+    ranked = ranked_candidates(request.experiment.dataset.protocol, shared, identity, label)
+    if ranked != shared:
+        kept["ranked_candidates"] = inputs["candidates"] = ranked
+    rank = make_node("control", {"control": request.name, **nodes["rank"].settings}, inputs, f"rank {label}")
+    measured = {**nodes["metrics"].inputs, "rank": rank}
+    metrics = make_node("metrics", nodes["metrics"].settings, measured, f"metrics {label}")
+    return {**kept, "rank": rank, "metrics": metrics}
+
+
+def _untrained(name: str, bases: Sequence[Request]) -> Iterator[Request]:
+    """One request for each crossing of compared values, whatever the seed."""
+    first = bases[0].seed if bases else None
+    for request in bases:
+        if request.seed == first and _applies(name, request):
+            yield replace(request, kind="control", name=name, seed=None)
+
+
+def _applies(name: str, request: Request) -> bool:
+    enhancer = request.experiment.model.enhancer
+    return name not in READ_EMBEDDINGS or ITEM_EMBEDDINGS in ENHANCER_READS[enhancer]
+
+
+def _shuffled(experiment: Experiment, reading: Sequence[Request]) -> Iterator[Request]:
     """Base cells that read embeddings, on embeddings that are permuted among entities.
 
     They cost a training each: one backbone and enhancer has one in each dataset and protocol, with the
     first value of whatever else is compared, and only the first seed unless the spec says all.
     """
-    if experiment.controls is not None and SHUFFLED not in experiment.controls:
-        return []
     seeds = experiment.seeds if experiment.control_seeds == "all" else experiment.seeds[:1]
     first: dict[tuple[object, ...], Request] = {}
-    for request in requests:
+    for request in reading:
         model = request.experiment.model
-        if request.ablation is None and request.seed in seeds and model.enhancer in NEEDS_EMBEDDINGS:
+        if request.seed in seeds:
             dataset = content_hash(request.experiment.dataset.model_dump(mode="json"))
             first.setdefault((dataset, model.backbone, model.enhancer, request.seed), request)
-    if not first and experiment.controls is not None:
-        raise SpecError(["controls: shuffled needs a compared method that reads embeddings"])
-    return [
-        replace(
-            request,
-            experiment=request.experiment.model_copy(update={"noise": SHUFFLE}),
-            ablation=SHUFFLED,
-            kind="control",
-        )
-        for request in first.values()
-    ]
+    for request in first.values():
+        noisy = request.experiment.model_copy(update={"noise": SHUFFLE})
+        yield replace(request, experiment=noisy, ablation=SHUFFLED, kind="control")

@@ -41,6 +41,7 @@ SECONDS = {
     "neighbours items": 6e-5,
     "train": 1.7e-5,
     "rank": 3.5e-5,
+    "control": 1.5e-5,
     "metrics": 5e-6,
 }
 READ_SECONDS = 1e-5  # vectors that are read, not made
@@ -130,7 +131,7 @@ def kind_of(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Nodes of one kind are as fast as each other per unit of work."""
     model = settings.get("model", {})
     encoder = settings.get("encoder", {})
-    parts = [settings.get("side"), encoder.get("kind"), encoder.get("model")]
+    parts = [settings.get("control"), settings.get("side"), encoder.get("kind"), encoder.get("model")]
     parts += [model.get(key) for key in ("backbone", "enhancer", "embedding_dim")]
     if stage == "text" and (service := service_in(stage, settings)) is not None:
         parts += [service["provider"], service["model"]]

@@ -53,6 +53,8 @@ def _what_is_wrong(
 
 def _names(row: Cell | Request) -> tuple[str, str]:
     """What a hypothesis may call it: without and with the backbone."""
+    if row.name is not None:
+        return row.name, row.name
     model = row.experiment.model
     short = f"{model.enhancer}/{row.ablation}" if row.ablation else model.enhancer
     return short, f"{model.backbone}+{short}"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from grasp_bench.plan.cells import Cell
 from grasp_bench.spec.encoder import PrecomputedEncoder
-from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.model import NEEDS_EMBEDDINGS
 
 
-def marked_leaks(experiment: Experiment) -> list[str]:
-    """Sources that say `leaks: mark` and that the enhancer reads, such as `text.users (scope: all)`."""
-    if experiment.model.enhancer not in NEEDS_EMBEDDINGS:
-        return []
-    encoder = experiment.encoder
-    sources = (
-        {"encoder": encoder}
-        if isinstance(encoder, PrecomputedEncoder)
-        else {"text.users": experiment.text.users}
-    )
-    return [f"{name} (scope: {source.scope})" for name, source in sources.items() if source.leaks == "mark"]
+def marked_leaks(cell: Cell) -> list[str]:
+    """The source that says `leaks: mark` and that the cell reads: `text.users (scope: all)`; mostly none."""
+    encoder, text = cell.experiment.encoder, cell.experiment.text
+    if isinstance(encoder, PrecomputedEncoder):
+        name, scope, leaks = "encoder", encoder.scope, encoder.leaks
+        reads = any(role.endswith("_embeddings") for role in cell.nodes)
+    else:
+        name, scope, leaks = "text.users", text.users.scope, text.users.leaks
+        reads = "user_text" in cell.nodes
+    return [f"{name} (scope: {scope})"] if reads and leaks == "mark" else []

@@ -52,8 +52,13 @@ def status(plan: Plan, store: Store) -> Status:
         states=states,
         to_run=tuple(node for node in plan.nodes if node.hash in wanted),
         done=tuple(cell for cell in plan.cells if states[cell.hash] == "cached"),
-        started=tuple(c for c in open_cells if states[c.nodes["train"].hash] in ("cached", "resume")),
+        started=tuple(cell for cell in open_cells if _is_started(cell, states)),
     )
+
+
+def _is_started(cell: Cell, states: Mapping[str, State]) -> bool:
+    train = cell.nodes.get("train")
+    return train is not None and states[train.hash] in ("cached", "resume")
 
 
 def _want(node: Node, present: set[str], wanted: set[str]) -> None:

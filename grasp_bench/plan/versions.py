@@ -12,5 +12,6 @@ STAGE_VERSIONS: dict[str, int] = {
     "neighbours": 1,
     "train": 1,
     "rank": 1,
+    "control": 1,
     "metrics": 1,
 }

@@ -10,18 +10,25 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Method:
-    """Coordinates of a cell without its seed; noise and variant as text, so that methods are hashable."""
+    """Coordinates of a cell without its seed; noise and variant as text, so that methods are hashable.
+
+    What no model of ours stands behind, a control or an imported run, has a name instead of a backbone and
+    an enhancer.
+    """
 
     dataset: str
-    backbone: str
-    enhancer: str
+    backbone: str | None
+    enhancer: str | None
     ablation: str | None = None
     noise: str | None = None
     variant: tuple[tuple[str, str], ...] = ()
+    name: str | None = None
 
     @property
     def short(self) -> str:
-        """`enhancer` or `enhancer/ablation`."""
+        """`enhancer` or `enhancer/ablation`, or the name."""
+        if self.name or not self.enhancer:
+            return self.name or ""
         return f"{self.enhancer}/{self.ablation}" if self.ablation else self.enhancer
 
 
@@ -48,29 +55,30 @@ def method_of(identity: Mapping[str, Any]) -> Method:
     variant = identity.get("variant") or {}
     return Method(
         dataset=str(identity["dataset"]),
-        backbone=str(identity["backbone"]),
-        enhancer=str(identity["enhancer"]),
+        backbone=identity["backbone"],
+        enhancer=identity["enhancer"],
         ablation=identity.get("ablation") or None,
         noise=_noise_text(identity.get("noise")),
         variant=tuple(sorted((key, _value_text(value)) for key, value in variant.items())),
+        name=identity.get("name"),
     )
 
 
 def label_methods(methods: Collection[Method]) -> dict[Method, str]:
     """Name each method by what tells it from the others: `grasp/softmax`, `sasrec+none (noise=0.2)`."""
-    several_backbones = len({method.backbone for method in methods}) > 1
+    several_backbones = len({method.backbone for method in methods} - {None}) > 1
     several_datasets = len({method.dataset for method in methods}) > 1
-    several_noises = len({method.noise for method in methods}) > 1
+    several_noises = len({method.noise for method in methods if not method.name}) > 1
     varying = _varying_keys(methods)
     labels = {}
     for method in methods:
         values = dict(method.variant)
         details = [f"{_last_part(key, varying)}={values[key]}" for key in varying if key in values]
-        if several_noises:
+        if several_noises and not method.name:
             details.append(f"noise={method.noise or 'none'}")
         if several_datasets:
             details.append(f"dataset={method.dataset}")
-        name = f"{method.backbone}+{method.short}" if several_backbones else method.short
+        name = f"{method.backbone}+{method.short}" if several_backbones and method.backbone else method.short
         labels[method] = f"{name} ({', '.join(details)})" if details else name
     return labels
 
@@ -81,7 +89,7 @@ def hypothesis_pairs(better: str, than: str, labels: Mapping[Method, str]) -> li
     A full label means that method alone. A short name that fits several methods (two backbones, three
     noise rates) is asked of each: the two sides then agree in dataset, noise and variant, and in the
     backbone unless both names give one. A key that one side's variant lacks made no difference to it,
-    so it agrees with any value of the other.
+    so it agrees with any value of the other; so does all of a model with what has none.
     """
     left, right = _candidates(better, labels), _candidates(than, labels)
     if len(left) == 1 and len(right) == 1:
@@ -101,8 +109,10 @@ def _candidates(name: str, labels: Mapping[Method, str]) -> list[Method]:
 def _same_setting(a: Method, b: Method, *, free_backbone: bool) -> bool:
     here, there = dict(a.variant), dict(b.variant)
     agree = all(here[key] == there[key] for key in here.keys() & there.keys())
-    same = (a.dataset, a.noise) == (b.dataset, b.noise) and agree
-    return same and (free_backbone or a.backbone == b.backbone)
+    same = a.dataset == b.dataset and agree
+    if a.name or b.name:
+        return same
+    return same and a.noise == b.noise and (free_backbone or a.backbone == b.backbone)
 
 
 def _varying_keys(methods: Collection[Method]) -> list[str]:

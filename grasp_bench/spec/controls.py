@@ -6,9 +6,19 @@ from typing import Literal, get_args
 
 ControlName = Literal["popularity", "markov", "item_knn", "random", "constant", "shuffled"]
 ControlSeeds = Literal["first", "all"]
-CONTROLS: tuple[str, ...] = get_args(ControlName)
+CONTROLS: tuple[ControlName, ...] = get_args(ControlName)
 
-# A method that reads embeddings, trained on embeddings that belong to others; the rest is not trained.
-SHUFFLED = "shuffled"
-# Controls that read embeddings: without being named, they are only there where some method reads some.
-READ_EMBEDDINGS = frozenset({"item_knn", SHUFFLED})
+# A method that reads embeddings, trained on embeddings that belong to others. The others are not trained.
+SHUFFLED: ControlName = "shuffled"
+READ_EMBEDDINGS: tuple[ControlName, ...] = ("item_knn", SHUFFLED)
+
+
+def controls_asked(given: tuple[ControlName, ...] | None, embeddings: bool) -> tuple[ControlName, ...]:
+    """The controls of a spec: those given, or all that apply; `embeddings` tells whether any method reads
+    embeddings of items, as some of them do. ValueError names what is asked for and does not apply."""
+    lacking = () if embeddings else READ_EMBEDDINGS
+    if given is None:
+        return tuple(name for name in CONTROLS if name not in lacking)
+    if missing := [name for name in given if name in lacking]:
+        raise ValueError(f"{missing[0]} needs a compared method that reads embeddings")
+    return given

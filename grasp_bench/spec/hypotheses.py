@@ -17,9 +17,13 @@ Method = tuple[str, str, str | None]  # backbone, enhancer, ablation
 
 @dataclass(frozen=True)
 class Methods:
-    """The methods of a spec; not `complete` when there were too many combinations to look at all."""
+    """The methods of a spec; not `complete` when there were too many combinations to look at all.
+
+    `named` are rows that no model stands behind: controls, imported runs.
+    """
 
     found: frozenset[Method]
+    named: frozenset[str]
     complete: bool
 
     def names(self) -> list[str]:
@@ -27,7 +31,9 @@ class Methods:
         short = {
             (backbone, f"{name}/{ablation}" if ablation else name) for backbone, name, ablation in self.found
         }
-        return sorted({name for _, name in short} | {f"{backbone}+{name}" for backbone, name in short})
+        return sorted(
+            self.named | {name for _, name in short} | {f"{backbone}+{name}" for backbone, name in short}
+        )
 
 
 def check_hypotheses(experiment: Experiment, methods: Methods, tree: Node, problems: Problems) -> None:

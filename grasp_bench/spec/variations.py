@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from grasp_bench.core.errors import SpecError
+from grasp_bench.spec.controls import SHUFFLED, controls_asked
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
+from grasp_bench.spec.model import NEEDS_EMBEDDINGS
 from grasp_bench.spec.patches import PATCH, apply_patch, patched
 from grasp_bench.spec.problems import Problem, Problems
 from grasp_bench.spec.tree import Entry, Node, Place, from_plain, locate, plain
@@ -140,4 +142,22 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
                 problems.add(locate(tree, path).key_place, path, text)
         else:
             methods.add((model.backbone, model.enhancer, ablation))
-    return Methods(frozenset(methods), complete=there_are <= MAX_COMBINATIONS)
+    controls = _controls(experiment, methods, tree, problems)
+    return Methods(frozenset(methods), controls, complete=there_are <= MAX_COMBINATIONS)
+
+
+def _controls(experiment: Experiment, methods: set[Method], tree: Node, problems: Problems) -> frozenset[str]:
+    """The names of untrained controls; methods with shuffled embeddings are added to the others."""
+    reading = {
+        (backbone, name)
+        for backbone, name, ablation in methods
+        if name in NEEDS_EMBEDDINGS and ablation is None
+    }
+    try:
+        asked = controls_asked(experiment.controls, embeddings=bool(reading))
+    except ValueError as error:
+        problems.add(locate(tree, ("controls",)).key_place, ("controls",), str(error))
+        return frozenset()
+    if SHUFFLED in asked:
+        methods |= {(*method, SHUFFLED) for method in reading}
+    return frozenset(asked) - {SHUFFLED}

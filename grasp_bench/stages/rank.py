@@ -6,22 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_test, read_train
-from grasp_bench.evaluation.ranker import Ranker, Ranks
+from grasp_bench.evaluation.ranker import Ranker
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import held_out_queries, knowledge
+from grasp_bench.stages.ranking import store_ranks
 from grasp_bench.training.loop import MODEL
-
-SAMPLED = {"sampled_better": pl.UInt16, "sampled_tied": pl.UInt16}
-FULL = {"full_better": pl.UInt32, "full_tied": pl.UInt32}
 
 
 class RankStage:
@@ -37,19 +34,7 @@ class RankStage:
         recommender = self._trained(node.inputs["train"], inputs, train.num_users, train.num_items, context)
         queries = held_out_queries(inputs, train, users, items, context.device)
         max_len = node.inputs["train"].settings["model"]["max_len"]
-        ranker = Ranker(queries, max_len, context.memory_mb)
-        columns: dict[str, Any] = {"user": users, "item": items}
-        schema: dict[str, Any] = {"user": pl.Int32, "item": pl.Int32, **SAMPLED}
-        if node.settings["also_full_ranking"]:
-            sampled, full = ranker.full(recommender, node.settings["top"], node.settings["exclude_history"])
-            columns |= _columns(SAMPLED, sampled) | _columns(FULL, full.ranks)
-            schema |= FULL
-            save_file(
-                {"items": full.recommendations.to(torch.int32).cpu()}, out / "recommendations.safetensors"
-            )
-        else:
-            columns |= _columns(SAMPLED, ranker.sampled(recommender))
-        pl.DataFrame(columns, schema=schema).write_parquet(out / "ranks.parquet", compression="zstd")
+        store_ranks(Ranker(queries, max_len, context.memory_mb), recommender, node.settings, out)
         context.report(Event(node.label, len(users), len(users), "users"))
         return {"users": len(users), "test_read": True}
 
@@ -61,8 +46,3 @@ class RankStage:
         )
         recommender.load_state_dict(load_file(inputs["train"].file(MODEL)))
         return recommender.to(context.device)
-
-
-def _columns(names: Mapping[str, Any], ranks: Ranks) -> dict[str, Any]:
-    counts = (ranks.better.cpu().numpy(), ranks.tied.cpu().numpy())
-    return dict(zip(names, counts, strict=True))

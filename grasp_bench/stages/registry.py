@@ -17,6 +17,7 @@ STAGES = Registry[type[Stage]](
         "neighbours": "grasp_bench.stages.neighbours:NeighboursStage",
         "train": "grasp_bench.stages.train:TrainStage",
         "rank": "grasp_bench.stages.rank:RankStage",
+        "control": "grasp_bench.stages.control:ControlStage",
         "metrics": "grasp_bench.stages.metrics:MetricsStage",
     },
 )

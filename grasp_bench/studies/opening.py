@@ -113,8 +113,10 @@ def _texts(artefact: Artefact, expected: int) -> list[str]:
 
 
 def _table_if_there(store: Store, cell: Cell, side: Side) -> Table | None:
-    node = cell.nodes[f"{ROLES[side]}_neighbours"]
-    return read_table(store.get("neighbours", node.hash)) if store.has("neighbours", node.hash) else None
+    node = cell.nodes.get(f"{ROLES[side]}_neighbours")
+    if node is None or not store.has("neighbours", node.hash):
+        return None
+    return read_table(store.get("neighbours", node.hash))
 
 
 def _cell(plan: Plan, role: str, slug: str | None, what: str) -> Cell:

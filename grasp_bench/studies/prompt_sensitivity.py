@@ -8,7 +8,7 @@ with each text stand beside.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean
@@ -95,6 +95,7 @@ def compare_prompts(
     Raises UnknownNameError when no side has two different neighbour tables, StoreError when fewer than
     two of them are made, DataError when they are of several datasets or nobody has enough neighbours.
     """
+    plan = replace(plan, cells=tuple(cell for cell in plan.cells if cell.kind == "trained"))
     if len({cell.nodes["split"].hash for cell in plan.cells}) > 1:
         raise DataError(
             f"{plan.name}: its cells have several datasets, whose neighbours cannot be compared",
@@ -211,7 +212,7 @@ def _methods(plan: Plan, names: Mapping[Side, Mapping[str, Node]], folder: Path)
                 texts=texts,
                 seeds=len(cells),
                 done=len(figures),
-                leaks=bool(marked_leaks(first.experiment)),
+                leaks=bool(marked_leaks(first)),
                 metric={protocol: _over_seeds(figures, protocol) for protocol in PROTOCOLS},
             )
         )

@@ -1,4 +1,4 @@
-"""Shuffled embeddings: which cells they make, of which nodes, and what they leave as it was."""
+"""Controls: which cells they make, of which nodes, and what they leave as it was."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_other_compared_keys_do_not_multiply_it() -> None:
 
 def test_every_other_cell_keeps_its_hashes() -> None:
     without = cells(compare=METHODS, controls=[])
-    found = cells(compare=METHODS)
+    found = cells(compare=METHODS, controls=None)
     assert {slug: cell.hash for slug, cell in found.items() if cell.kind == "trained"} == {
         slug: cell.hash for slug, cell in without.items()
     }
@@ -75,3 +75,65 @@ def test_every_other_cell_keeps_its_hashes() -> None:
 def test_named_where_nothing_reads_embeddings_it_is_refused() -> None:
     with pytest.raises(SpecError, match="shuffled needs a compared method that reads embeddings"):
         cells()
+
+
+UNTRAINED = ["popularity", "markov", "item_knn", "random", "constant"]
+
+
+def test_all_that_apply_are_there_when_nothing_is_said() -> None:
+    found = cells(compare=METHODS, seeds=[1, 2], controls=None)
+    assert list(found) == [
+        "sasrec-none-s1", "sasrec-none-s2", "sasrec-grasp-s1", "sasrec-grasp-s2", "sasrec-grasp-shuffled-s1",
+        *UNTRAINED,
+    ]  # fmt: skip
+    assert list(cells(controls=None)) == ["sasrec-none-s42", *(x for x in UNTRAINED if x != "item_knn")]
+    assert list(cells(controls=[])) == ["sasrec-none-s42"]
+
+
+def test_an_untrained_control_ranks_by_the_nodes_and_settings_of_models() -> None:
+    found = cells(compare=METHODS, controls=None)
+    model = found["sasrec-grasp-s42"]
+    for name in UNTRAINED:
+        cell = found[name]
+        rank, metrics = cell.nodes["rank"], cell.nodes["metrics"]
+        assert (cell.kind, cell.name, cell.seed, cell.ablation) == ("control", name, None, None)
+        assert rank.stage == "control"
+        assert rank.settings == {"control": name, **model.nodes["rank"].settings}
+        assert metrics.settings == model.nodes["metrics"].settings
+        assert cell.protocol_hash == model.protocol_hash
+        assert rank.inputs["candidates"] == model.nodes["rank"].inputs["candidates"]
+        reads = {"split", "candidates"} | ({"item_embeddings"} if name == "item_knn" else set())
+        assert set(rank.inputs) == reads
+        assert "train" not in cell.nodes
+    assert found["item_knn"].nodes["item_embeddings"] == model.nodes["item_embeddings"]
+
+
+def test_controls_are_as_many_as_there_are_rankings_and_item_embeddings() -> None:
+    compare = {**METHODS, "dataset.min_user": [3, 4], "encoder.max_tokens": [64, 128]}
+    found = [cell for cell in cells(compare=compare, controls=None).values() if cell.name]
+    assert len({cell.hash for cell in found}) == len(found)
+    counts = {name: sum(cell.name == name for cell in found) for name in UNTRAINED}
+    assert counts == {"popularity": 2, "markov": 2, "item_knn": 4, "random": 2, "constant": 2}
+    assert {tuple(cell.variant) for cell in found if cell.name == "markov"} == {("dataset.min_user",)}
+
+
+def test_they_come_before_trainings_and_are_no_duplicates() -> None:
+    content = {"name": "t", "dataset": {"source": "demo"}, "compare": METHODS, "seeds": [1, 2]}
+    plan = compile_plan(Experiment.model_validate(content), str)
+    stages = [node.stage for node in plan.nodes]
+    last = max(place for place, stage in enumerate(stages) if stage == "control")
+    assert last < stages.index("train")
+    assert plan.duplicates == {}
+
+
+def test_hypotheses_may_name_them() -> None:
+    content = {
+        "name": "t", "dataset": {"source": "demo"}, "compare": METHODS,
+        "hypotheses": [{"better": "grasp", "than": "markov"}, {"better": "grasp", "than": "grasp/shuffled"}],
+    }  # fmt: skip
+    compile_plan(Experiment.model_validate(content), str)
+
+
+def test_an_ablation_may_not_take_the_name_of_the_control() -> None:
+    with pytest.raises(ValueError, match="'shuffled' is the name of a control"):
+        cells(ablations={"shuffled": {"model.dropout": 0.1}})

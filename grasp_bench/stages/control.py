@@ -1,0 +1,60 @@
+"""Stage `control`: the test targets' ranks by a scorer that nothing trains, as the rank stage writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from grasp_bench.controls.registry import CONTROLS
+from grasp_bench.core.progress import Event
+from grasp_bench.core.store import Artefact
+from grasp_bench.data.artefacts import read_test, read_train
+from grasp_bench.evaluation.chance import candidates_in_catalogue, check_at_chance
+from grasp_bench.evaluation.queries import Queries
+from grasp_bench.evaluation.ranker import FullRanking, Ranker, Ranks
+from grasp_bench.plan.nodes import Node
+from grasp_bench.stages.context import RunContext
+from grasp_bench.stages.model_inputs import held_out_queries
+from grasp_bench.stages.ranking import store_ranks
+
+CONSTANT = "constant"
+
+
+class ControlStage:
+    """Writes `ranks.parquet` and, with full ranking, `recommendations.safetensors`. Runs on the CPU."""
+
+    def run(
+        self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
+    ) -> dict[str, Any]:
+        """Facts: users ranked, and `test_read`. EvaluationError when constant scores are not at chance."""
+        torch.set_num_threads(context.threads)
+        train = read_train(inputs["split"].path)
+        users, items = read_test(inputs["split"].path)
+        queries = held_out_queries(inputs, train, users, items, "cpu")
+        control = CONTROLS.get(node.settings["control"]).fit(train, _embeddings(inputs))
+        longest = int(queries.offsets.diff().max())  # no model, no longest history that it can read
+        ranker = Ranker(queries, longest, context.memory_mb)
+        sampled, full = store_ranks(ranker, control, node.settings, out)
+        if node.settings["control"] == CONSTANT:
+            _check(queries, sampled, full, control.num_items, node.settings["exclude_history"])
+        context.report(Event(node.label, len(users), len(users), "users"))
+        return {"users": len(users), "test_read": True}
+
+
+def _embeddings(inputs: Mapping[str, Artefact]) -> torch.Tensor | None:
+    if "item_embeddings" not in inputs:
+        return None
+    return load_file(inputs["item_embeddings"].file("embeddings.safetensors"))["vectors"]
+
+
+def _check(
+    queries: Queries, sampled: Ranks, full: FullRanking | None, num_items: int, exclude_history: bool
+) -> None:
+    check_at_chance(sampled, np.full(len(queries), queries.negatives_QK.shape[1] + 1), "sampled")
+    if full is not None:
+        check_at_chance(full.ranks, candidates_in_catalogue(queries, num_items, exclude_history), "full")
