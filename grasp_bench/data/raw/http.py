@@ -46,6 +46,8 @@ def open_url(url: str, offset: int, validator: str | None) -> Iterator[tuple[Ans
         headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
     try:
         request = urllib.request.Request(url, headers=headers)
+        if request.type not in ("http", "https"):
+            raise ValueError("neither HTTP nor HTTPS")
         response = _opener().open(request, timeout=TIMEOUT)
     except HTTPError as error:
         if error.code == RANGE_NOT_SATISFIABLE:
@@ -101,8 +103,12 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        if req.type == "https" and not newurl.lower().startswith("https:"):
-            raise DownloadError(f"{req.full_url}: is redirected to {newurl}, which is not encrypted")
+        allowed = ("https:",) if req.type == "https" else ("https:", "http:")
+        if not newurl.lower().startswith(allowed):
+            raise DownloadError(
+                f"{req.full_url}: is redirected to {newurl}, which is not followed",
+                mend="give the address that is meant with --url, or the file itself with --raw",
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -81,7 +81,7 @@ def _interactions(rows: Rows, report: Report) -> pl.DataFrame:
 def _items(rows: Rows) -> pl.DataFrame:
     """Every film that is listed, rated or not; genres apart by | as they are published."""
     listed = [
-        (item, title.strip(), "" if genres == NO_GENRES else genres) for _, (item, title, genres) in rows
+        (item, title, "" if genres == NO_GENRES else genres) for _, (item, title, genres) in rows
     ]
     return pl.DataFrame(listed, schema=dict.fromkeys(("item_id", "title", "genres"), pl.String), orient="row")
 
