@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leaderboard": ("grasp_bench.cli.leaderboard:leaderboard", "Show the board of finished cells."),
     "compare": ("grasp_bench.cli.compare:compare", "Explain the difference between two methods."),
     "data": ("grasp_bench.cli.data:app", "Prepare public datasets, and look at any before building on it."),
+    "audit": ("grasp_bench.cli.audit:audit", "Say which hypotheses survive an honest protocol."),
     "inspect": ("grasp_bench.cli.inspect:app", "Look at texts and neighbours before believing in them."),
     "spec": ("grasp_bench.cli.spec:app", "Print the spec's JSON Schema, or explain where values come from."),
     "doctor": ("grasp_bench.cli.doctor:doctor", "Look at the machine, the installation, data and store."),

@@ -1,0 +1,87 @@
+"""`grasp-bench audit`: which conclusions of a spec survive an honest protocol."""
+
+from __future__ import annotations
+
+import signal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grasp_bench.cli.options import (
+    DEFAULT_RESULTS,
+    DEFAULT_STORE,
+    Overrides,
+    ResultsPath,
+    SpecPath,
+    StorePath,
+)
+from grasp_bench.cli.output import console, note, say_json
+from grasp_bench.cli.plan import Device
+from grasp_bench.cli.run import LogFormat
+
+
+class Format(StrEnum):
+    """How an audit is printed."""
+
+    rich = "rich"
+    json = "json"
+
+
+def audit(
+    spec: SpecPath,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: StorePath = DEFAULT_STORE,
+    results: ResultsPath = DEFAULT_RESULTS,
+    leaderboard: Annotated[
+        Path, typer.Option("--leaderboard", metavar="FOLDER", help="Where the audit is rendered to.")
+    ] = Path("leaderboard"),
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Worker processes; by default one a GPU or core.")
+    ] = None,
+    device: Annotated[Device, typer.Option("--device", help="Where models run.")] = Device.auto,
+    memory: Annotated[
+        int, typer.Option("--memory", min=16, metavar="MB", help="What one block of scores may take.")
+    ] = 512,
+    log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress.")] = LogFormat.auto,
+    format: Annotated[Format, typer.Option("--format", help="How the audit is printed.")] = Format.rich,
+) -> None:
+    """Run a spec under the published and the strict protocol, and say which hypotheses hold under which.
+
+    Where the data have times, also by a split in time. Each hazard of the published protocol is then
+    switched on alone over the strict one. What is in the store is not computed again.
+    """
+    from grasp_bench.core import atomic
+    from grasp_bench.engine.run import Workshop, worker_devices
+    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+    from grasp_bench.report.renderers.markdown import document_text
+    from grasp_bench.studies.protocol_arms import BASE, hazard_arms, protocol_arms, protocols_that_fit
+    from grasp_bench.studies.protocol_audit_layout import lay_out_audit
+    from grasp_bench.studies.protocol_running import run_audit
+    from grasp_bench.studies.wording import as_json
+
+    fingerprints = Fingerprints(cache_file(store))
+    arms = protocol_arms(spec, overrides, protocols_that_fit(spec, overrides), fingerprints)
+    base = next(arm for arm in arms if arm.name == BASE)
+    hazards = list(hazard_arms(spec, overrides, base, fingerprints))
+    shop = Workshop(
+        store=store,
+        results=results,
+        devices=worker_devices(base.plan, device.value, workers),
+        log_format=log_format.value,
+        memory_mb=memory,
+    )
+    # A scheduler's way to say stop: save like after Ctrl-C, so that the next run can resume.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    found = run_audit(arms, hazards, shop, note)
+    document = lay_out_audit(found)
+    rendered = leaderboard / f"{found.name}.audit.md"
+    atomic.write_text(rendered, document_text(document))
+    if format is Format.json:
+        say_json(as_json(found))
+    else:
+        from grasp_bench.report.renderers.terminal import show
+
+        show(document, console())
+    note(f"whole audit: {rendered}, {results / found.name / 'audit.json'}")

@@ -1,0 +1,133 @@
+"""The arms of a protocol audit: one spec under several protocols, and under each hazard alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.plan.compile import Plan, compile_plan
+from grasp_bench.plan.graph import Fingerprint
+from grasp_bench.plan.remeasure import measured_as, plan_of
+from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.loading import LoadedSpec, load
+from grasp_bench.spec.protocols import PAPER, PROTOCOLS, STRICT
+
+BASE = "strict"  # the hazards are switched on alone over this
+FULL = "dataset.protocol.also_full_ranking"  # stored by every arm, whichever of the two it ranks by
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """One key of the published protocol, and the figure that it reaches.
+
+    `retrained`: it decides what is trained, so a model trained without it says nothing of it. Other
+    hazards are measured on the very models of the strict arm.
+    """
+
+    key: str
+    title: str
+    ranking: str
+    group: str = "overall"
+    retrained: bool = False
+
+    @property
+    def name(self) -> str:
+        """Short, for folders and tables."""
+        return self.key.rpartition(".")[2]
+
+
+HAZARDS = (
+    Hazard("model.causal", "a position of SASRec sees what it must predict", "full", retrained=True),
+    Hazard("dataset.protocol.candidates", "every method has its own negatives", "sampled"),
+    Hazard("dataset.protocol.groups.count_on", "held-out items count as popularity", "full", "tail_item"),
+    Hazard("dataset.protocol.groups.first_user", "item groups leave out the first user", "full", "tail_item"),
+    Hazard("dataset.protocol.ties", "the target comes first among its ties", "full"),
+    Hazard(FULL, "100 negatives stand for the catalogue", "sampled"),
+    Hazard(
+        "dataset.protocol.validation_negatives",
+        "early stopping never sees the test item as a negative",
+        "full",
+        retrained=True,
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of measuring: a plan, what it was compiled from, and the ranking that decides there.
+
+    `fixed` are the keys of its protocol that the spec itself gives, alike in all arms.
+    """
+
+    name: str
+    experiment: Experiment
+    plan: Plan
+    ranking: str
+    fixed: tuple[str, ...] = ()
+
+
+def protocol_arms(
+    spec: Path, overrides: Sequence[str], names: Sequence[str], fingerprint: Fingerprint
+) -> list[Arm]:
+    """The spec under each named protocol; `names` begin with the published one, if it is asked for."""
+    return [_arm(spec, overrides, name, fingerprint) for name in names]
+
+
+def hazard_arms(
+    spec: Path, overrides: Sequence[str], base: Arm, fingerprint: Fingerprint
+) -> Iterator[tuple[Hazard, Arm | None]]:
+    """Each hazard alone on the strict arm, with those cells that it makes another figure of.
+
+    No arm for the hazard that is only another reading of the strict ranks.
+    """
+    known = {cell.slug: cell for cell in base.plan.cells}
+    for hazard in HAZARDS:
+        if hazard.key == FULL:
+            yield hazard, None
+            continue
+        patch = f"{hazard.key}={json.dumps(PAPER[hazard.key])}"
+        loaded = _loaded(spec, [*overrides, patch], BASE)
+        cells = compile_plan(loaded.experiment, fingerprint).cells
+        if hazard.retrained:
+            cells = tuple(cell for cell in cells if "train" in cell.nodes)
+        else:
+            cells = tuple(measured_as(known[cell.slug], cell) for cell in cells)
+        changed = [cell for cell in cells if cell.hash != known[cell.slug].hash]
+        name = f"{base.experiment.name}/{hazard.name}"
+        yield hazard, Arm(hazard.name, loaded.experiment, plan_of(name, changed), hazard.ranking)
+
+
+def protocols_that_fit(spec: Path, overrides: Sequence[str]) -> list[str]:
+    """paper and strict, and temporal where the data have times and somebody comes back."""
+    from grasp_bench.data.dividing import divide
+    from grasp_bench.data.prepare import prepare
+
+    names = ["paper", BASE]
+    try:
+        dataset = _loaded(spec, overrides, "temporal").experiment.dataset
+        divide(prepare(dataset), dataset.protocol)
+    except DataError:
+        return names
+    return [*names, "temporal"]
+
+
+def _arm(spec: Path, overrides: Sequence[str], name: str, fingerprint: Fingerprint) -> Arm:
+    loaded = _loaded(spec, overrides, name)
+    plan = compile_plan(loaded.experiment, fingerprint)
+    placed = plan_of(f"{plan.name}/{name}", plan.cells)
+    said = (key for key in PROTOCOLS[name] if not loaded.sources[key].startswith("protocol "))
+    fixed = tuple(key for key in said if key != FULL)
+    return Arm(name, loaded.experiment, placed, "full" if PROTOCOLS[name][FULL] else "sampled", fixed)
+
+
+def _loaded(spec: Path, overrides: Sequence[str], protocol: str) -> LoadedSpec:
+    return load(spec, [*overrides, f"protocol={protocol}", f"{FULL}=true"])
+
+
+def unexplained() -> set[str]:
+    """Keys in which the two presets differ and that no hazard is about; none, by a test."""
+    differing = {key for key in PAPER if key in STRICT and PAPER[key] != STRICT[key]}
+    return differing ^ {hazard.key for hazard in HAZARDS}

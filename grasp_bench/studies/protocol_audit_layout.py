@@ -1,0 +1,143 @@
+"""A protocol audit as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from grasp_bench.report.document import BLANK, Document, Section, Table
+from grasp_bench.report.numbers import p_value, percent
+from grasp_bench.studies.protocol_audit import Audit, Conclusion, HazardEffects, Outcome
+from grasp_bench.studies.wording import number, table
+
+GROUPS = {"overall": "", "tail_item": " on tail items"}
+
+
+def lay_out_audit(found: Audit) -> Document:
+    """Conclusions first, then the order of methods, then each hazard alone."""
+    lines = [found.description] if found.description else []
+    lines += [
+        f"{found.dataset}, {found.metric}. "
+        + "; ".join(f"{name} ranks by {_ranking(found, name)}" for name in found.rankings)
+        + ".",
+        *(f"The spec itself gives {', '.join(keys)}, also under {name}." for name, keys in _fixed(found)),
+        *(f"Missing: {each}." for each in found.missing),
+    ]
+    sections = [
+        Section("Conclusions", [_conclusions(found)], _answers(found)),
+        Section("Order of methods", [_order(found)], _taus(found)),
+        Section("Each hazard alone", [_summary(found), *map(_hazard, _told(found))]),
+    ]
+    return Document(f"Protocol audit: {found.name}", lines, sections)
+
+
+def _fixed(found: Audit) -> Iterator[tuple[str, tuple[str, ...]]]:
+    return ((name, keys) for name, keys in found.fixed.items() if keys)
+
+
+def _ranking(found: Audit, name: str) -> str:
+    return "the whole catalogue" if found.rankings[name] == "full" else "sampled negatives"
+
+
+def _conclusions(found: Audit) -> Table:
+    rows = [
+        [
+            f"{each.better} > {each.than}",
+            each.metric,
+            *(_outcome(each.outcomes.get(p)) for p in found.rankings),
+        ]
+        for each in found.conclusions
+    ]
+    notes = [
+        "Difference in points [95 % interval], p corrected by Holm over the conclusions of a protocol. The "
+        "unit of testing is the user, paired, averaged over seeds; sign-flip permutation test, two-sided."
+    ]
+    return table("", ["conclusion", "metric", *found.rankings], rows, notes)
+
+
+def _outcome(outcome: Outcome | None) -> str:
+    if outcome is None or outcome.difference is None:
+        return BLANK if outcome is None else outcome.verdict
+    span = _points(outcome.difference, outcome.low, outcome.high)
+    return f"{outcome.verdict}: {span}, p {p_value(outcome.p_holm)}"
+
+
+def _answers(found: Audit) -> list[str]:
+    honest = [name for name in found.rankings if name != "paper"]
+    return [_answer(each, honest) for each in found.conclusions]
+
+
+def _answer(conclusion: Conclusion, honest: list[str]) -> str:
+    name = f"{conclusion.better} > {conclusion.than}"
+    verdicts = {p: conclusion.outcomes[p].verdict for p in honest if p in conclusion.outcomes}
+    if all(verdict == "holds" for verdict in verdicts.values()):
+        return f"{name} survives."
+    told = ", ".join(f"{verdict} under {p}" for p, verdict in verdicts.items() if verdict != "holds")
+    return f"{name} does not survive: {told}."
+
+
+def _order(found: Audit) -> Table:
+    names = sorted({name for each in found.figures.values() for name in each}, key=lambda n: _place(found, n))
+    ranks = {p: {n: k for k, n in enumerate(_descending(each), 1)} for p, each in found.figures.items()}
+    rows = [
+        [n, *(f"{ranks[p][n]}. {percent(found.figures[p][n])}" if n in ranks[p] else BLANK for p in ranks)]
+        for n in names
+    ]
+    return table("", ["method", *(f"{p} ({found.rankings[p]})" for p in ranks)], rows)
+
+
+def _place(found: Audit, name: str) -> tuple[float, str]:
+    return -next(iter(found.figures.values())).get(name, 0.0), name
+
+
+def _descending(figures: Mapping[str, float]) -> list[str]:
+    return sorted(figures, key=lambda name: (-figures[name], name))
+
+
+def _taus(found: Audit) -> list[str]:
+    return [
+        f"Kendall's tau of the order, {pair}: {number(tau)} (without random and constant scores)."
+        for pair, tau in found.taus.items()
+    ]
+
+
+def _told(found: Audit) -> list[HazardEffects]:
+    return [each for each in found.hazards if each.effects]
+
+
+def _summary(found: Audit) -> Table:
+    rows = []
+    for each in found.hazards:
+        hazard = each.hazard
+        largest = max(each.effects, key=lambda e: abs(e.with_it - e.without), default=None)
+        changed = (
+            BLANK if largest is None else f"{largest.method} {_change(largest.without, largest.with_it)}"
+        )
+        how = "trained again" if hazard.retrained else "same models"
+        rows.append([hazard.title, hazard.key, _figure(each), how, changed, number(each.tau)])
+    heads = ["hazard", "key", "figure", "measured on", "largest change", "tau"]
+    notes = ["One switched on over the strict protocol. Tau: order of methods without and with it."]
+    return table("", heads, rows, notes)
+
+
+def _hazard(found: HazardEffects) -> Table:
+    rows = [
+        [each.method, percent(each.without), percent(each.with_it),
+         _points(each.with_it - each.without, each.low, each.high)]
+        for each in found.effects
+    ]  # fmt: skip
+    title = f"{found.hazard.title[0].upper()}{found.hazard.title[1:]}: {_figure(found)}"
+    return table(title, ["method", "strict", "with the hazard", "change"], rows)
+
+
+def _figure(found: HazardEffects) -> str:
+    return f"{found.hazard.ranking}{GROUPS[found.hazard.group]}"
+
+
+def _change(before: float, after: float) -> str:
+    return f"{100 * (after - before):+.2f}"
+
+
+def _points(difference: float, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"{100 * difference:+.2f}"
+    return f"{100 * difference:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
