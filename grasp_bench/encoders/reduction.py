@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_bench.core.errors import DataError
+from grasp_bench.core.principal_directions import principal_directions
 from grasp_bench.spec.encoder import Reduction
 
 Vectors = NDArray[np.float32]
@@ -44,15 +45,3 @@ def reduce_vectors(
         )
     kept = float(np.mean(lengths[:, 0] ** 2 / np.einsum("nd,nd->n", vectors, vectors)))
     return (reduced / lengths).astype(np.float32), {"kept": round(kept, 4)}
-
-
-def principal_directions(vectors: Vectors, count: int) -> Vectors:
-    """Orthonormal (D, count) directions of largest second moment, signs fixed so that reruns agree."""
-    moments = np.zeros((vectors.shape[1], vectors.shape[1]))
-    for start in range(0, len(vectors), 65_536):  # float64 a block at a time
-        block = vectors[start : start + 65_536].astype(np.float64)
-        moments += block.T @ block
-    _, directions = np.linalg.eigh(moments)  # ascending
-    largest = directions[:, ::-1][:, :count]
-    signs = np.sign(largest[np.abs(largest).argmax(axis=0), np.arange(count)])
-    return np.asarray(largest * signs, dtype=np.float32)

@@ -6,8 +6,11 @@ candidates a row, F constant features of a (user, item) pair.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from grasp_bench.models.layout import Layout
@@ -45,3 +48,26 @@ class Candidates:
     sequence_S: Tensor
     prior_S: Tensor
     features_SKF: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A training step, as an enhancer's extra loss sees it.
+
+    Attributes:
+        history: what the backbone read of the batch's users.
+        states_TD: the state at each of its tokens.
+        targets_S: items that the step predicts.
+        read: item vectors of the enhancer (T, width) and their layout to states, once more.
+        without_dropout: where `read` leaves dropout out.
+        histories: what training reads of any users, (E,) distinct numbers; shortest first.
+        generator: source of the step's random numbers.
+    """
+
+    history: History
+    states_TD: Tensor
+    targets_S: Tensor
+    read: Callable[[Tensor, Layout], Tensor]
+    without_dropout: Callable[[], AbstractContextManager[None]]
+    histories: Callable[[Tensor], History]
+    generator: torch.Generator

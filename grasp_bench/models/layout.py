@@ -10,12 +10,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+EXACT_UP_TO = 12  # longer sequences share a padded bucket with others of their size: there are few of each
+
 
 class Layout:
     """Where B sequences of given lengths lie in T flat tokens.
 
     Args:
         lengths_B: int64, each at least 1, on any device.
+        ascending: the caller's word that lengths never fall. Sequences of equal length then lie side by
+            side, and attention takes them as they lie.
 
     Attributes:
         starts_B: index of each sequence's first token.
@@ -25,16 +29,18 @@ class Layout:
         longest: L, a Python int.
     """
 
-    def __init__(self, lengths_B: Tensor) -> None:
+    def __init__(self, lengths_B: Tensor, ascending: bool = False) -> None:
         device = lengths_B.device
         self.lengths_B = lengths_B
+        self.ascending = ascending
         ends_B = lengths_B.cumsum(0)
         self.starts_B = ends_B - lengths_B
         self.last_B = ends_B - 1
         self.sequence_T = torch.repeat_interleave(torch.arange(len(lengths_B), device=device), lengths_B)
         self.position_T = torch.arange(len(self.sequence_T), device=device) - self.starts_B[self.sequence_T]
         self.longest = int(lengths_B.max())
-        self._buckets: list[tuple[Tensor, Layout]] | None = None
+        self.is_rectangle = len(self.sequence_T) == len(lengths_B) * self.longest
+        self._buckets: list[tuple[Tensor | slice, Layout]] | None = None
         self._slot_T = self.sequence_T * self.longest + self.position_T
 
     @property
@@ -44,34 +50,54 @@ class Layout:
 
     def pad(self, x_TD: Tensor) -> Tensor:
         """Lay tokens out as (B, L, D), each sequence at the left, zeros behind it."""
+        if self.is_rectangle:
+            return x_TD.unflatten(0, (self.batch, self.longest))
         padded = x_TD.new_zeros(self.batch * self.longest, *x_TD.shape[1:])
         return padded.index_copy(0, self._slot_T, x_TD).view(self.batch, self.longest, *x_TD.shape[1:])
 
     def unpad(self, x_BLD: Tensor) -> Tensor:
         """The inverse of `pad`: (B, L, D) to (T, D)."""
+        if self.is_rectangle:
+            return x_BLD.flatten(0, 1)
         return x_BLD.reshape(self.batch * self.longest, *x_BLD.shape[2:]).index_select(0, self._slot_T)
 
-    def by_length(self) -> list[tuple[Tensor, Layout]]:
-        """Sequences of similar length together: (tokens of the bucket (t,), their own layout).
+    def by_length(self) -> list[tuple[Tensor | slice, Layout]]:
+        """Sequences of similar length together: (tokens of the bucket (t,), their own layout). The tokens
+        of ascending sequences are slices, one behind the other.
 
         Attention on the rectangle of one bucket wastes less than twice a sequence's length, where the
         batch's own longest would waste most of it. Computed once a batch, used by every layer.
         """
         if self._buckets is None:
-            bucket_B = (self.lengths_B - 1).clamp_min(1).log2().floor().clamp_min(2).long()
-            bucket_T = bucket_B[self.sequence_T]
-            self._buckets = [
-                ((bucket_T == bucket).nonzero().squeeze(1), Layout(self.lengths_B[bucket_B == bucket]))
-                for bucket in bucket_B.unique().tolist()
-            ]
+            self._buckets = self._slices() if self.ascending else self._scattered()
         return self._buckets
+
+    def _scattered(self) -> list[tuple[Tensor | slice, Layout]]:
+        bucket_B = (self.lengths_B - 1).clamp_min(1).log2().floor().clamp_min(2).long()
+        bucket_T = bucket_B[self.sequence_T]
+        return [
+            ((bucket_T == bucket).nonzero().squeeze(1), Layout(self.lengths_B[bucket_B == bucket]))
+            for bucket in bucket_B.unique().tolist()
+        ]
+
+    def _slices(self) -> list[tuple[Tensor | slice, Layout]]:
+        size_B = torch.where(
+            self.lengths_B <= EXACT_UP_TO, self.lengths_B, EXACT_UP_TO + (self.lengths_B - 1).log2().long()
+        )
+        buckets: list[tuple[Tensor | slice, Layout]] = []
+        first = 0
+        for lengths in self.lengths_B.split(size_B.unique_consecutive(return_counts=True)[1].tolist()):
+            bucket = Layout(lengths, ascending=True)
+            buckets.append((slice(first, first + len(bucket.sequence_T)), bucket))
+            first += len(bucket.sequence_T)
+        return buckets
 
     def mask(self) -> Tensor:
         """(B, L) bool, True where there is a token."""
         return torch.arange(self.longest, device=self.lengths_B.device) < self.lengths_B[:, None]
 
 
-def gather_sequences(starts_B: Tensor, lengths_B: Tensor) -> tuple[Tensor, Layout]:
+def gather_sequences(starts_B: Tensor, lengths_B: Tensor, ascending: bool = False) -> tuple[Tensor, Layout]:
     """Index (T,) into a flat array of the sequences that begin at `starts_B`, and their layout."""
-    layout = Layout(lengths_B)
+    layout = Layout(lengths_B, ascending)
     return starts_B[layout.sequence_T] + layout.position_T, layout

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from grasp_bench.models.backbones.base import Backbone
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge
+from grasp_bench.models.layout import Layout
 from grasp_bench.models.registry import BACKBONES, ENHANCERS
 
 
 class Recommender(nn.Module):
     """The enhancer gives item vectors, the backbone turns a history of them into a state o, and
-    ŷ = o · i (eq. 6)."""
+    ŷ = o · i (eq. 6). An enhancer with several views gives an item as many vectors, side by side."""
 
     def __init__(self, backbone: Backbone, enhancer: Enhancer) -> None:
         super().__init__()
@@ -28,17 +31,33 @@ class Recommender(nn.Module):
     ) -> Recommender:
         """Build from `spec.model.Model.effective()`. Draws initial weights from torch's global generator."""
         enhancer = ENHANCERS.get(settings["enhancer"])
-        backbone = BACKBONES.get(settings["backbone"])
-        return cls(
-            backbone.from_settings(settings),
-            enhancer.from_settings(settings, num_users, num_items, knowledge),
-        )
+        backbone = BACKBONES.get(settings["backbone"]).from_settings(settings)
+        informed = {**settings, "causal": backbone.causal}
+        return cls(backbone, enhancer.from_settings(informed, num_users, num_items, knowledge))
+
+    def read(self, vectors_TD: Tensor, layout: Layout, masked_T: Tensor | None = None) -> Tensor:
+        """States at each token (T, views · d) of item vectors (T, views · d); masked items are hidden."""
+        views = self._views(vectors_TD)
+        if masked_T is not None:
+            views = [self.backbone.hide(view, masked_T) for view in views]
+        return self._states(views, layout)
+
+    @contextmanager
+    def without_dropout(self) -> Iterator[None]:
+        """As at inference for a while, in the midst of training."""
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)
 
     def states(self, history: History, catalogue: Any = None) -> Tensor:
-        """The state behind each whole history, (B, d): what predicts its next item."""
-        vectors_Td = self.enhancer.embed_history(history, catalogue)
-        vectors_Td, layout = self.backbone.prepare_history(vectors_Td, history.layout)
-        return self.backbone(vectors_Td, layout)[layout.last_B]
+        """The state behind each whole history, (B, views · d): what predicts its next item."""
+        views = self._views(self.enhancer.embed_history(history, catalogue))
+        prepared = [self.backbone.prepare_history(view, history.layout) for view in views]
+        layout = prepared[0][1]
+        return self._states([view for view, _ in prepared], layout)[layout.last_B]
 
     @property
     def num_items(self) -> int:
@@ -62,3 +81,10 @@ class Recommender(nn.Module):
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
         """Scores (B, m) of all items."""
         return self.enhancer.score_catalogue(states_Bd, history, catalogue)
+
+    def _views(self, vectors_TD: Tensor) -> list[Tensor]:
+        return list(vectors_TD.chunk(self.enhancer.views, dim=-1))
+
+    def _states(self, views: list[Tensor], layout: Layout) -> Tensor:
+        states = [self.backbone(view, layout) for view in self.enhancer.mix(views, layout)]
+        return states[0] if len(states) == 1 else torch.cat(states, dim=-1)

@@ -22,6 +22,9 @@ ENHANCERS: Registry[type[Enhancer]] = Registry(
     "enhancer",
     {
         "none": "grasp_bench.models.enhancers.none:NoEnhancer",
+        "llminit": "grasp_bench.models.enhancers.llminit:LLMInit",
+        "rlmrec": "grasp_bench.models.enhancers.rlmrec:RLMRec",
+        "llmesr": "grasp_bench.models.enhancers.llmesr:LLMESR",
         "grasp": "grasp_bench.models.enhancers.grasp:Grasp",
     },
 )

@@ -18,7 +18,16 @@ from grasp_bench.evaluation.queries import Queries, append_items
 from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.training.sequences import Sequences
 
-KNOWLEDGE_ROLES = ("user_embeddings", "user_neighbours", "item_embeddings", "item_neighbours")
+# Role of an artefact, and what of it fills which field of `Knowledge`.
+KNOWLEDGE = {
+    "user_embeddings": {"users_nD": ("embeddings.safetensors", "vectors")},
+    "user_neighbours": {
+        "similar_users_nD": ("neighbours.safetensors", "pooled"),
+        "nearest_users_nN": ("neighbours.safetensors", "indices"),
+    },
+    "item_embeddings": {"items_mD": ("embeddings.safetensors", "vectors")},
+    "item_neighbours": {"similar_items_mD": ("neighbours.safetensors", "pooled")},
+}
 
 
 def tensor(values: np.ndarray, device: str) -> Tensor:
@@ -58,26 +67,25 @@ def held_out_queries(
 
 
 def knowledge(inputs: Mapping[str, Artefact], device: str) -> Knowledge | None:
-    """Embeddings and neighbour means of both sides; None for a cell that has none."""
-    if not any(role in inputs for role in KNOWLEDGE_ROLES):
-        return None
+    """What the cell's enhancer reads of embeddings and neighbours; None where that is nothing."""
     parts: dict[str, Tensor] = {}
-    for side, field in (("user", "users_nD"), ("item", "items_mD")):
-        embeddings = inputs[f"{side}_embeddings"].file("embeddings.safetensors")
-        neighbours = inputs[f"{side}_neighbours"].file("neighbours.safetensors")
-        parts[field] = _load(embeddings, "vectors", device)
-        parts[f"similar_{field}"] = _load(neighbours, "pooled", device)
-    widths = {name: value.shape[1] for name, value in parts.items()}
-    if len(set(widths.values())) != 1:
+    for role, fields in KNOWLEDGE.items():
+        if role in inputs:
+            for field, (file, name) in fields.items():
+                parts[field] = _load(inputs[role].file(file), name, device)
+    widths = {name: part.shape[1] for name, part in parts.items() if part.is_floating_point()}
+    if len(set(widths.values())) > 1:
         raise DataError(
             f"embeddings of users and items differ in width: {widths}",
             mend="embed both sides with the same encoder: attention takes their dot products",
         )
-    return Knowledge(**parts)
+    return Knowledge(**parts) if parts else None
 
 
 def _load(path: Path, name: str, device: str) -> Tensor:
-    return load_file(path, device=device)[name].float()
+    """Vectors as float32, indices (stored narrow, used wide) as int64."""
+    found = load_file(path, device=device)[name]
+    return found.float() if found.is_floating_point() else found.long()
 
 
 def _negatives(path: Path, device: str) -> Tensor:

@@ -25,7 +25,7 @@ CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
 
-Validate = Callable[[Recommender], float]
+Validate = Callable[[Recommender, int], float]
 
 
 @dataclass
@@ -102,9 +102,6 @@ class Trainer:
         for users_B in self.sequences.batches(self.settings.batch_size, draws):
             with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.amp):
                 loss = loss_of(self.recommender, users_B, draws)
-                auxiliary = self.recommender.enhancer.auxiliary_loss()
-                if auxiliary is not None:
-                    loss = loss + auxiliary
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if self.settings.grad_clip is not None:

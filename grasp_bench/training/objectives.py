@@ -1,11 +1,12 @@
 """What a step learns from a batch of users: the next item everywhere, or the masked items.
 
 Both end in the binary cross-entropy of eq. 6 with one sampled negative per predicted position.
-Shape suffixes: B users, T tokens read, S positions predicted, d width, F pair features.
+Shape suffixes: B users, T tokens read, S positions predicted, D width of the states, F pair features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -13,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grasp_bench.models.batch import Candidates, History
+from grasp_bench.models.batch import Candidates, History, Step
 from grasp_bench.models.layout import Layout, gather_sequences
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.training.negatives import NegativeSampler
@@ -58,6 +59,12 @@ class TrainingPairs:
         features = None if self.known_features is None else self.known_features[index_T]
         return History(users_B, self.sequences.items_flat[index_T], layout, features)
 
+    def shortest_first(self, users_B: Tensor, spans: Callable[[Tensor], tuple[Tensor, Tensor]]) -> History:
+        """The histories of users whose `spans` (first token, length) are given, ordered by length."""
+        order = spans(users_B)[1].argsort(stable=True)
+        index_T, layout = gather_sequences(*spans(users_B[order]), ascending=True)
+        return self.history(users_B[order], index_T, layout)
+
     def candidates(
         self, recommender: Recommender, users_S: Tensor, target_index_S: Tensor, sequence_S: Tensor,
         prior_S: Tensor, generator: torch.Generator,
@@ -80,18 +87,29 @@ class NextItem:
     pairs: TrainingPairs
 
     def loss(self, recommender: Recommender, users_B: Tensor, generator: torch.Generator) -> Tensor:
-        """Binary cross-entropy, mean over positions."""
-        ends_B = self.pairs.sequences.offsets[users_B + 1]
-        # One item fewer than there are: the last is only a target.
-        lengths_B = (ends_B - self.pairs.sequences.offsets[users_B] - 1).clamp_max(self.pairs.max_len)
-        index_T, layout = gather_sequences(ends_B - 1 - lengths_B, lengths_B)
+        """Binary cross-entropy, mean over positions, and the enhancer's own loss."""
+        index_T, layout = gather_sequences(*self._spans(users_B))
         history = self.pairs.history(users_B, index_T, layout)
         candidates = self.pairs.candidates(
             recommender, history.users_T(), index_T + 1, layout.sequence_T, layout.position_T + 1, generator
         )
-        vectors_Td, candidates_T2d = recommender.enhancer.embed(history, candidates)
-        states_Td = recommender.backbone(vectors_Td, layout)
-        return binary_cross_entropy(states_Td, candidates_T2d)
+        vectors_TD, candidates_T2D = recommender.enhancer.embed(history, candidates)
+        states_TD = recommender.read(vectors_TD, layout)
+        loss = binary_cross_entropy(states_TD, candidates_T2D)
+        step = Step(
+            history, states_TD, candidates.items_SK[:, 0], recommender.read, recommender.without_dropout,
+            self._history, generator,
+        )  # fmt: skip
+        return with_auxiliary(loss, recommender, step)
+
+    def _spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
+        """What is read: one item fewer than there are, the last being only a target (if not the only one)."""
+        starts_B, ends_B = (self.pairs.sequences.offsets[users_B + more] for more in (0, 1))
+        lengths_B = (ends_B - starts_B - 1).clamp(1, self.pairs.max_len)
+        return torch.maximum(ends_B - 1 - lengths_B, starts_B), lengths_B
+
+    def _history(self, users_B: Tensor) -> History:
+        return self.pairs.shortest_first(users_B, self._spans)
 
 
 @dataclass
@@ -101,12 +119,9 @@ class MaskedItems:
     pairs: TrainingPairs
 
     def loss(self, recommender: Recommender, users_B: Tensor, generator: torch.Generator) -> Tensor:
-        """Binary cross-entropy, mean over masked positions."""
-        backbone = recommender.backbone
-        ends_B = self.pairs.sequences.offsets[users_B + 1]
-        lengths_B = (ends_B - self.pairs.sequences.offsets[users_B]).clamp_max(self.pairs.max_len)
-        index_T, layout = gather_sequences(ends_B - lengths_B, lengths_B)
-        masked_T = draw_mask(layout, backbone.mask_probability, generator)
+        """Binary cross-entropy, mean over masked positions, and the enhancer's own loss."""
+        index_T, layout = gather_sequences(*self._spans(users_B))
+        masked_T = draw_mask(layout, recommender.backbone.mask_probability, generator)
         masked_S = masked_T.nonzero().squeeze(1)
         history = replace(self.pairs.history(users_B, index_T, layout), masked_T=masked_T)
         sequence_S = layout.sequence_T[masked_S]
@@ -114,9 +129,29 @@ class MaskedItems:
             recommender, users_B[sequence_S], index_T[masked_S], sequence_S, layout.position_T[masked_S],
             generator,
         )  # fmt: skip
-        vectors_Td, candidates_S2d = recommender.enhancer.embed(history, candidates)
-        states_Td = backbone(backbone.hide(vectors_Td, masked_T), layout)
-        return binary_cross_entropy(states_Td[masked_S], candidates_S2d)
+        vectors_TD, candidates_S2D = recommender.enhancer.embed(history, candidates)
+        states_TD = recommender.read(vectors_TD, layout, masked_T)
+        loss = binary_cross_entropy(states_TD[masked_S], candidates_S2D)
+        step = Step(
+            history, states_TD, candidates.items_SK[:, 0], recommender.read, recommender.without_dropout,
+            self._history, generator,
+        )  # fmt: skip
+        return with_auxiliary(loss, recommender, step)
+
+    def _spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
+        """What is read: all there is."""
+        ends_B = self.pairs.sequences.offsets[users_B + 1]
+        lengths_B = (ends_B - self.pairs.sequences.offsets[users_B]).clamp_max(self.pairs.max_len)
+        return ends_B - lengths_B, lengths_B
+
+    def _history(self, users_B: Tensor) -> History:
+        return self.pairs.shortest_first(users_B, self._spans)
+
+
+def with_auxiliary(loss: Tensor, recommender: Recommender, step: Step) -> Tensor:
+    """The main loss and, where the enhancer has one, its own."""
+    auxiliary = recommender.enhancer.auxiliary_loss(step)
+    return loss if auxiliary is None else loss + auxiliary
 
 
 def draw_mask(layout: Layout, probability: float, generator: torch.Generator) -> Tensor:
@@ -133,10 +168,10 @@ def draw_mask(layout: Layout, probability: float, generator: torch.Generator) ->
     return masked_T
 
 
-def binary_cross_entropy(states_Sd: Tensor, candidates_S2d: Tensor) -> Tensor:
+def binary_cross_entropy(states_SD: Tensor, candidates_S2D: Tensor) -> Tensor:
     """−log σ(o·positive) − log(1 − σ(o·negative)), mean over positions (eq. 6)."""
     # In float32 also under autocast: bfloat16 has three digits, too few for a loss near its end.
-    scores_S2 = (candidates_S2d @ states_Sd.unsqueeze(-1)).squeeze(-1).float()
+    scores_S2 = (candidates_S2D @ states_SD.unsqueeze(-1)).squeeze(-1).float()
     return F.softplus(-scores_S2[:, 0]).mean() + F.softplus(scores_S2[:, 1]).mean()
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.encoders.reduction import principal_directions, reduce_vectors
+from grasp_bench.core.principal_directions import principal_directions
+from grasp_bench.encoders.reduction import reduce_vectors
 from grasp_bench.spec.encoder import Reduction
 
 RNG = np.random.default_rng(0)

@@ -19,7 +19,8 @@ def random_knowledge(scale: float = 1.0) -> Knowledge:
     def table(rows: int) -> torch.Tensor:
         return scale * torch.randn(rows, DIM, generator=generator)
 
-    return Knowledge(table(NUM_USERS), table(NUM_USERS), table(NUM_ITEMS), table(NUM_ITEMS))
+    nearest = torch.tensor([[1, 2], [0, -1], [4, 5], [-1, -1], [2, 0], [3, 1]])
+    return Knowledge(table(NUM_USERS), table(NUM_USERS), table(NUM_ITEMS), table(NUM_ITEMS), nearest)
 
 
 def model_settings(**changes: object) -> dict[str, object]:

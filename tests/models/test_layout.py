@@ -4,6 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grasp_bench.models.backbones.attention_block import SelfAttention
 from grasp_bench.models.layout import Layout, gather_sequences
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=12)
@@ -32,3 +33,27 @@ def test_gather_takes_the_named_slices():
     assert index.tolist() == [5, 6, 0, 1, 2]
     assert layout.position_T.tolist() == [0, 1, 0, 1, 2]
     assert layout.last_B.tolist() == [1, 4]
+
+
+def test_ascending_sequences_are_cut_into_slices_that_cover_them_in_order():
+    lengths = torch.tensor([1, 1, 2, 2, 2, 12, 13, 14, 30, 31])
+    buckets = Layout(lengths, ascending=True).by_length()
+    first = 0
+    for tokens, bucket in buckets:
+        assert tokens == slice(first, first + int(bucket.lengths_B.sum()))
+        first = tokens.stop
+    assert first == int(lengths.sum())
+    assert torch.equal(torch.cat([bucket.lengths_B for _, bucket in buckets]), lengths)
+    assert [bucket.is_rectangle for _, bucket in buckets] == [True, True, True, False, False]
+
+
+def test_attention_is_the_same_for_sequences_that_lie_in_order():
+    torch.manual_seed(1)
+    lengths = torch.tensor([1, 3, 3, 3, 13, 14, 17])
+    x = torch.randn(int(lengths.sum()), 8)
+    for causal in (True, False):
+        attention = SelfAttention(8, 2, 0.0, causal)
+        torch.testing.assert_close(
+            attention(x, x, Layout(lengths, ascending=True)), attention(x, x, Layout(lengths)),
+            rtol=1e-5, atol=1e-6,
+        )  # fmt: skip

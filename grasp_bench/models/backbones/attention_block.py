@@ -30,16 +30,19 @@ class SelfAttention(nn.Module):
         """(T, d) queries attend to (T, d) memory of their own sequence."""
         qkv_T3D = torch.cat([self.query(query_TD), self.key_value(memory_TD)], dim=-1)
         mixed_TD = torch.empty_like(query_TD)
+        side_by_side: list[Tensor] = []
         for tokens_t, bucket in layout.by_length():
-            mixed_TD = mixed_TD.index_copy(
-                0, tokens_t, self._attend(qkv_T3D.index_select(0, tokens_t), bucket)
-            )
-        return self.output(mixed_TD)
+            if isinstance(tokens_t, slice):
+                side_by_side.append(self._attend(qkv_T3D[tokens_t], bucket))
+            else:
+                mixed_td = self._attend(qkv_T3D.index_select(0, tokens_t), bucket)
+                mixed_TD = mixed_TD.index_copy(0, tokens_t, mixed_td)
+        return self.output(torch.cat(side_by_side) if side_by_side else mixed_TD)
 
     def _attend(self, qkv_T3D: Tensor, layout: Layout) -> Tensor:
         q_BHLD, k_BHLD, v_BHLD = (self._heads(part) for part in layout.pad(qkv_T3D).chunk(3, dim=-1))
         # Padding lies behind the tokens, so a causal mask alone already hides it from them.
-        mask = None if self.causal else layout.mask()[:, None, None, :]
+        mask = None if self.causal or layout.is_rectangle else layout.mask()[:, None, None, :]
         mixed_BHLD = F.scaled_dot_product_attention(
             q_BHLD, k_BHLD, v_BHLD, attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0, is_causal=self.causal,

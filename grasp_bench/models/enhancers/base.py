@@ -8,20 +8,41 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from grasp_bench.models.batch import Candidates, History
+from grasp_bench.core.errors import TrainingError
+from grasp_bench.models.batch import Candidates, History, Step
+from grasp_bench.models.layout import Layout
 
 
 @dataclass(frozen=True)
 class Knowledge:
     """Frozen semantic embeddings: rows are users 0..n-1 and items 0..m-1, float32, width D.
 
-    `similar_*` hold the mean of each entity's nearest neighbours (the paper's Ū and Ī, eq. 2).
+    `similar_*` hold the mean of each entity's nearest neighbours (the paper's Ū and Ī, eq. 2), and
+    `nearest_users_nN` (int64) their numbers, nearest first, −1 where there are fewer. What the
+    enhancer does not read (`spec.model.ENHANCER_READS`) is None.
     """
 
-    users_nD: Tensor
-    similar_users_nD: Tensor
-    items_mD: Tensor
-    similar_items_mD: Tensor
+    users_nD: Tensor | None = None
+    similar_users_nD: Tensor | None = None
+    items_mD: Tensor | None = None
+    similar_items_mD: Tensor | None = None
+    nearest_users_nN: Tensor | None = None
+
+
+def covering(knowledge: Knowledge | None, enhancer: str, **rows: int) -> dict[str, Tensor]:
+    """The named parts of `knowledge`; TrainingError unless each is there with so many rows."""
+    found = {name: getattr(knowledge, name) for name in rows} if knowledge is not None else {}
+    parts = {name: part for name, part in found.items() if part is not None}
+    absent = [name for name in rows if name not in parts]
+    if absent:
+        raise TrainingError(f"enhancer '{enhancer}' was given no embeddings ({', '.join(absent)})")
+    covered = {name: len(part) for name, part in parts.items()}
+    if covered != rows:
+        raise TrainingError(
+            f"embeddings cover {covered}, the split has {rows}",
+            mend="run again so that embeddings are made from this split",
+        )
+    return parts
 
 
 class Enhancer(nn.Module):
@@ -33,12 +54,15 @@ class Enhancer(nn.Module):
     """
 
     num_items: int
+    # How many vectors an item has; the backbone reads each view by itself, and states are as wide as all.
+    views: int = 1
 
     @classmethod
     def from_settings(
         cls, settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
     ) -> Enhancer:
-        """Build from `spec.model.Model.effective()`; `knowledge` is None unless the enhancer needs it."""
+        """Build from `spec.model.Model.effective()` and `causal`, whether the backbone never looks ahead;
+        `knowledge` holds what the enhancer reads, and is None when that is nothing."""
         raise NotImplementedError(f"{cls.__name__} does not say how it is built")
 
     def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
@@ -69,6 +93,10 @@ class Enhancer(nn.Module):
         them; None where there are none."""
         return None
 
-    def auxiliary_loss(self) -> Tensor | None:
+    def mix(self, views: list[Tensor], layout: Layout) -> list[Tensor]:
+        """What the backbone reads, from the views' vectors (T, d) with masked items hidden."""
+        return views
+
+    def auxiliary_loss(self, step: Step) -> Tensor | None:
         """A loss added to the main one at each step, or None."""
         return None

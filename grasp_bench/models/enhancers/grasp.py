@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from grasp_bench.core.errors import TrainingError
 from grasp_bench.models.batch import Candidates, History
-from grasp_bench.models.enhancers.base import Enhancer, Knowledge
+from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering
 from grasp_bench.models.enhancers.normaliser import ABSENT, PrefixNormaliser, SequenceNormaliser
 from grasp_bench.models.holistic_attention import (
     PARTS,
@@ -41,11 +40,11 @@ class Grasp(Enhancer):
     similar_items_mD: Tensor
 
     def __init__(
-        self, knowledge: Knowledge, shape: HolisticAttentionShape, attention: str = "sigmoid",
+        self, tables: Mapping[str, Tensor], shape: HolisticAttentionShape, attention: str = "sigmoid",
         softmax_over: str = "prefix", id_residual: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.num_items = len(knowledge.items_mD)
+        self.num_items = len(tables["items_mD"])
         self.attention = attention
         self.normaliser = NORMALISERS[softmax_over]()
         self.holistic = HolisticAttention(shape)
@@ -53,29 +52,25 @@ class Grasp(Enhancer):
         if self.residual is not None:
             nn.init.xavier_normal_(self.residual.weight)
         # Frozen and already in the store: buffers, and no part of a checkpoint.
-        for name in ("users_nD", "similar_users_nD", "items_mD", "similar_items_mD"):
-            self.register_buffer(name, getattr(knowledge, name), persistent=False)
+        for name, table in tables.items():
+            self.register_buffer(name, table, persistent=False)
 
     @classmethod
     def from_settings(
         cls, settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
     ) -> Grasp:
         """Build from `spec.model.Model.effective()`; TrainingError without embeddings of all entities."""
-        if knowledge is None:
-            raise TrainingError("enhancer 'grasp' was given no embeddings")
-        found = (len(knowledge.users_nD), len(knowledge.items_mD))
-        if found != (num_users, num_items):
-            raise TrainingError(
-                f"embeddings cover (users, items) {found}, the split has {(num_users, num_items)}",
-                mend="run again so that embeddings are made from this split",
-            )
+        tables = covering(
+            knowledge, "grasp", users_nD=num_users, similar_users_nD=num_users, items_mD=num_items,
+            similar_items_mD=num_items,
+        )  # fmt: skip
         shape = HolisticAttentionShape(
-            dim=knowledge.items_mD.shape[1], width=settings["embedding_dim"],
+            dim=tables["items_mD"].shape[1], width=settings["embedding_dim"],
             parts=tuple(part for part in PARTS if settings[part]), depth=settings["mlp_depth"],
             hidden=settings["mlp_hidden"], scale=settings["logit_scale"],
             scale_init=settings["logit_scale_init"],
         )  # fmt: skip
-        return cls(knowledge, shape, settings["attention"], settings["softmax_over"], settings["id_residual"])
+        return cls(tables, shape, settings["attention"], settings["softmax_over"], settings["id_residual"])
 
     def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
         """Vectors of history (T, d) and candidates (S, K, d); each distinct item is projected once."""

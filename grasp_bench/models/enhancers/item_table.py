@@ -1,0 +1,32 @@
+"""One trained vector per item: the base of the enhancers that keep the backbone's own ID table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from grasp_bench.models.batch import Candidates, History
+from grasp_bench.models.enhancers.base import Enhancer
+
+
+class ItemTable(Enhancer):
+    """The same vector for every user, tied between input and output; Xavier-normal until told otherwise."""
+
+    def __init__(self, num_items: int, width: int) -> None:
+        super().__init__()
+        self.num_items = num_items
+        self.table = nn.Embedding(num_items, width)
+        nn.init.xavier_normal_(self.table.weight)
+
+    def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
+        """Rows of the table."""
+        return self.table(history.items_T), self.table(candidates.items_SK)
+
+    def embed_history(self, history: History, catalogue: Any = None) -> Tensor:
+        """Rows of the table."""
+        return self.table(history.items_T)
+
+    def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
+        """One product with the table."""
+        return states_Bd @ self.table.weight.T
