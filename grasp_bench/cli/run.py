@@ -27,7 +27,7 @@ from grasp_bench.core.errors import RunFailedError, StoreError
 if TYPE_CHECKING:
     from grasp_bench.engine.run import Outcome
     from grasp_bench.plan.compile import Plan
-    from grasp_bench.spec.experiment import Experiment
+    from grasp_bench.spec.loading import LoadedSpec
 
 
 class LogFormat(StrEnum):
@@ -108,9 +108,9 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = whole.only(only)
     # Before the first cell, so that boards of a stopped run know what was asked; again for the cards.
-    _write_study(experiment, whole, store, results)
+    _write_study(loaded, whole, store, results)
     outcome = run_plan(chosen, shop)
-    _write_study(experiment, whole, store, results)
+    _write_study(loaded, whole, store, results)
     _report(whole, results, leaderboard)
     if mark := mark_of(experiment):
         note(f"{mark} Its board is {whole.name}, not {spec.stem}.")
@@ -122,16 +122,19 @@ def run(
         )
 
 
-def _write_study(experiment: Experiment, plan: Plan, store: Path, results: Path) -> None:
-    """Write what the spec asks, and the dataset cards that are there, beside the cells."""
+def _write_study(loaded: LoadedSpec, plan: Plan, store: Path, results: Path) -> None:
+    """Write beside the cells what the spec asks, the dataset cards, and who is in which group."""
     from grasp_bench.core.store import Store
     from grasp_bench.engine.cards import dataset_cards
     from grasp_bench.engine.publish import identity
     from grasp_bench.report.study import write_study
+    from grasp_bench.studies.user_groups import write_user_groups
 
-    cards = dataset_cards(plan, Store(store))
+    folder, cards = results / plan.name, dataset_cards(plan, Store(store))
+    planned = [identity(cell) for cell in plan.cells]
     try:
-        write_study(results / plan.name, experiment, [identity(cell) for cell in plan.cells], cards)
+        write_study(folder, loaded.experiment, planned, cards, loaded.published)
+        write_user_groups(plan, Store(store), folder)
     except OSError as error:
         raise StoreError(
             f"{results}: cannot be written ({error.strerror or error})", mend="pass --results"

@@ -47,7 +47,8 @@ def beside(partition: Partition, material: Material, values: UserValues) -> Besi
         notes=[*published.get("notes", ()), *filter(None, [theirs["facts"].get("note")])],
         figures=[
             figure
-            for method in sorted(partition.cells, key=lambda method: material.labels[method])
+            for method in partition.planned
+            if method in partition.cells
             for figure in figures.of_method(method, [row for row in rows if _names(row) == _key(method)])
         ],
         without_ours=sorted({_called(row) for row in rows if _names(row) not in known}),
@@ -90,7 +91,7 @@ class _Figures:
             table=row["table"],
             group=row["group"],
             metric=metric,
-            seeds=[cell.seed for cell in cells],
+            seeds=[cell.seed for cell in cells if cell.seed is not None],
             ours=mean,
             low=interval.low if interval else None,
             high=interval.high if interval else None,
@@ -141,7 +142,7 @@ def _data(facts: Mapping[str, Any], card: Mapping[str, Any]) -> list[Difference]
 
 def _settings(published: Mapping[str, Any], partition: Partition) -> Iterator[Difference]:
     """Settings that the source tells and that some cell has otherwise; ours as `4 / 8` where cells differ."""
-    cells = [cell for cell in partition.all_cells if cell.kind == "trained"]
+    cells = [cell for cell in partition.all_cells if cell.method.kind == "trained"]
     for key, theirs in (published.get("settings") or {}).items():
         ours = {repr(value): value for cell in cells if (value := _setting(cell, key)) is not None}
         if any(value != theirs for value in ours.values()):

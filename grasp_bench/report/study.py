@@ -90,10 +90,13 @@ def write_study(
 
 
 def _published(figures: PublishedFigures | None, datasets: Iterable[str]) -> dict[str, Any] | None:
+    """What the spec names; nothing stands beside a generated dataset, on which a real spec is rehearsed."""
     if figures is None:
         return None
-    content = figures.content
-    named = {ours: theirs for ours in sorted(datasets) if (theirs := figures.dataset_for(ours))}
+    from grasp_bench.spec.locations import GENERATED
+
+    content, real = figures.content, sorted(set(datasets) - GENERATED)
+    named = {ours: theirs for ours in real if (theirs := figures.dataset_for(ours))}
     return {
         **content.model_dump(mode="json", include={"source", "settings", "seeds", "notes"}),
         "datasets": {

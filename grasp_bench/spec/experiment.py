@@ -11,6 +11,7 @@ from grasp_bench.spec.dataset import Dataset, ProtocolName
 from grasp_bench.spec.encoder import EncoderSource, SentenceTransformersEncoder
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.model import Model
+from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section
 from grasp_bench.spec.study import Hypothesis, Noise, Tuning
 from grasp_bench.spec.text import Text
@@ -24,12 +25,12 @@ class Experiment(Section):
 
     name: str = Field(pattern=NAME, description="Results go to results/<name>.")
     description: str = ""
-    dataset: Dataset
     protocol: ProtocolName | None = Field(
         None,
         description="A named set of values for those keys of dataset.protocol, and model.causal, that the "
         "spec does not give itself (docs/honest_numbers.md).",
     )
+    dataset: Dataset
     text: Text = Text()
     encoder: EncoderSource = SentenceTransformersEncoder()
     index: Index = Index()
@@ -54,6 +55,7 @@ class Experiment(Section):
     noise: Noise | None = None
     tuning: Tuning | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
+    published: Published | None = None
 
     @field_validator("seeds")
     @classmethod

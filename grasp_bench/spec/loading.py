@@ -16,6 +16,8 @@ from grasp_bench.spec.patches import patched, read_override
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.protocols import with_preset
 from grasp_bench.spec.provenance import sources
+from grasp_bench.spec.published import PublishedFigures
+from grasp_bench.spec.published_reading import read_published
 from grasp_bench.spec.secrets import without_secrets
 from grasp_bench.spec.tree import Entry, Node, Place, plain, remove
 from grasp_bench.spec.validation import build, salvage
@@ -36,6 +38,7 @@ class LoadedSpec:
     path: Path
     values: dict[str, Any]
     sources: dict[str, str]
+    published: PublishedFigures | None = None
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
@@ -86,7 +89,9 @@ def _finish(
     assert tree is not None
     tree = with_preset(without_secrets(patched(tree, entries, problems), problems), problems)
     built = build(tree)
+    published = None
     if isinstance(built, Experiment):
+        published = read_published(built, tree, path, problems)
         check_patches(built, tree, problems)
         if not problems.found:
             check_combinations(built, tree, problems)
@@ -94,7 +99,8 @@ def _finish(
         problems.extend(finding for finding in built if complete or not finding.missing)
         rest = salvage(tree, built)
         if rest is not None:
+            read_published(rest.experiment, tree, path, problems)
             check_patches(rest.experiment, tree, problems, doubtful=rest.dropped)
     problems.raise_if_any()
     assert isinstance(built, Experiment)
-    return LoadedSpec(built, path, plain(tree), sources(built, tree))
+    return LoadedSpec(built, path, plain(tree), sources(built, tree), published)

@@ -133,7 +133,7 @@ def _check(content: PublishedFile, tree: Node, problems: Problems) -> None:
 def _refuse_unknown_datasets(
     chosen: Published, content: PublishedFile, tree: Node, problems: Problems
 ) -> None:
-    named = {("dataset",): chosen.dataset} if chosen.dataset else {}
+    named: dict[tuple[str, ...], str] = {("dataset",): chosen.dataset} if chosen.dataset else {}
     named |= {("datasets", ours): theirs for ours, theirs in chosen.datasets.items()}
     for key, name in named.items():
         if name not in content.datasets:

@@ -39,7 +39,7 @@ def figure_interval(values_SU: Sequence[ArrayLike], *, level: float = LEVEL) -> 
     mean = float(users.mean())
     parts = [_variance_of_mean(users)]
     if len(values_SU) > 1:
-        parts.append(_variance_of_mean(np.array([np.mean(values) for values in values_SU])))
+        parts.append(_variance_of_mean(np.array([np.asarray(values).mean() for values in values_SU])))
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return FigureInterval(mean, mean, mean, len(values_SU))

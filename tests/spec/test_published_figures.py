@@ -155,7 +155,7 @@ def test_one_published_dataset_for_several_of_ours_is_refused(tmp_path: Path) ->
         ("users: 10", "user: 10", "4:10 datasets.Toys.user: unknown key; did you mean 'users'?"),
         ("title: T", "titel: T", "1:10 source.titel: unknown key; did you mean 'title'?"),
         ("overall:\n", "overal:\n", "5:1 overal: unknown key; did you mean 'overall'?"),
-        ("overall:\n  Toys", "overall:\n  Toyz", "6:3 overall.Toyz: no such dataset in datasets; did you mean"),
+        ("overall:\n  Toys", "overall:\n  Toyz", "6:3 overall.Toyz: no such dataset in datasets; did you"),
         ("tail_user", "tail_users", "8:26 groups.Toys.sasrec.none.tail_users: "),
         ("{NDCG@10: 1.5}", "{}", "8:37 groups.Toys.sasrec.none.tail_user: must not be empty"),
         ("source:", "source: [", "not valid YAML"),

@@ -10,8 +10,8 @@ from grasp_bench.report.schema import Beside, Difference, PublishedFigure, Ranki
 from grasp_bench.report.sections.groups import GROUP_HEADS
 
 INTERVAL_NOTE = (
-    "≈ theirs lies in our interval (95 %): over the choice of users and, where there are several seeds, of "
-    "seeds. Published figures come without one, so outside it is no test."
+    "≈ theirs lies in our 95 % interval: over the choice of users and, of several seeds, over that of seeds "
+    "(two or three say little, and it is as wide as that). The published figure has none, so this is no test."
 )
 MAIN_CUTOFF, OTHER_CUTOFF = 10, 5
 Key = tuple[str, str]  # method and group
@@ -45,7 +45,7 @@ def _lines(found: Beside) -> list[str]:
         lines.append(f"Settings that differ: {_told(found['settings'])}.")
     if found["groups"] and any(figure["group"] != "overall" for figure in found["figures"]):
         lines.append(f"Groups are cut otherwise: {_told(found['groups'])}.")
-    lines += found["notes"]
+    lines += [*found["notes"], INTERVAL_NOTE]
     if found["without_ours"]:
         lines.append(f"Published and not on this board: {', '.join(found['without_ours'])}.")
     return lines
@@ -87,7 +87,7 @@ def _compared(title: str, figures: Sequence[PublishedFigure], cutoff: int) -> Ta
         seeds = next(str(len(figure["seeds"])) for figure in mine if figure is not None)
         start = [Entry(label), *([Entry(GROUP_HEADS.get(group, group))] if grouped else []), Entry(seeds)]
         rows.append([*start, *(entry for figure in mine for entry in _entries(figure))])
-    return Table(title, columns, rows, [INTERVAL_NOTE, *_without_interval(figures)])
+    return Table(title, columns, rows, _without_interval(figures))
 
 
 def _entries(figure: PublishedFigure | None) -> list[Entry]:
