@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 
 CUTOFFS = (1, 5, 10, 20)
-IDENTITY = ("slug", "dataset", "backbone", "enhancer", "ablation", "noise", "variant", "seed", "hash")
+IDENTITY = (
+    "slug", "kind", "name", "dataset", "backbone", "enhancer", "ablation", "noise", "variant", "seed", "hash",
+)  # fmt: skip
 
 
 def metric_values(ranks: np.ndarray) -> dict[str, np.ndarray]:
@@ -37,6 +39,11 @@ def sampled(ranks: np.ndarray) -> np.ndarray:
 def settings(**model: Any) -> dict[str, Any]:
     """The settings part of cell.json."""
     return {"model": model, "protocol": {"ties": "mean", "negatives": 100}}
+
+
+def control(name: str) -> dict[str, Any]:
+    """What cell.json says of a control that nothing has trained."""
+    return {"kind": "control", "name": name, "backbone": None, "enhancer": None, "seed": None}
 
 
 class Results:

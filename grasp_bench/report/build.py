@@ -52,7 +52,8 @@ def _test(board: Board, material: Material, metric: str, values: UserValues) -> 
         named = {
             material.labels[method]: cells
             for method, cells in partition.cells.items()
-            if cells and not any(cell.leaks for cell in cells)  # who has seen the test items is nobody's best
+            # Who has seen the test items is nobody's best, and neither is a control.
+            if cells and method.kind != "control" and not any(cell.leaks for cell in cells)
         }
         for protocol in ranking["protocols"]:
             ranking["tests"].setdefault(protocol, {})[metric] = tests_against_best(
@@ -86,7 +87,7 @@ def _missing(material: Material) -> list[LeftOut]:
         LeftOut(
             slug=cell["slug"],
             method=material.labels.get(method_of(cell), ""),
-            seed=int(cell["seed"]),
+            seed=None if cell["seed"] is None else int(cell["seed"]),
             reason=stale.get(cell["slug"], "not finished"),
         )
         for cell in material.study.planned or ()

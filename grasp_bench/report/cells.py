@@ -15,7 +15,8 @@ from grasp_bench.report.study import Study, read_object
 
 CELL_FILE, METRICS_FILE, RANKS_FILE = "cell.json", "metrics.json", "ranks.parquet"
 MEMBERS = "groups-{}.parquet"  # by protocol hash: which users belong to which group
-_REQUIRED = ("slug", "dataset", "backbone", "enhancer", "seed", "protocol_hash")
+_REQUIRED = ("slug", "dataset", "protocol_hash")
+_REQUIRED_OF_MODELS = ("backbone", "enhancer", "seed")
 _MEND = "delete {} and run the spec again"
 
 
@@ -34,9 +35,10 @@ class ResultCell:
         return str(self.info["slug"])
 
     @property
-    def seed(self) -> int:
-        """The training seed."""
-        return int(self.info["seed"])
+    def seed(self) -> int | None:
+        """The training seed; None of what nothing has trained."""
+        seed = self.info.get("seed")
+        return None if seed is None else int(seed)
 
     @property
     def protocol_hash(self) -> str:
@@ -44,14 +46,9 @@ class ResultCell:
         return str(self.info["protocol_hash"])
 
     @property
-    def kind(self) -> str:
-        """Where the scores are from: trained, control or imported."""
-        return str(self.info.get("kind") or "trained")
-
-    @property
     def trained(self) -> bool:
         """True when a model was trained for it, as for a control on shuffled embeddings too."""
-        return self.kind == "trained" or "train" in (self.info.get("nodes") or {})
+        return self.method.kind == "trained" or "train" in (self.info.get("nodes") or {})
 
     @property
     def leaks(self) -> list[str]:
@@ -115,7 +112,8 @@ def collect(folder: Path, study: Study) -> Collected:
 def read_cell(folder: Path) -> ResultCell:
     """Read one cell; DataError names the file and key that is damaged or missing."""
     info = read_object(folder / CELL_FILE)
-    for key in _REQUIRED:
+    required = _REQUIRED if info.get("name") else (*_REQUIRED, *_REQUIRED_OF_MODELS)
+    for key in required:
         if info.get(key) is None:
             raise DataError(f"{folder / CELL_FILE}: key '{key}' is missing", mend=_MEND.format(folder))
     metrics = read_object(folder / METRICS_FILE)
@@ -138,7 +136,7 @@ def _why_left_out(cell: ResultCell, planned: Mapping[str, Mapping[str, Any]] | N
 
 
 def _refuse_doubles(cells: list[ResultCell]) -> None:
-    seen: dict[tuple[str, Method, int], str] = {}
+    seen: dict[tuple[str, Method, int | None], str] = {}
     for cell in cells:
         key = (cell.protocol_hash, cell.method, cell.seed)
         if key in seen:

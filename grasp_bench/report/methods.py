@@ -13,7 +13,7 @@ class Method:
     """Coordinates of a cell without its seed; noise and variant as text, so that methods are hashable.
 
     What no model of ours stands behind, a control or an imported run, has a name instead of a backbone and
-    an enhancer.
+    an enhancer. `kind` is trained, control or imported.
     """
 
     dataset: str
@@ -23,6 +23,7 @@ class Method:
     noise: str | None = None
     variant: tuple[tuple[str, str], ...] = ()
     name: str | None = None
+    kind: str = "trained"
 
     @property
     def short(self) -> str:
@@ -61,6 +62,7 @@ def method_of(identity: Mapping[str, Any]) -> Method:
         noise=_noise_text(identity.get("noise")),
         variant=tuple(sorted((key, _value_text(value)) for key, value in variant.items())),
         name=identity.get("name"),
+        kind=identity.get("kind") or "trained",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from grasp_bench.report.study import Study, read_study
 
 @dataclass(frozen=True)
 class Partition:
-    """Cells of one protocol hash by method, and the seeds that each method should have."""
+    """Cells of one protocol hash by method, and the seeds that each should have: none where nobody trains."""
 
     protocol_hash: str
     cells: dict[Method, list[ResultCell]]
@@ -86,20 +86,28 @@ def _partition(cells: Sequence[ResultCell], study: Study) -> list[Partition]:
         method = method_of(entry)
         home = entry.get("protocol_hash") or _home(method, by_hash)
         if home is not None:
-            planned.setdefault(home, {}).setdefault(method, []).append(int(entry["seed"]))
+            seeds_of_method = planned.setdefault(home, {}).setdefault(method, [])
+            seeds_of_method += [] if entry["seed"] is None else [int(entry["seed"])]
     partitions = []
     for key, seeds in planned.items():
         groups = {
-            method: sorted(found, key=lambda cell: cell.seed)
+            method: sorted(found, key=lambda cell: cell.seed or 0)
             for method, found in by_hash.get(key, {}).items()
         }
-        union = sorted({cell.seed for found in groups.values() for cell in found})
+        union = sorted(_seeds(cell for found in groups.values() for cell in found))
         # Without a study nobody said how many seeds there should be: the others' seeds are the measure.
-        wanted = {method: sorted(seeds.get(method, union)) for method in {**seeds, **groups}}
+        wanted = {
+            method: sorted(seeds.get(method, union if _seeds(groups.get(method, ())) else []))
+            for method in {**seeds, **groups}
+        }
         partitions.append(Partition(key, groups, wanted))
     return sorted(
         partitions, key=lambda p: (min((m.dataset for m in p.planned), default=""), p.protocol_hash)
     )
+
+
+def _seeds(cells: Iterable[ResultCell]) -> set[int]:
+    return {cell.seed for cell in cells if cell.seed is not None}
 
 
 def _home(method: Method, by_hash: Mapping[str, Mapping[Method, object]]) -> str | None:

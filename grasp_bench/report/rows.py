@@ -13,11 +13,12 @@ from grasp_bench.report.schema import GROUPS, PROTOCOLS, Ranking, Row, Stat
 
 def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_seeds: Sequence[int]) -> Row:
     """Put the cells of one method together: means over the seeds that are there, which it names."""
-    seeds = [cell.seed for cell in cells]
+    seeds = [cell.seed for cell in cells if cell.seed is not None]
     return Row(
         label=label,
         coordinates={
             "dataset": method.dataset,
+            "name": method.name,
             "backbone": method.backbone,
             "enhancer": method.enhancer,
             "ablation": method.ablation,
@@ -27,14 +28,18 @@ def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_se
         slugs=[cell.slug for cell in cells],
         seeds=seeds,
         planned_seeds=list(planned_seeds),
-        kind=cells[0].kind if cells else "trained",
+        kind=method.kind,
         leaks=sorted({name for cell in cells for name in cell.leaks}),
         users=_users(cells),
         values={p: _groups(cells, p) for p in PROTOCOLS if _all_have(cells, p)},
         group_users=_group_users(cells),
         beyond=_stats([cell.metrics.get("beyond") or {} for cell in cells]),
         per_seed={
-            p: {str(c.seed): _numbers(c.metrics[p].get("overall") or {}) for c in cells if c.metrics.get(p)}
+            p: {
+                str(cell.seed): _numbers(cell.metrics[p].get("overall") or {})
+                for cell in cells
+                if cell.seed is not None and cell.metrics.get(p)
+            }
             for p in PROTOCOLS
             if any(cell.metrics.get(p) for cell in cells)
         },
@@ -43,13 +48,12 @@ def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_se
 
 
 def measured_metrics(rankings: Iterable[Ranking]) -> list[str]:
-    """Names of all metrics that some cell has, in the order of metrics.json."""
+    """Names of all metrics that some method has, in the order of metrics.json."""
     found: dict[str, None] = {}
     for ranking in rankings:
         for row in ranking["rows"]:
-            for by_seed in row["per_seed"].values():
-                for values in by_seed.values():
-                    found.update(dict.fromkeys(values))
+            for groups in row["values"].values():
+                found.update(dict.fromkeys(groups.get("overall", {})))
     return list(found)
 
 

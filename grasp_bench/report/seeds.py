@@ -27,7 +27,7 @@ def on_shared_seeds(first: Cells, second: Cells) -> tuple[Cells, Cells]:
 def seeds_of_pair(first: Cells, second: Cells) -> list[int]:
     """The seeds behind a comparison of these cells."""
     sides = [cells for cells in (first, second) if not _for_every_seed(cells)] or [first]
-    return sorted({cell.seed for cells in sides for cell in cells})
+    return sorted({cell.seed for cells in sides for cell in cells if cell.seed is not None})
 
 
 def _for_every_seed(cells: Cells) -> bool:

@@ -26,7 +26,7 @@ class Side:
     @property
     def seeds(self) -> list[int]:
         """Seeds in the order of the cells."""
-        return [cell.seed for cell in self.cells]
+        return [cell.seed for cell in self.cells if cell.seed is not None]
 
     def row(self) -> Row:
         """Means over exactly these cells."""

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
-from results_builder import metric_values, settings
+from results_builder import control, metric_values, settings
 from statsmodels.stats.multitest import multipletests
 
 from grasp_bench.core.errors import DataError, IncomparableError, MissingFileError, UnknownNameError
@@ -107,7 +107,7 @@ def test_what_nothing_trained_meets_every_seed(results) -> None:
     rng = np.random.default_rng(3)
     for seed in (1, 2):
         results.cell(f"m{seed}", rng.integers(1, 40, 50), seed=seed, nodes={"train": "t"})
-    results.cell("pop", rng.integers(1, 40, 50), seed=1, kind="control", enhancer="popularity")
+    results.cell("pop", rng.integers(1, 40, 50), **control("popularity"))
     results.study(
         hypotheses=[{"better": "none", "than": "popularity", "metric": "NDCG@10", "protocol": "full"}]
     )

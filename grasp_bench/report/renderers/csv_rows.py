@@ -17,7 +17,7 @@ NOTHING = (None, None, None)
 PROTOCOL = "sampled"  # papers rank among sampled negatives
 HEAD = (
     "protocol_hash", "dataset", "method", "seeds", "planned_seeds", "users", "protocol", "group", "metric",
-    "seed", "value", "sd", "leaks", "low", "high", "published",
+    "seed", "value", "sd", "leaks", "kind", "low", "high", "published",
 )  # fmt: skip
 
 
@@ -33,9 +33,9 @@ def render(board: Board, document: Document) -> str:
                 ranking["protocol_hash"], ranking["dataset"], row["label"], len(row["seeds"]),
                 len(row["planned_seeds"]), row["users"],
             )  # fmt: skip
-            leaks = "; ".join(row["leaks"])
+            marks = "; ".join(row["leaks"]), row["kind"]
             for rest in [*_means(row), *_seeds(row)]:
-                writer.writerow((*start, *rest, leaks, *beside.get((row["label"], *rest[:4]), NOTHING)))
+                writer.writerow((*start, *rest, *marks, *beside.get((row["label"], *rest[:4]), NOTHING)))
     return stream.getvalue()
 
 

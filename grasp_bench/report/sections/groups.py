@@ -8,7 +8,8 @@ from grasp_bench.report.document import Column, Entry, Table
 from grasp_bench.report.numbers import count, plain
 from grasp_bench.report.rows import measured_metrics
 from grasp_bench.report.schema import GROUPS, Ranking, Row
-from grasp_bench.report.sections.ranking import entries_of, label_of, leak_notes, ordered_rows
+from grasp_bench.report.sections.marks import label_of, mark_notes
+from grasp_bench.report.sections.ranking import entries_of, ordered_rows
 
 TABLE_METRICS = ("NDCG@10", "HR@10", "NDCG@5", "HR@5")
 GROUP_HEADS = {
@@ -41,7 +42,7 @@ def group_table(ranking: Ranking, protocol: str, metric: str) -> Table | None:
     entries = [
         [Entry(label_of(row)), *(column[index] for column in by_group)] for index, row in enumerate(rows)
     ]
-    return Table(f"{metric} by group, {protocol} ranking", columns, entries, leak_notes(rows))
+    return Table(f"{metric} by group, {protocol} ranking", columns, entries, mark_notes(rows))
 
 
 def beyond_table(ranking: Ranking, metric: str) -> Table | None:
@@ -53,7 +54,7 @@ def beyond_table(ranking: Ranking, metric: str) -> Table | None:
     entries = [
         [Entry(label_of(row)), *(Entry(_mean(row, name)) for name in names)] for row in rows if row["beyond"]
     ]
-    notes = ["Mean over seeds; coverage, Gini and cross-category are shares in [0, 1].", *leak_notes(rows)]
+    notes = ["Mean over seeds; coverage, Gini and cross-category are shares in [0, 1].", *mark_notes(rows)]
     return Table("", [Column("method", "left"), *map(Column, names)], entries, notes)
 
 

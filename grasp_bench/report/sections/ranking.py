@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from grasp_bench.report.document import BLANK, Column, Entry, Table, mark_best
 from grasp_bench.report.numbers import count, percent_with_spread
 from grasp_bench.report.schema import Ranking, RankingTests, Row, Stat
+from grasp_bench.report.sections.marks import CONTROL_MARK, has_place, label_of, mark_notes
 
 # Few enough for a terminal; NDCG@1, HR@1 and MRR@1 are one number, and CSV and JSON hold them all.
 SHOWN = ("NDCG@10", "HR@10", "MRR@10", "NDCG@5", "HR@5", "NDCG@20", "HR@20", "HR@1")
 MOST_COLUMNS = 6
-LEAK_MARK = "†"
 TIER_NOTE = "≈ not distinguishable from the best: permutation test over users, Holm-corrected p ≥ 0.05."
 
 
 def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
     """Methods by descending mean over the seeds that are there; a place in brackets lacks some of them.
 
-    A method whose text was made from held-out items stands where its mean puts it, without a place.
+    A method whose text was made from held-out items, and a control, stand where their means put them,
+    without a place.
     """
     rows = ordered_rows(ranking, protocol, metric)
     metrics = _shown_metrics(rows, protocol, metric)
@@ -33,31 +34,16 @@ def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
     cells_by_metric = [_metric_entries(rows, protocol, name) for name in metrics]
     entries, place = [], 0
     for index, row in enumerate(rows):
-        ranked = overall(row, protocol, metric) is not None and not row["leaks"]
+        ranked = overall(row, protocol, metric) is not None and has_place(row)
         place += ranked
         name = Entry(label_of(row), tier=tests is not None and _in_tier(tests, row["label"]))
         values = [column[index] for column in cells_by_metric]
         number = Entry(_place(place, row) if ranked else BLANK)
         entries.append([number, name, Entry(seeds_of(row)), *values, Entry(count(row["users"]))])
-    notes = [*seed_notes(rows), *leak_notes(rows)]
+    notes = [*seed_notes(rows), *mark_notes(rows), *_not_above_controls(rows, protocol, metric)]
     if tests is not None and len(tests["tier"]) > 1:
         notes.insert(0, TIER_NOTE)
     return Table(f"{protocol} ranking by {metric}", columns, entries, notes)
-
-
-def label_of(row: Row) -> str:
-    """The method's name, with a dagger when its text was made from held-out items."""
-    return f"{row['label']} {LEAK_MARK}" if row["leaks"] else row["label"]
-
-
-def leak_notes(rows: Sequence[Row]) -> list[str]:
-    """What the daggers mean; nothing when there are none."""
-    sources = sorted({source for row in rows for source in row["leaks"]})
-    if not sources:
-        return []
-    return [
-        f"{LEAK_MARK} leaks: made from held-out items ({', '.join(sources)}); has no place in the ranking."
-    ]
 
 
 def seed_notes(rows: Sequence[Row]) -> list[str]:
@@ -91,11 +77,25 @@ def overall(row: Row, protocol: str, metric: str) -> Stat | None:
 
 
 def entries_of(rows: Sequence[Row], stats: Sequence[Stat | None]) -> list[Entry]:
-    """A column of values, the best and second of those that do not leak marked."""
+    """A column of values, the best and second of those that may be ranked marked."""
     marks = mark_best(
-        [stat["mean"] if stat and not row["leaks"] else None for row, stat in zip(rows, stats, strict=True)]
+        [stat["mean"] if stat and has_place(row) else None for row, stat in zip(rows, stats, strict=True)]
     )
     return [Entry(percent_with_spread(stat), mark) for stat, mark in zip(stats, marks, strict=True)]
+
+
+def _not_above_controls(rows: Sequence[Row], protocol: str, metric: str) -> list[str]:
+    """A sentence for the best control that nothing has trained, and what is not above it."""
+    untrained = [row for row in rows if row["kind"] == "control" and row["coordinates"].get("name")]
+    means = {row["label"]: stat["mean"] for row in untrained if (stat := overall(row, protocol, metric))}
+    if not means:
+        return []
+    best = max(means, key=lambda label: means[label])
+    methods = {label_of(row): overall(row, protocol, metric) for row in rows if row["kind"] != "control"}
+    below = [label for label, stat in methods.items() if stat and stat["mean"] <= means[best]]
+    if not below:
+        return []
+    return [f"Not above {best} {CONTROL_MARK}, which nothing has trained: {', '.join(below)}."]
 
 
 def _metric_entries(rows: list[Row], protocol: str, metric: str) -> list[Entry]:
@@ -117,7 +117,9 @@ def _in_tier(tests: RankingTests, label: str) -> bool:
 
 
 def seeds_of(row: Row) -> str:
-    """`3`, or `1 of 3` of a method that lacks some."""
+    """`3`, or `1 of 3` of a method that lacks some; blank for what has no seed."""
+    if not row["planned_seeds"] and not row["seeds"]:
+        return BLANK
     finished, planned = len(row["seeds"]), len(row["planned_seeds"])
     return f"{finished} of {planned}" if _lacks_seeds(row) else str(finished)
 

@@ -8,19 +8,20 @@ from typing import Any
 from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
 from grasp_bench.report.numbers import duration, percent
 from grasp_bench.report.schema import Board, Ranking, Row
-from grasp_bench.report.sections.ranking import label_of, leak_notes, ordered_rows
+from grasp_bench.report.sections.marks import label_of, mark_notes
+from grasp_bench.report.sections.ranking import ordered_rows
 
 
 def seed_table(ranking: Ranking, protocol: str, metric: str) -> Table:
-    """One metric by method and seed; blank where not finished."""
-    rows = ordered_rows(ranking, protocol, metric)
+    """One metric by method and seed; blank where not finished. What has no seed is left out."""
+    rows = [row for row in ordered_rows(ranking, protocol, metric) if row["planned_seeds"] or row["seeds"]]
     seeds = sorted({seed for row in rows for seed in [*row["planned_seeds"], *row["seeds"]]})
     columns = [Column("method", "left"), *(Column(f"seed {seed}") for seed in seeds)]
     entries = [
         [Entry(label_of(row)), *(Entry(_seed_value(row, protocol, seed, metric)) for seed in seeds)]
         for row in rows
     ]
-    return Table(f"{metric} by seed, {protocol} ranking", columns, entries, leak_notes(rows))
+    return Table(f"{metric} by seed, {protocol} ranking", columns, entries, mark_notes(rows))
 
 
 def provenance_table(ranking: Ranking) -> Table:
@@ -40,16 +41,20 @@ def gaps_section(board: Board) -> Section | None:
     """Cells that are missing, by method, and those left out, by name."""
     seeds: dict[tuple[str, str], list[str]] = {}
     for gap in board["missing"]:
-        seeds.setdefault((gap["reason"], gap["method"]), []).append(str(gap["seed"]))
+        lacking = seeds.setdefault((gap["reason"], gap["method"]), [])
+        lacking += [] if gap["seed"] is None else [str(gap["seed"])]
     missing = [
-        f"missing: {method}, seed{'s' if len(lacking) > 1 else ''} {', '.join(lacking)} ({reason})."
-        for (reason, method), lacking in seeds.items()
+        f"missing: {method}{_listed(lacking)} ({reason})." for (reason, method), lacking in seeds.items()
     ]
     named = {gap["slug"] for gap in board["missing"]}
     out = [
         f"left out: {gap['slug']} ({gap['reason']})." for gap in board["left_out"] if gap["slug"] not in named
     ]
     return Section("Not on this board", lines=[*missing, *out], kind="gaps") if missing or out else None
+
+
+def _listed(seeds: list[str]) -> str:
+    return f", seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" if seeds else ""
 
 
 def card_table(name: str, card: Mapping[str, Any]) -> Table:

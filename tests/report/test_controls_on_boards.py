@@ -1,0 +1,137 @@
+"""Controls on a board: where their figures put them, without a place, never the best, tested only by name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from results_builder import Results, control
+
+from grasp_bench.report.board import load_board
+from grasp_bench.report.document import Document, Table
+from grasp_bench.report.layout import lay_out
+from grasp_bench.report.pair import compare_pair
+from grasp_bench.report.renderers.registry import RENDERERS
+from grasp_bench.report.schema import Board
+
+USERS = 120
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    """A control above both methods, one below, one that is not finished, and grasp on shuffled embeddings."""
+    made = Results(tmp_path / "study")
+    base = np.random.default_rng(0).integers(1, 40, USERS)
+    for seed in (1, 2):
+        made.cell(f"sasrec-none-s{seed}", base + 3 + seed, seed=seed, nodes={"train": "a"})
+        made.cell(
+            f"gru4rec-none-s{seed}", base + 1 + seed, seed=seed, backbone="gru4rec", nodes={"train": "b"}
+        )
+        made.cell(f"sasrec-grasp-s{seed}", base + seed, seed=seed, enhancer="grasp", nodes={"train": "c"})
+    shuffled = {"kind": "control", "enhancer": "grasp", "ablation": "shuffled", "nodes": {"train": "d"}}
+    made.cell("sasrec-grasp-shuffled-s1", base + 4, seed=1, **shuffled)
+    made.cell("markov", base, **control("markov"))
+    made.cell("random", base + 60, **control("random"))
+    made.plan(
+        {"slug": "popularity", "dataset": "toy", "ablation": None, "hash": "x", **control("popularity")}
+    )
+    made.study(
+        hypotheses=[
+            {"better": "grasp", "than": "markov", "metric": "NDCG@10", "protocol": "full"},
+            {"better": "grasp", "than": "grasp/shuffled", "metric": "NDCG@10", "protocol": "full"},
+        ]
+    )
+    return made
+
+
+@pytest.fixture
+def board(results: Results) -> Board:
+    return load_board(results.folder)
+
+
+def table(document: Document, title: str) -> Table:
+    return next(t for section in document.sections for t in section.tables if t.title.startswith(title))
+
+
+def test_a_control_stands_where_its_mean_puts_it_without_a_place(board: Board) -> None:
+    ranking = table(lay_out(board), "full ranking")
+    assert [[entry.text for entry in row[:3]] for row in ranking.rows] == [
+        ["–", "markov °", "–"],
+        ["1", "sasrec+grasp", "2"],
+        ["2", "gru4rec+none", "2"],
+        ["–", "sasrec+grasp/shuffled °", "1"],
+        ["3", "sasrec+none", "2"],
+        ["–", "random °", "–"],
+        ["–", "popularity °", "–"],
+    ]
+    notes = " ".join(ranking.notes)
+    assert "° control: shows what a figure is worth" in notes
+    assert "Not above markov °, which nothing has trained: sasrec+grasp, gru4rec+none, sasrec+none." in notes
+
+
+def test_it_is_never_the_best_nor_in_the_tier_nor_in_the_family(board: Board) -> None:
+    tests = board["rankings"][0]["tests"]["full"]["NDCG@10"]
+    named = {tests["best"], *tests["tier"], *(pair["label"] for pair in tests["pairs"])}
+    assert named == {"sasrec+grasp", "gru4rec+none", "sasrec+none"}
+    for title in ("full ranking", "NDCG@10 by group"):
+        rows = table(lay_out(board), title).rows
+        marked = {row[k].text for row in rows for k in (0, 1) if any(entry.mark == "best" for entry in row)}
+        assert not any("°" in name for name in marked)
+
+
+def test_named_in_a_hypothesis_it_meets_all_seeds_of_the_other(board: Board) -> None:
+    markov, shuffled = board["claims"]
+    assert (markov["better"], markov["than"], markov["seeds"]) == ("sasrec+grasp", "markov", [1, 2])
+    assert markov["verdict"] == "refuted"
+    assert (shuffled["than"], shuffled["seeds"]) == ("sasrec+grasp/shuffled", [1])
+    assert shuffled["verdict"] == "supported"
+    assert "not finished" not in markov["words"] + shuffled["words"]
+
+
+def test_one_that_is_missing_is_said_so_without_a_seed(board: Board) -> None:
+    assert [(gap["slug"], gap["method"], gap["seed"]) for gap in board["missing"]] == [
+        ("popularity", "popularity", None)
+    ]
+    gaps = next(section for section in lay_out(board).sections if section.title == "Not on this board")
+    assert gaps.lines == ["missing: popularity (not finished)."]
+
+
+def test_seeds_are_those_of_what_was_trained(board: Board) -> None:
+    seeds = table(lay_out(board), "NDCG@10 by seed")
+    assert [column.head for column in seeds.columns] == ["method", "seed 1", "seed 2"]
+    assert not any(row[0].text.startswith(("markov", "random", "popularity")) for row in seeds.rows)
+
+
+@pytest.mark.parametrize("name", RENDERERS.names())
+def test_every_format_shows_them(board: Board, name: str) -> None:
+    text = RENDERERS.get(name)(board, lay_out(board))
+    assert "markov" in text
+
+
+def test_csv_and_json_tell_their_kind(board: Board) -> None:
+    rows = list(csv.DictReader(io.StringIO(RENDERERS.get("csv")(board, lay_out(board)))))
+    kinds = {row["method"]: row["kind"] for row in rows}
+    assert kinds["markov"] == kinds["sasrec+grasp/shuffled"] == "control"
+    assert kinds["sasrec+grasp"] == "trained"
+    assert {row["seed"] for row in rows if row["method"] == "markov"} == {"mean"}
+    stored = json.loads(RENDERERS.get("json")(board, lay_out(board)))
+    assert {row["kind"] for row in stored["rankings"][0]["rows"]} == {"trained", "control"}
+
+
+def test_a_pair_with_a_control_is_explained_on_all_seeds(results: Results) -> None:
+    pair = compare_pair(results.folder, "sasrec+grasp", "markov")
+    assert (pair["first_seeds"], pair["second_seeds"]) == ([1, 2], [])
+    assert pair["protocols"]["full"]["seeds"] == []
+    assert pair["protocols"]["full"]["test"]["difference"] < 0
+
+
+def test_a_board_of_controls_alone_is_a_board(tmp_path: Path) -> None:
+    made = Results(tmp_path / "alone")
+    made.cell("random", np.arange(1, 31), **control("random"))
+    board = load_board(made.folder)
+    assert board["rankings"][0]["rows"][0]["values"]["full"]["overall"]["NDCG@10"]["mean"] > 0
+    assert lay_out(board).sections
