@@ -85,7 +85,7 @@ def _as_json(
         "name": plan.name,
         "store": str(store),
         "cells": [
-            {"slug": cell.slug, "state": now.states[cell.hash], "hash": cell.hash,
+            {"slug": cell.slug, "kind": cell.kind, "state": now.states[cell.hash], "hash": cell.hash,
              "protocol_hash": cell.protocol_hash,
              "nodes": {role: node.hash for role, node in cell.nodes.items()}}
             for cell in plan.cells
@@ -95,6 +95,7 @@ def _as_json(
              "seconds": _rounded(guess.node_seconds.get(node.hash))}
             for node in plan.nodes
         ],
+        "to_run": {"trainings": now.trainings, "controls": now.controls},
         "duplicates": dict(plan.duplicates),
         "estimate": {"seconds": round(guess.seconds, 1), "memory_mb": round(guess.memory_mb),
                      "disk_mb": round(guess.disk_mb), "learned": round(guess.learned, 3),
@@ -119,7 +120,8 @@ def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> 
         console().print(escape(f"{text} (such as {slug} = {same})"), style="dim")
     left = len(plan.cells) - len(now.done)
     console().print(
-        f"{len(plan.cells)} cells, {left} to finish; {len(plan.nodes)} nodes, {len(now.to_run)} to run"
+        f"{len(plan.cells)} cells, {left} to finish; {len(plan.nodes)} nodes, {len(now.to_run)} to run: "
+        f"trainings {now.trainings}, untrained controls {now.controls}"
     )
     if now.to_run:
         measured = (
@@ -153,10 +155,11 @@ def _cells(plan: Plan, now: Status) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("cell", "dataset", "ablation", "seed", "state", title="Cells", title_justify="left")
+    table = Table("cell", "kind", "dataset", "ablation", "seed", "state", title="Cells", title_justify="left")
     for cell in plan.cells:
         state = "done" if cell in now.done else "started" if cell in now.started else "to do"
         table.add_row(
-            escape(cell.slug), escape(cell.dataset), escape(cell.ablation or ""), str(cell.seed), state
-        )
+            escape(cell.slug), cell.kind, escape(cell.dataset), escape(cell.ablation or ""),
+            "" if cell.seed is None else str(cell.seed), state,
+        )  # fmt: skip
     return table

@@ -28,6 +28,16 @@ class Status:
         """How many nodes are in a state."""
         return sum(found == state for found in self.states.values())
 
+    @property
+    def trainings(self) -> int:
+        """How many models are to be trained, controls on shuffled embeddings among them."""
+        return sum(node.stage == "train" for node in self.to_run)
+
+    @property
+    def controls(self) -> int:
+        """How many controls are to be ranked that nothing trains."""
+        return sum(node.stage == "control" for node in self.to_run)
+
 
 def status(plan: Plan, store: Store) -> Status:
     """Compare a plan with a store, reading names only.
