@@ -2,8 +2,8 @@
 
     python benchmarks/enhancers.py [--rounds 5] [--threads 1]
 
-llmesr   one step (loss, gradients) on amazon-fashion's sequences, batch 128, 10 similar users, D = 1536, d = 64.
-         The plain form pads every sequence to 200, adapts every token's vector and encodes every
+llmesr   one step (loss, gradients) on amazon-fashion's sequences, batch 128, 10 similar users, D = 1536,
+         d = 64. The plain form pads every sequence to 200, adapts every token's vector and encodes every
          similar user, without gradients, however often it occurs. Same parameters; without dropout
          both give the same loss, which is checked first. Similar users are drawn at random, so that hardly
          one is met twice: real ones are, and then less is encoded.
@@ -58,7 +58,7 @@ def fashion() -> Sequences:
 
 
 class PlainLLMESR:
-    """LLM-ESR on SASRec over rectangles of length 200: its equations with a mask, nothing shared or skipped."""
+    """LLM-ESR on SASRec over rectangles of length 200: its equations with a mask, nothing shared."""
 
     def __init__(self, model: Recommender, data: Sequences) -> None:
         self.model, self.data = model, data

@@ -28,10 +28,14 @@ def audit(split: Split, sequences: Sequences) -> int:
     return len(sequences.items)
 
 
+# Scopes that tell of training interactions only.
+WITHIN_TRAINING = ("train", "prefix")
+
+
 def audit_scope(name: str, scope: str, leaks: str = "refuse") -> None:
     """Refuse a source whose text or vectors were made from more than the training part, unless leaks
     are marked."""
-    if scope != "train" and leaks != "mark":
+    if scope not in WITHIN_TRAINING and leaks != "mark":
         raise LeakError(
             f"{name}: made from '{scope.replace('_', ' ')}', so held-out items can be read in it",
             mend="use a source made from the training part alone (scope: train), or say leaks: mark to "

@@ -20,6 +20,7 @@ from grasp_bench.data.repair import (
     repair_order,
     repair_unknown_items,
 )
+from grasp_bench.data.sampling import sampled_users
 from grasp_bench.data.sequences import Sequences
 from grasp_bench.data.users import users_of
 from grasp_bench.spec.dataset import Columns, Dataset
@@ -59,6 +60,9 @@ def prepare(dataset: Dataset) -> Prepared:
     interactions = repair_unknown_items(interactions, listed, dataset.repair, repairs)
     interactions = repair_duplicates(interactions, dataset.repair, repairs)
     interactions, filtered = _filter(interactions, dataset)
+    if dataset.sample_users is not None:
+        chosen = sampled_users(interactions.frame["user"], dataset.sample_users)
+        interactions = interactions.replace(interactions.frame.filter(pl.col("user").is_in(chosen.implode())))
     interactions = repair_order(interactions, dataset.repair, repairs)
     sequences = _number(interactions)
     items = nothing_known(sequences.item_ids) if known is None else rows_for(known, sequences.item_ids)

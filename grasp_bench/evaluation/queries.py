@@ -19,6 +19,7 @@ class Queries:
         negatives_QK: int64; the stored candidates beside the target.
         items_flat: int64; known items of all users, user after user, in order.
         offsets: int64 (n + 1); user u's items are `items_flat[offsets[u]:offsets[u + 1]]`.
+        readers_flat: int64; whose profile reads each item, if not its user's as it is at last.
     """
 
     users_Q: Tensor
@@ -26,6 +27,7 @@ class Queries:
     negatives_QK: Tensor
     items_flat: Tensor
     offsets: Tensor
+    readers_flat: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not len(self.users_Q) == len(self.targets_Q) == len(self.negatives_QK):

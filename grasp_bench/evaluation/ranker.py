@@ -62,7 +62,7 @@ class Ranker:
         """Ranks among the stored negatives."""
         scored = [
             _count(scores_BC, torch.zeros(len(scores_BC), dtype=torch.int64, device=scores_BC.device))
-            for _, scores_BC in self._sampled_scores(scorer)
+            for _, scores_BC in self.candidate_scores(scorer)
         ]
         return _concatenate(scored)
 
@@ -75,22 +75,35 @@ class Ranker:
         sampled: list[Ranks] = []
         full: list[Ranks] = []
         best: list[Tensor] = []
+        for rows, among_BC, scores_Bm in self.catalogue_scores(scorer, exclude_history):
+            targets_B = self.queries.targets_Q[rows]
+            sampled.append(_count(among_BC, torch.zeros_like(targets_B)))
+            full.append(_count(scores_Bm, targets_B))
+            best.append(scores_Bm.topk(min(top, scores_Bm.shape[1]), dim=1).indices)
+        return _concatenate(sampled), FullRanking(_concatenate(full), torch.cat(best))
+
+    @torch.inference_mode()
+    def catalogue_scores(
+        self, scorer: Scorer, exclude_history: bool
+    ) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """Rows of the queries, scores (B, 1 + K) of target and negatives, and scores (B, m) of the catalogue.
+
+        With `exclude_history` known items other than the target stand at minus infinity in the latter.
+        """
         for rows, history, states_Bd, catalogue in self._chunks(scorer, scorer.num_items):
             scores_Bm = scorer.score_catalogue(states_Bd, history, catalogue)
             self._refuse_nan(scores_Bm, rows)
             targets_B = self.queries.targets_Q[rows]
             target_scores_B = scores_Bm.gather(1, targets_B[:, None])
             among_BC = torch.cat([target_scores_B, scores_Bm.gather(1, self.queries.negatives_QK[rows])], 1)
-            sampled.append(_count(among_BC, torch.zeros_like(targets_B)))
             if exclude_history:
                 self._hide_known(scores_Bm, rows)
                 scores_Bm.scatter_(1, targets_B[:, None], target_scores_B)
-            full.append(_count(scores_Bm, targets_B))
-            best.append(scores_Bm.topk(min(top, scores_Bm.shape[1]), dim=1).indices)
-        return _concatenate(sampled), FullRanking(_concatenate(full), torch.cat(best))
+            yield rows, among_BC, scores_Bm
 
-    def _sampled_scores(self, scorer: Scorer) -> Iterator[tuple[slice, Tensor]]:
-        """Scores of (target, negatives...), the target in column 0."""
+    @torch.inference_mode()
+    def candidate_scores(self, scorer: Scorer) -> Iterator[tuple[slice, Tensor]]:
+        """Rows of the queries and scores (B, 1 + K) of (target, negatives...), the target in column 0."""
         per_row = self.queries.negatives_QK.shape[1] + 1
         for rows, history, states_Bd, catalogue in self._chunks(scorer, per_row * 8):
             items_BC = torch.cat([self.queries.targets_Q[rows, None], self.queries.negatives_QK[rows]], dim=1)
@@ -121,7 +134,9 @@ class Ranker:
         items_T = self.queries.items_flat[index_T]
         features = self._features.get((rows.start, rows.stop), (None, None))[0]
         if features is None:
-            features = scorer.pair_features(users_B[layout.sequence_T], items_T)
+            readers = self.queries.readers_flat
+            readers_T = users_B[layout.sequence_T] if readers is None else readers[index_T]
+            features = scorer.pair_features(readers_T, items_T)
         return History(users_B, items_T, layout, features)
 
     def _candidate_features(self, scorer: Scorer, rows: slice, items_BC: Tensor) -> Tensor | None:

@@ -11,13 +11,14 @@ from typing import Any
 
 from grasp_bench.plan.candidates import candidates_node, ranked_candidates
 from grasp_bench.plan.nodes import Node, make_node
+from grasp_bench.plan.untold import refuse_untold
 from grasp_bench.spec.dataset import LATER_GROUP_KEYS, Dataset
 from grasp_bench.spec.encoder import EncoderSource, LiteLLMEncoder, PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.locations import Located, locate
-from grasp_bench.spec.model import NEEDS_EMBEDDINGS
-from grasp_bench.spec.section import asked_of
+from grasp_bench.spec.model import ENHANCER_READS, READS_PREFIXES
+from grasp_bench.spec.section import asked_of, settled
 from grasp_bench.spec.service import DELIVERY_KEYS
 from grasp_bench.spec.study import Noise
 from grasp_bench.spec.text import PrecomputedText
@@ -37,13 +38,15 @@ def cell_nodes(experiment: Experiment, label: str, fingerprint: Fingerprint) -> 
     """Map each role of a cell to its node, inputs before what reads them.
 
     `label` names the cell in its own nodes (train, rank, metrics); shared ones are named by what
-    they hold. Raises MissingFileError for files that are not there.
+    they hold. Raises MissingFileError for files that are not there, DataError for texts of items of
+    which nothing is known.
     """
     located = locate(experiment.dataset)
     nodes = {"split": _split_node(experiment.dataset, located, fingerprint)}
     nodes["candidates"] = candidates_node(experiment.dataset.protocol, nodes["split"], located.name)
     if reads := ENHANCER_READS[experiment.model.enhancer]:
         nodes |= _leading_to(reads, _text_side_nodes(experiment, nodes["split"], fingerprint))
+        refuse_untold(nodes.values(), located)
     nodes |= _model_nodes(experiment, label, nodes)
     return nodes
 
@@ -55,8 +58,9 @@ def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) ->
     """
     files = {"interactions": located.interactions, "items": located.items, "users": located.users}
     settings = dataset.model_dump(mode="json", exclude={"protocol"})
-    if dataset.users is None:
-        del settings["users"]
+    for later in ("users", "sample_users"):
+        if settings[later] is None:
+            del settings[later]
     settings["split"] = dataset.protocol.split
     if dataset.protocol.split == "temporal":
         settings["temporal"] = dataset.protocol.temporal.effective()
@@ -88,14 +92,32 @@ def _text_side_nodes(experiment: Experiment, split: Node, fingerprint: Fingerpri
     if experiment.noise is not None:
         nodes |= _noise_nodes(experiment.noise, experiment.seeds[0], nodes)
     for side, role in SIDES:
-        restricted = side == "items" and experiment.index.restrict_items_to is not None
+        # The split says of which value an item is, and of which user a prefix.
+        told = experiment.index.restrict_items_to is not None if side == "items" else has_prefixes(experiment)
         nodes[f"{role}_neighbours"] = make_node(
             "neighbours",
             {"side": side, "index": _index_settings(experiment.index, side)},
-            {"embeddings": nodes[f"{role}_embeddings"], **({"split": split} if restricted else {})},
+            {"embeddings": nodes[f"{role}_embeddings"], **({"split": split} if told else {})},
             f"neighbours {side}",
         )
     return nodes
+
+
+def has_prefixes(experiment: Experiment) -> bool:
+    """Whether the cell reads profiles of training positions besides those of users."""
+    reads = experiment.model.enhancer in READS_PREFIXES
+    return (
+        reads
+        and experiment.text.users.scope == "prefix"
+        and not isinstance(experiment.encoder, PrecomputedEncoder)
+    )
+
+
+def _leading_to(roles: Iterable[str], nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """The nodes in these roles and those that they are made from."""
+    wanted = [nodes[role] for role in roles]
+    hashes = {node.hash for found in wanted for node in (found, *found.ancestors())}
+    return {role: node for role, node in nodes.items() if node.hash in hashes}
 
 
 def _noise_nodes(noise: Noise, seed: int, nodes: Mapping[str, Node]) -> dict[str, Node]:
@@ -113,6 +135,8 @@ def _text_node(experiment: Experiment, side: str, split: Node, fingerprint: Fing
     """Settings: side, source, and `file` (hash) where the source names one."""
     source = experiment.text.users if side == "users" else experiment.text.items
     settings: dict[str, Any] = {"side": side, "source": asked_of(source)}
+    if settings["source"].get("scope") == "prefix" and not has_prefixes(experiment):
+        settings["source"]["scope"] = "train"  # what this cell would not read of it
     places: dict[str, Any] = {}
     if side == "items":
         for key in HISTORY_KEYS:
@@ -163,10 +187,8 @@ def _index_settings(index: Index, side: str) -> dict[str, Any]:
 
 def _model_nodes(experiment: Experiment, label: str, nodes: dict[str, Node]) -> dict[str, Node]:
     protocol, training = experiment.dataset.protocol, experiment.training
-    # Text and unreduced vectors are read through embeddings; the model reads everything else that is there.
-    inputs = {
-        role: node for role, node in nodes.items() if node.stage != "text" and not role.endswith("_vectors")
-    }
+    reads = ("split", "candidates", *ENHANCER_READS[experiment.model.enhancer])
+    inputs = {role: node for role, node in nodes.items() if role in reads}
     validation: dict[str, Any] = {"ties": protocol.ties}
     if training.monitor_protocol == "full":
         validation["exclude_history"] = protocol.exclude_history

@@ -10,9 +10,9 @@ def marked_leaks(cell: Cell) -> list[str]:
     """The source that says `leaks: mark` and that the cell reads: `text.users (scope: all)`; mostly none."""
     encoder, text = cell.experiment.encoder, cell.experiment.text
     if isinstance(encoder, PrecomputedEncoder):
-        name, scope, leaks = "encoder", encoder.scope, encoder.leaks
+        name, leaks, scope = "encoder", encoder.leaks, str(encoder.scope)
         reads = any(role.endswith("_embeddings") for role in cell.nodes)
     else:
-        name, scope, leaks = "text.users", text.users.scope, text.users.leaks
+        name, leaks, scope = "text.users", text.users.leaks, str(text.users.scope)
         reads = "user_text" in cell.nodes
     return [f"{name} (scope: {scope})"] if reads and leaks == "mark" else []

@@ -172,5 +172,11 @@ class Dataset(Section):
     core: Literal["iterated", "single_pass"] = Field(
         "iterated", description="Apply min_user and min_item to a fixed point, or count once and cut once."
     )
+    sample_users: int | None = Field(
+        None,
+        ge=1,
+        description="Keep so many users, those whose id's SHA-256 comes first, and the items they touched; "
+        "the dataset is named as a sample everywhere.",
+    )
     repair: Repair = Repair()
     protocol: Protocol = Protocol()

@@ -10,7 +10,7 @@ from grasp_bench.spec.controls import SHUFFLED, ControlName, ControlSeeds
 from grasp_bench.spec.dataset import Dataset, ProtocolName
 from grasp_bench.spec.encoder import EncoderSource, SentenceTransformersEncoder
 from grasp_bench.spec.index import Index
-from grasp_bench.spec.model import Model
+from grasp_bench.spec.model import READS_PREFIXES, Model
 from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section
 from grasp_bench.spec.study import Hypothesis, Noise, Tuning
@@ -79,6 +79,17 @@ class Experiment(Section):
         if controls is not None and len(set(controls)) != len(controls):
             raise ValueError("controls repeat")
         return controls
+
+    @model_validator(mode="after")
+    def _prefixes_need_causality(self) -> Experiment:
+        model = self.model
+        looks_ahead = model.backbone == "bert4rec" or (model.backbone == "sasrec" and not model.causal)
+        if self.text.users.scope == "prefix" and model.enhancer in READS_PREFIXES and looks_ahead:
+            raise ValueError(
+                f"text.users.scope: prefix needs a backbone that does not look ahead; {model.backbone} does "
+                "(use gru4rec, or sasrec with model.causal: true)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _monitor_is_measured(self) -> Experiment:

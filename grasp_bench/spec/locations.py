@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grasp_bench.core.errors import DataError, MissingFileError
@@ -48,6 +48,13 @@ def locate(dataset: Dataset) -> Located:
 
     Raises MissingFileError when nothing is there, DataError when a folder holds two candidates.
     """
+    located = _whole(dataset)
+    if dataset.sample_users is None:
+        return located
+    return replace(located, name=f"{located.name} (sample of {dataset.sample_users} users)")
+
+
+def _whole(dataset: Dataset) -> Located:
     source = dataset.source
     if source in GENERATED:
         if dataset.items is not None:

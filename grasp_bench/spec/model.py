@@ -40,6 +40,8 @@ ENHANCER_READS: dict[str, tuple[str, ...]] = {
     "llmesr": ("item_embeddings", "user_neighbours"),
     "grasp": ("user_embeddings", "item_embeddings", "user_neighbours", "item_neighbours"),
 }
+# Enhancers whose item vectors depend on the user, so that a training position can have its own profile.
+READS_PREFIXES = frozenset({"grasp"})
 NEEDS_EMBEDDINGS = frozenset(name for name, reads in ENHANCER_READS.items() if reads)
 
 

@@ -9,8 +9,12 @@ from pydantic import Field, field_validator
 from grasp_bench.spec.section import Section
 from grasp_bench.spec.service import Service
 
-Scope = Literal["train", "train_and_validation", "all"]
-SCOPE_NOTE = "Part of the history that the text is made from; anything beyond 'train' is a leak."
+Scope = Literal["train", "prefix", "train_and_validation", "all"]
+SCOPE_NOTE = (
+    "Part of the history that the text is made from; anything beyond 'train' is a leak. prefix: 'train', and "
+    "for training a profile at every position, of the items before it alone; grasp reads it, under backbones "
+    "that do not look ahead."
+)
 REDACT_NOTE = "Columns of the items and users files that no text may tell: they read as absent."
 LEAKS_NOTE = "What to do about a leak: stop, or go on and mark every figure made with it."
 MAX_TEMPERATURE = 2
@@ -79,6 +83,13 @@ class PrecomputedText(_Source):
         "fail", description="Entities without a text: stop, none, or the side's default template."
     )
     redact: tuple[str, ...] = Field((), description=REDACT_NOTE)
+
+    @field_validator("scope")
+    @classmethod
+    def _one_text_each(cls, scope: Scope) -> Scope:
+        if scope == "prefix":
+            raise ValueError("prefix: a file has one text for each user; use provider template or litellm")
+        return scope
 
 
 TextSource = Annotated[TemplateText | LiteLLMText | PrecomputedText, Field(discriminator="provider")]

@@ -35,9 +35,10 @@ def tensor(values: np.ndarray, device: str) -> Tensor:
     return torch.from_numpy(values.astype(np.int64)).to(device)
 
 
-def sequences_of(train: TrainPart, device: str) -> Sequences:
+def sequences_of(inputs: Mapping[str, Artefact], train: TrainPart, device: str) -> Sequences:
     """The training part on the device."""
-    return Sequences(tensor(train.train_items, device), tensor(train.train_offsets, device), train.num_items)
+    items, offsets = tensor(train.train_items, device), tensor(train.train_offsets, device)
+    return Sequences(items, offsets, train.num_items, _readers(inputs, train, device))
 
 
 def validation_queries(inputs: Mapping[str, Artefact], device: str) -> tuple[TrainPart, Queries]:
@@ -49,6 +50,7 @@ def validation_queries(inputs: Mapping[str, Artefact], device: str) -> tuple[Tra
         _negatives(inputs["candidates"].file("valid.safetensors"), device),
         tensor(train.train_items, device),
         tensor(train.train_offsets, device),
+        _readers(inputs, train, device),
     )
 
 
@@ -57,13 +59,15 @@ def held_out_queries(
 ) -> Queries:
     """Test queries: histories are all that happened before the target, the validation item included."""
     rest = read_rest(inputs["split"].path, "valid")
-    flat, offsets = append_items(
-        tensor(train.train_items, device), tensor(train.train_offsets, device),
-        tensor(np.concatenate([train.valid_users, rest.users]), device),
-        tensor(np.concatenate([train.valid_items, rest.items]), device),
-    )  # fmt: skip
+    known, starts = tensor(train.train_items, device), tensor(train.train_offsets, device)
+    later_users = tensor(np.concatenate([train.valid_users, rest.users]), device)
+    later_items = tensor(np.concatenate([train.valid_items, rest.items]), device)
+    flat, offsets = append_items(known, starts, later_users, later_items)
+    readers = _readers(inputs, train, device)
+    if readers is not None:  # what came after training is read by users as they are at last
+        readers = append_items(readers, starts, later_users, later_users)[0]
     negatives = _negatives(inputs["candidates"].file("test.safetensors"), device)
-    return Queries(tensor(users, device), tensor(items, device), negatives, flat, offsets)
+    return Queries(tensor(users, device), tensor(items, device), negatives, flat, offsets, readers)
 
 
 def knowledge(inputs: Mapping[str, Artefact], device: str) -> Knowledge | None:
@@ -79,7 +83,26 @@ def knowledge(inputs: Mapping[str, Artefact], device: str) -> Knowledge | None:
             f"embeddings of users and items differ in width: {widths}",
             mend="embed both sides with the same encoder: attention takes their dot products",
         )
-    return Knowledge(**parts) if parts else None
+    return Knowledge(**parts, prefixes=_prefixes(inputs)) if parts else None
+
+
+def _prefixes(inputs: Mapping[str, Artefact]) -> int:
+    """How many profiles of training positions stand behind those of users."""
+    found = inputs.get("user_neighbours")
+    return int(found.sidecar["facts"].get("prefixes", 0)) if found is not None else 0
+
+
+def _readers(inputs: Mapping[str, Artefact], train: TrainPart, device: str) -> Tensor | None:
+    """Whose profile reads each training item, where users have one for every position."""
+    prefixes = _prefixes(inputs)
+    if not prefixes:
+        return None
+    if prefixes != len(train.train_items):
+        raise DataError(
+            f"{prefixes} profiles of training positions for {len(train.train_items)} training items",
+            mend="run again: the embeddings belong to another split",
+        )
+    return train.num_users + torch.arange(prefixes, device=device)
 
 
 def _load(path: Path, name: str, device: str) -> Tensor:

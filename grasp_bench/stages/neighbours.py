@@ -14,8 +14,10 @@ from grasp_bench.core.errors import DataError, StoreError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.core.suggest import did_you_mean
-from grasp_bench.data.artefacts import read_item_table
+from grasp_bench.data.artefacts import read_item_table, read_train
+from grasp_bench.data.prefixes import prefix_owners
 from grasp_bench.plan.nodes import Node
+from grasp_bench.retrieval.among_others import nearest_among
 from grasp_bench.retrieval.neighbours import Neighbours, Progress, SearchSettings
 from grasp_bench.retrieval.ordering import NOBODY
 from grasp_bench.retrieval.pooling import pooled_means
@@ -51,7 +53,10 @@ class NeighboursStage:
         def progress(done: int) -> None:
             context.report(Event(node.label, done, len(units), "rows"))
 
-        if index.restrict_items_to is None:
+        if "split" in inputs and node.settings["side"] == "users":
+            owners = prefix_owners(read_train(inputs["split"].path))
+            found, facts = _with_prefixes(index, settings, units, owners, progress)
+        elif index.restrict_items_to is None:
             found, facts = _unrestricted(index, settings, units, progress)
         else:
             codes = _groups(inputs["split"], index.restrict_items_to, len(units))
@@ -61,7 +66,7 @@ class NeighboursStage:
                 "groups": int(codes.max()) + 1,
                 "ungrouped": int((codes == UNGROUPED).sum()),
             }
-        pooled = pooled_means(vectors, found.indices)
+        pooled = pooled_means(vectors[: len(units) - facts.get("prefixes", 0)], found.indices, vectors)
         tensors = {"indices": found.indices, "similarities": found.similarities, "pooled": pooled}
         save_file(tensors, out / "neighbours.safetensors")
         lacking = int((found.indices == NOBODY).sum())
@@ -79,6 +84,24 @@ def _unrestricted(
         return found, {"kind": kind, "recall": 1.0}
     recall = recall_at_n(units, found.indices, index.recall_sample, index.seed)
     return found, {"kind": kind, "recall": None if recall is None else round(recall, 6)}
+
+
+def _with_prefixes(
+    index: Index, settings: SearchSettings, units: np.ndarray, owners: np.ndarray, progress: Progress
+) -> tuple[Neighbours, dict[str, Any]]:
+    """Users as usual; a prefix finds its neighbours among the other users as they are at last."""
+    if len(owners) != len(units):
+        raise StoreError(f"{len(units)} embeddings for {len(owners)} users and prefixes")
+    users = int(owners.max()) + 1
+    found, facts = _unrestricted(index, settings, units[:users], progress)
+    theirs = nearest_among(
+        units[:users], units[users:], owners[users:], settings, lambda done: progress(users + done)
+    )
+    together = Neighbours(
+        np.concatenate([found.indices, theirs.indices]),
+        np.concatenate([found.similarities, theirs.similarities]),
+    )
+    return together, {**facts, "prefixes": len(units) - users}
 
 
 def _groups(split: Artefact, column: str, rows: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from grasp_bench.data.artefacts import (
 )
 from grasp_bench.data.audit import audit_scope
 from grasp_bench.data.coverage_audit import audit_coverage, describe_items
+from grasp_bench.data.prefixes import prefix_histories, prefix_names, prefix_owners
 from grasp_bench.data.splits import Ints, Offsets, history_within
 from grasp_bench.data.text_audit import audit_user_texts
 from grasp_bench.plan.nodes import Node
@@ -62,8 +64,17 @@ class TextStage:
 def subjects_of(split: Path, side: Side, scope: str) -> Subjects:
     """The entities of a side, and as much of their histories as a text of this scope may tell."""
     items, users = read_item_table(split), read_user_table(split)
+    if scope == "prefix":
+        return _prefixes(split, items, users)
     ids = users["user_id"] if side == "users" else items["item_id"]
     return Subjects(side, ids, items, *_histories(split, scope), users)
+
+
+def _prefixes(split: Path, items: pl.DataFrame, users: pl.DataFrame) -> Subjects:
+    """Users as they are told at last, then as they were at each training position."""
+    train = read_train(split)
+    names = prefix_names(users["user_id"].to_list(), train)
+    return Subjects("users", names, items, *prefix_histories(train), users[prefix_owners(train)])
 
 
 def _histories(split: Path, scope: str) -> tuple[Ints, Offsets]:
@@ -90,6 +101,8 @@ def _progress(node: Node, total: int, context: RunContext) -> Callable[[int], No
 def _audit(table: Path, source: TextSource, split: Path, subjects: Subjects) -> dict[str, Any]:
     """What users' texts hold of held-out items, by part: titles, and words that nothing else explains.
 
+    Of a user's prefixes, which stand behind the users, nothing more is told than of the user.
+
     LeakError when neither chance nor taste explains them and the source does not mark leaks.
     """
     return {
@@ -106,7 +119,7 @@ def _titles_told(
     found = {}
     parts = {"validation": (train.valid_users, train.valid_items), "test": read_test(split)}
     for part, held_out in parts.items():
-        audit = audit_user_texts(read_texts(table), train, titles, held_out)
+        audit = audit_user_texts(islice(read_texts(table), train.num_users), train, titles, held_out)
         if source.leaks != "mark":
             audit.refuse_if_gross(f"text.users ({part})", subjects.ids)
         found[part] = {"checked": audit.checked, "found": audit.found, "by_chance": audit.chance}
@@ -114,7 +127,8 @@ def _titles_told(
 
 
 def _covered(table: Path, source: TextSource, split: Path, subjects: Subjects) -> dict[str, Any]:
-    audit = audit_coverage(read_texts(table), read_split(split), describe_items(subjects.items))
+    whole = read_split(split)
+    audit = audit_coverage(islice(read_texts(table), whole.num_users), whole, describe_items(subjects.items))
     if source.leaks != "mark":
         audit.refuse_if_flagged("text.users")
     parts = {

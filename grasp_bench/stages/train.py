@@ -39,7 +39,7 @@ class TrainStage:
         ).to(context.device)
         ranker = Ranker(queries, settings["max_len"], context.memory_mb)
         progress = Trainer(
-            recommender, sequences_of(train, context.device), training, seed, settings["max_len"],
+            recommender, sequences_of(inputs, train, context.device), training, seed, settings["max_len"],
             _validation(ranker, training, node), out, context.report, node.label,
         ).fit()  # fmt: skip
         write_text(out / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in progress.log))

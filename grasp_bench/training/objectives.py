@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from grasp_bench.core.errors import TrainingError
 from grasp_bench.models.batch import Candidates, History, Step
 from grasp_bench.models.layout import Layout, gather_sequences
 from grasp_bench.models.recommender import Recommender
@@ -35,28 +36,34 @@ class Objective(Protocol):
 
 @dataclass
 class TrainingPairs:
-    """What the objectives share: sequences, negatives, and the constant features of known pairs."""
+    """What the objectives share: sequences, negatives, and the constant features of known pairs.
+
+    `read_features` are those of each item and the profile that reads it, `target_features` of each item
+    and the profile that predicts it: the reader of the item before.
+    """
 
     sequences: Sequences
     sampler: NegativeSampler
     max_len: int
-    known_features: Tensor | None
+    readers: Tensor
+    read_features: Tensor | None
+    target_features: Tensor | None
 
     @classmethod
     def prepare(cls, recommender: Recommender, sequences: Sequences, max_len: int) -> TrainingPairs:
         """Compute the features of all training pairs once, in blocks."""
-        users, items = sequences.users_flat(), sequences.items_flat
-        blocks = [
-            recommender.enhancer.pair_features(users_block, items_block)
-            for users_block, items_block in zip(users.split(16384), items.split(16384), strict=True)
-        ]
-        found = [block for block in blocks if block is not None]
-        features = torch.cat(found) if found else None
-        return cls(sequences, NegativeSampler(sequences), max_len, features)
+        readers, items = sequences.readers(), sequences.items_flat
+        read = target = _features(recommender, readers, items)
+        if sequences.readers_flat is not None:
+            if recommender.backbone.masked_training:
+                raise TrainingError("profiles of prefixes need a backbone that does not look ahead")
+            # The first item of a user has no item before it, and is never a target.
+            target = _features(recommender, readers.roll(1), items)
+        return cls(sequences, NegativeSampler(sequences), max_len, readers, read, target)
 
     def history(self, users_B: Tensor, index_T: Tensor, layout: Layout) -> History:
         """The history made of the tokens at `index_T` of the flat items."""
-        features = None if self.known_features is None else self.known_features[index_T]
+        features = None if self.read_features is None else self.read_features[index_T]
         return History(users_B, self.sequences.items_flat[index_T], layout, features)
 
     def shortest_first(self, users_B: Tensor, spans: Callable[[Tensor], tuple[Tensor, Tensor]]) -> History:
@@ -66,18 +73,27 @@ class TrainingPairs:
         return self.history(users_B[order], index_T, layout)
 
     def candidates(
-        self, recommender: Recommender, users_S: Tensor, target_index_S: Tensor, sequence_S: Tensor,
-        prior_S: Tensor, generator: torch.Generator,
+        self, recommender: Recommender, users_S: Tensor, readers_S: Tensor, target_index_S: Tensor,
+        sequence_S: Tensor, prior_S: Tensor, generator: torch.Generator,
     ) -> Candidates:  # fmt: skip
-        """Each target beside a fresh negative, (S, 2)."""
+        """Each target beside a fresh negative, (S, 2), as the profiles `readers_S` see them."""
         negatives_S = self.sampler.draw(users_S, generator)
         features = None
-        if self.known_features is not None:
-            drawn = recommender.enhancer.pair_features(users_S, negatives_S)
+        if self.target_features is not None:
+            drawn = recommender.enhancer.pair_features(readers_S, negatives_S)
             assert drawn is not None
-            features = torch.stack([self.known_features[target_index_S], drawn], dim=1)
+            features = torch.stack([self.target_features[target_index_S], drawn], dim=1)
         items_S2 = torch.stack([self.sequences.items_flat[target_index_S], negatives_S], dim=1)
         return Candidates(items_S2, sequence_S, prior_S, features)
+
+
+def _features(recommender: Recommender, profiles_P: Tensor, items_P: Tensor) -> Tensor | None:
+    blocks = [
+        recommender.enhancer.pair_features(*pairs)
+        for pairs in zip(profiles_P.split(16384), items_P.split(16384), strict=True)
+    ]
+    found = [block for block in blocks if block is not None]
+    return torch.cat(found) if found else None
 
 
 @dataclass
@@ -91,8 +107,9 @@ class NextItem:
         index_T, layout = gather_sequences(*self._spans(users_B))
         history = self.pairs.history(users_B, index_T, layout)
         candidates = self.pairs.candidates(
-            recommender, history.users_T(), index_T + 1, layout.sequence_T, layout.position_T + 1, generator
-        )
+            recommender, history.users_T(), self.pairs.readers[index_T], index_T + 1, layout.sequence_T,
+            layout.position_T + 1, generator,
+        )  # fmt: skip
         vectors_TD, candidates_T2D = recommender.enhancer.embed(history, candidates)
         states_TD = recommender.read(vectors_TD, layout)
         loss = binary_cross_entropy(states_TD, candidates_T2D)
@@ -126,8 +143,8 @@ class MaskedItems:
         history = replace(self.pairs.history(users_B, index_T, layout), masked_T=masked_T)
         sequence_S = layout.sequence_T[masked_S]
         candidates = self.pairs.candidates(
-            recommender, users_B[sequence_S], index_T[masked_S], sequence_S, layout.position_T[masked_S],
-            generator,
+            recommender, users_B[sequence_S], users_B[sequence_S], index_T[masked_S], sequence_S,
+            layout.position_T[masked_S], generator,
         )  # fmt: skip
         vectors_TD, candidates_S2D = recommender.enhancer.embed(history, candidates)
         states_TD = recommender.read(vectors_TD, layout, masked_T)

@@ -19,16 +19,23 @@ class Sequences:
         items_flat: int64; user after user, in order.
         offsets: int64 (n + 1); user u's items are `items_flat[offsets[u]:offsets[u + 1]]`.
         num_items: size of the catalogue.
+        readers_flat: int64; whose profile reads each item and predicts the next one. By default its user's;
+            else that of the user as it was then (`data.prefixes`).
     """
 
     items_flat: Tensor
     offsets: Tensor
     num_items: int
+    readers_flat: Tensor | None = None
 
     def users_flat(self) -> Tensor:
         """The user of each item of `items_flat`."""
         users = torch.arange(len(self.offsets) - 1, device=self.offsets.device)
         return torch.repeat_interleave(users, self.offsets.diff())
+
+    def readers(self) -> Tensor:
+        """The row of a profile for each item of `items_flat`."""
+        return self.users_flat() if self.readers_flat is None else self.readers_flat
 
     def trainable_users(self) -> Tensor:
         """Users with at least two training items: one to read, one to predict."""

@@ -163,3 +163,20 @@ def test_profiles_that_cover_test_items_are_refused_whatever_they_declare(
     _, facts = run(Artefact(folder, {}), tmp_path / "marked", "users", {**declared, "leaks": "mark"})
     assert facts["audit"]["coverage"]["flagged"]
     assert facts["audit"]["coverage"]["test"]["ratio"] > 0.15
+
+
+def test_profiles_of_training_positions_tell_of_the_items_before_them_alone(split, tmp_path):
+    texts, facts = run(split, tmp_path / "prefix", "users", {**DEFAULT, "scope": "prefix"})
+    whole = run(split, tmp_path / "train", "users", DEFAULT)[0]
+    data = read_split(split.path)
+    assert texts["text"].to_list()[:NUM_USERS] == whole["text"].to_list()
+    assert texts.height == NUM_USERS + len(data.train_items)
+    per_user = LENGTH - 2
+    for token, item in enumerate(data.train_items.tolist()):
+        user, position = divmod(token, per_user)
+        told = texts["text"][NUM_USERS + token]
+        history = data.train_sequence(user).tolist()
+        assert all(f"Product <{known}>" in told for known in history[: position + 1]), item
+        assert not any(f"Product <{later}>" in told for later in history[position + 1 :])
+    assert texts["id"].n_unique() == texts.height
+    assert facts["audit"]["test"]["checked"] > 0

@@ -73,7 +73,7 @@ def test_interrupted_between_epochs_it_ends_with_the_same_bits(tmp_path, monkeyp
 
     calls = iter(rising)
 
-    def stops_in_epoch_five(model: Recommender) -> float:
+    def stops_in_epoch_five(model: Recommender, epoch: int) -> float:
         value = next(calls)
         if value == rising[4]:
             raise KeyboardInterrupt

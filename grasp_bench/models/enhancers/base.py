@@ -19,7 +19,8 @@ class Knowledge:
 
     `similar_*` hold the mean of each entity's nearest neighbours (the paper's Ū and Ī, eq. 2), and
     `nearest_users_nN` (int64) their numbers, nearest first, −1 where there are fewer. What the
-    enhancer does not read (`spec.model.ENHANCER_READS`) is None.
+    enhancer does not read (`spec.model.ENHANCER_READS`) is None. Behind the users may stand `prefixes`
+    more rows: their profiles as they were at each training token (`data.prefixes`).
     """
 
     users_nD: Tensor | None = None
@@ -27,6 +28,7 @@ class Knowledge:
     items_mD: Tensor | None = None
     similar_items_mD: Tensor | None = None
     nearest_users_nN: Tensor | None = None
+    prefixes: int = 0
 
 
 def covering(knowledge: Knowledge | None, enhancer: str, **rows: int) -> dict[str, Tensor]:

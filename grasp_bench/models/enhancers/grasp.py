@@ -60,8 +60,9 @@ class Grasp(Enhancer):
         cls, settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
     ) -> Grasp:
         """Build from `spec.model.Model.effective()`; TrainingError without embeddings of all entities."""
+        profiles = num_users + (knowledge.prefixes if knowledge is not None else 0)
         tables = covering(
-            knowledge, "grasp", users_nD=num_users, similar_users_nD=num_users, items_mD=num_items,
+            knowledge, "grasp", users_nD=profiles, similar_users_nD=profiles, items_mD=num_items,
             similar_items_mD=num_items,
         )  # fmt: skip
         shape = HolisticAttentionShape(
