@@ -121,9 +121,8 @@ def _later_share(times: NDArray[Any], share: float) -> float:
 
 
 def _refuse_positions(sequences: Sequences, order: str, name: str) -> None:
-    counted = np.arange(len(sequences.items)) - sequences.offsets[:-1][sequences.users]
-    steps = sequences.orders - sequences.orders[sequences.offsets[:-1]][sequences.users]
-    if order in NO_TIMES or np.array_equal(counted, steps):
+    places = np.arange(len(sequences.items)) - sequences.offsets[:-1][sequences.users]
+    if order in NO_TIMES or any(np.array_equal(sequences.orders, places + start) for start in (0, 1)):
         raise DataError(
             f"{name}: split 'temporal' needs times, but histories are ordered by '{order}', which says only "
             "which interaction of a user came first",

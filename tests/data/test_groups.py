@@ -38,12 +38,13 @@ def test_pareto_without_ties_is_exactly_a_fifth() -> None:
 
 @pytest.mark.parametrize("values", [[], [3], [2, 2, 2, 2, 2]])
 def test_pareto_has_no_head_where_all_are_equal(values: list[int]) -> None:
-    assert not head_users(np.array(values, dtype=np.int64), Groups()).any()
+    assert not head_items(np.array(values, dtype=np.int64), Groups()).any()
 
 
 def test_thresholds_count_users_before_the_test_item() -> None:
     groups = Groups(rule="threshold", head_user_from=3, head_item_from=4)
-    assert head_users(np.array([1, 2, 3]), groups).tolist() == [False, True, True]
+    split = leave_one_out(sequences_of([[0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4]]))
+    assert head_users(split, groups).tolist() == [False, True, True]
     assert head_items(np.array([3, 4]), groups).tolist() == [False, True]
 
 

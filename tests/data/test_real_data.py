@@ -62,7 +62,7 @@ def test_fashion_groups_of_the_paper(data_root: Path) -> None:
     occurrences = np.bincount([int(line.split(",")[1]) for line in lines])[1:]
     split = _split(data_root / "amazon-fashion")
     groups = Groups(rule="threshold", head_user_from=3, head_item_from=4, count_on="all")
-    np.testing.assert_array_equal(head_users(split.train_lengths, groups), lengths - 1 >= 3)
+    np.testing.assert_array_equal(head_users(split, groups), lengths - 1 >= 3)
     np.testing.assert_array_equal(head_items(item_counts(split, groups), groups), occurrences >= 4)
 
 

@@ -1,0 +1,150 @@
+"""The audit of a spec: real runs on a small shop, verdicts and orders by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from grasp_bench.core.errors import RunFailedError
+from grasp_bench.engine.run import Workshop
+from grasp_bench.plan.fingerprints import Fingerprints
+from grasp_bench.report.renderers.markdown import document_text
+from grasp_bench.studies.protocol_arms import hazard_arms, protocol_arms, protocols_that_fit, unexplained
+from grasp_bench.studies.protocol_audit import Audit, kendall
+from grasp_bench.studies.protocol_audit_layout import lay_out_audit
+from grasp_bench.studies.protocol_running import run_audit
+
+SPEC = """
+name: shop
+dataset: {{source: {folder}, protocol: {{negatives: 10}}}}
+model: {{embedding_dim: 8, max_len: 8}}
+training: {{max_epochs: 1, batch_size: 64}}
+controls: [popularity, markov, constant]
+hypotheses:
+  - {{better: markov, than: popularity}}
+  - {{better: markov, than: constant}}
+"""
+
+
+def write_shop(folder: Path, column: str) -> Path:
+    """A shop in which one item follows another for certain: Markov is right, popularity is not."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for user in range(80):
+        first, start = int(rng.integers(30)), int(rng.integers(10**6)) if column == "timestamp" else 0
+        rows += [(f"u{user}", f"i{(first + k) % 30}", start + k) for k in range(6)]
+    folder.mkdir()
+    schema = ["user_id", "item_id", column]
+    pl.DataFrame(rows, schema=schema, orient="row").write_csv(folder / "interactions.csv")
+    spec = folder / "shop.yaml"
+    spec.write_text(SPEC.format(folder=folder))
+    return spec
+
+
+def audited(spec: Path, place: Path, overrides: tuple[str, ...] = ()) -> tuple[Audit, list[str]]:
+    said: list[str] = []
+    arms = protocol_arms(spec, overrides, protocols_that_fit(spec, overrides), Fingerprints())
+    hazards = list(hazard_arms(spec, overrides, arms[1], Fingerprints()))
+    shop = Workshop(place / "store", place / "results", ("cpu",), executor="in_process", log_format="plain")
+    return run_audit(arms, hazards, shop, said.append), said
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audit, Path, Path]:
+    place = tmp_path_factory.mktemp("audit")
+    spec = write_shop(place / "data", "position")
+    return audited(spec, place)[0], place, spec
+
+
+def test_verdicts_under_each_protocol(made: tuple[Audit, Path, Path]) -> None:
+    audit = made[0]
+    assert audit.rankings == {"paper": "sampled", "strict": "full"}
+    markov, constant = audit.conclusions
+    assert (markov.better, markov.than) == ("markov", "popularity")
+    assert {p: o.verdict for p, o in markov.outcomes.items()} == {"paper": "holds", "strict": "holds"}
+    # Optimistic ties put a constant first everywhere; Markov is nearly always right, and not better.
+    assert constant.outcomes["paper"].verdict in ("reversed", "not distinguishable")
+    assert constant.outcomes["strict"].verdict == "holds"
+    assert audit.figures["paper"]["constant"] == 1.0
+    assert audit.missing == ()
+
+
+def test_each_hazard_is_measured_alone(made: tuple[Audit, Path, Path]) -> None:
+    effects = {each.hazard.name: {e.method: e for e in each.effects} for each in made[0].hazards}
+    assert set(effects) == {
+        "causal", "candidates", "count_on", "first_user", "ties", "also_full_ranking", "validation_negatives",
+    }  # fmt: skip
+    assert set(effects["causal"]) == set(effects["validation_negatives"]) == {"none"}
+    assert effects["ties"]["constant"].with_it == 1.0
+    strict = made[0].figures["strict"]
+    assert effects["ties"]["constant"].without == strict["constant"]
+    # Ranks of a constant are a matter of counting: chance among 30 items, and among 11.
+    gains = [1 / np.log2(rank + 1) for rank in range(1, 11)]
+    chance = effects["also_full_ranking"]["constant"]
+    assert chance.with_it == pytest.approx(sum(gains) / 11)
+    assert chance.low == pytest.approx(chance.with_it - chance.without, abs=0.02)
+
+
+def test_models_are_trained_again_only_where_training_is_concerned(made: tuple[Audit, Path, Path]) -> None:
+    store = made[1] / "store"
+    # strict, paper, causal off, validation negatives outside all
+    assert len(list((store / "train").glob("*/artefact.json"))) == 4
+
+
+def test_it_is_all_there_the_second_time(made: tuple[Audit, Path, Path]) -> None:
+    first, place, spec = made
+    before = {path: path.stat().st_mtime_ns for path in (place / "store").rglob("artefact.json")}
+    again, said = audited(spec, place)
+    assert again == first
+    assert said[:2] == ["paper:", "strict:"]
+    assert before == {path: path.stat().st_mtime_ns for path in (place / "store").rglob("artefact.json")}
+    stored = json.loads((place / "results" / "shop" / "audit.json").read_text())
+    assert stored["conclusions"][0]["outcomes"]["strict"]["verdict"] == "holds"
+
+
+def test_the_page_says_what_survives(made: tuple[Audit, Path, Path]) -> None:
+    page = document_text(lay_out_audit(made[0]))
+    assert "markov > popularity survives." in page.replace("\\", "")
+    assert "# Protocol audit: shop" in page
+    assert "The target comes first among its ties" in page
+    assert "temporal" not in page
+
+
+def test_data_with_times_are_split_in_time_as_well(tmp_path: Path) -> None:
+    spec = write_shop(tmp_path / "data", "timestamp")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        wide = ("dataset.protocol.temporal.valid_share=0.3", "dataset.protocol.temporal.test_share=0.3")
+        assert protocols_that_fit(spec, wide) == ["paper", "strict"]  # nobody comes back after a million
+    stretched = pl.read_csv(tmp_path / "data" / "interactions.csv").with_columns(
+        pl.col("timestamp") % 10 * 10**5 + pl.col("timestamp") // 10
+    )
+    stretched.sort("user_id", "timestamp").write_csv(tmp_path / "data" / "interactions.csv")
+    assert protocols_that_fit(spec, ()) == ["paper", "strict", "temporal"]
+
+
+def test_what_the_spec_fixes_is_told(tmp_path: Path) -> None:
+    spec = write_shop(tmp_path / "data", "position")
+    arms = protocol_arms(spec, ["dataset.protocol.ties=mean"], ["paper", "strict"], Fingerprints())
+    assert [arm.fixed for arm in arms] == [("dataset.protocol.ties",)] * 2
+
+
+def test_a_failure_names_the_arm(tmp_path: Path) -> None:
+    spec = write_shop(tmp_path / "data", "position")
+    with pytest.raises(RunFailedError, match=r"shop/paper: .* cells failed"):
+        audited(spec, tmp_path, ("dataset.protocol.negatives=29",))
+
+
+def test_every_key_of_the_presets_is_explained() -> None:
+    assert unexplained() == set()
+
+
+def test_kendall_counts_pairs_and_leaves_out_what_knows_nothing() -> None:
+    first = {"a": 0.3, "b": 0.2, "c": 0.1, "constant": 0.9}
+    # Of the three pairs one is the other way: (2 - 1) / 3.
+    assert kendall(first, {"a": 0.3, "b": 0.1, "c": 0.2, "constant": 0.0}) == pytest.approx(1 / 3)
+    assert kendall(first, {"a": 1.0, "constant": 0.1}) is None
