@@ -10,7 +10,7 @@ from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.candidates import ranked_candidates
 from grasp_bench.plan.collapse import Request
 from grasp_bench.plan.nodes import Node, make_node
-from grasp_bench.spec.controls import READ_EMBEDDINGS, SHUFFLED, controls_asked
+from grasp_bench.spec.controls import READ_EMBEDDINGS, SHUFFLED, SHUFFLED_ENHANCERS, controls_asked
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.model import ENHANCER_READS, NEEDS_EMBEDDINGS
 from grasp_bench.spec.study import Noise
@@ -67,7 +67,7 @@ def _applies(name: str, request: Request) -> bool:
 
 
 def _shuffled(experiment: Experiment, reading: Sequence[Request]) -> Iterator[Request]:
-    """Base cells that read embeddings, on embeddings that are permuted among entities.
+    """Base cells of `SHUFFLED_ENHANCERS`, on embeddings that are permuted among entities.
 
     They cost a training each: one backbone and enhancer has one in each dataset and protocol, with the
     first value of whatever else is compared, and only the first seed unless the spec says all.
@@ -76,7 +76,7 @@ def _shuffled(experiment: Experiment, reading: Sequence[Request]) -> Iterator[Re
     first: dict[tuple[object, ...], Request] = {}
     for request in reading:
         model = request.experiment.model
-        if request.seed in seeds:
+        if request.seed in seeds and model.enhancer in SHUFFLED_ENHANCERS:
             dataset = content_hash(request.experiment.dataset.model_dump(mode="json"))
             first.setdefault((dataset, model.backbone, model.enhancer, request.seed), request)
     for request in first.values():

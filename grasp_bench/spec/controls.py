@@ -10,6 +10,8 @@ CONTROLS: tuple[ControlName, ...] = get_args(ControlName)
 
 # A method that reads embeddings, trained on embeddings that belong to others. The others are not trained.
 SHUFFLED: ControlName = "shuffled"
+# Of the enhancers that read embeddings, those whose gain is claimed to come from whom they belong to.
+SHUFFLED_ENHANCERS = ("llmesr", "grasp")
 READ_EMBEDDINGS: tuple[ControlName, ...] = ("item_knn", SHUFFLED)
 
 
