@@ -17,6 +17,7 @@ from grasp_bench.data.artefacts import read_test, read_train
 from grasp_bench.evaluation.chance import candidates_in_catalogue, check_at_chance
 from grasp_bench.evaluation.queries import Queries
 from grasp_bench.evaluation.ranker import FullRanking, Ranker, Ranks
+from grasp_bench.evaluation.scorer import Scorer
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import held_out_queries
@@ -32,18 +33,25 @@ class ControlStage:
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
         """Facts: users ranked, and `test_read`. EvaluationError when constant scores are not at chance."""
+        ranker, control = self.scoring(node, inputs, context)
+        queries = ranker.queries
+        sampled, full = store_ranks(ranker, control, node.settings, out)
+        if node.settings["control"] == CONSTANT:
+            _check(queries, sampled, full, control.num_items, node.settings["exclude_history"])
+        context.report(Event(node.label, len(queries), len(queries), "users"))
+        return {"users": len(queries), "test_read": True}
+
+    def scoring(
+        self, node: Node, inputs: Mapping[str, Artefact], context: RunContext
+    ) -> tuple[Ranker, Scorer]:
+        """What ranks the test targets and by whose scores: for this stage, and for who exports the scores."""
         torch.set_num_threads(context.threads)
         train = read_train(inputs["split"].path)
         users, items = read_test(inputs["split"].path)
         queries = held_out_queries(inputs, train, users, items, "cpu")
         control = CONTROLS.get(node.settings["control"]).fit(train, _embeddings(inputs))
         longest = int(queries.offsets.diff().max())  # no model, no longest history that it can read
-        ranker = Ranker(queries, longest, context.memory_mb)
-        sampled, full = store_ranks(ranker, control, node.settings, out)
-        if node.settings["control"] == CONSTANT:
-            _check(queries, sampled, full, control.num_items, node.settings["exclude_history"])
-        context.report(Event(node.label, len(users), len(users), "users"))
-        return {"users": len(users), "test_read": True}
+        return Ranker(queries, longest, context.memory_mb), control
 
 
 def _embeddings(inputs: Mapping[str, Artefact]) -> torch.Tensor | None:

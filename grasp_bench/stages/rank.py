@@ -28,15 +28,23 @@ class RankStage:
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
         """Facts: users ranked, and `test_read`, the log's record that test was opened here."""
+        ranker, recommender = self.scoring(node, inputs, context)
+        store_ranks(ranker, recommender, node.settings, out)
+        users = len(ranker.queries)
+        context.report(Event(node.label, users, users, "users"))
+        return {"users": users, "test_read": True}
+
+    def scoring(
+        self, node: Node, inputs: Mapping[str, Artefact], context: RunContext
+    ) -> tuple[Ranker, Recommender]:
+        """What ranks the test targets and by whose scores: for this stage, and for who exports the scores."""
         torch.set_num_threads(context.threads)
         train = read_train(inputs["split"].path)
         users, items = read_test(inputs["split"].path)
         recommender = self._trained(node.inputs["train"], inputs, train.num_users, train.num_items, context)
         queries = held_out_queries(inputs, train, users, items, context.device)
         max_len = node.inputs["train"].settings["model"]["max_len"]
-        store_ranks(Ranker(queries, max_len, context.memory_mb), recommender, node.settings, out)
-        context.report(Event(node.label, len(users), len(users), "users"))
-        return {"users": len(users), "test_read": True}
+        return Ranker(queries, max_len, context.memory_mb), recommender
 
     def _trained(
         self, train: Node, inputs: Mapping[str, Artefact], num_users: int, num_items: int, context: RunContext
