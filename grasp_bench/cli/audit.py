@@ -19,7 +19,7 @@ from grasp_bench.cli.options import (
 )
 from grasp_bench.cli.output import console, note, say_json
 from grasp_bench.cli.plan import Device
-from grasp_bench.cli.run import LogFormat
+from grasp_bench.cli.run import ExecutorName, LogFormat
 
 
 class Format(StrEnum):
@@ -41,6 +41,9 @@ def audit(
         int | None, typer.Option("--workers", min=1, help="Worker processes; by default one a GPU or core.")
     ] = None,
     device: Annotated[Device, typer.Option("--device", help="Where models run.")] = Device.auto,
+    executor: Annotated[
+        ExecutorName, typer.Option("--executor", help="Worker processes, this process for debugging, or Ray.")
+    ] = ExecutorName.process_pool,
     memory: Annotated[
         int, typer.Option("--memory", min=16, metavar="MB", help="What one block of scores may take.")
     ] = 512,
@@ -68,7 +71,10 @@ def audit(
     shop = Workshop(
         store=store,
         results=results,
-        devices=worker_devices(base.plan, device.value, workers),
+        devices=worker_devices(
+            base.plan, device.value, 1 if executor is ExecutorName.in_process else workers
+        ),
+        executor=executor.value,
         log_format=log_format.value,
         memory_mb=memory,
     )

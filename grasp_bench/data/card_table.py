@@ -44,12 +44,31 @@ def _facts(card: Card) -> Table:
     )
     table.add_row("repeat targets", _percent(card["repeat_targets"]), "already in the user's own history")
     table.add_row("unseen targets", _percent(card["unseen_targets"]), "item in no training sequence")
+    if "temporal" in card:
+        _add_windows(table, card["temporal"])
     table.add_row("cloned users", _percent(clones["any"]), "share their exact sequence with somebody")
     table.add_row("", _percent(clones["ten_or_more"]), "with ten or more others")
     table.add_row(f"ties in {card['order']}", f"{card['time_ties']['interactions']:,}", _tied_users(card))
     for column, count in card["items_with_text"].items():
         table.add_row(f"items with {column}", f"{count:,}", _percent(count / card["items"]))
     return table
+
+
+def _add_windows(table: Table, found: Card) -> None:
+    """Rows of a split in time: the cuts, what lies between them, and what they leave out."""
+    cuts = (
+        date or f"{found[key]:g}"
+        for date, key in zip(found["dates"], ("valid_from", "test_from"), strict=True)
+    )
+    parts = (f"{count:,} {name.replace('_', ' ')}" for name, count in found["interactions"].items())
+    table.add_row("cuts", "", " and ".join(cuts))
+    table.add_row("interactions by part", "", ", ".join(parts))
+    table.add_row(
+        "validated users", f"{found['validated_users']:,}", "with a target in the validation window"
+    )
+    left_out = f"left out, with {found['interactions_without_history']:,} interactions"
+    table.add_row("users without history", f"{found['users_without_history']:,}", left_out)
+    table.add_row("cold items", f"{found['cold_items']:,}", "in the catalogue, never in training")
 
 
 def _lengths(card: Card) -> Table:
