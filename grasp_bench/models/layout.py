@@ -41,6 +41,7 @@ class Layout:
         self.longest = int(lengths_B.max())
         self.is_rectangle = len(self.sequence_T) == len(lengths_B) * self.longest
         self._buckets: list[tuple[Tensor | slice, Layout]] | None = None
+        self._packing: tuple[Tensor, Tensor] | None = None
         self._slot_T = self.sequence_T * self.longest + self.position_T
 
     @property
@@ -60,6 +61,17 @@ class Layout:
         if self.is_rectangle:
             return x_BLD.flatten(0, 1)
         return x_BLD.reshape(self.batch * self.longest, *x_BLD.shape[2:]).index_select(0, self._slot_T)
+
+    def packing(self) -> tuple[Tensor, Tensor]:
+        """The order (T,) of tokens in a `PackedSequence`, and its batch sizes (L,): all first tokens, longest
+        sequence first, then all second ones. Computed once a batch."""
+        if self._packing is None:
+            by_length_B = self.lengths_B.argsort(descending=True, stable=True)
+            place_B = torch.empty_like(by_length_B)
+            place_B[by_length_B] = torch.arange(self.batch, device=place_B.device)
+            order_T = (self.position_T * self.batch + place_B[self.sequence_T]).argsort()
+            self._packing = order_T, self.position_T.bincount(minlength=self.longest)
+        return self._packing
 
     def by_length(self) -> list[tuple[Tensor | slice, Layout]]:
         """Sequences of similar length together: (tokens of the bucket (t,), their own layout). The tokens

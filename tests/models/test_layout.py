@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from grasp_bench.models.backbones.attention_block import SelfAttention
 from grasp_bench.models.layout import Layout, gather_sequences
@@ -57,3 +58,18 @@ def test_attention_is_the_same_for_sequences_that_lie_in_order():
             attention(x, x, Layout(lengths, ascending=True)), attention(x, x, Layout(lengths)),
             rtol=1e-5, atol=1e-6,
         )  # fmt: skip
+
+
+@given(LENGTHS)
+def test_packing_is_that_of_torch(lengths):
+    layout = Layout(torch.tensor(lengths))
+    x = torch.arange(float(sum(lengths)))[:, None]
+    order, batch_sizes = layout.packing()
+    expected = pack_padded_sequence(
+        layout.pad(x), torch.tensor(lengths), batch_first=True, enforce_sorted=False
+    )
+    assert torch.equal(batch_sizes, expected.batch_sizes)
+    for found, theirs in zip(
+        x[order].split(batch_sizes.tolist()), expected.data.split(batch_sizes.tolist()), strict=True
+    ):
+        assert set(found.flatten().tolist()) == set(theirs.flatten().tolist())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
 from grasp_bench.models.backbones.base import Backbone, initialise
 from grasp_bench.models.dropout import dropout
@@ -33,8 +34,8 @@ class GRU4Rec(Backbone):
     def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
         """Item vectors (T, d) to states (T, d)."""
         x_TD = dropout(x_TD, self.dropout, self.training)
-        packed: PackedSequence = pack_padded_sequence(
-            layout.pad(x_TD), layout.lengths_B.cpu(), batch_first=True, enforce_sorted=False
-        )
-        states_BLD, _ = pad_packed_sequence(self.recurrent(packed)[0], batch_first=True)
-        return self.output(layout.unpad(states_BLD))
+        # Packed straight from the flat tokens: a padded rectangle between would be mostly empty.
+        order_T, batch_sizes_L = layout.packing()
+        packed = PackedSequence(x_TD.index_select(0, order_T), batch_sizes_L.cpu())
+        states_TD = self.recurrent(packed)[0].data
+        return self.output(torch.empty_like(states_TD).index_copy(0, order_T, states_TD))
