@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from grasp_bench.core import ranks as metrics
 from grasp_bench.core.errors import EvaluationError
-from grasp_bench.evaluation.queries import Queries
 from grasp_bench.evaluation.ranker import Ranks
 
 CUTOFF = 10
 ROUNDING = 1e-9
-
-
-def candidates_in_catalogue(queries: Queries, num_items: int, exclude_history: bool) -> NDArray[np.int64]:
-    """How many items each target is ranked among, itself included: (Q,)."""
-    if not exclude_history:
-        return np.full(len(queries), num_items)
-    users = torch.repeat_interleave(torch.arange(len(queries.offsets) - 1), queries.offsets.diff().cpu())
-    own = queries.users_Q.cpu() * num_items + queries.targets_Q.cpu()
-    known = np.setdiff1d((users * num_items + queries.items_flat.cpu()).numpy(), own.numpy())
-    hidden = np.bincount(known // num_items, minlength=len(queries.offsets) - 1)
-    return np.asarray(num_items - hidden[queries.users_Q.cpu().numpy()])
 
 
 def check_at_chance(ranks: Ranks, among_Q: NDArray[np.int64], what: str) -> None:

@@ -17,6 +17,7 @@ from grasp_bench.plan.collapse import Request, kept
 from grasp_bench.plan.controls import control_nodes, controls
 from grasp_bench.plan.graph import Fingerprint, cell_nodes
 from grasp_bench.plan.hypotheses import check_hypotheses
+from grasp_bench.plan.imported import imported, imported_nodes
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.refusals import refuse_unavailable
 from grasp_bench.spec.controls import SHUFFLED
@@ -67,7 +68,7 @@ def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     requests = _requests(experiment)
     groups: dict[str, list[Request]] = {}
     found: dict[str, Mapping[str, Node]] = {}
-    for request in (*requests, *controls(experiment, requests)):
+    for request in (*requests, *controls(experiment, requests), *imported(experiment, requests)):
         nodes = _nodes(request, fingerprint)
         digest = nodes["metrics"].hash
         groups.setdefault(digest, []).append(request)
@@ -87,7 +88,11 @@ def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
 def _nodes(request: Request, fingerprint: Fingerprint) -> Mapping[str, Node]:
     label = _slug(request)
     nodes = cell_nodes(request.experiment, label, fingerprint)
-    return nodes if request.name is None else control_nodes(request, nodes, label)
+    if request.name is None:
+        return nodes
+    if request.kind == "imported":
+        return imported_nodes(request, nodes, label, fingerprint)
+    return control_nodes(request, nodes, label)
 
 
 def _duplicates(cells: Sequence[Cell], groups: Mapping[str, Sequence[Request]]) -> dict[str, str]:
@@ -97,7 +102,7 @@ def _duplicates(cells: Sequence[Cell], groups: Mapping[str, Sequence[Request]]) 
         _slug(request): cell.slug
         for cell in cells
         for request in groups[cell.hash][1:]
-        if request.name is None
+        if request.kind != "control"
     }
     return {slug: kept for slug, kept in slugs.items() if slug not in taken}
 

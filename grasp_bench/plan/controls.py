@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
-from grasp_bench.plan.candidates import ranked_candidates
 from grasp_bench.plan.collapse import Request
-from grasp_bench.plan.nodes import Node, make_node
+from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.rankings import Ranking, ranked_by
 from grasp_bench.spec.controls import READ_EMBEDDINGS, SHUFFLED, SHUFFLED_ENHANCERS, controls_asked
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.model import ENHANCER_READS, NEEDS_EMBEDDINGS
@@ -35,22 +35,10 @@ def controls(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Re
 
 
 def control_nodes(request: Request, nodes: Mapping[str, Node], label: str) -> dict[str, Node]:
-    """The nodes of an untrained control: a cell's own, with another node in the role "rank".
-
-    So its ranking has the settings of the models' rankings, whatever these come to be.
-    """
+    """The nodes of an untrained control, made of those of a cell."""
     reads = ("split", "candidates", *((ITEM_EMBEDDINGS,) if request.name in READ_EMBEDDINGS else ()))
-    inputs = {role: nodes[role] for role in reads}
-    leading = {node.hash for found in inputs.values() for node in (found, *found.ancestors())}
-    kept = {role: node for role, node in nodes.items() if node.hash in leading}
-    shared, identity = nodes["candidates"], content_hash(["control", request.name])
-    ranked = ranked_candidates(request.experiment.dataset.protocol, shared, identity, label)
-    if ranked != shared:
-        kept["ranked_candidates"] = inputs["candidates"] = ranked
-    rank = make_node("control", {"control": request.name, **nodes["rank"].settings}, inputs, f"rank {label}")
-    measured = {**nodes["metrics"].inputs, "rank": rank}
-    metrics = make_node("metrics", nodes["metrics"].settings, measured, f"metrics {label}")
-    return {**kept, "rank": rank, "metrics": metrics}
+    ranking = Ranking("control", {"control": request.name}, reads)
+    return ranked_by(ranking, request.experiment.dataset.protocol, nodes, label)
 
 
 def _untrained(name: str, bases: Sequence[Request]) -> Iterator[Request]:

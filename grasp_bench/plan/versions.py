@@ -13,5 +13,6 @@ STAGE_VERSIONS: dict[str, int] = {
     "train": 1,
     "rank": 1,
     "control": 1,
+    "imported": 1,
     "metrics": 1,
 }

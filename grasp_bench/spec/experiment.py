@@ -6,11 +6,12 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from grasp_bench.spec.controls import SHUFFLED, ControlName, ControlSeeds
+from grasp_bench.spec.controls import CONTROLS, SHUFFLED, ControlName, ControlSeeds
 from grasp_bench.spec.dataset import Dataset, ProtocolName
 from grasp_bench.spec.encoder import EncoderSource, SentenceTransformersEncoder
+from grasp_bench.spec.imported import ImportedRun
 from grasp_bench.spec.index import Index
-from grasp_bench.spec.model import READS_PREFIXES, Model
+from grasp_bench.spec.model import ENHANCER_KEYS, READS_PREFIXES, Model
 from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section
 from grasp_bench.spec.study import Hypothesis, Noise, Tuning
@@ -52,6 +53,9 @@ class Experiment(Section):
         "first",
         description="Whether `shuffled`, the one control that is trained, takes the first of `seeds` or all.",
     )
+    imported: tuple[ImportedRun, ...] = Field(
+        (), description="Runs of other libraries, measured on the same stored candidates."
+    )
     noise: Noise | None = None
     tuning: Tuning | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
@@ -90,6 +94,19 @@ class Experiment(Section):
                 "(use gru4rec, or sasrec with model.causal: true)"
             )
         return self
+
+    @field_validator("imported")
+    @classmethod
+    def _imported_named_apart(cls, imported: tuple[ImportedRun, ...]) -> tuple[ImportedRun, ...]:
+        seeds: dict[str, list[int | None]] = {}
+        for run in imported:
+            if run.name in (*CONTROLS, *ENHANCER_KEYS):
+                raise ValueError(f"'{run.name}' is one of ours; call the imported run something else")
+            seeds.setdefault(run.name, []).append(run.seed)
+        for name, given in seeds.items():
+            if len(set(given)) < len(given) or (None in given and len(given) > 1):
+                raise ValueError(f"several runs are called '{name}': each needs a seed of its own")
+        return imported
 
     @model_validator(mode="after")
     def _monitor_is_measured(self) -> Experiment:

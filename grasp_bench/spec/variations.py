@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from grasp_bench.core.errors import SpecError
-from grasp_bench.spec.controls import SHUFFLED, controls_asked
+from grasp_bench.spec.controls import SHUFFLED, SHUFFLED_ENHANCERS, controls_asked
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
 from grasp_bench.spec.model import NEEDS_EMBEDDINGS
@@ -142,22 +142,19 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
                 problems.add(locate(tree, path).key_place, path, text)
         else:
             methods.add((model.backbone, model.enhancer, ablation))
-    controls = _controls(experiment, methods, tree, problems)
-    return Methods(frozenset(methods), controls, complete=there_are <= MAX_COMBINATIONS)
+    named = _controls(experiment, methods, tree, problems) | {run.name for run in experiment.imported}
+    return Methods(frozenset(methods), named, complete=there_are <= MAX_COMBINATIONS)
 
 
 def _controls(experiment: Experiment, methods: set[Method], tree: Node, problems: Problems) -> frozenset[str]:
     """The names of untrained controls; methods with shuffled embeddings are added to the others."""
-    reading = {
-        (backbone, name)
-        for backbone, name, ablation in methods
-        if name in NEEDS_EMBEDDINGS and ablation is None
-    }
+    bases = {(backbone, name) for backbone, name, ablation in methods if ablation is None}
+    reading = {base for base in bases if base[1] in NEEDS_EMBEDDINGS}
     try:
         asked = controls_asked(experiment.controls, embeddings=bool(reading))
     except ValueError as error:
         problems.add(locate(tree, ("controls",)).key_place, ("controls",), str(error))
         return frozenset()
     if SHUFFLED in asked:
-        methods |= {(*method, SHUFFLED) for method in reading}
+        methods |= {(*base, SHUFFLED) for base in bases if base[1] in SHUFFLED_ENHANCERS}
     return frozenset(asked) - {SHUFFLED}

@@ -14,7 +14,8 @@ from grasp_bench.controls.registry import CONTROLS
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_test, read_train
-from grasp_bench.evaluation.chance import candidates_in_catalogue, check_at_chance
+from grasp_bench.evaluation.chance import check_at_chance
+from grasp_bench.evaluation.known_items import hidden_pairs, pool_sizes
 from grasp_bench.evaluation.queries import Queries
 from grasp_bench.evaluation.ranker import FullRanking, Ranker, Ranks
 from grasp_bench.evaluation.scorer import Scorer
@@ -65,4 +66,5 @@ def _check(
 ) -> None:
     check_at_chance(sampled, np.full(len(queries), queries.negatives_QK.shape[1] + 1), "sampled")
     if full is not None:
-        check_at_chance(full.ranks, candidates_in_catalogue(queries, num_items, exclude_history), "full")
+        hidden = hidden_pairs(queries, num_items, exclude_history)
+        check_at_chance(full.ranks, pool_sizes(queries, num_items, hidden), "full")

@@ -11,6 +11,7 @@ import polars as pl
 import torch
 from safetensors.torch import save_file
 
+from grasp_bench.evaluation.queries import Queries
 from grasp_bench.evaluation.ranker import FullRanking, Ranker, Ranks
 from grasp_bench.evaluation.scorer import Scorer
 
@@ -32,16 +33,17 @@ def store_ranks(
         sampled, full = ranker.full(scorer, settings["top"], settings["exclude_history"])
     else:
         sampled = ranker.sampled(scorer)
-    write_ranks(ranker, sampled, full, out)
+    write_ranks(ranker.queries, sampled, full, out)
     return sampled, full
 
 
-def write_ranks(ranker: Ranker, sampled: Ranks, full: FullRanking | None, out: Path) -> None:
-    """The files of `store_ranks`, for ranks that are there."""
-    queries = ranker.queries
+def write_ranks(queries: Queries, sampled: Ranks | None, full: FullRanking | None, out: Path) -> None:
+    """The files of `store_ranks`, for ranks that are there; without a ranking, its columns are not."""
     columns: dict[str, Any] = {"user": _numpy(queries.users_Q), "item": _numpy(queries.targets_Q)}
-    schema: dict[str, Any] = {"user": pl.Int32, "item": pl.Int32, **SAMPLED}
-    columns |= _columns(SAMPLED, sampled)
+    schema: dict[str, Any] = {"user": pl.Int32, "item": pl.Int32}
+    if sampled is not None:
+        columns |= _columns(SAMPLED, sampled)
+        schema |= SAMPLED
     if full is not None:
         columns |= _columns(FULL, full.ranks)
         schema |= FULL

@@ -18,6 +18,7 @@ STAGES = Registry[type[Stage]](
         "train": "grasp_bench.stages.train:TrainStage",
         "rank": "grasp_bench.stages.rank:RankStage",
         "control": "grasp_bench.stages.control:ControlStage",
+        "imported": "grasp_bench.stages.imported:ImportedStage",
         "metrics": "grasp_bench.stages.metrics:MetricsStage",
     },
 )

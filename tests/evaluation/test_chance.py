@@ -8,7 +8,8 @@ import torch
 
 from grasp_bench.core import ranks as metrics
 from grasp_bench.core.errors import EvaluationError
-from grasp_bench.evaluation.chance import candidates_in_catalogue, check_at_chance
+from grasp_bench.evaluation.chance import check_at_chance
+from grasp_bench.evaluation.known_items import hidden_pairs, pool_sizes
 from grasp_bench.evaluation.queries import Queries
 from grasp_bench.evaluation.ranker import Ranks
 
@@ -44,5 +45,7 @@ def test_the_pool_leaves_out_known_items_once_and_never_the_target() -> None:
         torch.tensor([0, 2]), torch.tensor([5, 4]), torch.zeros(2, 1, dtype=torch.int64), flat,
         torch.tensor([0, 3, 4, 6]),
     )  # fmt: skip
-    assert candidates_in_catalogue(queries, 6, exclude_history=True).tolist() == [4, 6]
-    assert candidates_in_catalogue(queries, 6, exclude_history=False).tolist() == [6, 6]
+    hidden = hidden_pairs(queries, 6, exclude_history=True)
+    assert hidden.tolist() == [1, 2, 6 + 3]  # user 2 has had 4 alone, which is his target
+    assert pool_sizes(queries, 6, hidden).tolist() == [4, 6]
+    assert pool_sizes(queries, 6, hidden_pairs(queries, 6, exclude_history=False)).tolist() == [6, 6]

@@ -1,0 +1,174 @@
+"""Runs of other libraries: user, item and score of every line, streamed from CSV or TREC files, and checked.
+
+TREC lines are `user_id Q0 item_id rank score tag`, separated by blanks. Neither ranks nor the order of lines
+are read: scores decide, as they do for trec_eval, and equal scores are ties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from grasp_bench.core.errors import DataError
+
+CSV_COLUMNS = ("user_id", "item_id", "score")
+TREC_LINE = r"^\s*(?<user_id>\S+)\s+\S+\s+(?<item_id>\S+)\s+\S+\s+(?<score>\S+)\s+\S+\s*$"
+BYTES_PER_ROW = 200  # of a block: its columns, and what looking for duplicates and joining takes
+
+
+@dataclass(frozen=True)
+class PeerRun:
+    """A run in the numbers of a split: `scores` is a Parquet file of line, user, item (i32) and score (f64)."""
+
+    path: Path
+    scores: Path
+    user_ids: Sequence[str]
+    item_ids: Sequence[str]
+    rows: int
+
+    def blocks(self, memory_mb: int) -> Iterator[pl.DataFrame]:
+        """All rows, whole users together, in blocks that fit into the memory; users ascend.
+
+        Raises DataError for a pair that is there twice.
+        """
+        scan = pl.scan_parquet(self.scores)
+        counts = scan.group_by("user").len().sort("user").collect(engine="streaming")
+        size = max(1, memory_mb * 2**20 // BYTES_PER_ROW)
+        blocks = counts.with_columns(block=pl.col("len").cum_sum() // size)
+        for _, users in blocks.group_by("block", maintain_order=True):
+            first, last = users["user"][0], users["user"][-1]
+            block = scan.filter(pl.col("user").is_between(first, last)).collect()
+            self._refuse_doubles(block)
+            yield block
+
+    def _refuse_doubles(self, block: pl.DataFrame) -> None:
+        keys = block.select("line", pair=pl.col("user").cast(pl.Int64) * len(self.item_ids) + pl.col("item"))
+        double = keys.filter(pl.col("pair").is_duplicated())
+        if double.is_empty():
+            return
+        pair = int(double.sort("line")["pair"][0])
+        lines = double.filter(pl.col("pair") == pair)["line"].sort()
+        user, item = divmod(pair, len(self.item_ids))
+        raise DataError(
+            f"{self.path}:{lines[1]}: user '{self.user_ids[user]}' and item '{self.item_ids[item]}' "
+            f"stand on line {lines[0]} too",
+            mend="keep one score for each pair",
+        )
+
+
+def read_peer_run(
+    path: Path, read_as: str, user_ids: Sequence[str], item_ids: Sequence[str], scratch: Path
+) -> PeerRun:
+    """Read a run into `scratch` (a Parquet file), its ids turned into numbers of the split.
+
+    Raises DataError for the first line that has an unknown user or item, or a score that is no finite number;
+    for a file that is empty or lacks a column.
+    """
+    lines = LINES[read_as](path)
+    score = pl.col("score").str.strip_chars().cast(pl.Float64, strict=False)
+    numbered = (
+        lines.join(_numbers("user", user_ids), on="user_id", how="left")
+        .join(_numbers("item", item_ids), on="item_id", how="left")
+        .select("line", "user", "item", score=score)
+    )
+    try:
+        numbered.sink_parquet(scratch)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"{path}: cannot be read as {read_as} ({_first_line(error)})", mend=MENDS[read_as]
+        ) from None
+    rows = _check(path, pl.scan_parquet(scratch), lines)
+    return PeerRun(path, scratch, user_ids, item_ids, rows)
+
+
+def _csv_lines(path: Path) -> pl.LazyFrame:
+    try:
+        lines = pl.scan_csv(path, infer_schema=False, row_index_name="line", row_index_offset=2)
+        columns = [name for name in lines.collect_schema().names() if name != "line"]
+    except pl.exceptions.NoDataError:
+        raise _empty(path) from None
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{path}: cannot be read as csv ({_first_line(error)})", mend=MENDS["csv"]) from None
+    for name in CSV_COLUMNS:
+        if name not in columns:
+            raise DataError(
+                f"{path}:1: column '{name}' is missing; there are: {', '.join(columns)}",
+                mend=MENDS["csv"],
+            )
+    return lines.select("line", *CSV_COLUMNS)
+
+
+def _trec_lines(path: Path) -> pl.LazyFrame:
+    lines = pl.scan_lines(path, name="text", row_index_name="line", row_index_offset=1)
+    fields = lines.filter(pl.col("text").str.contains(r"\S")).with_columns(
+        pl.col("text").str.extract_groups(TREC_LINE)
+    )
+    return fields.unnest("text")
+
+
+LINES: dict[str, Callable[[Path], pl.LazyFrame]] = {"csv": _csv_lines, "trec": _trec_lines}
+MENDS = {
+    "csv": f"write a header and one line a pair: {','.join(CSV_COLUMNS)}",
+    "trec": "write one line a pair: user_id Q0 item_id rank score tag",
+}
+
+
+def _numbers(name: str, ids: Sequence[str]) -> pl.LazyFrame:
+    return pl.LazyFrame(
+        {f"{name}_id": list(ids), name: range(len(ids))}, schema={f"{name}_id": pl.String, name: pl.Int32}
+    )
+
+
+def _check(path: Path, scores: pl.LazyFrame, lines: pl.LazyFrame) -> int:
+    """The number of rows; DataError for the first line that cannot be used."""
+    wrong = {
+        "user": pl.col("user").is_null(),
+        "item": pl.col("item").is_null(),
+        "score": pl.col("score").is_null() | ~pl.col("score").is_finite(),
+    }
+    found = scores.select(
+        pl.len().alias("rows"),
+        *(pl.col("line").filter(bad).min().alias(f"first_{name}") for name, bad in wrong.items()),
+        *(bad.sum().alias(f"count_{name}") for name, bad in wrong.items()),
+    ).collect(engine="streaming")
+    facts = found.row(0, named=True)
+    if not facts["rows"]:
+        raise _empty(path)
+    firsts = {name: facts[f"first_{name}"] for name in wrong if facts[f"first_{name}"] is not None}
+    if firsts:
+        name = min(firsts, key=lambda key: firsts[key])
+        line = firsts[name]
+        given = lines.filter(pl.col("line") == line).head(1).collect().row(0, named=True)
+        raise _unusable(path, line, name, given, facts[f"count_{name}"])
+    return int(facts["rows"])
+
+
+def _unusable(path: Path, line: int, name: str, given: dict[str, str | None], count: int) -> DataError:
+    if all(given[column] is None for column in CSV_COLUMNS):
+        return DataError(f"{path}:{line}: not six fields ({_so_many(count)})", mend=MENDS["trec"])
+    if name == "score":
+        return DataError(
+            f"{path}:{line}: the score '{given['score'] or ''}' of item '{given['item_id']}' for user "
+            f"'{given['user_id']}' is no finite number ({_so_many(count)})",
+            mend="leave a pair out rather than give it no score; those left out rank last",
+        )
+    return DataError(
+        f"{path}:{line}: {name} '{given[f'{name}_id'] or ''}' is not in the dataset ({_so_many(count)})",
+        mend="score users and items of the split, by the ids of the interactions file",
+    )
+
+
+def _so_many(count: int) -> str:
+    return "the only line so" if count == 1 else f"{count:,} lines so"
+
+
+def _first_line(error: Exception) -> str:
+    """Polars goes on with what its caller could set; a user has no such settings."""
+    return str(error).partition("\n")[0]
+
+
+def _empty(path: Path) -> DataError:
+    return DataError(f"{path}: holds no score", mend="write the scores of the run into it")
