@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("grasp_bench.cli.run:run", "Run what is not done yet; the same command resumes."),
     "leaderboard": ("grasp_bench.cli.leaderboard:leaderboard", "Show the board of finished cells."),
     "compare": ("grasp_bench.cli.compare:compare", "Explain the difference between two methods."),
+    "export": ("grasp_bench.cli.export:app", "Write what other tools can read and check."),
     "data": ("grasp_bench.cli.data:app", "Prepare public datasets, and look at any before building on it."),
     "audit": ("grasp_bench.cli.audit:audit", "Say which hypotheses survive an honest protocol."),
     "inspect": ("grasp_bench.cli.inspect:app", "Look at texts and neighbours before believing in them."),

@@ -1,0 +1,219 @@
+"""Runs and qrels in TREC's formats, so that other tools can compute every figure again.
+
+A cell's ranks are stored as counts, which are no list. Its scores are computed anew, by the stage that made
+the ranks and from the same artefacts, and what they count is compared with what is stored, user by user.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+
+from grasp_bench.core import atomic, trec
+from grasp_bench.core import ranks as measures
+from grasp_bench.core.errors import DataError, StoreError
+from grasp_bench.core.store import Artefact, Store
+from grasp_bench.data.artefacts import read_item_ids, read_test, read_user_ids
+from grasp_bench.evaluation.listing import Listed, full_lists, sampled_lists, tie_order
+from grasp_bench.evaluation.ranker import Ranker
+from grasp_bench.evaluation.scorer import Scorer
+from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.nodes import Node
+from grasp_bench.stages.context import RunContext
+from grasp_bench.stages.registry import STAGES
+
+Ranking = Literal["sampled", "full"]
+GZIP_LEVEL = 6
+TALLIED = (
+    "lines", "tied_users", "users_cut_in_a_tie", "users_unlike_stored", "users_tied_in_single_precision",
+)  # fmt: skip
+SINGLE_DIGITS, DOUBLE_DIGITS = 9, 17  # enough to read back the same float
+
+
+@runtime_checkable
+class Scoring(Protocol):
+    """A stage whose ranks come from scores that can be computed again."""
+
+    def scoring(
+        self, node: Node, inputs: Mapping[str, Artefact], context: RunContext
+    ) -> tuple[Ranker, Scorer]:
+        """What ranks the test targets and by whose scores."""
+        ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is exported of each cell: which ranking, how many items a user (None: all), packed or not."""
+
+    ranking: Ranking
+    depth: int | None = None
+    packed: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The files of one cell and what is said of them in `<run>.json`."""
+
+    run: Path
+    qrels: Path
+    facts: Mapping[str, Any]
+
+
+def export_cell(cell: Cell, store: Store, folder: Path, asked: Asked, context: RunContext) -> Exported:
+    """Write a cell's run, its qrels and what must be known of them into `folder`.
+
+    Raises StoreError where the cell or its model is not in the store, DataError for a cell without scores (an
+    imported run) or without the ranking that is asked for, and for a damaged split.
+    """
+    node, metrics = cell.nodes["rank"], _finished(cell.nodes["metrics"], store, cell)
+    stage = STAGES.get(node.stage)()
+    if not isinstance(stage, Scoring):
+        raise DataError(
+            f"{cell.slug}: its scores were never ours", mend="take the file that it was imported from"
+        )
+    figures = json.loads(metrics.file("metrics.json").read_text())
+    if asked.ranking not in figures:
+        raise DataError(
+            f"{cell.slug}: no {asked.ranking} ranking was made", mend="set dataset.protocol.also_full_ranking"
+        )
+    split = _finished(cell.nodes["split"], store, cell).path
+    user_ids, item_ids = (
+        [trec.quoted(i) for i in ids] for ids in (read_user_ids(split), read_item_ids(split))
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    qrels = _write_qrels(folder, cell, split, user_ids, item_ids)
+    inputs = {role: _finished(each, store, cell) for role, each in node.inputs.items()}
+    ranker, scorer = stage.scoring(node, inputs, context)
+    users = ranker.queries.users_Q.tolist()
+    path = folder / f"{cell.slug}.{asked.ranking}.run{'.gz' if asked.packed else ''}"
+    tally = _Tally(_stored_counts(metrics, asked.ranking))
+    with _text_file(path, asked.packed) as stream:
+        for listed in _lists(ranker, scorer, tie_order(item_ids), node, asked, figures):
+            tally.count(listed)
+            items = [item_ids[item] for item in listed.items]
+            stream.write(trec.run_lines(user_ids[users[listed.query]], items, _texts(listed), cell.slug))
+    facts = _facts(cell, asked, path, qrels, tally, figures[asked.ranking]["overall"])
+    atomic.write_json(folder / f"{cell.slug}.{asked.ranking}.json", facts)
+    return Exported(path, qrels, facts)
+
+
+class _Tally:
+    """What a reader must know of lists that were written: ties, cuts, counts unlike the stored ones."""
+
+    def __init__(self, stored: Sequence[tuple[int, int]]) -> None:
+        self.stored = stored
+        self.found: Counter[str] = Counter(dict.fromkeys(TALLIED, 0))
+        self.counts: list[tuple[int, int]] = []
+
+    def count(self, listed: Listed) -> None:
+        """Take one query's list into account."""
+        here = (listed.better, listed.tied)
+        self.counts.append(here)
+        self.found["lines"] += len(listed.items)
+        self.found["tied_users"] += listed.tied > 0
+        self.found["users_cut_in_a_tie"] += listed.cut_in_tie
+        self.found["users_unlike_stored"] += here != self.stored[listed.query]
+        self.found["users_tied_in_single_precision"] += _coarser(listed.scores)
+
+
+def _coarser(scores: np.ndarray) -> bool:
+    """True when more scores are equal to a tool that reads single precision, as trec_eval does."""
+    if scores.dtype == np.float32:
+        return False
+    return len(np.unique(scores.astype(np.float32))) < len(np.unique(scores))
+
+
+def _lists(
+    ranker: Ranker, scorer: Scorer, places: np.ndarray, node: Node, asked: Asked, figures: Mapping[str, Any]
+) -> Iterator[Listed]:
+    depth = _depth(node, asked)
+    if asked.ranking == "full" and depth is not None:
+        return full_lists(ranker, scorer, places, depth, node.settings["exclude_history"])
+    return sampled_lists(ranker, scorer, places, depth, from_catalogue="full" in figures)
+
+
+def _facts(
+    cell: Cell, asked: Asked, run: Path, qrels: Path, tally: _Tally, overall: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`figures` are ours; where targets tie, whatever order a tool gives them lies from `least` to `most`."""
+    depth = _depth(cell.nodes["rank"], asked)
+    names = [name for name in overall if "@" in name and (depth is None or measures.parse(name)[1] <= depth)]
+    better, tied = (np.array(column) for column in zip(*tally.counts, strict=True))
+
+    def under(ties: str) -> dict[str, float]:
+        return {name: float(measures.per_user(name, better, tied, ties).mean()) for name in names}
+
+    return {
+        "cell": cell.slug,
+        "ranking": asked.ranking,
+        "run": run.name,
+        "qrels": qrels.name,
+        "users": len(tally.counts),
+        "depth": depth,
+        "ties": cell.experiment.dataset.protocol.ties,
+        **tally.found,
+        "figures": {name: overall[name] for name in names},
+        "least": under("pessimistic"),
+        "most": under("optimistic"),
+        "hash": cell.hash,
+        "protocol_hash": cell.protocol_hash,
+    }
+
+
+def _depth(rank: Node, asked: Asked) -> int | None:
+    """Items a user; None where all candidates are written."""
+    return asked.depth or (int(rank.settings["top"]) if asked.ranking == "full" else None)
+
+
+def _write_qrels(
+    folder: Path, cell: Cell, split: Path, user_ids: Sequence[str], item_ids: Sequence[str]
+) -> Path:
+    """The split's targets: one file for all its cells, of either ranking."""
+    path = folder / f"{trec.quoted(cell.dataset)}-{cell.nodes['split'].hash[:8]}.qrels"
+    users, items = read_test(split)
+    lines = (
+        trec.qrels_line(user_ids[user], item_ids[item])
+        for user, item in zip(users.tolist(), items.tolist(), strict=True)
+    )
+    atomic.write_text(path, "".join(lines))
+    return path
+
+
+def _texts(listed: Listed) -> Iterable[str]:
+    digits = SINGLE_DIGITS if listed.scores.dtype == np.float32 else DOUBLE_DIGITS
+    return (f"{score:.{digits}g}" for score in listed.scores.tolist())
+
+
+def _stored_counts(metrics: Artefact, ranking: Ranking) -> list[tuple[int, int]]:
+    frame = pl.read_parquet(metrics.file("ranks.parquet"))
+    better, tied = (frame[f"{ranking}_{name}"].to_list() for name in ("better", "tied"))
+    return list(zip(better, tied, strict=True))
+
+
+def _finished(node: Node, store: Store, cell: Cell) -> Artefact:
+    if not store.has(node.stage, node.hash):
+        raise StoreError(
+            f"{store.root}: the {node.stage} of {cell.slug} is not there",
+            mend="run the spec first, or name the store it ran with (--store)",
+        )
+    return store.get(node.stage, node.hash)
+
+
+@contextmanager
+def _text_file(path: Path, packed: bool) -> Iterator[IO[str]]:
+    """A text file, whole or absent; packed without a date, so that the same run gives the same bytes."""
+    with ExitStack() as layers:
+        raw: BinaryIO | gzip.GzipFile = layers.enter_context(atomic.stream(path))
+        if packed:
+            raw = layers.enter_context(gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0))
+        yield layers.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline="\n"))
