@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from grasp_bench.core import processor
+from grasp_bench.spec.locations import data_root
 
 REQUIRED = (
     "dotenv", "filelock", "hnswlib", "jinja2", "litellm", "numpy", "polars", "psutil", "pydantic", "yaml",
@@ -129,15 +130,14 @@ def _version(module: str) -> str:
 
 
 def _data() -> Iterator[Finding]:
-    value = os.environ.get("GRASP_BENCH_DATA")
-    if not value:
+    root = data_root()
+    if not os.environ.get("GRASP_BENCH_DATA") and not root.is_dir():
         yield Finding(
-            "note", "data", "GRASP_BENCH_DATA is not set: `demo` and paths work, named datasets do not"
+            "note", "data", "GRASP_BENCH_DATA is not set: `demo`, paths and `grasp-bench data prepare` work"
         )
         return
-    root = Path(value).expanduser()
     if not root.is_dir():
-        yield Finding("broken", "data", f"GRASP_BENCH_DATA={value} is not a folder")
+        yield Finding("broken", "data", f"GRASP_BENCH_DATA={root} is not a folder")
         return
     names = sorted(each.name for each in root.iterdir() if each.is_dir() and any(each.glob("interactions.*")))
     yield Finding("ok" if names else "note", "data", f"{root}: {', '.join(names) or 'no datasets'}")
