@@ -32,6 +32,7 @@ encoder: {{kind: sentence_transformers, model: all-MiniLM-L6-v2}}
 index: {{kind: exact, num_neighbours: 4}}
 model: {{backbone: sasrec, enhancer: grasp}}
 seeds: [1, 2]
+controls: []
 compare: {{model.enhancer: [none, grasp]}}
 ablations:
   titles: {{text.items.template: beauty_title}}

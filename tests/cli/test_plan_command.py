@@ -10,6 +10,7 @@ from pathlib import Path
 SPEC = """\
 name: small
 dataset: {source: demo}
+controls: []
 compare: {model.enhancer: [none, grasp]}
 ablations: {softmax: {model.attention: softmax}}
 """
@@ -41,7 +42,7 @@ def test_tables_tell_the_same_and_nothing_heavy_is_imported(tmp_path: Path) -> N
     command = [sys.executable, "-X", "importtime", "-m", "grasp_bench", "plan", "small.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "sasrec-grasp-softmax-s42" in done.stdout
-    assert "3 cells, 3 to finish; 17 nodes, 17 to run" in done.stdout
+    assert "3 cells, 3 to finish; 17 nodes, 17 to run: trainings 3, untrained controls 0" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "grasp_bench.plan.compile" in imported
     assert imported.isdisjoint({"torch", "polars", "scipy", "numpy", "statsmodels", "litellm"})
@@ -52,6 +53,14 @@ def test_only_and_set_change_what_is_planned(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert len(told["cells"]) == 4
     assert all("grasp" in cell["slug"] for cell in told["cells"])
+
+
+def test_controls_are_planned_unless_a_spec_says_otherwise_and_counted_apart(tmp_path: Path) -> None:
+    told = json.loads(plan(tmp_path, "--format", "json", spec=SPEC.replace("controls: []\n", "")).stdout)
+    assert told["to_run"] == {"trainings": 4, "controls": 5}
+    kinds = {cell["slug"]: cell["kind"] for cell in told["cells"]}
+    assert kinds["markov"] == kinds["sasrec-grasp-shuffled-s42"] == "control"
+    assert kinds["sasrec-grasp-s42"] == "trained"
 
 
 def test_what_cannot_be_run_ends_with_a_message(tmp_path: Path) -> None:

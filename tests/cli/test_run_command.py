@@ -15,6 +15,7 @@ import pytest
 SPEC = """\
 name: small
 dataset: {source: demo}
+controls: []
 model: {embedding_dim: 8, max_len: 10}
 training: {max_epochs: 1}
 """

@@ -7,9 +7,10 @@ from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
 
-GOOD = "name: good\ndataset: {source: demo}\nseeds: [1, 2, 3]\n"
+GOOD = "name: good\ndataset: {source: demo}\nseeds: [1, 2, 3]\ncontrols: []\n"
 VARIED = (
-    "name: varied\ndataset: {source: demo}\nseeds: [1, 2]\ncompare: {model.enhancer: [none, grasp]}\n"
+    "name: varied\ndataset: {source: demo}\nseeds: [1, 2]\ncontrols: []\n"
+    "compare: {model.enhancer: [none, grasp]}\n"
     "ablations: {soft: {model.attention: softmax}, same: {training.lr: 1e-3}}\n"
 )
 

@@ -12,6 +12,7 @@ from grasp_bench.spec.experiment import Experiment
 SPEC = {
     "name": "fakes",
     "dataset": {"source": "demo"},
+    "controls": [],
     "compare": {"model.enhancer": ["none", "grasp"]},
     "ablations": {"softmax": {"model.attention": "softmax"}},
 }

@@ -14,7 +14,7 @@ from grasp_bench.spec.experiment import Experiment
 
 
 def compiled(**sections: Any) -> Plan:
-    spec = Experiment.model_validate({"name": "t", "dataset": {"source": "demo"}, **sections})
+    spec = Experiment.model_validate({"name": "t", "dataset": {"source": "demo"}, "controls": [], **sections})
     return compile_plan(spec, str)
 
 

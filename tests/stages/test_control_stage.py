@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -17,8 +19,9 @@ SEEN = ("split", "candidates", "text", "embeddings", "control")
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     made = open_shop(tmp_path_factory.mktemp("controls"))
-    make(made, made.plan, *SEEN)
-    return made
+    plan = plan_of(made.spec, ["controls=[popularity, markov, item_knn, random, constant]"])
+    make(made, plan, *SEEN)
+    return replace(made, plan=plan)
 
 
 def ranked(shop: Shop, slug: str) -> Artefact:
