@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grasp_bench.core.errors import DataError
+from grasp_bench.core.errors import DataError, SpecError
 from grasp_bench.plan.compile import Plan, compile_plan
 from grasp_bench.plan.graph import Fingerprint
 from grasp_bench.plan.remeasure import measured_as, plan_of
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.loading import LoadedSpec, load
-from grasp_bench.spec.protocols import PAPER, PROTOCOLS, STRICT
+from grasp_bench.spec.protocols import PAPER, PROTOCOLS
 
 BASE = "strict"  # the hazards are switched on alone over this
 FULL = "dataset.protocol.also_full_ranking"  # stored by every arm, whichever of the two it ranks by
@@ -101,7 +101,7 @@ def hazard_arms(
 
 
 def protocols_that_fit(spec: Path, overrides: Sequence[str]) -> list[str]:
-    """paper and strict, and temporal where the data have times and somebody comes back."""
+    """paper and strict; temporal, too, unless the spec says another split or the data cannot be cut so."""
     from grasp_bench.data.dividing import divide
     from grasp_bench.data.prepare import prepare
 
@@ -109,7 +109,7 @@ def protocols_that_fit(spec: Path, overrides: Sequence[str]) -> list[str]:
     try:
         dataset = _loaded(spec, overrides, "temporal").experiment.dataset
         divide(prepare(dataset), dataset.protocol)
-    except DataError:
+    except (DataError, SpecError):  # what else is wrong with the spec, the other two tell
         return names
     return [*names, "temporal"]
 
@@ -125,9 +125,3 @@ def _arm(spec: Path, overrides: Sequence[str], name: str, fingerprint: Fingerpri
 
 def _loaded(spec: Path, overrides: Sequence[str], protocol: str) -> LoadedSpec:
     return load(spec, [*overrides, f"protocol={protocol}", f"{FULL}=true"])
-
-
-def unexplained() -> set[str]:
-    """Keys in which the two presets differ and that no hazard is about; none, by a test."""
-    differing = {key for key in PAPER if key in STRICT and PAPER[key] != STRICT[key]}
-    return differing ^ {hazard.key for hazard in HAZARDS}

@@ -109,9 +109,7 @@ def _summary(found: Audit) -> Table:
     for each in found.hazards:
         hazard = each.hazard
         largest = max(each.effects, key=lambda e: abs(e.with_it - e.without), default=None)
-        changed = (
-            BLANK if largest is None else f"{largest.method} {_change(largest.without, largest.with_it)}"
-        )
+        changed = f"{largest.method} {_signed(largest.with_it - largest.without)}" if largest else BLANK
         how = "trained again" if hazard.retrained else "same models"
         rows.append([hazard.title, hazard.key, _figure(each), how, changed, number(each.tau)])
     heads = ["hazard", "key", "figure", "measured on", "largest change", "tau"]
@@ -133,11 +131,12 @@ def _figure(found: HazardEffects) -> str:
     return f"{found.hazard.ranking}{GROUPS[found.hazard.group]}"
 
 
-def _change(before: float, after: float) -> str:
-    return f"{100 * (after - before):+.2f}"
-
-
 def _points(difference: float, low: float | None, high: float | None) -> str:
     if low is None or high is None:
-        return f"{100 * difference:+.2f}"
-    return f"{100 * difference:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+        return _signed(difference)
+    return f"{_signed(difference)} [{_signed(low)}, {_signed(high)}]"
+
+
+def _signed(difference: float) -> str:
+    """Points of percent; what rounds to nothing has no minus."""
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"

@@ -13,7 +13,8 @@ from grasp_bench.core.errors import RunFailedError
 from grasp_bench.engine.run import Workshop
 from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.report.renderers.markdown import document_text
-from grasp_bench.studies.protocol_arms import hazard_arms, protocol_arms, protocols_that_fit, unexplained
+from grasp_bench.spec.protocols import PAPER, STRICT
+from grasp_bench.studies.protocol_arms import HAZARDS, hazard_arms, protocol_arms, protocols_that_fit
 from grasp_bench.studies.protocol_audit import Audit, kendall
 from grasp_bench.studies.protocol_audit_layout import lay_out_audit
 from grasp_bench.studies.protocol_running import run_audit
@@ -112,6 +113,7 @@ def test_the_page_says_what_survives(made: tuple[Audit, Path, Path]) -> None:
     assert "# Protocol audit: shop" in page
     assert "The target comes first among its ties" in page
     assert "temporal" not in page
+    assert "-0.00" not in page
 
 
 def test_data_with_times_are_split_in_time_as_well(tmp_path: Path) -> None:
@@ -125,6 +127,7 @@ def test_data_with_times_are_split_in_time_as_well(tmp_path: Path) -> None:
     )
     stretched.sort("user_id", "timestamp").write_csv(tmp_path / "data" / "interactions.csv")
     assert protocols_that_fit(spec, ()) == ["paper", "strict", "temporal"]
+    assert protocols_that_fit(spec, ("dataset.protocol.split=leave_one_out",)) == ["paper", "strict"]
 
 
 def test_what_the_spec_fixes_is_told(tmp_path: Path) -> None:
@@ -140,7 +143,8 @@ def test_a_failure_names_the_arm(tmp_path: Path) -> None:
 
 
 def test_every_key_of_the_presets_is_explained() -> None:
-    assert unexplained() == set()
+    differing = {key for key in PAPER if key in STRICT and PAPER[key] != STRICT[key]}
+    assert {hazard.key for hazard in HAZARDS} == differing
 
 
 def test_kendall_counts_pairs_and_leaves_out_what_knows_nothing() -> None:
