@@ -1,7 +1,8 @@
 """Runs of other libraries: user, item and score of every line, streamed from CSV or TREC files, and checked.
 
-TREC lines are `user_id Q0 item_id rank score tag`, separated by blanks. Neither ranks nor the order of lines
-are read: scores decide, as they do for trec_eval, and equal scores are ties.
+TREC lines are `user_id Q0 item_id rank score tag`, separated by blanks, with ids as `core.trec` writes them.
+Neither ranks nor the order of lines are read: scores decide, as for trec_eval, and equal scores are ties.
+Files may be packed with gzip.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from grasp_bench.core import trec
 from grasp_bench.core.errors import DataError
 
 CSV_COLUMNS = ("user_id", "item_id", "score")
@@ -21,7 +23,7 @@ BYTES_PER_ROW = 200  # of a block: its columns, and what looking for duplicates 
 
 @dataclass(frozen=True)
 class PeerRun:
-    """A run in the numbers of a split: `scores` is a Parquet file of line, user, item (i32) and score (f64)."""
+    """A run in the numbers of a split: `scores` is a Parquet file of line, user, item (i32), score (f64)."""
 
     path: Path
     scores: Path
@@ -70,8 +72,8 @@ def read_peer_run(
     lines = LINES[read_as](path)
     score = pl.col("score").str.strip_chars().cast(pl.Float64, strict=False)
     numbered = (
-        lines.join(_numbers("user", user_ids), on="user_id", how="left")
-        .join(_numbers("item", item_ids), on="item_id", how="left")
+        lines.join(_numbers("user", user_ids, read_as), on="user_id", how="left")
+        .join(_numbers("item", item_ids, read_as), on="item_id", how="left")
         .select("line", "user", "item", score=score)
     )
     try:
@@ -116,10 +118,11 @@ MENDS = {
 }
 
 
-def _numbers(name: str, ids: Sequence[str]) -> pl.LazyFrame:
-    return pl.LazyFrame(
-        {f"{name}_id": list(ids), name: range(len(ids))}, schema={f"{name}_id": pl.String, name: pl.Int32}
-    )
+def _numbers(name: str, ids: Sequence[str], read_as: str) -> pl.LazyFrame:
+    """Ids as the file spells them: TREC's fields hold no blank, so `core.trec` writes some otherwise."""
+    spelt = [trec.quoted(each) for each in ids] if read_as == "trec" else list(ids)
+    schema = {f"{name}_id": pl.String, name: pl.Int32}
+    return pl.LazyFrame({f"{name}_id": spelt, name: range(len(ids))}, schema=schema)
 
 
 def _check(path: Path, scores: pl.LazyFrame, lines: pl.LazyFrame) -> int:

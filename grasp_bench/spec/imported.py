@@ -23,7 +23,7 @@ class ImportedRun(Section):
     run: str = Field(
         min_length=1,
         description="CSV with the columns user_id, item_id and score, or TREC lines `user Q0 item rank score "
-        "tag` (ranks are not read: scores rank, and ties are ties).",
+        "tag` (ranks are not read: scores rank, and ties are ties); .gz too.",
     )
     format: RunFormat | None = Field(None, description="Where the file's suffix does not tell.")
     seed: int | None = Field(
@@ -50,11 +50,15 @@ class ImportedRun(Section):
     def _readable(self) -> ImportedRun:
         if (self.holds == "top") != (self.depth is not None):
             raise ValueError("depth belongs to `holds: top`, which needs it")
-        if self.format is None and PurePath(self.run).suffix not in SUFFIXES:
+        if self.format is None and self._suffix not in SUFFIXES:
             raise ValueError(f"the suffix of {self.run} does not tell its format: say format: csv or trec")
         return self
 
     @property
     def read_as(self) -> RunFormat:
         """The format said, or the suffix's."""
-        return self.format or SUFFIXES[PurePath(self.run).suffix]
+        return self.format or SUFFIXES[self._suffix]
+
+    @property
+    def _suffix(self) -> str:
+        return PurePath(self.run.removesuffix(".gz")).suffix

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from grasp_bench.core.errors import DataError
+from grasp_bench.core.trec import quoted
 from grasp_bench.data.peer_runs import PeerRun, read_peer_run
 
 USERS, ITEMS = ["u1", "ü 2", "007"], ["a", "b", "c,d"]
@@ -34,6 +36,21 @@ def test_csv_by_the_names_of_its_columns_ids_as_text(tmp_path: Path) -> None:
 def test_trec_by_any_blanks_ranks_and_order_ignored(tmp_path: Path) -> None:
     run = read(tmp_path, "007 Q0 b 9 1e2 tag\n\n u1\t0\ta  1   3.5\tx \nu1 Q0 b 1 4 x\n", "trec")
     assert rows_of(run) == [(0, 0, 3.5), (0, 1, 4.0), (2, 1, 100.0)]
+
+
+def test_ids_that_trec_cannot_hold_are_read_as_they_are_exported(tmp_path: Path) -> None:
+    fields = quoted(USERS[1]), quoted(ITEMS[2])
+    assert " " not in fields[0]
+    assert rows_of(read(tmp_path, f"{fields[0]} Q0 {fields[1]} 1 2 t\n", "trec")) == [(1, 2, 2.0)]
+
+
+def test_packed_files_are_read(tmp_path: Path) -> None:
+    for read_as, text in (("csv", f"{HEAD}u1,a,1\n"), ("trec", "u1 Q0 a 1 1 t\n")):
+        path = tmp_path / f"run.{read_as}.gz"
+        path.write_bytes(gzip.compress(text.encode()))
+        assert rows_of(read_peer_run(path, read_as, USERS, ITEMS, tmp_path / "scratch.parquet")) == [
+            (0, 0, 1.0)
+        ]
 
 
 def test_blocks_hold_whole_users_whatever_the_order_of_lines(tmp_path: Path) -> None:
