@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from grasp_bench.core import atomic
 from grasp_bench.core.errors import StoreError
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.imported import run_of
 from grasp_bench.plan.leaks import marked_leaks
 from grasp_bench.spec.encoder import PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
@@ -90,6 +92,7 @@ def describe(cell: Cell, spec: str, metrics: Artefact, maker: dict[str, Any]) ->
             **(_model(experiment) if cell.name is None else {}),
             "protocol": experiment.dataset.protocol.model_dump(mode="json"),
             **(_knowledge(experiment) if reads else {}),
+            **(_imported(cell, facts) if cell.kind == "imported" else {}),
         },
         "train": {
             "epochs": facts.get("epochs"),
@@ -120,6 +123,13 @@ def _knowledge(experiment: Experiment) -> dict[str, Any]:
     for section in (sections["encoder"], *sections.get("text", {}).values()):
         section |= {key: Path(section[key]).name for key in PATH_KEYS if isinstance(section.get(key), str)}
     return sections
+
+
+def _imported(cell: Cell, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the spec says of a run, its file by name alone, and how much of it was absent."""
+    run = run_of(cell)
+    told = {"run": Path(run.run).name, "absent_share": facts.get("absent_share")}
+    return {"imported": {**run.model_dump(mode="json", exclude={"name", "seed"}), **told}}
 
 
 def _maker(cell: Cell, store: Store) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grasp_bench.core.errors import SpecError
+from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.collapse import Request
 from grasp_bench.plan.graph import Fingerprint
 from grasp_bench.plan.nodes import Node
@@ -36,7 +37,7 @@ def imported_nodes(
     request: Request, nodes: Mapping[str, Node], label: str, fingerprint: Fingerprint
 ) -> dict[str, Node]:
     """The nodes of an imported run, made of those of a cell; MissingFileError when its file is not there."""
-    run = _run_of(request)
+    run = run_of(request)
     settings: dict[str, Any] = {
         "run": fingerprint(Path(run.run)),
         "format": run.read_as,
@@ -51,9 +52,10 @@ def imported_nodes(
     return ranked_by(ranking, request.experiment.dataset.protocol, nodes, label)
 
 
-def _run_of(request: Request) -> ImportedRun:
-    named = (request.name, request.seed)
-    return next(run for run in request.experiment.imported if (run.name, run.seed) == named)
+def run_of(row: Request | Cell) -> ImportedRun:
+    """The section of the spec that a row was imported by."""
+    named = (row.name, row.seed)
+    return next(run for run in row.experiment.imported if (run.name, run.seed) == named)
 
 
 def _known_cutoffs(run: ImportedRun, experiment: Experiment) -> list[int]:

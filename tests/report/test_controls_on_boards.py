@@ -97,7 +97,7 @@ def test_one_that_is_missing_is_said_so_without_a_seed(board: Board) -> None:
         ("popularity", "popularity", None)
     ]
     gaps = next(section for section in lay_out(board).sections if section.title == "Not on this board")
-    assert gaps.lines == ["missing: popularity (not finished)."]
+    assert gaps.lines == ["missing (not finished): popularity."]
 
 
 def test_seeds_are_those_of_what_was_trained(board: Board) -> None:
@@ -135,3 +135,24 @@ def test_a_board_of_controls_alone_is_a_board(tmp_path: Path) -> None:
     board = load_board(made.folder)
     assert board["rankings"][0]["rows"][0]["values"]["full"]["overall"]["NDCG@10"]["mean"] > 0
     assert lay_out(board).sections
+
+
+def test_an_imported_run_is_ranked_and_marked_and_may_lack_a_ranking(tmp_path: Path) -> None:
+    made = Results(tmp_path / "peers")
+    ranks = np.random.default_rng(1).integers(1, 40, USERS)
+    for seed in (1, 2):
+        made.cell(f"none-s{seed}", ranks + seed, seed=seed, nodes={"train": "a"})
+    peer = {**control("theirs"), "kind": "imported"}
+    made.cell("theirs", ranks, **peer)
+    made.cell("lists", ranks, **{**peer, "name": "lists"}, protocols=("full",))
+    made.cell("scores-s7", ranks + 9, **{**peer, "name": "scores", "seed": 7}, protocols=("sampled",))
+    made.study()
+    board = load_board(made.folder)
+    full, sampled = (table(lay_out(board), f"{name} ranking") for name in ("full", "sampled"))
+    assert [[entry.text for entry in row[:3]] for row in full.rows] == [
+        ["1", "lists ‡", "–"], ["2", "theirs ‡", "–"], ["3", "none", "2"], ["–", "scores ‡", "1"],
+    ]  # fmt: skip
+    assert [row[1].text for row in sampled.rows if row[0].text == "–"] == ["lists ‡"]
+    tests = board["rankings"][0]["tests"]["full"]["NDCG@10"]
+    assert {pair["label"]: pair["seeds"] for pair in tests["pairs"]} == {"theirs": [], "none": [1, 2]}
+    assert any("‡ imported" in note for note in full.notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grasp_bench.report.document import Column, Entry, Section, Table
+from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
 from grasp_bench.report.numbers import count, effect, p_value, points_with_interval
 from grasp_bench.report.schema import Board, Claim, PairTest, Ranking
 
@@ -40,7 +40,7 @@ def exploratory_table(ranking: Ranking, protocol: str, metric: str) -> Table | N
         return None
     columns = [Column("method", "left"), Column("seeds", spare=True), *columns_of_tests(), Column("p BH")]
     rows = [
-        [Entry(pair["label"]), Entry(str(len(pair["seeds"]))), *entries_of_test(pair["test"]),
+        [Entry(pair["label"]), Entry(str(len(pair["seeds"]) or BLANK)), *entries_of_test(pair["test"]),
          Entry(p_value(pair["p_bh"]))]
         for pair in tests["pairs"]
     ]  # fmt: skip

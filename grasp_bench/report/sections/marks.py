@@ -1,4 +1,4 @@
-"""Signs beside a method's name: rows that have values and no place."""
+"""Signs beside a method's name: where its row is from, and whether it has a place."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from grasp_bench.report.schema import Row
 
 LEAK_MARK = "†"
 CONTROL_MARK = "°"
+IMPORTED_MARK = "‡"
+MARK_OF_KIND = {"control": CONTROL_MARK, "imported": IMPORTED_MARK}
 CONTROL_NOTE = f"{CONTROL_MARK} control: shows what a figure is worth; has no place and is never the best."
+IMPORTED_NOTE = f"{IMPORTED_MARK} imported: ranked by the scores of somebody else's run."
 
 
 def label_of(row: Row) -> str:
-    """The method's name, with a dagger when its text was made from held-out items, a ring for controls."""
-    marks = (LEAK_MARK if row["leaks"] else "") + (CONTROL_MARK if row["kind"] == "control" else "")
+    """The method's name: with a dagger for text made from held-out items, a ring for controls, and two daggers
+    for imported runs."""
+    marks = (LEAK_MARK if row["leaks"] else "") + MARK_OF_KIND.get(row["kind"], "")
     return f"{row['label']} {marks}" if marks else row["label"]
 
 
@@ -27,6 +31,8 @@ def mark_notes(rows: Sequence[Row]) -> list[str]:
     notes = []
     if any(row["kind"] == "control" for row in rows):
         notes.append(CONTROL_NOTE)
+    if any(row["kind"] == "imported" for row in rows):
+        notes.append(IMPORTED_NOTE)
     if sources := sorted({source for row in rows for source in row["leaks"]}):
         listed = ", ".join(sources)
         notes.append(f"{LEAK_MARK} leaks: made from held-out items ({listed}); has no place in the ranking.")
