@@ -74,7 +74,7 @@ def test_a_missing_seed_is_told_and_the_mean_is_over_those_that_are_there(toy) -
     assert (texts["grasp"], texts["none"]) == (["(2)", "grasp", "2 of 3"], ["3", "none", "3"])
     assert any("42, 43 alone: grasp" in note for note in table.notes)
     text = terminal.render(board, lay_out(board))
-    assert "missing: grasp, seed 44 (not finished)." in text
+    assert "missing (not finished), seed 44: grasp." in text
 
 
 def test_a_comparison_is_on_the_seeds_that_both_have(toy) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
 from grasp_bench.report.numbers import count, percent, percent_with_interval, points
 from grasp_bench.report.schema import Beside, Difference, PublishedFigure, Ranking
 from grasp_bench.report.sections.groups import GROUP_HEADS
+from grasp_bench.report.sections.ranking import seeds_of
 
 INTERVAL_NOTE = (
     "≈ theirs lies in our 95 % interval: over the choice of users and, of several seeds, over that of seeds "
     "(two or three say little, and it is as wide as that). The published figure has none, so this is no test."
 )
 MAIN_CUTOFF, OTHER_CUTOFF = 10, 5
-Key = tuple[str, str]  # method and group
 
 
 def published_section(ranking: Ranking, suffix: str) -> Section | None:
@@ -22,13 +22,16 @@ def published_section(ranking: Ranking, suffix: str) -> Section | None:
     found = ranking["published"]
     if found is None:
         return None
+    seeds = {row["label"]: seeds_of(row) for row in ranking["rows"]}
     overall = [figure for figure in found["figures"] if figure["group"] == "overall"]
     groups = [figure for figure in found["figures"] if figure["group"] != "overall"]
     tables = [
-        _compared("Published figures, all users (sampled ranking)", overall, MAIN_CUTOFF),
+        _compared("Published figures, all users (sampled ranking)", overall, MAIN_CUTOFF, seeds),
         _every_cutoff(overall),
-        _compared("Published figures by group (sampled ranking)", groups, MAIN_CUTOFF),
-        _compared(f"Published figures by group at {OTHER_CUTOFF} (sampled ranking)", groups, OTHER_CUTOFF),
+        _compared("Published figures by group (sampled ranking)", groups, MAIN_CUTOFF, seeds),
+        _compared(
+            f"Published figures by group at {OTHER_CUTOFF} (sampled ranking)", groups, OTHER_CUTOFF, seeds
+        ),
     ]
     kept = [table for table in tables if table is not None]
     return Section(f"Beside the published figures{suffix}", kept, _lines(found))
@@ -66,7 +69,9 @@ def _told(differences: Iterable[Difference]) -> str:
     return "; ".join(f"{each['key']} {each['theirs']} there, {each['ours']} here" for each in differences)
 
 
-def _compared(title: str, figures: Sequence[PublishedFigure], cutoff: int) -> Table | None:
+def _compared(
+    title: str, figures: Sequence[PublishedFigure], cutoff: int, seeds: Mapping[str, str]
+) -> Table | None:
     """One line a method and group: ours with its interval, theirs, and the difference."""
     metrics = [
         name for name in (f"NDCG@{cutoff}", f"HR@{cutoff}") if any(f["metric"] == name for f in figures)
@@ -84,8 +89,8 @@ def _compared(title: str, figures: Sequence[PublishedFigure], cutoff: int) -> Ta
     rows = []
     for label, group in keys:
         mine = [found.get((label, group, metric)) for metric in metrics]
-        seeds = next(str(len(figure["seeds"])) for figure in mine if figure is not None)
-        start = [Entry(label), *([Entry(GROUP_HEADS.get(group, group))] if grouped else []), Entry(seeds)]
+        start = [Entry(label), *([Entry(GROUP_HEADS.get(group, group))] if grouped else [])]
+        start.append(Entry(seeds[label]))
         rows.append([*start, *(entry for figure in mine for entry in _entries(figure))])
     return Table(title, columns, rows, _without_interval(figures))
 

@@ -41,10 +41,13 @@ def gaps_section(board: Board) -> Section | None:
     """Cells that are missing, by method, and those left out, by name."""
     seeds: dict[tuple[str, str], list[str]] = {}
     for gap in board["missing"]:
-        lacking = seeds.setdefault((gap["reason"], gap["method"]), [])
-        lacking += [] if gap["seed"] is None else [str(gap["seed"])]
+        seed = [] if gap["seed"] is None else [str(gap["seed"])]
+        seeds.setdefault((gap["reason"], gap["method"] or gap["slug"]), []).extend(seed)
+    methods: dict[tuple[str, str], list[str]] = {}
+    for (reason, method), lacking in seeds.items():
+        methods.setdefault((reason, _seeds(lacking)), []).append(method)
     missing = [
-        f"missing: {method}{_listed(lacking)} ({reason})." for (reason, method), lacking in seeds.items()
+        f"missing ({reason}){which}: {', '.join(names)}." for (reason, which), names in methods.items()
     ]
     named = {gap["slug"] for gap in board["missing"]}
     out = [
@@ -53,7 +56,8 @@ def gaps_section(board: Board) -> Section | None:
     return Section("Not on this board", lines=[*missing, *out], kind="gaps") if missing or out else None
 
 
-def _listed(seeds: list[str]) -> str:
+def _seeds(seeds: list[str]) -> str:
+    """`, seeds 43, 44`; nothing for what has none."""
     return f", seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" if seeds else ""
 
 
