@@ -10,6 +10,7 @@ from grasp_bench.report.methods import method_of
 from grasp_bench.report.partitions import Material, Partition, read_material, why_apart
 from grasp_bench.report.rows import make_row, measured_metrics
 from grasp_bench.report.schema import FORMAT, PROTOCOLS, Board, LeftOut, Ranking
+from grasp_bench.report.shuffled import left_of_gains
 from grasp_bench.report.significance import tests_against_best
 from grasp_bench.report.user_values import UserValues
 
@@ -56,9 +57,9 @@ def _test(board: Board, material: Material, metric: str, values: UserValues) -> 
             if cells and method.kind != "control" and not any(cell.leaks for cell in cells)
         }
         for protocol in ranking["protocols"]:
-            ranking["tests"].setdefault(protocol, {})[metric] = tests_against_best(
-                named, protocol, metric, values
-            )
+            tests = tests_against_best(named, protocol, metric, values)
+            tests["shuffled"] = left_of_gains(partition.cells, material.labels, protocol, metric, values)
+            ranking["tests"].setdefault(protocol, {})[metric] = tests
 
 
 def _ranking(partition: Partition, material: Material, values: UserValues) -> Ranking:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from grasp_bench.report.document import Document, Section, Table
 from grasp_bench.report.numbers import UNITS
 from grasp_bench.report.schema import Board, Ranking
-from grasp_bench.report.sections.evidence import claims_section, exploratory_table
+from grasp_bench.report.sections.evidence import claims_section, exploratory_table, shuffled_table
 from grasp_bench.report.sections.groups import beyond_table, group_metrics, group_table
 from grasp_bench.report.sections.published import published_section
 from grasp_bench.report.sections.ranking import ranking_table
@@ -28,6 +28,7 @@ def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = N
     sections += [published_section(ranking, _of(board, ranking)) for ranking in board["rankings"]]
     for ranking in board["rankings"]:
         sections += _finer_sections(board, ranking, protocol, metric)
+    sections.append(_everywhere("Shuffled embeddings", board, protocol, metric, shuffled_table))
     sections.append(_everywhere("Exploratory comparisons", board, protocol, metric, exploratory_table))
     sections.append(_everywhere("Seeds", board, protocol, metric, seed_table))
     sections.append(_provenance(board))

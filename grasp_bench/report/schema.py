@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-FORMAT = 4  # part of the cache key: raise it when the shape or the meaning of a number changes
+FORMAT = 5  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
 GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
 
@@ -65,12 +65,24 @@ class AgainstBest(TypedDict):
     p_holm: float
 
 
+class LeftOfGain(TypedDict):
+    """A method's gain over its backbone alone, and what is `left` of it on shuffled embeddings."""
+
+    label: str
+    over: str
+    seeds: list[int]
+    gain: PairTest
+    left: PairTest
+    words: str
+
+
 class RankingTests(TypedDict):
     """All tests of one ranking by one metric; `tier` has the methods not distinguishable from `best`."""
 
     best: str | None
     tier: list[str]
     pairs: list[AgainstBest]
+    shuffled: list[LeftOfGain]
 
 
 class PublishedFigure(TypedDict):

@@ -38,7 +38,7 @@ def tests_against_best(
     }
     order = sorted(means, key=lambda label: (-means[label], label))
     if not order:
-        return RankingTests(best=None, tier=[], pairs=[])
+        return RankingTests(best=None, tier=[], pairs=[], shuffled=[])
     best = order[0]
     sides = {label: on_shared_seeds(ranked[label], ranked[best]) for label in order[1:]}
     sides = {label: both for label, both in sides.items() if both[0]}
@@ -53,4 +53,4 @@ def tests_against_best(
         )
     ]
     inside = [label for label, stays in zip(sides, top_tier(raw), strict=True) if stays]
-    return RankingTests(best=best, tier=[best, *inside], pairs=pairs)
+    return RankingTests(best=best, tier=[best, *inside], pairs=pairs, shuffled=[])

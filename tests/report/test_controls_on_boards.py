@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from results_builder import Results, control
+from results_builder import Results, control, metric_values
 
 from grasp_bench.report.board import load_board
 from grasp_bench.report.document import Document, Table
@@ -156,3 +156,31 @@ def test_an_imported_run_is_ranked_and_marked_and_may_lack_a_ranking(tmp_path: P
     tests = board["rankings"][0]["tests"]["full"]["NDCG@10"]
     assert {pair["label"]: pair["seeds"] for pair in tests["pairs"]} == {"theirs": [], "none": [1, 2]}
     assert any("‡ imported" in note for note in full.notes)
+
+
+def test_what_is_left_of_a_gain_on_shuffled_embeddings(results: Results, board: Board) -> None:
+    (found,) = board["rankings"][0]["tests"]["full"]["NDCG@10"]["shuffled"]
+    assert (found["label"], found["over"], found["seeds"]) == ("sasrec+grasp", "sasrec+none", [1])
+    base = np.random.default_rng(0).integers(1, 40, USERS)
+    grasp, none, shuffled = (metric_values(base + more)["NDCG@10"].mean() for more in (1, 4, 4))
+    assert found["gain"]["difference"] == pytest.approx(grasp - none)
+    assert found["left"]["difference"] == pytest.approx(shuffled - none) == 0
+    shown = table(lay_out(board), "NDCG@10, full ranking")
+    assert [entry.text for entry in shown.rows[0][:2]] == ["sasrec+grasp", "sasrec+none"]
+    assert shown.rows[0][-1].text == "vanishes"
+
+
+@pytest.mark.parametrize(("more", "words"), [(2, "44% stays"), (9, "vanishes")])
+def test_what_stays_is_told_as_a_share(tmp_path: Path, more: int, words: str) -> None:
+    made = Results(tmp_path / "stays")
+    ranks = np.ones(USERS, dtype=int)
+    shuffled = {"kind": "control", "enhancer": "grasp", "ablation": "shuffled"}
+    for slug, add, changes in (
+        ("none", 4, {}),
+        ("grasp", 1, {"enhancer": "grasp"}),
+        ("shuffled", more, shuffled),
+    ):
+        made.cell(slug, ranks + add, nodes={"train": slug}, **changes)
+    made.study(metric="MRR@10")
+    rows = table(lay_out(load_board(made.folder)), "MRR@10, full ranking").rows
+    assert rows[0][-1].text == words  # (1/3 - 1/5) / (1/2 - 1/5) = 4/9

@@ -48,6 +48,26 @@ def exploratory_table(ranking: Ranking, protocol: str, metric: str) -> Table | N
     return Table(f"Exploratory: {metric}, {protocol} ranking, against the best", columns, rows, notes)
 
 
+def shuffled_table(ranking: Ranking, protocol: str, metric: str) -> Table | None:
+    """What is left of the gain of methods that were trained on shuffled embeddings too; None without any."""
+    tests = ranking["tests"].get(protocol, {}).get(metric)
+    if tests is None or not tests["shuffled"]:
+        return None
+    columns = [
+        Column("method", "left"), Column("over", "left"), Column("seeds", spare=True),
+        Column("gain [95 % CI]"), Column("left when shuffled [95 % CI]"), Column("p permutation"),
+        Column("", "left"),
+    ]  # fmt: skip
+    rows = [
+        [Entry(each["label"]), Entry(each["over"]), Entry(str(len(each["seeds"]))),
+         Entry(points_with_interval(each["gain"])), Entry(points_with_interval(each["left"])),
+         Entry(p_value(each["left"]["p_permutation"])), Entry(each["words"])]
+        for each in tests["shuffled"]
+    ]  # fmt: skip
+    notes = ["Embeddings permuted among users and among items. p of what is left, uncorrected."]
+    return Table(f"{metric}, {protocol} ranking", columns, rows, notes)
+
+
 def columns_of_tests() -> list[Column]:
     """Columns of TEST_HEADS; without space, difference and deciding p stay."""
     return [Column(head, spare=head not in KEPT_HEADS) for head in TEST_HEADS]

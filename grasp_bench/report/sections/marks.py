@@ -15,8 +15,8 @@ IMPORTED_NOTE = f"{IMPORTED_MARK} imported: ranked by the scores of somebody els
 
 
 def label_of(row: Row) -> str:
-    """The method's name: with a dagger for text made from held-out items, a ring for controls, and two daggers
-    for imported runs."""
+    """The method's name; a dagger marks text made from held-out items, a ring controls, two daggers imported
+    runs."""
     marks = (LEAK_MARK if row["leaks"] else "") + MARK_OF_KIND.get(row["kind"], "")
     return f"{row['label']} {marks}" if marks else row["label"]
 
