@@ -9,6 +9,7 @@ from grasp_bench.report.numbers import p_value, percent
 from grasp_bench.studies.protocol_audit import Audit, Conclusion, HazardEffects, Outcome
 from grasp_bench.studies.wording import number, table
 
+PUBLISHED = "paper"
 GROUPS = {"overall": "", "tail_item": " on tail items"}
 
 
@@ -62,16 +63,17 @@ def _outcome(outcome: Outcome | None) -> str:
 
 
 def _answers(found: Audit) -> list[str]:
-    honest = [name for name in found.rankings if name != "paper"]
-    return [_answer(each, honest) for each in found.conclusions]
+    return [_answer(each) for each in found.conclusions]
 
 
-def _answer(conclusion: Conclusion, honest: list[str]) -> str:
+def _answer(conclusion: Conclusion) -> str:
     name = f"{conclusion.better} > {conclusion.than}"
-    verdicts = {p: conclusion.outcomes[p].verdict for p in honest if p in conclusion.outcomes}
-    if all(verdict == "holds" for verdict in verdicts.values()):
-        return f"{name} survives."
+    verdicts = {protocol: outcome.verdict for protocol, outcome in conclusion.outcomes.items()}
     told = ", ".join(f"{verdict} under {p}" for p, verdict in verdicts.items() if verdict != "holds")
+    if not told:
+        return f"{name} survives."
+    if verdicts.get(PUBLISHED, "holds") != "holds":
+        return f"{name} does not hold even as published: {told}."
     return f"{name} does not survive: {told}."
 
 

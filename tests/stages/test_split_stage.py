@@ -11,12 +11,13 @@ import pytest
 from grasp_bench.core.errors import DataError, LeakError
 from grasp_bench.core.hashing import file_hash
 from grasp_bench.core.progress import silent
+from grasp_bench.data import dividing
 from grasp_bench.data.artefacts import read_item_table, read_split, read_user_ids, read_user_table
+from grasp_bench.data.splits import leave_one_out
 from grasp_bench.plan.graph import cell_nodes
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.stages import split as stage_module
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.registry import STAGES
 from grasp_bench.stages.split import SplitStage

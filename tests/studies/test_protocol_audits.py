@@ -109,7 +109,9 @@ def test_it_is_all_there_the_second_time(made: tuple[Audit, Path, Path]) -> None
 
 def test_the_page_says_what_survives(made: tuple[Audit, Path, Path]) -> None:
     page = document_text(lay_out_audit(made[0]))
-    assert "markov > popularity survives." in page.replace("\\", "")
+    plain = page.replace("\\", "")
+    assert "markov > popularity survives." in plain
+    assert "markov > constant does not hold even as published: " in plain
     assert "# Protocol audit: shop" in page
     assert "The target comes first among its ties" in page
     assert "temporal" not in page
