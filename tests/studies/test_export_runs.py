@@ -213,6 +213,22 @@ def test_packed_runs_hold_the_same_and_are_the_same_twice(shop: Path, tmp_path: 
     assert not list(tmp_path.glob("*/.*"))
 
 
+def test_users_who_rank_otherwise_than_stored_are_counted(shop: Path, tmp_path: Path) -> None:
+    store = shutil.copytree(shop / "store", tmp_path / "store")
+    digest = facts_of(export(shop, tmp_path, "--only", TRAINED), TRAINED, "sampled")["hash"]
+    stored = store / "metrics" / digest / "ranks.parquet"
+    frame = pl.read_parquet(stored)
+    other = frame.with_row_index().with_columns(
+        sampled_better=pl.when(index=3).then(99).otherwise("sampled_better")
+    )
+    other.drop("index").cast(frame.schema).write_parquet(stored)
+    done = invoke(
+        "export", "runs", shop / "small.yaml", "--store", store, "--only", TRAINED, "--to", tmp_path
+    )
+    assert "1 of 60 users rank otherwise" in done.output
+    assert facts_of(tmp_path, TRAINED, "sampled")["users_unlike_stored"] == 1
+
+
 def test_without_results_or_model_it_says_so(shop: Path, tmp_path: Path) -> None:
     done = invoke("export", "runs", shop / "small.yaml", "--store", tmp_path / "empty", "--to", tmp_path)
     assert (done.exit_code, "no cell of small is finished" in done.output) == (5, True)
@@ -237,3 +253,20 @@ def test_a_ranking_that_was_not_made_is_refused(shop: Path, tmp_path: Path) -> N
     facts = facts_of(tmp_path, TRAINED, "sampled")
     assert facts["users_unlike_stored"] == 0
     assert opinion(tmp_path, facts)["NDCG@10"] == pytest.approx(facts["figures"]["NDCG@10"], abs=1e-9)
+
+
+@pytest.mark.parametrize("cell", [TRAINED, POPULARITY])
+def test_an_exported_run_comes_back_as_the_same_row(shop: Path, tmp_path: Path, cell: str) -> None:
+    """Ties, ids that hold blanks and all: what is imported is measured as the cell was."""
+    run = export(shop, tmp_path / "out", "--only", cell) / f"{cell}.sampled.run"
+    peer = f"imported: [{{name: peer, run: '{run}'}}]\n"
+    spec = tmp_path / "peer.yaml"
+    spec.write_text((shop / "small.yaml").read_text().replace("name: small", "name: peer") + peer)
+    places = ("--store", shop / "store", "--results", tmp_path / "r", "--leaderboard", tmp_path / "b")
+    done = invoke("run", spec, "--executor", "in_process", "--device", "cpu", "--only", "peer*", *places)
+    assert done.exit_code == 0, done.output
+    ours = json.loads((shop / "results" / "small" / cell / "metrics.json").read_text())["sampled"]
+    found = list((tmp_path / "r" / "peer").glob("peer*/metrics.json"))
+    assert json.loads(found[0].read_text())["sampled"] == ours
+    left = invoke("export", "runs", spec, "--store", shop / "store", "--only", "peer*", "--to", tmp_path)
+    assert (left.exit_code, "a run of somebody else's" in left.output) == (0, True)
