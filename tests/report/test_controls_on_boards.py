@@ -15,6 +15,7 @@ from grasp_bench.report.board import load_board
 from grasp_bench.report.document import Document, Table
 from grasp_bench.report.layout import lay_out
 from grasp_bench.report.pair import compare_pair
+from grasp_bench.report.pair_layout import lay_out_pair
 from grasp_bench.report.renderers.registry import RENDERERS
 from grasp_bench.report.schema import Board
 
@@ -127,6 +128,7 @@ def test_a_pair_with_a_control_is_explained_on_all_seeds(results: Results) -> No
     assert (pair["first_seeds"], pair["second_seeds"]) == ([1, 2], [])
     assert pair["protocols"]["full"]["seeds"] == []
     assert pair["protocols"]["full"]["test"]["difference"] < 0
+    assert lay_out_pair(pair).lines[0] == "Seeds: 1, 2, each against the one row of what has none."
 
 
 def test_a_board_of_controls_alone_is_a_board(tmp_path: Path) -> None:

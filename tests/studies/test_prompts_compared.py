@@ -43,6 +43,13 @@ def test_overlap_of_two_templates(shop: Shop, tmp_path: Path) -> None:
     assert pair.jaccard.low <= pair.jaccard.mean <= pair.jaccard.high
 
 
+def test_controls_are_no_prompts(shop: Shop, tmp_path: Path) -> None:
+    plan = plan_of(shop.spec, ["controls=[shuffled, item_knn, random]"])
+    assert any(cell.kind == "control" for cell in plan.cells)
+    found, without = (compare_prompts(each, shop.store, tmp_path) for each in (plan, shop.plan))
+    assert found == without
+
+
 def test_metrics_stand_beside_and_stale_ones_do_not(shop: Shop, tmp_path: Path) -> None:
     results = Results(tmp_path / "shop")
     hashes = {cell.slug: cell.hash for cell in shop.plan.cells}
