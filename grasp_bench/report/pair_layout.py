@@ -41,8 +41,10 @@ def in_words(first: str, second: str, metric: str, test: PairTest) -> list[str]:
 
 def _seeds_line(pair: Pair) -> str:
     ours, theirs = (", ".join(map(str, seeds)) for seeds in (pair["first_seeds"], pair["second_seeds"]))
+    if not (ours or theirs):
+        return "Neither has a seed."
     if not (ours and theirs):
-        return f"Seeds: {ours or theirs}, each against the one row of what has none." if ours or theirs else ""
+        return f"Seeds: {ours or theirs}, each against the one row of what has none."
     return f"Seeds: {ours}." if ours == theirs else f"Seeds: {ours} against {theirs} (none shared)."
 
 
