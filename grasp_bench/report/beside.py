@@ -137,7 +137,8 @@ def _called(row: Mapping[str, Any]) -> str:
 
 def _data(facts: Mapping[str, Any], card: Mapping[str, Any]) -> list[Difference]:
     """Users and items there and here; None here while the split has left no card."""
-    return [Difference(key=key, ours=card.get(key), theirs=facts[key]) for key in ("users", "items")]
+    theirs = {"users": facts.get("actual_users", facts["users"]), "items": facts["items"]}
+    return [Difference(key=key, ours=card.get(key), theirs=value) for key, value in theirs.items()]
 
 
 def _settings(published: Mapping[str, Any], partition: Partition) -> Iterator[Difference]:

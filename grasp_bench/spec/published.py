@@ -63,9 +63,13 @@ class Tables(Section):
 
 
 class PublishedDataset(Section):
-    """What the source says of a dataset; `head_*_from` are the thresholds of its groups."""
+    """What the source says of a dataset; `head_*_from` are the thresholds of its groups.
+
+    `actual_users` corrects a count that is known to be misprinted: ours are compared with it.
+    """
 
     users: int = Field(ge=1)
+    actual_users: int | None = Field(None, ge=1)
     items: int = Field(ge=1)
     avg_length: float | None = Field(None, gt=0)
     sparsity: float | None = Field(None, ge=0, le=1)

@@ -159,6 +159,11 @@ def test_what_differs_is_told(results: Results, ranks: dict[int, np.ndarray]) ->
         assert word in text
 
 
+def test_a_misprinted_count_is_not_another_dataset(results: Results, ranks: dict[int, np.ndarray]) -> None:
+    found = beside(results, [row("none", NDCG_10=0.2)], users=USERS - 5, actual_users=USERS)
+    assert found["other_data"] is False
+
+
 def test_the_same_data_are_said_to_be_the_same(results: Results, ranks: dict[int, np.ndarray]) -> None:
     beside(results, [row("none", NDCG_10=0.2)])
     text = RENDERERS.get("rich")(board := load_board(results.folder), lay_out(board))
