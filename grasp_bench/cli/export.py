@@ -101,7 +101,7 @@ def _tell(exported: Exported) -> None:
     if facts["users_unlike_stored"]:
         note(
             f"note: {facts['users_unlike_stored']:,} of {facts['users']:,} users rank otherwise than when "
-            "the cell was made: this machine rounds differently"
+            "the cell was made: scores round otherwise on another machine, by other libraries or threads"
         )
     if facts["tied_users"]:
         note(
