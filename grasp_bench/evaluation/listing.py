@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from grasp_bench.evaluation.ranker import Ranker
 from grasp_bench.evaluation.scorer import Scorer
@@ -47,6 +48,7 @@ def sampled_lists(
     ranking was stored too: rounding may differ between the two ways.
     """
     queries = ranker.queries
+    chunks: Iterator[tuple[slice, Tensor]]
     if from_catalogue:
         chunks = ((rows, among) for rows, among, _ in ranker.catalogue_scores(scorer, False))
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ def train_of(histories: list[list[int]]) -> TrainPart:
 def test_every_token_has_the_history_up_to_itself(histories):
     train = train_of(histories)
     items, offsets = prefix_histories(train)
-    found = [items[a:b].tolist() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    found = [items[a:b].tolist() for a, b in itertools.pairwise(offsets)]
     expected = [*histories, *(history[: k + 1] for history in histories for k in range(len(history)))]
     assert found == expected
     owners = [*range(len(histories)), *(u for u, history in enumerate(histories) for _ in history)]

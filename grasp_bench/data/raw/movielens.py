@@ -80,9 +80,7 @@ def _interactions(rows: Rows, report: Report) -> pl.DataFrame:
 
 def _items(rows: Rows) -> pl.DataFrame:
     """Every film that is listed, rated or not; genres apart by | as they are published."""
-    listed = [
-        (item, title, "" if genres == NO_GENRES else genres) for _, (item, title, genres) in rows
-    ]
+    listed = [(item, title, "" if genres == NO_GENRES else genres) for _, (item, title, genres) in rows]
     return pl.DataFrame(listed, schema=dict.fromkeys(("item_id", "title", "genres"), pl.String), orient="row")
 
 
