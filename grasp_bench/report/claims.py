@@ -64,8 +64,12 @@ def _tested(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Evide
     if not first:
         return _claim(hypothesis, left, right, "not tested: the two have no seed in common")
     protocol, metric = hypothesis["protocol"], hypothesis["metric"]
-    if any(not cell.metrics.get(protocol) for cell in [*first, *second]):
+    figures = [cell.metrics.get(protocol) for cell in (*first, *second)]
+    if not all(figures):
         return _claim(hypothesis, left, right, f"not tested: no {protocol} ranking was stored")
+    # Ranks could be cut anywhere; those of an imported list mean nothing beyond its depth.
+    if any(figure and metric not in figure.get("overall", {}) for figure in figures):
+        return _claim(hypothesis, left, right, f"not tested: {metric} ({protocol}) was not measured of both")
     test = pair_test(*(evidence.values.of_method(cells, protocol, metric) for cells in (first, second)))
     seeds, missing = seeds_of_pair(first, second), {s for method in pair for s in home.unfinished(method)}
     return _claim(hypothesis, left, right, _on_part_of(seeds, missing), test, seeds)

@@ -160,6 +160,20 @@ def test_an_imported_run_is_ranked_and_marked_and_may_lack_a_ranking(tmp_path: P
     assert any("‡ imported" in note for note in full.notes)
 
 
+def test_a_list_of_best_items_is_not_tested_beyond_its_depth(tmp_path: Path) -> None:
+    made = Results(tmp_path / "lists")
+    ranks = np.random.default_rng(1).integers(1, 40, USERS)
+    made.cell("none-s1", ranks + 1, nodes={"train": "a"})
+    listed = made.cell("lists", ranks, **{**control("lists"), "kind": "imported"}, protocols=("full",))
+    figures = json.loads((listed / "metrics.json").read_text())
+    del figures["full"]["overall"]["NDCG@10"]  # lists of fewer than ten items
+    (listed / "metrics.json").write_text(json.dumps(figures))
+    made.study(hypotheses=[{"better": "lists", "than": "none", "metric": "NDCG@10", "protocol": "full"}])
+    (claim,) = load_board(made.folder)["claims"]
+    assert (claim["verdict"], claim["test"]) == ("untested", None)
+    assert "NDCG@10 (full) was not measured" in claim["words"]
+
+
 def test_what_is_left_of_a_gain_on_shuffled_embeddings(results: Results, board: Board) -> None:
     (found,) = board["rankings"][0]["tests"]["full"]["NDCG@10"]["shuffled"]
     assert (found["label"], found["over"], found["seeds"]) == ("sasrec+grasp", "sasrec+none", [1])
