@@ -18,6 +18,7 @@ from grasp_bench.core.errors import DataError
 
 CSV_COLUMNS = ("user_id", "item_id", "score")
 TREC_LINE = r"^\s*(?<user_id>\S+)\s+\S+\s+(?<item_id>\S+)\s+\S+\s+(?<score>\S+)\s+\S+\s*$"
+UNREADABLE = (pl.exceptions.PolarsError, OSError)  # the latter of a packed file that ends too early
 BYTES_PER_ROW = 200  # of a block: its columns, and what looking for duplicates and joining takes
 
 
@@ -36,7 +37,7 @@ class PeerRun:
 
         Raises DataError for a pair that is there twice.
         """
-        scan = pl.scan_parquet(self.scores)
+        scan = pl.scan_parquet(self.scores, glob=False)
         counts = scan.group_by("user").len().sort("user").collect(engine="streaming")
         size = max(1, memory_mb * 2**20 // BYTES_PER_ROW)
         blocks = counts.with_columns(block=pl.col("len").cum_sum() // size)
@@ -69,6 +70,8 @@ def read_peer_run(
     Raises DataError for the first line that has an unknown user or item, or a score that is no finite number;
     for a file that is empty or lacks a column.
     """
+    if not path.is_file():
+        raise DataError(f"{path}: is no file", mend=MENDS[read_as])
     lines = LINES[read_as](path)
     score = pl.col("score").str.strip_chars().cast(pl.Float64, strict=False)
     numbered = (
@@ -78,21 +81,21 @@ def read_peer_run(
     )
     try:
         numbered.sink_parquet(scratch)
-    except pl.exceptions.PolarsError as error:
+    except UNREADABLE as error:
         raise DataError(
             f"{path}: cannot be read as {read_as} ({_first_line(error)})", mend=MENDS[read_as]
         ) from None
-    rows = _check(path, pl.scan_parquet(scratch), lines)
+    rows = _check(path, pl.scan_parquet(scratch, glob=False), lines)
     return PeerRun(path, scratch, user_ids, item_ids, rows)
 
 
 def _csv_lines(path: Path) -> pl.LazyFrame:
     try:
-        lines = pl.scan_csv(path, infer_schema=False, row_index_name="line", row_index_offset=2)
+        lines = pl.scan_csv(path, infer_schema=False, row_index_name="line", row_index_offset=2, glob=False)
         columns = [name for name in lines.collect_schema().names() if name != "line"]
     except pl.exceptions.NoDataError:
         raise _empty(path) from None
-    except pl.exceptions.PolarsError as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read as csv ({_first_line(error)})", mend=MENDS["csv"]) from None
     for name in CSV_COLUMNS:
         if name not in columns:
@@ -104,7 +107,7 @@ def _csv_lines(path: Path) -> pl.LazyFrame:
 
 
 def _trec_lines(path: Path) -> pl.LazyFrame:
-    lines = pl.scan_lines(path, name="text", row_index_name="line", row_index_offset=1)
+    lines = pl.scan_lines(path, name="text", row_index_name="line", row_index_offset=1, glob=False)
     fields = lines.filter(pl.col("text").str.contains(r"\S")).with_columns(
         pl.col("text").str.extract_groups(TREC_LINE)
     )

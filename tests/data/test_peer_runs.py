@@ -53,6 +53,27 @@ def test_packed_files_are_read(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize("read_as", ["csv", "trec"])
+def test_a_packed_file_that_ends_too_early_is_named(tmp_path: Path, read_as: str) -> None:
+    path = tmp_path / f"run.{read_as}.gz"
+    path.write_bytes(gzip.compress(b"user_id,item_id,score\n" + b"u1,a,1\n" * 99)[:-12])
+    with pytest.raises(DataError, match=f"{path.name}: cannot be read as {read_as}"):
+        read_peer_run(path, read_as, USERS, ITEMS, tmp_path / "scratch.parquet")
+
+
+@pytest.mark.parametrize("read_as", ["csv", "trec"])
+def test_a_folder_is_no_run(tmp_path: Path, read_as: str) -> None:
+    with pytest.raises(DataError, match="is no file"):
+        read_peer_run(tmp_path, read_as, USERS, ITEMS, tmp_path / "scratch.parquet")
+
+
+def test_brackets_in_a_path_are_no_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "runs [of 2026]*"
+    folder.mkdir()
+    assert rows_of(read(folder, f"{HEAD}u1,a,1\n")) == [(0, 0, 1.0)]
+    assert rows_of(read(folder, "u1 Q0 a 1 1 t\n", "trec")) == [(0, 0, 1.0)]
+
+
 def test_blocks_hold_whole_users_whatever_the_order_of_lines(tmp_path: Path) -> None:
     users = [f"u{k}" for k in range(400)]
     items = [f"i{k}" for k in range(50)]
