@@ -94,7 +94,7 @@ def make(shop: Shop, plan: Plan, *stages: str) -> None:
 
 
 def _count_words(node: Node, texts: Path, out: Path) -> None:
-    table = pl.read_parquet(texts)
+    table = pl.read_parquet(texts, glob=False)
     bags = [words_of(text) for text in table["text"]]
     columns = {word: k for k, word in enumerate(sorted({word for bag in bags for word in bag}))}
     vectors = np.full((len(bags), len(columns)), 1e-3, dtype=np.float32)

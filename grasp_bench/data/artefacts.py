@@ -118,14 +118,14 @@ def _read_part(path: Path, num_users: int, num_items: int) -> tuple[Ints, Ints]:
 
 def _read(path: Path, columns: list[str] | None) -> pl.DataFrame:
     try:
-        return pl.read_parquet(path, columns=columns)
+        return pl.read_parquet(path, columns=columns, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from None
 
 
 def _rows(path: Path) -> int:
     try:
-        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from None
 

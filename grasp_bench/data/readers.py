@@ -95,7 +95,7 @@ def _read_csv(path: Path) -> pl.DataFrame:
     _check_header(path)
     source = io.BytesIO(gzip.decompress(path.read_bytes())) if path.name.endswith(".gz") else path
     try:
-        return pl.read_csv(source, infer_schema=False)
+        return pl.read_csv(source, infer_schema=False, glob=False)
     except pl.exceptions.PolarsError as error:
         raise _csv_error(path, error) from None
 
@@ -142,7 +142,7 @@ def _csv_error(path: Path, error: Exception) -> DataError:
 def _read_parquet(path: Path) -> pl.DataFrame:
     source = io.BytesIO(gzip.decompress(path.read_bytes())) if path.name.endswith(".gz") else path
     try:
-        return pl.read_parquet(source)
+        return pl.read_parquet(source, glob=False)
     except pl.exceptions.PolarsError as error:
         raise DataError(
             f"{path}: not a Parquet file ({str(error).splitlines()[0]})", mend="write it again"

@@ -97,7 +97,7 @@ def _scan_jsonl(path: Path) -> pl.DataFrame:
 
 def _read_csv(path: Path) -> tuple[list[str], np.ndarray]:
     """Vectors as JSON lists in their column: "[0.1, 0.2]"."""
-    table = _table(path, lambda file: pl.read_csv(file, infer_schema=False), "CSV")
+    table = _table(path, lambda file: pl.read_csv(file, infer_schema=False, glob=False), "CSV")
     name = _column(table, VECTOR_COLUMNS, path)
     mend = 'write vectors as "[0.1, 0.2]"'
     lists = table[name].str.starts_with("[")  # json_decode would take a single number for a list

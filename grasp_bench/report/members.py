@@ -41,7 +41,7 @@ def read_members(folder: Path, protocol_hash: str) -> tuple[NDArray[np.int32], d
     if not path.is_file():
         return None
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)
         groups = {name: frame[name].to_numpy() for name in frame.columns if name != "user"}
         return frame["user"].to_numpy(), groups
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -52,6 +52,6 @@ def read_members(folder: Path, protocol_hash: str) -> tuple[NDArray[np.int32], d
 
 def _same(path: Path, frame: pl.DataFrame) -> bool:
     try:
-        return pl.read_parquet(path).equals(frame)
+        return pl.read_parquet(path, glob=False).equals(frame)
     except (OSError, pl.exceptions.PolarsError):
         return False

@@ -71,7 +71,7 @@ def _read_ranks(cell: ResultCell) -> pl.DataFrame:
     path = cell.folder / RANKS_FILE
     mend = f"delete {cell.folder} and run the spec again"
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path}: cannot be read ({error})", mend=mend) from None
     absent = [name for name in ("user", "item") if name not in frame.columns]

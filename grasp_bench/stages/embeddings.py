@@ -71,7 +71,7 @@ def _read(node: Node, split: Artefact, context: RunContext) -> Embedded:
 
 def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embedded:
     """Encode what has a text; what has none gets the mean of its side."""
-    table = pl.read_parquet(text.file("texts.parquet"))
+    table = pl.read_parquet(text.file("texts.parquet"), glob=False)
     ids, side = table["id"].to_list(), node.settings["side"]
     section = ENCODER.validate_python(node.located()["encoder"])
     prefix = getattr(section, PREFIX[side])

@@ -36,7 +36,7 @@ class MetricsStage:
     ) -> dict[str, Any]:
         """Facts: users measured."""
         source = inputs["rank"].file("ranks.parquet")
-        ranks = pl.read_parquet(source)
+        ranks = pl.read_parquet(source, glob=False)
         split = read_split(inputs["split"].path)
         cutoffs = node.settings["cutoffs"]
         users, items = ranks["user"].to_numpy(), ranks["item"].to_numpy()

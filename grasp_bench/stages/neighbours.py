@@ -38,7 +38,7 @@ class NeighboursStage:
         """Facts: kind searched by, rows, how many neighbours are lacking, recall@N against exact."""
         index = Index.model_validate(dict(node.settings["index"]))
         vectors = load_file(inputs["embeddings"].file("embeddings.safetensors"))["vectors"]
-        ids = pl.read_parquet(inputs["embeddings"].file("ids.parquet"))["id"].to_list()
+        ids = pl.read_parquet(inputs["embeddings"].file("ids.parquet"), glob=False)["id"].to_list()
         if len(ids) != len(vectors):
             raise StoreError(
                 f"{inputs['embeddings'].path}: {len(ids)} ids for {len(vectors)} vectors",

@@ -32,7 +32,9 @@ class ReductionStage:
             load_file(inputs[role].file(VECTORS))["vectors"] for role in ("embeddings", "fitted_on")
         )
         ids = inputs["embeddings"].file("ids.parquet")
-        reduced, facts = reduce_vectors(vectors, fitted_on, how, pl.read_parquet(ids)["id"].to_list())
+        reduced, facts = reduce_vectors(
+            vectors, fitted_on, how, pl.read_parquet(ids, glob=False)["id"].to_list()
+        )
         save_file({"vectors": reduced}, out / VECTORS)
         shutil.copyfile(ids, out / ids.name)
         context.report(Event(node.label, len(reduced), len(reduced), "vectors"))

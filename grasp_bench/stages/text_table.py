@@ -35,14 +35,14 @@ def write_text_table(
         done += len(chunk)
         progress(done)
     table = out / TABLE
-    pl.scan_parquet(files).sink_parquet(table, row_group_size=GROUP, maintain_order=True)
+    pl.scan_parquet(files, glob=False).sink_parquet(table, row_group_size=GROUP, maintain_order=True)
     shutil.rmtree(parts)
     return table
 
 
 def read_texts(table: Path) -> Iterator[str]:
     """The texts in order."""
-    scan = pl.scan_parquet(table).select("text")
+    scan = pl.scan_parquet(table, glob=False).select("text")
     start = 0
     while len(chunk := scan.slice(start, GROUP).collect()):
         yield from chunk["text"].to_list()

@@ -195,7 +195,7 @@ def _texts(listed: Listed) -> Iterable[str]:
 
 
 def _stored_counts(metrics: Artefact, ranking: Ranking) -> list[tuple[int, int]]:
-    frame = pl.read_parquet(metrics.file("ranks.parquet"))
+    frame = pl.read_parquet(metrics.file("ranks.parquet"), glob=False)
     better, tied = (frame[f"{ranking}_{name}"].to_list() for name in ("better", "tied"))
     return list(zip(better, tied, strict=True))
 

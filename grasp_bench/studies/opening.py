@@ -103,7 +103,7 @@ def _opened(store: Store, cell: Cell, side: Side, text: Artefact | None, table: 
 
 
 def _texts(artefact: Artefact, expected: int) -> list[str]:
-    texts = pl.read_parquet(artefact.file("texts.parquet"))["text"].fill_null("").to_list()
+    texts = pl.read_parquet(artefact.file("texts.parquet"), glob=False)["text"].fill_null("").to_list()
     if len(texts) != expected:
         raise StoreError(
             f"{artefact.path}: {len(texts)} texts for {expected} entities",

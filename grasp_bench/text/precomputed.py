@@ -72,11 +72,11 @@ def read_table(path: Path) -> pl.DataFrame:
     try:
         if name.endswith(".csv"):
             # Everything as text: "007" is an id, not seven.
-            return pl.read_csv(path, infer_schema=False)
+            return pl.read_csv(path, infer_schema=False, glob=False)
         if name.endswith((".jsonl", ".ndjson")):
             return pl.read_ndjson(path, infer_schema_length=None)
         if name.endswith(".parquet"):
-            return pl.read_parquet(path)
+            return pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read: {error}", mend="check the file's format") from None
     raise DataError(f"{path}: unknown kind of file", mend="use .csv, .jsonl or .parquet")
