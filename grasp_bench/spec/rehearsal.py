@@ -2,19 +2,22 @@
 
 What differs from the spec: its name, so that nothing of the real study is overwritten or mistaken; its
 description, which boards print first; the dataset; one seed, few epochs, narrow models; texts filled from
-templates and vectors of a local model where the spec asks files or services for them.
+templates and vectors of a local model where the spec asks files or services for them. Compared values and
+ablations that would bring another dataset, files or a service back, and runs of others, are left out.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from grasp_bench.core.errors import SpecError
 from grasp_bench.spec.encoder import SentenceTransformersEncoder
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.loading import LoadedSpec, load
+from grasp_bench.spec.patches import apply_patch
 from grasp_bench.spec.text import TemplateText
 
 SUFFIX = "-demo"
@@ -26,8 +29,10 @@ def load_rehearsal(path: Path, overrides: Sequence[str]) -> LoadedSpec:
     """Load a spec as a rehearsal; `overrides` win over what makes it quick, not over name and mark."""
     experiment = load(path, overrides).experiment
     quick = {**_quick(experiment), **_without_files(experiment)}
-    marks = _marks(experiment)
-    return load(path, [*_settings(quick), *overrides, *_settings(marks)])
+    said = [*_settings(quick), *overrides, *_settings(_marks(experiment))]
+    rehearsed = load(path, said)
+    foreign = _without_foreign(rehearsed.experiment)
+    return load(path, [*said, *_settings(foreign)]) if foreign else rehearsed
 
 
 def mark_of(experiment: Experiment) -> str | None:
@@ -55,6 +60,42 @@ def _without_files(experiment: Experiment) -> dict[str, Any]:
         if not isinstance(source, TemplateText):
             settings[f"text.{side}"] = {"provider": "template"}
     return settings
+
+
+def _without_foreign(experiment: Experiment) -> dict[str, Any]:
+    """The sections that ask for more than the catalogue and the local encoder, without what does."""
+    compare = {
+        key: [value for value in values if _stays(experiment, {key: value})]
+        for key, values in experiment.compare.items()
+    }
+    ablations = {name: patch for name, patch in experiment.ablations.items() if _stays(experiment, patch)}
+    left_out = {*experiment.ablations} - {*ablations} | {run.name for run in experiment.imported}
+    settings: dict[str, Any] = {}
+    if any(len(compare[key]) < len(values) for key, values in experiment.compare.items()):
+        settings["compare"] = {key: values for key, values in compare.items() if values}
+    if left_out:
+        settings |= {"ablations": ablations, "imported": []}
+        settings["hypotheses"] = [
+            each.model_dump(mode="json")
+            for each in experiment.hypotheses
+            if not any(_names(name, left_out) for name in (each.better, each.than))
+        ]
+    return settings
+
+
+def _stays(experiment: Experiment, patch: Mapping[str, Any]) -> bool:
+    """True when a patched cell still reads the catalogue alone and costs nothing."""
+    try:
+        patched = apply_patch(experiment, patch)
+    except SpecError:  # it may need another one beside it; the plan tells
+        return True
+    places = [(each.dataset.source, each.dataset.items, each.dataset.users) for each in (experiment, patched)]
+    return places[0] == places[1] and not _without_files(patched).keys() - {"dataset.items", "dataset.users"}
+
+
+def _names(name: str, left_out: Collection[str]) -> bool:
+    """Whether `run`, `enhancer/ablation` or `backbone+enhancer/ablation` names one of these."""
+    return name.partition(" (")[0].rpartition("/")[2] in left_out
 
 
 def _marks(experiment: Experiment) -> dict[str, Any]:

@@ -64,3 +64,29 @@ def test_a_long_name_keeps_the_mark(spec: Path) -> None:
 def test_a_spec_with_problems_tells_them(spec: Path) -> None:
     with pytest.raises(SpecError, match="max_epoch"):
         load_rehearsal(spec, ["training.max_epoch=2"])
+
+
+def test_what_would_bring_other_data_files_or_a_bill_back_is_left_out(spec: Path) -> None:
+    spec.write_text(
+        SPEC.replace(
+            "compare: {model.enhancer: [none, grasp]}",
+            """
+compare: {model.enhancer: [none, grasp], dataset.source: [amazon-fashion, amazon-beauty]}
+ablations:
+  softmax: {model.attention: softmax}
+  told: {text.items: {provider: precomputed, path: told.csv}}
+  vectors: {encoder: {kind: precomputed, users: u.npy, items: i.npy}}
+  asked: {text.users: {provider: litellm, model: openai/gpt-4o-mini}}
+imported: [{name: peer, run: peer.csv}]
+hypotheses:
+  - {better: grasp, than: grasp/softmax, metric: NDCG@10}
+  - {better: grasp/told, than: grasp, metric: NDCG@10}
+  - {better: grasp, than: peer, metric: NDCG@10}
+""",
+        )
+    )
+    found = load_rehearsal(spec, []).experiment
+    assert found.compare == {"model.enhancer": ("none", "grasp")}
+    assert (list(found.ablations), found.imported) == (["softmax"], ())
+    assert [(each.better, each.than) for each in found.hypotheses] == [("grasp", "grasp/softmax")]
+    assert mark_of(found) is not None
