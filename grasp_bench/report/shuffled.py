@@ -49,11 +49,15 @@ def left_of_gains(
 
 
 def _words(gain: PairTest, left: PairTest) -> str:
+    """What is not told from nothing is not said to be nothing."""
     if gain["difference"] <= 0:
         return "no gain to lose"
-    if left["difference"] <= 0 or left["p_permutation"] >= ALPHA:
+    if gain["p_permutation"] >= ALPHA:
+        return "no gain beyond chance"
+    if left["difference"] <= 0:
         return "vanishes"
-    return f"{left['difference'] / gain['difference']:.0%} stays"
+    share = f"{left['difference'] / gain['difference']:.0%} stays"
+    return share if left["p_permutation"] < ALPHA else f"{share}, which chance alone may give"
 
 
 def _trios(cells: Cells) -> Iterator[tuple[Method, Method, Method]]:
@@ -61,14 +65,20 @@ def _trios(cells: Cells) -> Iterator[tuple[Method, Method, Method]]:
     for method in cells:
         if method.kind != "control" or method.ablation != SHUFFLED:
             continue
-        base = replace(method, ablation=None, kind="trained")
-        alone = next((other for other in cells if _is_backbone_alone(other, base)), None)
-        if base in cells and alone is not None:
+        base, alone = (_trained(cells, method, enhancer) for enhancer in (method.enhancer, NO_ENHANCER))
+        if base is not None and alone is not None:
             yield method, base, alone
 
 
-def _is_backbone_alone(other: Method, base: Method) -> bool:
-    here, there = dict(base.variant), dict(other.variant)
-    plain = (base.dataset, base.backbone, NO_ENHANCER, None, base.noise, "trained")
-    same = (other.dataset, other.backbone, other.enhancer, other.ablation, other.noise, other.kind) == plain
-    return same and all(here[key] == there[key] for key in here.keys() & there.keys())
+def _trained(cells: Cells, shuffled: Method, enhancer: str | None) -> Method | None:
+    """The trained method of an enhancer in the setting of a shuffled one; None where there is none.
+
+    A compared key that one side's variant lacks made no difference to it.
+    """
+    wanted = replace(shuffled, enhancer=enhancer, ablation=None, kind="trained", variant=())
+    setting = dict(shuffled.variant)
+    for method in cells:
+        agrees = all(setting.get(key, value) == value for key, value in method.variant)
+        if agrees and replace(method, variant=()) == wanted:
+            return method
+    return None

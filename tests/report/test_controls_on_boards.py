@@ -200,3 +200,39 @@ def test_what_stays_is_told_as_a_share(tmp_path: Path, more: int, words: str) ->
     made.study(metric="MRR@10")
     rows = table(lay_out(load_board(made.folder)), "MRR@10, full ranking").rows
     assert rows[0][-1].text == words  # (1/3 - 1/5) / (1/2 - 1/5) = 4/9
+
+
+def test_what_chance_alone_may_leave_is_not_said_to_vanish(tmp_path: Path) -> None:
+    made = Results(tmp_path / "chance")
+    ranks, one_better = np.full(USERS, 5), np.full(USERS, 5)
+    one_better[0] = 1
+    shuffled = {"kind": "control", "enhancer": "grasp", "ablation": "shuffled", "nodes": {"train": "s"}}
+    made.cell("none", ranks, nodes={"train": "n"})
+    made.cell("grasp", ranks - 1, enhancer="grasp", nodes={"train": "g"})
+    made.cell("llmesr", one_better, enhancer="llmesr", nodes={"train": "l"})
+    made.cell("grasp-shuffled", one_better, **shuffled)
+    made.cell("llmesr-shuffled", one_better, **{**shuffled, "enhancer": "llmesr"})
+    made.study(metric="MRR@10")
+    rows = table(lay_out(load_board(made.folder)), "MRR@10, full ranking").rows
+    # (1 - 1/5) / 120 users of 1/4 - 1/5
+    assert {row[0].text: row[-1].text for row in rows} == {
+        "grasp": "13% stays, which chance alone may give",
+        "llmesr": "no gain beyond chance",
+    }
+
+
+def test_a_shuffled_method_finds_itself_where_a_compared_key_made_no_difference_to_it(tmp_path: Path) -> None:
+    made = Results(tmp_path / "variants")
+    ranks = np.full(USERS, 5)
+    shuffled = {"kind": "control", "enhancer": "llmesr", "ablation": "shuffled", "nodes": {"train": "s"}}
+    made.cell("none", ranks, nodes={"train": "n"})
+    made.cell("llmesr", ranks - 1, enhancer="llmesr", nodes={"train": "l"})
+    made.cell("llmesr-shuffled", ranks, **shuffled, variant={"model.attention": "sigmoid"})
+    for attention in ("sigmoid", "softmax"):
+        made.cell(
+            f"grasp-{attention}", ranks, enhancer="grasp", nodes={"train": attention},
+            variant={"model.attention": attention},
+        )  # fmt: skip
+    made.study(metric="MRR@10")
+    rows = table(lay_out(load_board(made.folder)), "MRR@10, full ranking").rows
+    assert [(row[0].text, row[-1].text) for row in rows] == [("llmesr", "vanishes")]
