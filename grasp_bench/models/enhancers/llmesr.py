@@ -14,6 +14,7 @@ from grasp_bench.models.batch import Candidates, History, Step
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering
 from grasp_bench.models.enhancers.cross_attention import CrossAttention
 from grasp_bench.models.enhancers.llminit import principal_components
+from grasp_bench.models.layout import Layout
 
 
 class LLMESR(Enhancer):
@@ -31,8 +32,7 @@ class LLMESR(Enhancer):
     computed without gradients, once per distinct user of a batch, at each history's own length. State o
     here is that behind the last item a training step reads, for u and v alike. Targets are computed
     without dropout unless `distil_dropout`: the paper does not say, the released code leaves it on.
-    The adapter has no activation between its layers, so it is applied as the
-    one matrix W₂W₁, which is exact.
+    The adapter has no activation between its layers, so it is applied as the one matrix W₂W₁, which is exact.
     """
 
     views = 2
@@ -63,7 +63,7 @@ class LLMESR(Enhancer):
     def from_settings(
         cls, settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
     ) -> LLMESR:
-        """Build from `spec.model.Model.effective()` and `causal`, whether the backbone looks ahead."""
+        """Build from `spec.model.Model.effective()` and `causal`, whether the backbone never looks ahead."""
         known = covering(knowledge, "llmesr", items_mD=num_items, nearest_users_nN=num_users)
         items_mD = known["items_mD"]
         width = settings["embedding_dim"]
@@ -94,7 +94,7 @@ class LLMESR(Enhancer):
         """Vectors of the history alone (T, 2d)."""
         return self._vectors(history.items_T, catalogue)
 
-    def mix(self, views: list[Tensor], layout: Any) -> list[Tensor]:
+    def mix(self, views: list[Tensor], layout: Layout) -> list[Tensor]:
         """Each view (T, d) attends to the other."""
         return views if self.cross_attention is None else self.cross_attention(views, layout)
 
