@@ -65,7 +65,7 @@ MODEL = {"train", "rank", "metrics"}
         ({"dataset.protocol.temporal.test_share": 0.2}, set()),
         ({"dataset.protocol.split": "temporal"}, {"split", "candidates"} | MODEL),
     ],
-    ids=str,
+    ids=["outside_known", "redrawn", "first_user", "share_of_no_cut", "temporal"],
 )
 def test_a_switch_reaches_exactly_the_nodes_below_it(patch: dict[str, Any], roles: set[str]) -> None:
     assert changed(patch) == roles
