@@ -24,14 +24,13 @@ Bools = NDArray[np.bool_]
 def write_members(
     folder: Path, protocol_hash: str, users: NDArray[np.int32], groups: Mapping[str, Bools]
 ) -> Path:
-    """Write the file unless the same is there; `users` (Q,) in any order, `groups` (Q,) each."""
+    """Write the file; `users` (Q,) in any order, `groups` (Q,) each."""
     columns = {"user": users, **{name: member for name, member in groups.items() if name != "overall"}}
     frame = pl.DataFrame(columns).sort("user")
     path = folder / MEMBERS.format(protocol_hash)
-    if not (path.is_file() and _same(path, frame)):
-        stream = io.BytesIO()
-        frame.write_parquet(stream, compression="zstd")
-        atomic.write_bytes(path, stream.getvalue())
+    stream = io.BytesIO()
+    frame.write_parquet(stream, compression="zstd")
+    atomic.write_bytes(path, stream.getvalue())
     return path
 
 
@@ -48,10 +47,3 @@ def read_members(folder: Path, protocol_hash: str) -> tuple[NDArray[np.int32], d
         raise DataError(
             f"{path}: cannot be read ({error})", mend="delete it and run the spec again"
         ) from None
-
-
-def _same(path: Path, frame: pl.DataFrame) -> bool:
-    try:
-        return pl.read_parquet(path, glob=False).equals(frame)
-    except (OSError, pl.exceptions.PolarsError):
-        return False

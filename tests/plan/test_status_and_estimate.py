@@ -126,6 +126,7 @@ def test_constants_are_near_what_beauty_takes(tmp_path: Path) -> None:
     interactions = tmp_path / "interactions.csv"
     interactions.touch()
     os.truncate(interactions, int(198_502 * BYTES_PER_INTERACTION))  # a hole in the disk
+    (tmp_path / "items.csv").touch()
     plan = plan_of(
         dataset={"source": str(tmp_path)},
         compare={"model.enhancer": ["none", "grasp"]},
