@@ -102,9 +102,11 @@ def _read_csv(path: Path) -> pl.DataFrame:
 
 def _check_header(path: Path) -> None:
     try:
-        _, header = next(_csv_records(path))
+        _, header = next(_csv_records(path), (1, None))
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path}:1: unreadable header ({error})", mend="save it as UTF-8 CSV") from None
+    if header is None:  # the first bytes of a byte order mark, and nothing else
+        raise DataError(f"{path}:1: no header", mend="save it as UTF-8 CSV")
     twice = {name for name in header if header.count(name) > 1}
     if twice:
         raise DataError(f"{path}:1: column '{sorted(twice)[0]}' occurs twice", mend="rename one of them")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import DataError, MissingFileError
@@ -189,6 +189,7 @@ def test_absent_and_unknown_files(tmp_path: Path) -> None:
 
 
 @given(data=st.binary(max_size=200))
+@example(data=b"\xef")
 def test_any_bytes_end_in_rows_or_a_clear_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:
