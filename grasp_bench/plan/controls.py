@@ -13,9 +13,9 @@ from grasp_bench.plan.rankings import Ranking, ranked_by
 from grasp_bench.spec.controls import READ_EMBEDDINGS, SHUFFLED, SHUFFLED_ENHANCERS, controls_asked
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.model import ENHANCER_READS, NEEDS_EMBEDDINGS
-from grasp_bench.spec.study import Noise
+from grasp_bench.spec.noise import Noise
 
-SHUFFLE = Noise(target="embeddings", kind="permute", side="both", rates=(1.0,))
+SHUFFLE = Noise(kind="permute", side="both", rates=(1.0,))
 ITEM_EMBEDDINGS = "item_embeddings"
 
 

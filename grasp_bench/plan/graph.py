@@ -18,9 +18,9 @@ from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.locations import Located, locate
 from grasp_bench.spec.model import ENHANCER_READS, READS_PREFIXES
+from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.section import asked_of, settled
 from grasp_bench.spec.service import DELIVERY_KEYS
-from grasp_bench.spec.study import Noise
 from grasp_bench.spec.text import PrecomputedText
 from grasp_bench.spec.vector_files import vector_files
 

@@ -9,14 +9,16 @@ from pydantic import Field, field_validator, model_validator
 from grasp_bench.spec.controls import CONTROLS, SHUFFLED, ControlName, ControlSeeds
 from grasp_bench.spec.dataset import Dataset, ProtocolName
 from grasp_bench.spec.encoder import EncoderSource, SentenceTransformersEncoder
+from grasp_bench.spec.hypothesis import Hypothesis
 from grasp_bench.spec.imported import ImportedRun
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.model import ENHANCER_KEYS, READS_PREFIXES, Model
+from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section
-from grasp_bench.spec.study import Hypothesis, Noise, Tuning
 from grasp_bench.spec.text import Text
 from grasp_bench.spec.training import Training
+from grasp_bench.spec.tuning import Tuning
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$"
 

@@ -1,0 +1,68 @@
+"""`noise:` — what a method reads, made wrong on purpose at several rates."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from grasp_bench.spec.section import Section
+
+Kind = Literal["gaussian", "permute", "dropout", "category_flip", "text"]
+HAVE_STRENGTH = ("gaussian", "dropout")
+
+
+class Noise(Section):
+    """Corruption of a share of the entities; each rate is a cell, and who is hit at one is hit at all above.
+
+    gaussian: a random vector of `strength` times the length of the entity's own is added. permute: another
+    entity's embedding, a hallucinated description. dropout: a share `strength` of the coordinates is 0.
+    category_flip: the nearest entity of another category (of users: of another favourite category). text:
+    another entity's text, before it is encoded.
+    """
+
+    kind: Kind = "permute"
+    side: Literal["users", "items", "both"] = "both"
+    when: Literal["before_retrieval", "after_retrieval"] = Field(
+        "before_retrieval",
+        description="Whether neighbours are searched among corrupted embeddings, or were before.",
+    )
+    strength: float | None = Field(
+        None, gt=0, description="gaussian: noise over norm, by default 1; dropout: share, by default 0.5."
+    )
+    rates: tuple[float, ...] = Field(
+        (0.0,), min_length=1, description="Shares of entities that are hit; 0 is the cell without noise."
+    )
+
+    @field_validator("rates")
+    @classmethod
+    def _rates_are_shares(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        if any(rate < 0 or rate > 1 for rate in rates):
+            raise ValueError("rates must lie in [0, 1]")
+        if sorted(set(rates)) != list(rates):
+            raise ValueError("rates must ascend without repeating")
+        return rates
+
+    @model_validator(mode="after")
+    def _strength_is_read(self) -> Noise:
+        if self.strength is None:
+            return self
+        if self.kind not in HAVE_STRENGTH:
+            raise ValueError(f"kind {self.kind} reads no strength: leave it out")
+        if self.kind == "dropout" and self.strength > 1:
+            raise ValueError("strength of dropout is a share of the coordinates, at most 1")
+        return self
+
+    def at(self, rate: float) -> Noise | None:
+        """The same noise at one rate; None for a rate of 0."""
+        return self.model_copy(update={"rates": (rate,)}) if rate else None
+
+    @property
+    def rate(self) -> float:
+        """The rate of a cell, which has one."""
+        return self.rates[0]
+
+    def identity(self) -> dict[str, Any]:
+        """What tells a cell's noise from other noise, for cell.json."""
+        said = {"kind": self.kind, "side": self.side, "when": self.when, "rate": self.rate}
+        return said if self.strength is None else {**said, "strength": self.strength}
