@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from grasp_bench.spec.controls import CONTROLS, SHUFFLED, ControlName, ControlSeeds
 from grasp_bench.spec.dataset import Dataset, ProtocolName
-from grasp_bench.spec.encoder import EncoderSource, SentenceTransformersEncoder
+from grasp_bench.spec.encoder import EncoderSource, PrecomputedEncoder, SentenceTransformersEncoder
 from grasp_bench.spec.hypothesis import Hypothesis
 from grasp_bench.spec.imported import ImportedRun
 from grasp_bench.spec.index import Index
@@ -94,6 +94,15 @@ class Experiment(Section):
             raise ValueError(
                 f"text.users.scope: prefix needs a backbone that does not look ahead; {model.backbone} does "
                 "(use gru4rec, or sasrec with model.causal: true)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _old_texts_are_encoded(self) -> Experiment:
+        if self.text.users.stale and isinstance(self.encoder, PrecomputedEncoder):
+            raise ValueError(
+                "text.users.stale: precomputed vectors are as old as they are, and read no text; "
+                "use an encoder of texts, or leave stale out"
             )
         return self
 

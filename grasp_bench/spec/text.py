@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from grasp_bench.spec.section import Section
 from grasp_bench.spec.service import Service
@@ -14,6 +14,10 @@ SCOPE_NOTE = (
     "Part of the history that the text is made from; anything beyond 'train' is a leak. prefix: 'train', and "
     "for training a profile at every position, of the items before it alone; grasp reads it, under backbones "
     "that do not look ahead."
+)
+STALE_NOTE = (
+    "How many of the latest interactions a user's text does not know of yet: a profile that was made so long "
+    "ago, of the oldest interaction at least. What the model reads of the history itself stays complete."
 )
 REDACT_NOTE = "Columns of the items and users files that no text may tell: they read as absent."
 LEAKS_NOTE = "What to do about a leak: stop, or go on and mark every figure made with it."
@@ -25,6 +29,20 @@ class _Source(Section):
 
     scope: Scope = Field("train", description=SCOPE_NOTE)
     leaks: Literal["refuse", "mark"] = Field("refuse", description=LEAKS_NOTE)
+    stale: int | None = Field(None, ge=0, description=STALE_NOTE)
+
+    @field_validator("stale")
+    @classmethod
+    def _zero_is_fresh(cls, stale: int | None) -> int | None:
+        return stale or None  # said either way, it asks for nothing and renames no artefact
+
+    @model_validator(mode="after")
+    def _one_age_each(self) -> _Source:
+        if self.stale and self.scope == "prefix":
+            raise ValueError(
+                "stale: a profile at every position (scope: prefix) is never old; leave one of the two out"
+            )
+        return self
 
 
 class _Told(_Source):
@@ -91,6 +109,13 @@ class PrecomputedText(_Source):
             raise ValueError("prefix: a file has one text for each user; use provider template or litellm")
         return scope
 
+    @field_validator("stale")
+    @classmethod
+    def _as_old_as_it_is(cls, stale: int | None) -> int | None:
+        if stale:
+            raise ValueError("texts of a file are as old as they are; use provider template or litellm")
+        return stale
+
 
 TextSource = Annotated[TemplateText | LiteLLMText | PrecomputedText, Field(discriminator="provider")]
 
@@ -106,4 +131,6 @@ class Text(Section):
     def _items_have_no_history(cls, source: TextSource) -> TextSource:
         if source.scope != "train":
             raise ValueError("texts of items are made from no history: leave scope out")
+        if source.stale:
+            raise ValueError("texts of items are made from no history: leave stale out")
         return source

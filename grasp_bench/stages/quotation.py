@@ -24,7 +24,7 @@ from grasp_bench.services.ledger import Ledger
 from grasp_bench.services.quotes import Load, Quote
 from grasp_bench.services.tokens import counter
 from grasp_bench.spec.encoder import LiteLLMEncoder
-from grasp_bench.spec.text import LiteLLMText
+from grasp_bench.spec.text import LiteLLMText, TextSource
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.split import SplitStage
 from grasp_bench.stages.text import SOURCE, subjects_of
@@ -64,7 +64,7 @@ class Inquiry:
     def _for_texts(self, node: Node) -> Quote:
         """One request for each distinct prompt that has no answer yet."""
         source = LiteLLMText.model_validate(service_of(node))
-        subjects, step = thinned(self._subjects(node, source.scope))
+        subjects, step = thinned(self._subjects(node, source))
         tokens = counter(source.model)
         seen: set[bytes] = set()
         sent = inward = headroom = 0
@@ -89,7 +89,7 @@ class Inquiry:
         text, side = node.inputs["text"], node.settings["side"]
         if asks_service(text) and not self._store.has(text.stage, text.hash):
             return self._before_generation(node, section)
-        subjects, step = thinned(self._subjects(text, SOURCE.validate_python(text.located()["source"]).scope))
+        subjects, step = thinned(self._subjects(text, SOURCE.validate_python(text.located()["source"])))
         prefix = section.user_prefix if side == "users" else section.item_prefix
         told = tell(prefix, side, list(subjects.ids), list(self._texts(text, subjects, step)))
         distinct = wanted(section, side, told.names, told.texts)[0]
@@ -108,13 +108,14 @@ class Inquiry:
     def _before_generation(self, node: Node, section: LiteLLMEncoder) -> Quote:
         """No text will be longer than its answer may be, but for templates in the place of answers."""
         source = LiteLLMText.model_validate(service_of(node.inputs["text"]))
-        count = len(self._subjects(node.inputs["text"], source.scope).ids)
+        count = len(self._subjects(node.inputs["text"], source).ids)
         longest = min(source.max_tokens, section.max_tokens)
         most = Load(1 + -(-(count - 1) // section.batch_size), count * longest)  # the first goes alone
         return Quote(node.label, node.hash, section, Load(), most, 0, False, 0)
 
-    def _subjects(self, text: Node, scope: str) -> Subjects:
-        return subjects_of(self._split(text.inputs["split"]), text.settings["side"], scope)
+    def _subjects(self, text: Node, source: TextSource) -> Subjects:
+        split = self._split(text.inputs["split"])
+        return subjects_of(split, text.settings["side"], source.scope, source.stale or 0)
 
     def _split(self, node: Node) -> Path:
         if node.hash not in self._splits:

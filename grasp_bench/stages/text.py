@@ -25,6 +25,7 @@ from grasp_bench.data.audit import audit_scope
 from grasp_bench.data.coverage_audit import audit_coverage, describe_items
 from grasp_bench.data.prefixes import prefix_histories, prefix_names, prefix_owners
 from grasp_bench.data.splits import Ints, Offsets, history_within
+from grasp_bench.data.staleness import some_ago, staleness_facts
 from grasp_bench.data.text_audit import audit_user_texts
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.text import TextSource
@@ -51,23 +52,28 @@ class TextStage:
         split, side = inputs["split"].path, node.settings["side"]
         source = SOURCE.validate_python(node.located()["source"])
         audit_scope(f"text.{side}", source.scope, source.leaks)
-        subjects = subjects_of(split, side, source.scope)
+        subjects = subjects_of(split, side, source.scope, source.stale or 0)
         progress = _progress(node, len(subjects.ids), context)
         written = write_texts(source, subjects, Account(context.ledger, node.hash, progress))
         table = write_text_table(out, pl.Series(subjects.ids), written.texts, progress)
         facts = dict(written.facts)
         if side == "users" and "title" in subjects.items.columns:
             facts["audit"] = _audit(table, source, split, subjects)
+        if source.stale:
+            facts["stale"] = staleness_facts(_histories(split, source.scope)[1], source.stale)
         return {"side": side, **facts}
 
 
-def subjects_of(split: Path, side: Side, scope: str) -> Subjects:
-    """The entities of a side, and as much of their histories as a text of this scope may tell."""
+def subjects_of(split: Path, side: Side, scope: str, stale: int = 0) -> Subjects:
+    """The entities of a side, and as much of their histories as a text of this scope and age may tell."""
     items, users = read_item_table(split), read_user_table(split)
     if scope == "prefix":
         return _prefixes(split, items, users)
     ids = users["user_id"] if side == "users" else items["item_id"]
-    return Subjects(side, ids, items, *_histories(split, scope), users)
+    history, offsets = _histories(split, scope)
+    if stale:
+        history, offsets = some_ago(history, offsets, stale)
+    return Subjects(side, ids, items, history, offsets, users)
 
 
 def _prefixes(split: Path, items: pl.DataFrame, users: pl.DataFrame) -> Subjects:

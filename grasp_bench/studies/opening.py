@@ -88,7 +88,11 @@ def _opened(store: Store, cell: Cell, side: Side, text: Artefact | None, table: 
     split = store.get("split", cell.nodes["split"].hash).path
     source = cell.experiment.text.users if side == "users" else cell.experiment.text.items
     told = source if f"{ROLES[side]}_text" in cell.nodes else None
-    subjects = subjects_of(split, side, told.scope if told is not None else "train")
+    subjects = (
+        subjects_of(split, side, "train")
+        if told is None
+        else subjects_of(split, side, told.scope, told.stale or 0)
+    )
     return OpenedSide(
         cell=cell.slug,
         side=side,
