@@ -71,7 +71,7 @@ def identity(cell: Cell) -> dict[str, Any]:
         "backbone": model and model.backbone,
         "enhancer": model and model.enhancer,
         "ablation": cell.ablation,
-        "noise": None,
+        "noise": cell.noise and cell.noise.identity(),
         "variant": dict(cell.variant),
         "seed": cell.seed,
         "hash": cell.hash,

@@ -9,6 +9,7 @@ from typing import Any
 from grasp_bench.plan.collapse import Kind
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Cell:
 
     `experiment` is the spec with the cell's patches applied. `variant` holds compared keys other
     than backbone and enhancer, without those that make no difference to it: keys that its ablation
-    overrides, that its enhancer does not read. `nodes` maps a role ("split", "candidates", "user_text",
+    overrides, that its enhancer does not read. `noise` is at the cell's own rate; None is no noise, or none
+    that it would notice. `nodes` maps a role ("split", "candidates", "user_text",
     "item_text", "user_embeddings", "item_embeddings", "user_neighbours", "item_neighbours",
     "train", "rank", "metrics") to its node; an enhancer that reads no text has no text roles.
     `slug` is readable and unique within a spec. A `name` says that no model stands behind the row, but a
@@ -29,6 +31,7 @@ class Cell:
     experiment: Experiment
     dataset: str
     ablation: str | None
+    noise: Noise | None
     variant: Mapping[str, Any]
     seed: int | None
     kind: Kind

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.noise import Noise
 
 # Compared keys that have a column and a place in the slug of their own.
 NAMED_KEYS = ("model.backbone", "model.enhancer")
@@ -21,7 +22,8 @@ class Request:
 
     `experiment` has the patches applied, `compared` are the values as crossed. `without` are the
     compared keys that do not tell this request from others: its ablation overrides them, say. A row that no
-    model stands behind has a `name`, and no seed unless its maker says so.
+    model stands behind has a `name`, and no seed unless its maker says so. `noise` is what the spec asks for,
+    at one rate; that of a control is in its `experiment` alone.
     """
 
     experiment: Experiment
@@ -31,6 +33,7 @@ class Request:
     without: frozenset[str] = field(default=frozenset())
     kind: Kind = "trained"
     name: str | None = None
+    noise: Noise | None = None
 
     @property
     def variant(self) -> dict[str, Any]:
@@ -53,7 +56,8 @@ def kept(group: Sequence[Request]) -> Request:
     idle = {
         key for key, values in first.experiment.compare.items() if _makes_no_difference(key, values, same)
     }
-    return replace(first, without=first.without | idle)
+    noticed = len({request.noise for request in group}) == 1
+    return replace(first, without=first.without | idle, noise=first.noise if noticed else None)
 
 
 def _makes_no_difference(key: str, values: Sequence[Any], compared: Sequence[Mapping[str, Any]]) -> bool:

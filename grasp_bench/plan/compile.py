@@ -19,11 +19,11 @@ from grasp_bench.plan.graph import Fingerprint, cell_nodes
 from grasp_bench.plan.hypotheses import check_hypotheses
 from grasp_bench.plan.imported import imported, imported_nodes
 from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.refusals import refuse_unavailable
 from grasp_bench.spec.controls import SHUFFLED
 from grasp_bench.spec.dataset import LATER_GROUP_KEYS
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import locate
+from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.patches import apply_patch
 from grasp_bench.spec.section import settled
 from grasp_bench.spec.variations import SECTIONS
@@ -56,14 +56,12 @@ class Plan:
 
 
 def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
-    """Expand compared values × (base + ablations) × seeds to cells that share nodes.
+    """Expand compared values × (base + ablations) × noise rates × seeds to cells that share nodes.
 
     Cells that compute the same collapse into one; it keeps the label of the base, or of the first
     ablation that asked for it, and of its variant what made a difference. Raises SpecError with every
-    patch that does not fit, for requests that this version cannot run, and for hypotheses about a
-    method that collapsed.
+    patch that does not fit, and for hypotheses about a method that collapsed.
     """
-    refuse_unavailable(experiment)
     _refuse_too_many(experiment)
     requests = _requests(experiment)
     groups: dict[str, list[Request]] = {}
@@ -109,11 +107,17 @@ def _duplicates(cells: Sequence[Cell], groups: Mapping[str, Sequence[Request]]) 
 
 def _refuse_too_many(experiment: Experiment) -> None:
     compared, ablations = (len(values) for values in experiment.compare.values()), experiment.ablations
-    asked = math.prod(compared) * (1 + len(ablations)) * len(experiment.seeds)
+    asked = math.prod(compared) * (1 + len(ablations)) * len(_rates(experiment)) * len(experiment.seeds)
     if asked > MAX_CELLS:
         raise SpecError(
-            [f"compare × ablations × seeds ask for {asked:,} cells; a spec may ask for {MAX_CELLS:,}"]
+            [f"compare × ablations × rates × seeds ask for {asked:,} cells; a spec may ask for {MAX_CELLS:,}"]
         )
+
+
+def _rates(experiment: Experiment) -> Sequence[Noise | None]:
+    """The noise of each rate, the lowest first; None is no noise."""
+    noise = experiment.noise
+    return [None] if noise is None else [noise.at(rate) for rate in noise.rates]
 
 
 def _requests(experiment: Experiment) -> list[Request]:
@@ -128,9 +132,9 @@ def _requests(experiment: Experiment) -> list[Request]:
             except SpecError as error:
                 problems += [line for line in error.problems if line not in problems]
                 continue
-            for seed in experiment.seeds:
-                base = patched.model_copy(update={"seeds": (seed,)})
-                requests.append(Request(base, ablation, compared, seed, frozenset(patch)))
+            for noise, seed in itertools.product(_rates(experiment), experiment.seeds):
+                base = patched.model_copy(update={"seeds": (seed,), "noise": noise})
+                requests.append(Request(base, ablation, compared, seed, frozenset(patch), noise=noise))
     if problems:
         raise SpecError(problems)
     return requests
@@ -164,6 +168,7 @@ def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node]) 
         experiment=request.experiment,
         dataset=locate(request.experiment.dataset).name,
         ablation=request.ablation,
+        noise=request.noise,
         variant=request.variant,
         seed=request.seed,
         kind=request.kind,
@@ -188,6 +193,8 @@ def _slug(request: Request) -> str:
     parts += [f"{key.rpartition('.')[2]}_{value}" for key, value in request.variant.items()]
     if request.ablation is not None:
         parts.append(request.ablation)
+    if request.noise is not None:
+        parts.append(f"noise_{request.noise.rate:g}")
     if request.seed is not None:
         parts.append(f"s{request.seed}")
     return "-".join(_plain(part) for part in parts)
@@ -208,12 +215,13 @@ def _distinct_slugs(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
 
 
 def _for_reading(cells: list[Cell], experiment: Experiment) -> tuple[Cell, ...]:
-    """Seeds of a method together, ablations below their base, methods in the order of the spec."""
+    """Seeds of a method together, rates ascending, ablations below their base, methods as in the spec."""
     ablations, seeds = _places([None, *experiment.ablations, SHUFFLED]), _places([None, *experiment.seeds])
     methods = _places(_method(cell) for cell in cells)
 
-    def place(cell: Cell) -> tuple[int, int, int]:
-        return methods[_method(cell)], ablations[cell.ablation], seeds[cell.seed]
+    def place(cell: Cell) -> tuple[int, int, float, int]:
+        rate = cell.noise.rate if cell.noise is not None else 0.0
+        return methods[_method(cell)], ablations[cell.ablation], rate, seeds[cell.seed]
 
     return tuple(sorted(cells, key=place))
 

@@ -20,8 +20,11 @@ ITEM_EMBEDDINGS = "item_embeddings"
 
 
 def controls(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Request]:
-    """Requests for the controls of what is requested; those that compute the same collapse later."""
-    bases = [request for request in requests if request.ablation is None]
+    """Requests for the controls of what is requested; those that compute the same collapse later.
+
+    Noise is for methods: controls are made without.
+    """
+    bases = [_without_noise(request) for request in requests if request.ablation is None]
     reading = [request for request in bases if request.experiment.model.enhancer in NEEDS_EMBEDDINGS]
     try:
         names = controls_asked(experiment.controls, embeddings=bool(reading))
@@ -39,6 +42,10 @@ def control_nodes(request: Request, nodes: Mapping[str, Node], label: str) -> di
     reads = ("split", "candidates", *((ITEM_EMBEDDINGS,) if request.name in READ_EMBEDDINGS else ()))
     ranking = Ranking("control", {"control": request.name}, reads)
     return ranked_by(ranking, request.experiment.dataset.protocol, nodes, label)
+
+
+def _without_noise(request: Request) -> Request:
+    return replace(request, experiment=request.experiment.model_copy(update={"noise": None}), noise=None)
 
 
 def _untrained(name: str, bases: Sequence[Request]) -> Iterator[Request]:

@@ -29,6 +29,8 @@ SIDES = (("users", "user"), ("items", "item"))
 
 # Keys of a source that say how a user's history is told; items have none.
 HISTORY_KEYS = ("order", "max_items", "scope", "leaks")
+# What noise is put on is read under the usual names; what it was before keeps these.
+CLEAN = {"text": "clean_text", "vectors": "clean_unreduced", "embeddings": "clean_vectors"}
 OTHER_PREFIX = {"users": "item_prefix", "items": "user_prefix"}
 # Keys of `index:` that exact search reads; hnsw and auto (which may choose hnsw) read them all.
 EXACT_INDEX_KEYS = ("kind", "num_neighbours")
@@ -72,35 +74,65 @@ def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) ->
 def _text_side_nodes(experiment: Experiment, split: Node, fingerprint: Fingerprint) -> dict[str, Node]:
     """Text, embeddings and neighbours of both sides.
 
-    `…_vectors` are embeddings before they are reduced, `…_clean_vectors` before noise is put on them.
+    `…_vectors` are embeddings before they are reduced. Under noise these names are of what is corrupted, and
+    CLEAN names what it was.
     """
-    nodes: dict[str, Node] = {}
-    encoder, reduce = experiment.encoder, experiment.encoder.reduce
+    clean = _embedded(experiment, _texts(experiment, split, fingerprint), split, fingerprint)
+    noise = experiment.noise.at(experiment.noise.rate) if experiment.noise is not None else None
+    if noise is None:
+        return clean | _neighbours(experiment, clean, split)
+    if noise.target == "text":
+        texts = _noisy_texts(noise, experiment.seeds[0], clean)
+        nodes = _embedded(experiment, texts, split, fingerprint)
+    else:
+        nodes = clean | _noisy_embeddings(noise, experiment.seeds[0], clean, split)
+    searched = clean if noise.when == "after_retrieval" else nodes
+    before = {_clean(role): node for role, node in clean.items() if nodes[role] != node}
+    return before | nodes | _neighbours(experiment, searched, split)
+
+
+def _clean(role: str) -> str:
+    side, _, kind = role.partition("_")
+    return f"{side}_{CLEAN[kind]}"
+
+
+def _texts(experiment: Experiment, split: Node, fingerprint: Fingerprint) -> dict[str, Node]:
+    """Nothing where vectors are precomputed."""
+    if isinstance(experiment.encoder, PrecomputedEncoder):
+        return {}
+    return {f"{role}_text": _text_node(experiment, side, split, fingerprint) for side, role in SIDES}
+
+
+def _embedded(
+    experiment: Experiment, texts: Mapping[str, Node], split: Node, fingerprint: Fingerprint
+) -> dict[str, Node]:
+    """The texts, their embeddings, and what those were before they were reduced."""
+    nodes, reduce = dict(texts), experiment.encoder.reduce
     for side, role in SIDES:
-        if isinstance(encoder, PrecomputedEncoder):
-            source = {"split": split}
-        else:
-            nodes[f"{role}_text"] = _text_node(experiment, side, split, fingerprint)
-            source = {"text": nodes[f"{role}_text"]}
-        made = _embeddings_node(encoder, side, source, fingerprint)
+        source = {"text": texts[f"{role}_text"]} if texts else {"split": split}
+        made = _embeddings_node(experiment.encoder, side, source, fingerprint)
         nodes[f"{role}_vectors" if reduce else f"{role}_embeddings"] = made
     if reduce:
         for side, role in SIDES:
             inputs = {"embeddings": nodes[f"{role}_vectors"], "fitted_on": nodes["item_vectors"]}
             settings = {"side": side, **reduce.model_dump(mode="json")}
             nodes[f"{role}_embeddings"] = make_node("reduction", settings, inputs, f"reduction {side}")
-    if experiment.noise is not None:
-        nodes |= _noise_nodes(experiment.noise, experiment.seeds[0], nodes)
+    return nodes
+
+
+def _neighbours(experiment: Experiment, nodes: Mapping[str, Node], split: Node) -> dict[str, Node]:
+    """Both sides' neighbours among these embeddings."""
+    found = {}
     for side, role in SIDES:
         # The split says of which value an item is, and of which user a prefix.
         told = experiment.index.restrict_items_to is not None if side == "items" else has_prefixes(experiment)
-        nodes[f"{role}_neighbours"] = make_node(
+        found[f"{role}_neighbours"] = make_node(
             "neighbours",
             {"side": side, "index": _index_settings(experiment.index, side)},
             {"embeddings": nodes[f"{role}_embeddings"], **({"split": split} if told else {})},
             f"neighbours {side}",
         )
-    return nodes
+    return found
 
 
 def has_prefixes(experiment: Experiment) -> bool:
@@ -120,14 +152,32 @@ def _leading_to(roles: Iterable[str], nodes: Mapping[str, Node]) -> dict[str, No
     return {role: node for role, node in nodes.items() if node.hash in hashes}
 
 
-def _noise_nodes(noise: Noise, seed: int, nodes: Mapping[str, Node]) -> dict[str, Node]:
-    """The sides that noise is put on; the seed is that of the training, so that each has its own noise."""
+def _noisy_embeddings(noise: Noise, seed: int, clean: Mapping[str, Node], split: Node) -> dict[str, Node]:
+    """The sides that are hit; the seed is that of the training, so that each seed has its own noise.
+
+    Categories are told by the split.
+    """
     made: dict[str, Node] = {}
     for side, role in SIDES:
-        if noise.side in (side, "both") and noise.rates[0] > 0 and f"{role}_embeddings" in nodes:
-            clean = made[f"{role}_clean_vectors"] = nodes[f"{role}_embeddings"]
-            settings = {"side": side, "kind": noise.kind, "rate": noise.rates[0], "seed": seed}
-            made[f"{role}_embeddings"] = make_node("noise", settings, {"embeddings": clean}, f"noise {side}")
+        if noise.hits(side):
+            settings: dict[str, Any] = {"side": side, "kind": noise.kind, "rate": noise.rate, "seed": seed}
+            if noise.applied_strength is not None:
+                settings["strength"] = noise.applied_strength
+            told = {"split": split} if noise.kind == "category_flip" else {}
+            inputs = {"embeddings": clean[f"{role}_embeddings"], **told}
+            made[f"{role}_embeddings"] = make_node("noise", settings, inputs, f"noise {side}")
+    return made
+
+
+def _noisy_texts(noise: Noise, seed: int, clean: Mapping[str, Node]) -> dict[str, Node]:
+    """The texts of both sides; those of the sides that are hit belong to others."""
+    made: dict[str, Node] = {}
+    for side, role in SIDES:
+        text = made[f"{role}_text"] = clean[f"{role}_text"]
+        if noise.hits(side):
+            settings = {"side": side, "rate": noise.rate, "seed": seed}
+            label = f"text noise {side}"
+            made[f"{role}_text"] = make_node("text_noise", settings, {"text": text}, label)
     return made
 
 

@@ -28,7 +28,7 @@ def imported(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Re
         raise SpecError(problems)
     for run in experiment.imported:
         yield replace(
-            requests[0], ablation=None, compared={}, without=frozenset(),
+            requests[0], ablation=None, compared={}, without=frozenset(), noise=None,
             kind="imported", name=run.name, seed=run.seed,
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "embeddings": 1,
     "reduction": 1,
     "noise": 1,
+    "text_noise": 1,
     "neighbours": 1,
     "train": 1,
     "rank": 1,

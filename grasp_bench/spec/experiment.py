@@ -106,6 +106,16 @@ class Experiment(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _noise_hits_entities(self) -> Experiment:
+        if self.noise is None or self.noise.rates[-1] == 0:
+            return self
+        if self.text.users.scope == "prefix":
+            raise ValueError("noise hits users, not their prefixes: leave text.users.scope: prefix out")
+        if self.noise.target == "text" and self.encoder.kind == "precomputed":
+            raise ValueError("noise.target: text has no text to hit: the encoder's vectors are precomputed")
+        return self
+
     @field_validator("imported")
     @classmethod
     def _imported_named_apart(cls, imported: tuple[ImportedRun, ...]) -> tuple[ImportedRun, ...]:

@@ -8,19 +8,22 @@ from pydantic import Field, field_validator, model_validator
 
 from grasp_bench.spec.section import Section
 
-Kind = Literal["gaussian", "permute", "dropout", "category_flip", "text"]
-HAVE_STRENGTH = ("gaussian", "dropout")
+Kind = Literal["gaussian", "permute", "dropout", "category_flip"]
+STRENGTHS = {"gaussian": 1.0, "dropout": 0.5}  # of the kinds that have one, where nothing is said
 
 
 class Noise(Section):
     """Corruption of a share of the entities; each rate is a cell, and who is hit at one is hit at all above.
 
-    gaussian: a random vector of `strength` times the length of the entity's own is added. permute: another
-    entity's embedding, a hallucinated description. dropout: a share `strength` of the coordinates is 0.
-    category_flip: the nearest entity of another category (of users: of another favourite category). text:
-    another entity's text, before it is encoded.
+    gaussian: a random vector of about `strength` times the length of the entity's own is added. permute:
+    what belongs to another entity, a hallucinated description. dropout: a share `strength` of the
+    coordinates is 0. category_flip: the nearest entity of another category (of users: of another favourite
+    category).
     """
 
+    target: Literal["embeddings", "text"] = Field(
+        "embeddings", description="text: another entity's text before it is encoded; kind is permute."
+    )
     kind: Kind = "permute"
     side: Literal["users", "items", "both"] = "both"
     when: Literal["before_retrieval", "after_retrieval"] = Field(
@@ -44,10 +47,16 @@ class Noise(Section):
         return rates
 
     @model_validator(mode="after")
+    def _text_is_permuted(self) -> Noise:
+        if self.target == "text" and self.kind != "permute":
+            raise ValueError(f"kind {self.kind} is of embeddings; target text takes kind: permute")
+        return self
+
+    @model_validator(mode="after")
     def _strength_is_read(self) -> Noise:
         if self.strength is None:
             return self
-        if self.kind not in HAVE_STRENGTH:
+        if self.kind not in STRENGTHS:
             raise ValueError(f"kind {self.kind} reads no strength: leave it out")
         if self.kind == "dropout" and self.strength > 1:
             raise ValueError("strength of dropout is a share of the coordinates, at most 1")
@@ -62,7 +71,17 @@ class Noise(Section):
         """The rate of a cell, which has one."""
         return self.rates[0]
 
+    @property
+    def applied_strength(self) -> float | None:
+        """The strength as it is applied; None for a kind that has none."""
+        return self.strength if self.strength is not None else STRENGTHS.get(self.kind)
+
+    def hits(self, side: str) -> bool:
+        """Whether entities of this side are hit."""
+        return self.side in (side, "both")
+
     def identity(self) -> dict[str, Any]:
-        """What tells a cell's noise from other noise, for cell.json."""
-        said = {"kind": self.kind, "side": self.side, "when": self.when, "rate": self.rate}
+        """What tells a cell's noise from other noise: for cell.json, and in the names of rows."""
+        kind = "text" if self.target == "text" else self.kind
+        said = {"rate": self.rate, "kind": kind, "side": self.side, "when": self.when}
         return said if self.strength is None else {**said, "strength": self.strength}

@@ -58,6 +58,18 @@ def held_out_queries(
     inputs: Mapping[str, Artefact], train: TrainPart, users: np.ndarray, items: np.ndarray, device: str
 ) -> Queries:
     """Test queries: histories are all that happened before the target, the validation item included."""
+    flat, offsets, readers = histories(inputs, train, device)
+    negatives = _negatives(inputs["candidates"].file("test.safetensors"), device)
+    return Queries(tensor(users, device), tensor(items, device), negatives, flat, offsets, readers)
+
+
+def histories(
+    inputs: Mapping[str, Artefact], train: TrainPart, device: str
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What is read before the test targets: flat items, offsets (n + 1,), and whose profile reads each item.
+
+    The latter is None where that is the user's as it is at last. Opens no file that holds a test item.
+    """
     rest = read_rest(inputs["split"].path, "valid")
     known, starts = tensor(train.train_items, device), tensor(train.train_offsets, device)
     later_users = tensor(np.concatenate([train.valid_users, rest.users]), device)
@@ -66,8 +78,7 @@ def held_out_queries(
     readers = _readers(inputs, train, device)
     if readers is not None:  # what came after training is read by users as they are at last
         readers = append_items(readers, starts, later_users, later_users)[0]
-    negatives = _negatives(inputs["candidates"].file("test.safetensors"), device)
-    return Queries(tensor(users, device), tensor(items, device), negatives, flat, offsets, readers)
+    return flat, offsets, readers
 
 
 def knowledge(inputs: Mapping[str, Artefact], device: str) -> Knowledge | None:

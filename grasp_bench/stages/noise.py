@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from grasp_bench.core.errors import StoreError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
+from grasp_bench.data.artefacts import read_item_table, read_train
+from grasp_bench.data.favourites import favourite_categories
 from grasp_bench.encoders.noise import disturb
 from grasp_bench.plan.nodes import Node
+from grasp_bench.retrieval.restricted import group_codes
 from grasp_bench.stages.context import RunContext
 
 VECTORS = "embeddings.safetensors"
@@ -27,10 +32,24 @@ class NoiseStage:
         """Facts: side, count, dim, rows disturbed."""
         settings = node.settings
         clean = load_file(inputs["embeddings"].file(VECTORS))["vectors"]
-        vectors, rows = disturb(clean, settings["side"], settings["kind"], settings["rate"], settings["seed"])
+        codes = _categories(inputs["split"].path, settings["side"]) if "split" in inputs else None
+        if codes is not None and len(codes) != len(clean):
+            raise StoreError(
+                f"{inputs['split'].path}: {len(codes)} {settings['side']}, {len(clean)} embeddings"
+            )
+        vectors, rows = disturb(
+            clean, settings["side"], settings["kind"], settings["rate"], settings["seed"],
+            settings.get("strength"), codes,
+        )  # fmt: skip
         save_file({"vectors": vectors}, out / VECTORS)
         ids = inputs["embeddings"].file("ids.parquet")
         shutil.copyfile(ids, out / ids.name)
         context.report(Event(node.label, len(vectors), len(vectors), "vectors"))
         side = {"side": settings["side"], "count": len(vectors), "dim": vectors.shape[1]}
         return {**side, "disturbed": len(rows)}
+
+
+def _categories(split: Path, side: str) -> np.ndarray:
+    """Codes of the items' categories, or of the users' favourite ones; opens no held-out part."""
+    items = group_codes(read_item_table(split)["category"].to_list())
+    return items if side == "items" else favourite_categories(read_train(split), items)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
@@ -18,7 +17,7 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import held_out_queries, knowledge
 from grasp_bench.stages.ranking import store_ranks
-from grasp_bench.training.loop import MODEL
+from grasp_bench.stages.trained import trained
 
 
 class RankStage:
@@ -41,16 +40,8 @@ class RankStage:
         torch.set_num_threads(context.threads)
         train = read_train(inputs["split"].path)
         users, items = read_test(inputs["split"].path)
-        recommender = self._trained(node.inputs["train"], inputs, train.num_users, train.num_items, context)
+        known = knowledge(inputs, "cpu")
+        recommender = trained(node.inputs["train"], inputs["train"], train, known, context.device)
         queries = held_out_queries(inputs, train, users, items, context.device)
         max_len = node.inputs["train"].settings["model"]["max_len"]
         return Ranker(queries, max_len, context.memory_mb), recommender
-
-    def _trained(
-        self, train: Node, inputs: Mapping[str, Artefact], num_users: int, num_items: int, context: RunContext
-    ) -> Recommender:
-        recommender = Recommender.from_settings(
-            train.settings["model"], num_users, num_items, knowledge(inputs, "cpu")
-        )
-        recommender.load_state_dict(load_file(inputs["train"].file(MODEL)))
-        return recommender.to(context.device)

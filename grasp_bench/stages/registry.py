@@ -14,6 +14,7 @@ STAGES = Registry[type[Stage]](
         "embeddings": "grasp_bench.stages.embeddings:EmbeddingsStage",
         "reduction": "grasp_bench.stages.reduction:ReductionStage",
         "noise": "grasp_bench.stages.noise:NoiseStage",
+        "text_noise": "grasp_bench.stages.text_noise:TextNoiseStage",
         "neighbours": "grasp_bench.stages.neighbours:NeighboursStage",
         "train": "grasp_bench.stages.train:TrainStage",
         "rank": "grasp_bench.stages.rank:RankStage",

@@ -1,54 +1,121 @@
-"""Permuted vectors: all still there, belonging to others; higher rates disturb what lower ones do."""
+"""Noise on vectors: whom it hits, that rates are nested, and what each kind does, against plain loops."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 
-from grasp_bench.core.errors import UnknownNameError
-from grasp_bench.encoders.noise import disturb
+from grasp_bench.core.errors import DataError, UnknownNameError
+from grasp_bench.core.hits import hit_rows
+from grasp_bench.encoders.noise import NOISES, UNKNOWN, disturb
+
+KINDS: list[tuple[str, dict[str, Any]]] = [
+    ("permute", {}),
+    ("gaussian", {"strength": 1.0}),
+    ("dropout", {"strength": 0.5}),
+    ("category_flip", {"codes": np.arange(40) % 3}),
+]
 
 
-def numbered(count: int) -> np.ndarray:
-    """Vectors that tell whose they are: row k is (k, -k)."""
-    rows = np.arange(count, dtype=np.float32)
-    return np.stack([rows, -rows], axis=1)
+def vectors(count: int, width: int = 6) -> np.ndarray:
+    return np.random.default_rng(count).normal(size=(count, width)).astype(np.float32)
 
 
-def owners(count: int, side: str = "items", rate: float = 1.0, seed: int = 7) -> np.ndarray:
-    vectors, _ = disturb(numbered(count), side, "permute", rate, seed)
-    assert np.array_equal(vectors[:, 0], -vectors[:, 1])
-    return vectors[:, 0].astype(int)
+def test_these_are_all_kinds() -> None:
+    assert {kind for kind, _ in KINDS} == set(NOISES)
 
 
-def test_every_vector_is_there_once_and_belongs_to_another() -> None:
-    found = owners(500)
-    assert sorted(found) == list(range(500))
-    assert not np.any(found == np.arange(500))
-
-
-def test_the_seed_and_the_side_decide() -> None:
-    assert np.array_equal(owners(50), owners(50))
-    assert not np.array_equal(owners(50), owners(50, seed=8))
-    assert not np.array_equal(owners(50), owners(50, side="users"))
-
-
-def test_rates_are_nested_and_count_rows() -> None:
-    before: set[int] = set()
+@pytest.mark.parametrize(("kind", "more"), KINDS)
+def test_rates_are_nested_down_to_the_values(kind: str, more: dict[str, Any]) -> None:
+    clean, before = vectors(40), np.empty(0, dtype=np.int64)
+    last = clean
     for rate, count in ((0.0, 0), (0.1, 4), (0.2, 8), (0.8, 32), (1.0, 40)):
-        vectors, rows = disturb(numbered(40), "users", "permute", rate, 3)
-        moved = set(np.flatnonzero(vectors[:, 0] != np.arange(40)).tolist())
-        assert moved == set(rows.tolist())
-        assert len(moved) == count
-        assert before <= moved
-        before = moved
+        found, rows = disturb(clean, "users", kind, rate, 3, **more)
+        moved = np.flatnonzero((found != clean).any(axis=1))
+        assert moved.tolist() == rows.tolist() == hit_rows(40, "users", rate, 3).tolist()
+        assert len(rows) == count
+        assert np.array_equal(found[before], last[before]), "wronged alike at both rates"
+        before, last = rows, found
 
 
+@pytest.mark.parametrize(("kind", "more"), KINDS)
+def test_the_seed_and_the_side_decide_and_clean_vectors_stay(kind: str, more: dict[str, Any]) -> None:
+    clean = vectors(40)
+    copy = clean.copy()
+    first = disturb(clean, "items", kind, 0.5, 7, **more)[0]
+    assert np.array_equal(first, disturb(clean, "items", kind, 0.5, 7, **more)[0])
+    assert not np.array_equal(first, disturb(clean, "items", kind, 0.5, 8, **more)[0])
+    assert not np.array_equal(first, disturb(clean, "users", kind, 0.5, 7, **more)[0])
+    assert np.array_equal(clean, copy)
+    assert first.dtype == np.float32
+
+
+@pytest.mark.parametrize(("kind", "more"), [each for each in KINDS if each[0] != "category_flip"])
 @pytest.mark.parametrize("count", [0, 1])
-def test_one_alone_keeps_its_vector(count: int) -> None:
-    assert np.array_equal(disturb(numbered(count), "items", "permute", 1.0, 1)[0], numbered(count))
+def test_nobody_and_one_alone(kind: str, more: dict[str, Any], count: int) -> None:
+    found, rows = disturb(vectors(count), "items", kind, 1.0, 1, **more)
+    assert found.shape == (count, 6)
+    assert len(rows) == count
+    assert np.isfinite(found).all()
+
+
+def test_permuted_at_rate_one_every_vector_is_there_once_and_belongs_to_another() -> None:
+    clean = vectors(500)
+    found = disturb(clean, "items", "permute", 1.0, 7)[0]
+    assert sorted(found.tolist()) == sorted(clean.tolist())
+    assert not (found == clean).all(axis=1).any()
+
+
+def test_permuted_at_lower_rates_everyone_hit_has_the_vector_of_somebody_else() -> None:
+    clean = vectors(100)
+    found, rows = disturb(clean, "items", "permute", 0.3, 7)
+    owners = {tuple(row): k for k, row in enumerate(clean.tolist())}
+    assert all(owners[tuple(found[k].tolist())] != k for k in rows)
+
+
+@pytest.mark.parametrize("strength", [0.1, 1.0, 3.0])
+def test_gaussian_noise_is_as_long_as_it_says_whatever_the_length_of_the_vector(strength: float) -> None:
+    clean = vectors(300, 384) * np.linspace(0.1, 50, 300, dtype=np.float32)[:, None]
+    found, _ = disturb(clean, "users", "gaussian", 1.0, 5, strength=strength)
+    added = np.linalg.norm(found - clean, axis=1) / np.linalg.norm(clean, axis=1)
+    assert np.abs(added - strength).max() < 0.2 * strength
+    assert abs(added.mean() - strength) < 0.01 * strength
+
+
+@pytest.mark.parametrize(("strength", "left"), [(0.25, 6), (0.5, 4), (1.0, 1)])
+def test_dropout_keeps_as_many_coordinates_as_it_says_and_the_largest(strength: float, left: int) -> None:
+    clean = vectors(50, 8)
+    found, _ = disturb(clean, "users", "dropout", 1.0, 5, strength=strength)
+    for row, before in zip(found, clean, strict=True):
+        kept = np.flatnonzero(row)
+        assert len(kept) == left
+        assert np.abs(before).argmax() in kept
+        assert np.array_equal(row[kept], before[kept])
+
+
+def test_a_flip_takes_the_nearest_of_another_category_as_a_loop_finds_it() -> None:
+    clean, codes = vectors(60), np.arange(60) % 4
+    codes[5] = codes[17] = UNKNOWN
+    found, rows = disturb(clean, "items", "category_flip", 0.6, 9, codes=codes)
+    for row in rows:
+        best, nearest = -2.0, -1
+        for other in range(60):
+            if other == row or codes[other] == UNKNOWN or codes[other] == codes[row]:
+                continue
+            cosine = clean[row] @ clean[other] / np.linalg.norm(clean[row]) / np.linalg.norm(clean[other])
+            if cosine > best:
+                best, nearest = float(cosine), other
+        assert np.array_equal(found[row], clean[nearest])
+
+
+def test_without_two_categories_a_flip_is_refused() -> None:
+    for codes in (None, np.zeros(9, dtype=np.int64), np.full(9, UNKNOWN)):
+        with pytest.raises(DataError, match="fewer than two categories"):
+            disturb(vectors(9), "items", "category_flip", 0.5, 1, codes=codes)
 
 
 def test_another_kind_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'permute'"):
-        disturb(numbered(3), "items", "permutate", 1.0, 1)
+        disturb(vectors(3), "items", "permutate", 1.0, 1)

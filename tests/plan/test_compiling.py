@@ -110,7 +110,6 @@ def test_only_keeps_what_the_chosen_cells_need() -> None:
 @pytest.mark.parametrize(
     ("sections", "words"),
     [
-        ({"noise": {"rates": [0.0, 0.1]}}, r"noise.rates.*not available"),
         ({"compare": {"seeds": [[1]]}}, r"compare.seeds: not a setting of a cell"),
         ({"ablations": {"bad": {"model.heads": 3}}}, r"ablations.bad"),
     ],

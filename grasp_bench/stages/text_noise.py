@@ -1,0 +1,37 @@
+"""Stage `text_noise`: the texts of one side, some of which are about somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from grasp_bench.core.hits import given_to, hit_order, hits_at
+from grasp_bench.core.progress import Event
+from grasp_bench.core.store import Artefact
+from grasp_bench.plan.nodes import Node
+from grasp_bench.stages.context import RunContext
+from grasp_bench.stages.text_table import TABLE, write_text_table
+
+
+class TextNoiseStage:
+    """Writes `texts.parquet` (id, text) as the text stage does; who is hit has the text of another."""
+
+    def run(
+        self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
+    ) -> dict[str, Any]:
+        """Facts: side, count, texts disturbed."""
+        settings = node.settings
+        table = pl.read_parquet(inputs["text"].file(TABLE), glob=False)
+        order = hit_order(table.height, settings["side"], settings["seed"])
+        hits = hits_at(settings["rate"], table.height)
+        source = pl.int_range(table.height, eager=True).to_numpy().copy()
+        source[order[:hits]] = given_to(order, hits)
+
+        def progress(done: int) -> None:
+            context.report(Event(node.label, done, table.height, "texts"))
+
+        write_text_table(out, table["id"], table["text"].gather(source), progress)
+        return {"side": settings["side"], "count": table.height, "disturbed": hits}
