@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from grasp_bench.models.batch import Candidates, History
+from grasp_bench.models.batch import Candidates, History, Profiles
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering
 from grasp_bench.models.enhancers.normaliser import ABSENT, PrefixNormaliser, SequenceNormaliser
 from grasp_bench.models.holistic_attention import (
@@ -96,8 +96,7 @@ class Grasp(Enhancer):
         self, states_Sd: Tensor, history: History, candidates: Candidates, catalogue: Any
     ) -> Tensor:
         """Scores (S, K); the history's vectors are not computed again."""
-        logits_TP = self._history_weights(history)[1] if self.attention == "softmax" else None
-        weights_SKP = self._candidate_weights(history, candidates, logits_TP)
+        weights_SKP = self.candidate_weights(history, candidates)
         projected, index_SK = self._projected(candidates.items_SK, catalogue)
         scores_SK = self.holistic.score(states_Sd, weights_SKP, projected, index_SK)
         if self.residual is not None:
@@ -107,35 +106,70 @@ class Grasp(Enhancer):
 
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
         """Scores (B, m)."""
-        everything = torch.arange(self.num_items, device=states_Bd.device)
         if self.attention == "none":
-            ones = states_Bd.new_ones(self.num_items, catalogue.shape[1])
-            scores_Bm = states_Bd @ self.holistic.fuse(ones, catalogue, everything).T
+            scores_Bm = states_Bd @ self._as_all_see(catalogue).T
         else:
-            users = history.users_B
-            own_Bm = self.users_nD[users] @ self.items_mD.T
-            similar_Bm = self.similar_users_nD[users] @ self.similar_items_mD.T
+            profiles = history.profiles or self._rows(history.users_B)
+            own_Bm = profiles.own_BD @ self.items_mD.T
+            similar_Bm = profiles.similar_BD @ self.similar_items_mD.T
             dots_Bm2 = torch.stack([own_Bm, similar_Bm], dim=-1)
             layout = history.layout
-            rows = torch.arange(layout.batch, device=users.device)
-            candidates = Candidates(everything.expand(layout.batch, -1), rows, layout.lengths_B, dots_Bm2)
-            logits_TP = self._history_weights(history)[1] if self.attention == "softmax" else None
-            weights_BmP = self._candidate_weights(history, candidates, logits_TP)
+            rows = torch.arange(layout.batch, device=states_Bd.device)
+            everything_m = torch.arange(self.num_items, device=states_Bd.device)
+            candidates = Candidates(everything_m.expand(layout.batch, -1), rows, layout.lengths_B, dots_Bm2)
+            weights_BmP = self.candidate_weights(history, candidates)
             scores_Bm = self.holistic.score_catalogue(states_Bd, weights_BmP, catalogue)
         if self.residual is not None:
             scores_Bm = scores_Bm + states_Bd @ self.residual.weight.T
         return scores_Bm
 
+    def history_weights(self, history: History) -> Tensor:
+        """Weights (T, parts) of the history's own tokens."""
+        return self._history_weights(history)[0]
+
+    def candidate_weights(self, history: History, candidates: Candidates) -> Tensor:
+        """Weights (S, K, parts) of candidates behind histories."""
+        logits_TP = self._history_weights(history)[1] if self.attention == "softmax" else None
+        return self._candidate_weights(history, candidates, logits_TP)
+
     def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor:
         """The two dot products of each pair, (…, 2): constants, since embeddings are frozen."""
-        users, items = users_P.flatten(), items_P.flatten()
+        return self._dots(Profiles(self.users_nD, self.similar_users_nD), users_P, items_P)
+
+    def profiles(self, users_B: Tensor) -> Profiles | None:
+        """Both embeddings of the users; None with `attention: none`."""
+        return None if self.attention == "none" else self._rows(users_B)
+
+    def item_vectors(self, catalogue: Any) -> Tensor | None:
+        """Vectors (m, d) with `attention: none`; otherwise every user has others."""
+        if self.attention != "none":
+            return None
+        fused_md = self._as_all_see(catalogue)
+        return fused_md if self.residual is None else fused_md + self.residual.weight
+
+    def _as_all_see(self, catalogue: Tensor) -> Tensor:
+        ones = catalogue.new_ones(self.num_items, catalogue.shape[1])
+        return self.holistic.fuse(ones, catalogue, torch.arange(self.num_items, device=catalogue.device))
+
+    def _rows(self, users_B: Tensor) -> Profiles:
+        return Profiles(self.users_nD[users_B], self.similar_users_nD[users_B])
+
+    def _dots(self, profiles: Profiles, rows_P: Tensor, items_P: Tensor) -> Tensor:
+        """Dot products (…, 2) of rows of the profiles with items."""
+        rows, items = rows_P.flatten(), items_P.flatten()
         dots_P2 = pair_dots(
-            self.users_nD.index_select(0, users),
-            self.similar_users_nD.index_select(0, users),
+            profiles.own_BD.index_select(0, rows),
+            profiles.similar_BD.index_select(0, rows),
             self.items_mD.index_select(0, items),
             self.similar_items_mD.index_select(0, items),
         )
         return dots_P2.view(*items_P.shape, 2)
+
+    def _dots_of(self, history: History, sequence_P: Tensor, items_P: Tensor) -> Tensor:
+        """The same of the users of some sequences of a history."""
+        if history.profiles is not None:
+            return self._dots(history.profiles, sequence_P, items_P)
+        return self.pair_features(history.users_B[sequence_P], items_P)
 
     def _vectors(self, items_P: Tensor, weights_P: Tensor, catalogue: Any) -> Tensor:
         projected, index_P = self._projected(items_P, catalogue)
@@ -157,7 +191,7 @@ class Grasp(Enhancer):
             return ones, ones
         dots_T2 = history.features_TF
         if dots_T2 is None:
-            dots_T2 = self.pair_features(history.users_T(), history.items_T)
+            dots_T2 = self._dots_of(history, history.layout.sequence_T, history.items_T)
         logits_TP = self.holistic.logits(dots_T2)
         if self.attention == "sigmoid":
             return logits_TP.sigmoid(), logits_TP
@@ -173,8 +207,8 @@ class Grasp(Enhancer):
             return self.items_mD.new_ones(*candidates.items_SK.shape, len(self.holistic.shape.parts))
         dots_SK2 = candidates.features_SKF
         if dots_SK2 is None:
-            users_SK = history.users_B[candidates.sequence_S, None].expand_as(candidates.items_SK)
-            dots_SK2 = self.pair_features(users_SK, candidates.items_SK)
+            sequence_SK = candidates.sequence_S[:, None].expand_as(candidates.items_SK)
+            dots_SK2 = self._dots_of(history, sequence_SK, candidates.items_SK)
         logits_SKP = self.holistic.logits(dots_SK2)
         if self.attention == "sigmoid":
             return logits_SKP.sigmoid()
