@@ -17,11 +17,21 @@ from grasp_bench.models.layout import Layout
 
 
 @dataclass(frozen=True)
+class Profiles:
+    """What is known of B users, where it is not what an enhancer was built with: their own embeddings and
+    the means of their neighbours', both (B, D)."""
+
+    own_BD: Tensor
+    similar_BD: Tensor
+
+
+@dataclass(frozen=True)
 class History:
     """Flat item sequences of B users.
 
     `features_TF` are the enhancer's `pair_features`, if known. `masked_T` (bool) marks items that the
     backbone does not get to see: their vectors do not matter, and no other vector may depend on them.
+    `profiles` stand in for the rows of `users_B`, of which nothing is then read.
     """
 
     users_B: Tensor
@@ -29,6 +39,7 @@ class History:
     layout: Layout
     features_TF: Tensor | None = None
     masked_T: Tensor | None = None
+    profiles: Profiles | None = None
 
     def users_T(self) -> Tensor:
         """The user of each token."""

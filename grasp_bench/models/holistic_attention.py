@@ -126,6 +126,8 @@ class HolisticAttention(nn.Module):
             return scores_BM + (states_Bd @ self.first.bias)[:, None]
         users, items = weights_BMP.shape[:2]
         rows_M = torch.arange(items, device=states_Bd.device)
+        if torch.compiler.is_exporting():  # how many users there will be is not known: no blocks
+            return self.score(states_Bd, weights_BMP, projected_MPH, rows_M.expand(users, -1))
         scores_BM = states_Bd.new_empty(users, items)
         pairs = PAIRS_PER_BLOCK_CPU if states_Bd.device.type == "cpu" else PAIRS_PER_BLOCK_GPU
         several = max(1, pairs // items)

@@ -8,7 +8,8 @@ that exist. On Beauty (mean length 6, longest near 100) the rectangle is mostly 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 EXACT_UP_TO = 12  # longer sequences share a padded bucket with others of their size: there are few of each
 
@@ -61,6 +62,30 @@ class Layout:
         if self.is_rectangle:
             return x_BLD.flatten(0, 1)
         return x_BLD.reshape(self.batch * self.longest, *x_BLD.shape[2:]).index_select(0, self._slot_T)
+
+    def from_end_T(self) -> Tensor:
+        """Each token's position counted from the last of its sequence, which is at 0: (T,)."""
+        return self.lengths_B[self.sequence_T] - 1 - self.position_T
+
+    def recur(self, layer: nn.GRU, x_TD: Tensor) -> Tensor:
+        """States (T, d) of a recurrent layer that begins anew with each sequence."""
+        # Packed straight from the flat tokens: a padded rectangle between would be mostly empty.
+        order_T, batch_sizes_L = self.packing()
+        packed = PackedSequence(x_TD.index_select(0, order_T), batch_sizes_L.cpu())
+        states_TD = layer(packed)[0].data
+        return torch.empty_like(states_TD).index_copy(0, order_T, states_TD)
+
+    def one_more(self, x_TD: Tensor, longest: int) -> tuple[Tensor, Tensor, Layout]:
+        """Room for a token behind each sequence: tokens with zeros there, where that is (bool), their layout.
+
+        The oldest token of a sequence of `longest` goes, so that none becomes longer.
+        """
+        kept_T = self.lengths_B[self.sequence_T] - self.position_T < longest
+        extended = Layout(self.lengths_B.clamp_max(longest - 1) + 1)
+        is_new_T = torch.zeros(len(extended.sequence_T), dtype=torch.bool, device=x_TD.device)
+        is_new_T[extended.last_B] = True
+        with_room = x_TD.new_zeros(len(is_new_T), x_TD.shape[1])
+        return with_room.index_copy(0, (~is_new_T).nonzero().squeeze(1), x_TD[kept_T]), is_new_T, extended
 
     def packing(self) -> tuple[Tensor, Tensor]:
         """The order (T,) of tokens in a `PackedSequence`, and its batch sizes (L,): all first tokens, longest

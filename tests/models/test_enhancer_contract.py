@@ -83,6 +83,39 @@ def test_known_pair_features_change_nothing(enhancer):
     torch.testing.assert_close(enhancer.embed_history(known), enhancer.embed_history(history))
 
 
+def test_profiles_stand_in_for_the_rows_of_users(enhancer):
+    """Scores of users who were not there at training: those of the users whose vectors they bring."""
+    history = random_history([5, 1, 9])
+    profiles = enhancer.profiles(history.users_B)
+    if profiles is None:
+        return
+    strangers = History(torch.full((3,), -1), history.items_T, history.layout, profiles=profiles)
+    states, some = torch.randn(3, 8 * enhancer.views), torch.tensor([[3, 17], [22, 3], [1, 2]])
+    with torch.inference_mode():
+        catalogue = enhancer.catalogue()
+        scores, vectors = [], []
+        for each in (history, strangers):
+            candidates = behind(each, some)
+            scores.append(enhancer.score_candidates(states, each, candidates, catalogue))
+            scores.append(enhancer.score_catalogue(states, each, catalogue).gather(1, some))
+            vectors.append(enhancer.embed_history(each, catalogue))
+    for each in scores[1:]:
+        torch.testing.assert_close(each, scores[0], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(vectors[1], vectors[0])
+
+
+def test_item_vectors_are_there_where_users_do_not_matter(enhancer):
+    history = random_history([5, 1, 9])
+    states = torch.randn(3, 8 * enhancer.views)
+    with torch.inference_mode():
+        catalogue = enhancer.catalogue()
+        vectors = enhancer.item_vectors(catalogue)
+        assert (vectors is None) == (enhancer.profiles(history.users_B) is not None)
+        if vectors is not None:
+            scores = enhancer.score_catalogue(states, history, catalogue)
+            torch.testing.assert_close(states @ vectors.T, scores, rtol=1e-5, atol=1e-5)
+
+
 def test_gradients_of_item_vectors_are_finite_and_frozen_inputs_stay_frozen(enhancer):
     frozen = {name: value.clone() for name, value in enhancer.named_buffers()}
     optimizer = torch.optim.Adam(enhancer.parameters(), lr=0.1)

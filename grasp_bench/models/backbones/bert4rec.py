@@ -56,8 +56,7 @@ class BERT4Rec(Backbone):
 
     def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
         """Item vectors (T, d), masks among them, to states (T, d)."""
-        from_end_T = layout.lengths_B[layout.sequence_T] - 1 - layout.position_T
-        x_TD = self.input_norm(x_TD + self.positions(from_end_T))
+        x_TD = self.input_norm(x_TD + self.positions(layout.from_end_T()))
         x_TD = dropout(x_TD, self.dropout, self.training)
         for attention, attention_norm, feed_forward, forward_norm in zip(
             self.attentions, self.attention_norms, self.forwards, self.forward_norms, strict=True
@@ -73,11 +72,5 @@ class BERT4Rec(Backbone):
 
     def prepare_history(self, x_TD: Tensor, layout: Layout) -> tuple[Tensor, Layout]:
         """Put a mask behind each history; the oldest item of a full-length one makes room for it."""
-        kept_T = layout.lengths_B[layout.sequence_T] - layout.position_T < self.max_len
-        kept_B = layout.lengths_B.clamp_max(self.max_len - 1)
-        extended = Layout(kept_B + 1)
-        is_mask_T = torch.zeros(len(extended.sequence_T), dtype=torch.bool, device=x_TD.device)
-        is_mask_T[extended.last_B] = True
-        with_masks = x_TD.new_zeros(len(is_mask_T), x_TD.shape[1])
-        with_masks = with_masks.index_copy(0, (~is_mask_T).nonzero().squeeze(1), x_TD[kept_T])
-        return self.hide(with_masks, is_mask_T), extended
+        with_room, is_mask_T, extended = layout.one_more(x_TD, self.max_len)
+        return self.hide(with_room, is_mask_T), extended

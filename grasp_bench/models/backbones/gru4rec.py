@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
 from grasp_bench.models.backbones.base import Backbone, initialise
 from grasp_bench.models.dropout import dropout
@@ -34,8 +32,4 @@ class GRU4Rec(Backbone):
     def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
         """Item vectors (T, d) to states (T, d)."""
         x_TD = dropout(x_TD, self.dropout, self.training)
-        # Packed straight from the flat tokens: a padded rectangle between would be mostly empty.
-        order_T, batch_sizes_L = layout.packing()
-        packed = PackedSequence(x_TD.index_select(0, order_T), batch_sizes_L.cpu())
-        states_TD = self.recurrent(packed)[0].data
-        return self.output(torch.empty_like(states_TD).index_copy(0, order_T, states_TD))
+        return self.output(layout.recur(self.recurrent, x_TD))

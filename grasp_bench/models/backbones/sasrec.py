@@ -53,8 +53,7 @@ class SASRec(Backbone):
 
     def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
         """Item vectors (T, d) to states (T, d)."""
-        from_end_T = layout.lengths_B[layout.sequence_T] - 1 - layout.position_T
-        x_TD = x_TD * self.scale + self.positions(from_end_T)
+        x_TD = x_TD * self.scale + self.positions(layout.from_end_T())
         x_TD = dropout(x_TD, self.dropout, self.training)
         for attention_norm, attention, forward_norm, feed_forward in zip(
             self.attention_norms, self.attentions, self.forward_norms, self.forwards, strict=True

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from grasp_bench.core.errors import TrainingError
-from grasp_bench.models.batch import Candidates, History, Step
+from grasp_bench.models.batch import Candidates, History, Profiles, Step
 from grasp_bench.models.layout import Layout
 
 
@@ -93,6 +93,14 @@ class Enhancer(nn.Module):
     def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor | None:
         """Features (…, F) of (user, item) pairs that training does not change, so callers may keep
         them; None where there are none."""
+        return None
+
+    def profiles(self, users_B: Tensor) -> Profiles | None:
+        """What scoring reads of users and `History.profiles` may replace; None where it reads nothing."""
+        return None
+
+    def item_vectors(self, catalogue: Any) -> Tensor | None:
+        """Vectors (m, views · d) whose product with a state is the score; None where each user has others."""
         return None
 
     def mix(self, views: list[Tensor], layout: Layout) -> list[Tensor]:

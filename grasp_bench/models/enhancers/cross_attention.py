@@ -38,8 +38,8 @@ class CrossAttention(nn.Module):
 
     def forward(self, views: list[Tensor], layout: Layout) -> list[Tensor]:
         """Two views (T, d) to two views (T, d)."""
-        from_end_T = layout.lengths_B[layout.sequence_T] - 1 - layout.position_T
-        placed = [view * self.scale + self.positions(from_end_T) for view in views]
+        positions_TD = self.positions(layout.from_end_T())
+        placed = [view * self.scale + positions_TD for view in views]
         mixed = [
             self.second_to_first(placed[1], placed[0], layout) / self.scale,
             self.first_to_second(placed[0], placed[1], layout) / self.scale,

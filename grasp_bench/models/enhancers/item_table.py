@@ -27,6 +27,10 @@ class ItemTable(Enhancer):
         """Rows of the table."""
         return self.table(history.items_T)
 
+    def item_vectors(self, catalogue: Any) -> Tensor:
+        """The table."""
+        return self.table.weight
+
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
         """One product with the table."""
         return states_Bd @ self.table.weight.T

@@ -102,6 +102,10 @@ class LLMESR(Enhancer):
         """Both vectors of every item, (m, 2d)."""
         return torch.cat([self.collaborative.weight, self._semantic(self.items_mD)], dim=-1)
 
+    def item_vectors(self, catalogue: Any) -> Tensor:
+        """Both vectors of every item (m, 2d)."""
+        return catalogue
+
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
         """Scores (B, m) under states (B, 2d)."""
         return states_Bd @ catalogue.T
