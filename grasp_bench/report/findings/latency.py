@@ -6,10 +6,15 @@ from typing import TypedDict
 
 
 class Timing(TypedDict):
-    """Percentiles of one path. `path`: model (all precomputed), live (neighbours searched in the request)
-    or text (encoded, searched and scored in the request); `state`: warm or cold."""
+    """Percentiles of one path.
+
+    `path`: model (all precomputed), live (neighbours searched in the request) or text (encoded, searched and
+    scored in the request); `ranking`: catalogue (the best of all items) or candidates (the scores of a few);
+    `state`: warm, or cold (the first request of a fresh process).
+    """
 
     path: str
+    ranking: str
     state: str
     requests: int
     p50: float
@@ -18,8 +23,21 @@ class Timing(TypedDict):
     mean: float
 
 
+class Extra(TypedDict):
+    """What a warm request costs more than by the bare backbone: the median of differences, paired by request,
+    with its 95 % interval; `verdict` is what the interval says of 1 ms."""
+
+    path: str
+    ranking: str
+    ms: float
+    low: float
+    high: float
+    verdict: str
+
+
 class LatencyCell(TypedDict):
-    """One trained cell. `extra_ms` is p50 (warm, model) less that of its bare backbone, with an interval."""
+    """One trained cell. `extra_ms` is the one of `extras` that is of path model and of the report's `ranking`;
+    a bare backbone has none. `not_measured` maps a path to why it is not there."""
 
     slug: str
     label: str
@@ -31,6 +49,8 @@ class LatencyCell(TypedDict):
     extra_ms: float | None
     extra_low: float | None
     extra_high: float | None
+    extras: list[Extra]
+    not_measured: dict[str, str]
 
 
 class Latency(TypedDict):
@@ -40,6 +60,7 @@ class Latency(TypedDict):
     machine: str
     threads: int
     items: int
+    candidates: int
     ranking: str
     cells: list[LatencyCell]
     claim: str
