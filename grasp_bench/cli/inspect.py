@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grasp_bench.cli.freshness import freshness
 from grasp_bench.cli.options import (
     DEFAULT_RESULTS,
     DEFAULT_STORE,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from grasp_bench.plan.compile import Plan
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
+app.command("freshness")(freshness)
 
 
 class Side(StrEnum):

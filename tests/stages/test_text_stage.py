@@ -180,3 +180,22 @@ def test_profiles_of_training_positions_tell_of_the_items_before_them_alone(spli
         assert not any(f"Product <{later}>" in told for later in history[position + 1 :])
     assert texts["id"].n_unique() == texts.height
     assert facts["audit"]["test"]["checked"] > 0
+
+
+@pytest.mark.parametrize("stale", [1, 3, 4, 9])
+def test_old_profiles_do_not_know_the_latest_items(split: Artefact, tmp_path: Path, stale: int) -> None:
+    table, facts = run(split, tmp_path / "out", "users", {**DEFAULT, "stale": stale})
+    data = read_split(split.path)
+    known = max(LENGTH - 2 - stale, 1)  # the oldest stays
+    for user, text in enumerate(table["text"]):
+        named = {k for k in range(NUM_ITEMS) if f"<{k}>" in text}
+        assert named == set(data.train_sequence(user)[:known].tolist())
+    assert facts["stale"] == {
+        "interactions": stale,
+        "left_out": NUM_USERS * (LENGTH - 2 - known),
+        "oldest_kept": NUM_USERS if stale >= LENGTH - 2 else 0,
+    }
+
+
+def test_fresh_profiles_have_no_facts_about_age(split: Artefact, tmp_path: Path) -> None:
+    assert "stale" not in run(split, tmp_path / "out", "users", {**DEFAULT, "stale": 0})[1]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from grasp_bench.report.schema import PairTest
+
 
 class Age(TypedDict):
-    """Profiles made `stale` interactions ago. `saved` is the share of a user's tokens that is not asked for
-    when profiles are made anew only that often."""
+    """Profiles made `stale` interactions ago.
+
+    `tokens` are asked for when every user's profile is made anew just often enough never to be older, and
+    `saved` is the share of the tokens of fresh profiles that this is less. `test` is of this age less fresh,
+    `p_adjusted` by Benjamini and Hochberg over all tests of the file; None of fresh profiles themselves.
+    """
 
     stale: int
     mean: float
@@ -15,6 +21,8 @@ class Age(TypedDict):
     high: float | None
     tokens: int
     saved: float
+    test: PairTest | None
+    p_adjusted: float | None
 
 
 class FreshnessCurve(TypedDict):

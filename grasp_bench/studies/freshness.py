@@ -1,0 +1,218 @@
+"""How old profiles may grow: the metric against their age, and the tokens that rarer profiles save.
+
+Ages come by an ordinary `compare:` or `ablations:` of `text.users.stale`. What is said of them comes from
+published ranks by the tests of boards: the user is the unit, paired, seeds averaged first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grasp_bench.core.errors import StoreError, UnknownNameError
+from grasp_bench.core.hashing import content_hash
+from grasp_bench.core.store import Store
+from grasp_bench.engine.publish import identity
+from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.compile import Plan
+from grasp_bench.plan.leaks import marked_leaks
+from grasp_bench.report.cells import CELL_FILE, ResultCell, read_cell
+from grasp_bench.report.findings.freshness import Age, Freshness, FreshnessCurve
+from grasp_bench.report.methods import Method, label_methods, method_of
+from grasp_bench.report.schema import PROTOCOLS
+from grasp_bench.report.significance import pair_test
+from grasp_bench.report.study import read_study
+from grasp_bench.report.user_values import UserValues
+from grasp_bench.spec.variations import SECTIONS
+from grasp_bench.stats.correction import benjamini_hochberg
+from grasp_bench.stats.figure import figure_interval
+from grasp_bench.studies.freshness_tokens import ProfileTokens, profile_tokens
+
+KEY = "text.users.stale"
+OF_TOKENS = (
+    "Tokens: of users' prompts over the training histories, as if a language model were asked for every "
+    "profile. No profile may be older than k interactions, so one is made at a user's first interaction and "
+    "at every (k + 1)-th after it; fresh ones are made at every interaction."
+)
+OF_AGES = (
+    "The metric at k is that of profiles exactly k interactions old, the oldest that so rare ones get; on "
+    "average they are half as old."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Family:
+    """A method's cells by the age of its profiles; they differ in nothing else but the seed."""
+
+    method: Method
+    ages: Mapping[int, Sequence[Cell]]
+
+    @property
+    def first(self) -> Cell:
+        """A cell with the freshest profiles."""
+        return self.ages[min(self.ages)][0]
+
+
+def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
+    """Read what the cells of a plan have published below `results`, and count tokens in its split.
+
+    Raises UnknownNameError when no method has profiles of several ages, StoreError when fewer than two of
+    them are published or the split is not in the store.
+    """
+    families = _families(plan)
+    if not families:
+        raise UnknownNameError(
+            f"{plan.name}: no method has profiles of several ages",
+            mend=f"vary {KEY} in compare: or ablations:, of a method that reads users' texts",
+        )
+    folder = results / plan.name
+    published, notes = _published(plan, folder), [OF_TOKENS, OF_AGES]
+    labels, counted = label_methods([each.method for each in families]), _Counted(store)
+    metric, values = read_study(folder).metric, UserValues()
+    curves: list[FreshnessCurve] = []
+    for family in families:
+        label = labels[family.method]
+        found = _on_shared_seeds(family, published)
+        notes += _notes(label, family, found, published)
+        if len(found) > 1:
+            tokens = counted.of(family.first)
+            curves += _curves(label, metric, found, tokens, values)
+    if not curves:
+        raise StoreError(
+            f"{folder}: profiles of fewer than two ages are measured there",
+            mend="grasp-bench run the spec first, or name its results (--results)",
+        )
+    _correct(curves)
+    return Freshness(spec=plan.name, curves=curves, notes=list(dict.fromkeys([*notes, *counted.notes()])))
+
+
+class _Counted:
+    """Tokens by split and source, each counted once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._found: dict[str, ProfileTokens] = {}
+
+    def of(self, cell: Cell) -> ProfileTokens:
+        key = content_hash([cell.nodes["split"].hash, cell.experiment.text.users.model_dump(mode="json")])
+        if key not in self._found:
+            self._found[key] = profile_tokens(cell, self._store)
+        return self._found[key]
+
+    def notes(self) -> list[str]:
+        exact = all(each.exact for each in self._found.values())
+        return [] if exact else ["Tokens are counted by a usual encoding: the model's own is not known here."]
+
+
+def _families(plan: Plan) -> list[_Family]:
+    """Methods that read users' texts and have them of several ages, in the order of the plan."""
+    grouped: dict[str, dict[int, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+    for cell in plan.cells:
+        if cell.kind == "trained" and "user_text" in cell.nodes:
+            grouped[_without_age(cell)][cell.experiment.text.users.stale or 0].append(cell)
+    return [
+        _Family(_method(ages[min(ages)][0]), dict(sorted(ages.items())))
+        for ages in grouped.values()
+        if len(ages) > 1
+    ]
+
+
+def _without_age(cell: Cell) -> str:
+    settings = cell.experiment.model_dump(mode="json", include={*SECTIONS, "noise"})
+    settings["text"]["users"].pop("stale")
+    return content_hash(settings)
+
+
+def _method(cell: Cell) -> Method:
+    """What the freshest cell is called on a board, its age aside."""
+    known = identity(cell)
+    return method_of({**known, "variant": {key: v for key, v in known["variant"].items() if key != KEY}})
+
+
+def _published(plan: Plan, folder: Path) -> dict[str, ResultCell]:
+    """Finished cells by slug; those made by other settings are left out."""
+    there = [cell for cell in plan.cells if (folder / cell.slug / CELL_FILE).is_file()]
+    read = {cell.slug: (cell, read_cell(folder / cell.slug)) for cell in there}
+    return {slug: result for slug, (cell, result) in read.items() if result.info.get("hash") == cell.hash}
+
+
+def _on_shared_seeds(family: _Family, published: Mapping[str, ResultCell]) -> dict[int, list[ResultCell]]:
+    """Results by age, on the seeds that every age has of which there is any."""
+    found = {
+        age: {cell.seed: published[cell.slug] for cell in cells if cell.slug in published}
+        for age, cells in family.ages.items()
+    }
+    found = {age: cells for age, cells in found.items() if cells}
+    if not found:
+        return {}
+    shared = sorted(set.intersection(*(set(cells) for cells in found.values())), key=lambda seed: seed or 0)
+    return {age: [cells[seed] for seed in shared] for age, cells in found.items()} if shared else {}
+
+
+def _notes(
+    label: str,
+    family: _Family,
+    found: Mapping[int, Sequence[ResultCell]],
+    published: Mapping[str, ResultCell],
+) -> Iterator[str]:
+    missing = [c.slug for cells in family.ages.values() for c in cells if c.slug not in published]
+    if missing:
+        yield f"{label}: not finished: {', '.join(missing)}; what is there is compared on the seeds of all."
+    if found and 0 not in found:
+        yield f"{label}: has no fresh profiles (0) to compare with; {min(found)} stands for them."
+    if marked_leaks(family.first):
+        yield f"{label}: made from held-out items."
+
+
+def _curves(
+    label: str,
+    metric: str,
+    found: Mapping[int, Sequence[ResultCell]],
+    tokens: ProfileTokens,
+    values: UserValues,
+) -> Iterator[FreshnessCurve]:
+    cells = [cell for each in found.values() for cell in each]
+    for protocol in PROTOCOLS:
+        if all(metric in (cell.metrics.get(protocol) or {}).get("overall", {}) for cell in cells):
+            seeds = [cell.seed for cell in next(iter(found.values())) if cell.seed is not None]
+            ages = _ages(metric, protocol, found, tokens, values)
+            yield FreshnessCurve(label=label, metric=metric, protocol=protocol, seeds=seeds, ages=ages)
+
+
+def _ages(
+    metric: str,
+    protocol: str,
+    found: Mapping[int, Sequence[ResultCell]],
+    tokens: ProfileTokens,
+    values: UserValues,
+) -> list[Age]:
+    freshest, every_time = min(found), tokens.asked(0)
+    fresh = values.of_method(found[freshest], protocol, metric)
+    ages = []
+    for stale, cells in found.items():
+        by_seed = [values.of_cell(cell, protocol, metric) for cell in cells]
+        figure, asked = figure_interval(by_seed), tokens.asked(stale)
+        test = pair_test(values.of_method(cells, protocol, metric), fresh) if stale != freshest else None
+        ages.append(
+            Age(
+                stale=stale,
+                mean=figure.mean,
+                low=figure.low,
+                high=figure.high,
+                tokens=asked,
+                saved=1 - asked / every_time if every_time else 0.0,
+                test=test,
+                p_adjusted=None,
+            )
+        )
+    return ages
+
+
+def _correct(curves: Sequence[FreshnessCurve]) -> None:
+    """All tests of the study are one exploratory family; declared hypotheses are on the board."""
+    tested = [age for curve in curves for age in curve["ages"] if age["test"] is not None]
+    raw = [age["test"]["p_permutation"] for age in tested if age["test"] is not None]
+    for age, p in zip(tested, benjamini_hochberg(raw), strict=True):
+        age["p_adjusted"] = p

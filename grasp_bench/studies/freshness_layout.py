@@ -1,0 +1,46 @@
+"""What old profiles cost and save, as a document."""
+
+from __future__ import annotations
+
+from grasp_bench.report.document import BLANK, Document, Section, Table
+from grasp_bench.report.findings.freshness import Age, Freshness, FreshnessCurve
+from grasp_bench.report.numbers import count, p_value, percent_with_interval, points_with_interval
+from grasp_bench.studies.wording import share, table
+
+RANKINGS = {"full": "Full ranking", "sampled": "Sampled negatives"}
+HEADS = ("profiles", "metric", "less fresh ones", "p", "tokens", "saved")
+NOTE = (
+    "In percent, mean and 95 % interval over users and seeds; differences in points, paired by user, "
+    "sign-flip permutation p by Benjamini and Hochberg over all tests here."
+)
+
+
+def lay_out_freshness(found: Freshness) -> Document:
+    """One section a ranking, one table a method."""
+    protocols = dict.fromkeys(curve["protocol"] for curve in found["curves"])
+    sections = [
+        Section(
+            RANKINGS[protocol], [_table(curve) for curve in found["curves"] if curve["protocol"] == protocol]
+        )
+        for protocol in protocols
+    ]
+    return Document(f"Freshness of profiles: {found['spec']}", found["notes"], sections)
+
+
+def _table(curve: FreshnessCurve) -> Table:
+    seeds = ", ".join(map(str, curve["seeds"]))
+    heads = ["profiles", curve["metric"], *HEADS[2:]]
+    title = f"{curve['label']} (seeds {seeds})" if seeds else curve["label"]
+    return table(title, heads, [_row(age) for age in curve["ages"]], [NOTE])
+
+
+def _row(age: Age) -> list[str]:
+    test = age["test"]
+    return [
+        "fresh" if age["stale"] == 0 else f"{age['stale']} old",
+        percent_with_interval(age["mean"], age["low"], age["high"]),
+        points_with_interval(test) if test is not None else BLANK,
+        p_value(age["p_adjusted"]),
+        count(age["tokens"]),
+        share(age["saved"]),
+    ]
