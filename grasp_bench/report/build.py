@@ -6,6 +6,7 @@ from pathlib import Path
 
 from grasp_bench.report.beside import beside
 from grasp_bench.report.claims import Evidence, judge
+from grasp_bench.report.degradation import degradations
 from grasp_bench.report.methods import method_of
 from grasp_bench.report.partitions import Material, Partition, read_material, why_apart
 from grasp_bench.report.rows import make_row, measured_metrics
@@ -40,6 +41,8 @@ def build_board(folder: Path, key: str) -> Board:
         cards=dict(study.cards),
     )
     _test(board, material, metric, values)
+    for ranking, partition in zip(board["rankings"], material.partitions, strict=True):
+        ranking["noise"] = degradations(partition, ranking["protocols"], metric, values)
     return board
 
 
@@ -77,6 +80,7 @@ def _ranking(partition: Partition, material: Material, values: UserValues) -> Ra
         rows=rows,
         tests={},
         published=beside(partition, material, values),
+        noise=[],
     )
 
 

@@ -16,12 +16,14 @@ DECIMALS = 9  # means of equal values in another order may differ by a float64 r
 class Entry:
     """One table entry: plain text (renderers escape it) and how it stands out.
 
-    `tier`: not distinguishable from the best of its table.
+    `tier`: not distinguishable from the best of its table. `order`: what a table is sorted by where the
+    text's first number is not it.
     """
 
     text: str
     mark: Mark = ""
     tier: bool = False
+    order: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from grasp_bench.report.numbers import UNITS
 from grasp_bench.report.schema import Board, Ranking
 from grasp_bench.report.sections.evidence import claims_section, exploratory_table, shuffled_table
 from grasp_bench.report.sections.groups import beyond_table, group_metrics, group_table
+from grasp_bench.report.sections.noise import noise_section
 from grasp_bench.report.sections.published import published_section
 from grasp_bench.report.sections.ranking import ranking_table
 from grasp_bench.report.sections.record import card_table, gaps_section, provenance_table, seed_table
@@ -25,6 +26,7 @@ def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = N
     sections: list[Section | None] = []
     sections += [_ranking_section(board, ranking, protocol, metric) for ranking in board["rankings"]]
     sections += [gaps_section(board), claims_section(board)]
+    sections += [noise_section(ranking, protocol, _of(board, ranking)) for ranking in board["rankings"]]
     sections += [published_section(ranking, _of(board, ranking)) for ranking in board["rankings"]]
     for ranking in board["rankings"]:
         sections += _finer_sections(board, ranking, protocol, metric)

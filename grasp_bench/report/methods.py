@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -31,6 +31,21 @@ class Method:
         if self.name or not self.enhancer:
             return self.name or ""
         return f"{self.enhancer}/{self.ablation}" if self.ablation else self.enhancer
+
+    @property
+    def rate(self) -> float:
+        """The rate of its noise; 0 without any."""
+        return float(self.noise.partition(" ")[0]) if self.noise else 0.0
+
+    @property
+    def noise_kind(self) -> str:
+        """Its noise but for the rate; empty without any."""
+        return self.noise.partition(" ")[2] if self.noise else ""
+
+    @property
+    def clean(self) -> Method:
+        """The same method without noise."""
+        return replace(self, noise=None)
 
 
 @dataclass(frozen=True)
@@ -67,22 +82,30 @@ def method_of(identity: Mapping[str, Any]) -> Method:
 
 
 def label_methods(methods: Collection[Method]) -> dict[Method, str]:
-    """Name each method by what tells it from the others: `grasp/softmax`, `sasrec+none (noise=0.2)`."""
+    """Name each method by what tells it from the others: `grasp/softmax`, `sasrec+llmesr (noise=0.2)`."""
     several_backbones = len({method.backbone for method in methods} - {None}) > 1
     several_datasets = len({method.dataset for method in methods}) > 1
-    several_noises = len({method.noise for method in methods if not method.name}) > 1
+    touched = touched_by_noise(methods)
+    one_kind = len({method.noise_kind for method in methods if method.noise}) == 1
     varying = _varying_keys(methods)
     labels = {}
     for method in methods:
         values = dict(method.variant)
         details = [f"{_last_part(key, varying)}={values[key]}" for key in varying if key in values]
-        if several_noises and not method.name:
-            details.append(f"noise={method.noise or 'none'}")
+        if method.clean in touched:
+            details.append(
+                f"noise={method.rate:g}" if one_kind or not method.noise else f"noise={method.noise}"
+            )
         if several_datasets:
             details.append(f"dataset={method.dataset}")
         name = f"{method.backbone}+{method.short}" if several_backbones and method.backbone else method.short
         labels[method] = f"{name} ({', '.join(details)})" if details else name
     return labels
+
+
+def touched_by_noise(methods: Collection[Method]) -> frozenset[Method]:
+    """Methods, as they are without noise, that there are with noise too: others read nothing that is hit."""
+    return frozenset(method.clean for method in methods if method.noise)
 
 
 def hypothesis_pairs(better: str, than: str, labels: Mapping[Method, str]) -> list[tuple[Method, Method]]:
@@ -91,14 +114,19 @@ def hypothesis_pairs(better: str, than: str, labels: Mapping[Method, str]) -> li
     A full label means that method alone. A short name that fits several methods (two backbones, three
     noise rates) is asked of each: the two sides then agree in dataset, noise and variant, and in the
     backbone unless both names give one. A key that one side's variant lacks made no difference to it,
-    so it agrees with any value of the other; so does all of a model with what has none.
+    so it agrees with any value of the other; so does noise that one side does not notice, and all of a model
+    with what has none.
     """
     left, right = _candidates(better, labels), _candidates(than, labels)
     if len(left) == 1 and len(right) == 1:
         return [(left[0], right[0])] if left[0] != right[0] else []
     free_backbone = "+" in better and "+" in than
+    touched = touched_by_noise(labels)
     return [
-        (a, b) for a in left for b in right if a != b and _same_setting(a, b, free_backbone=free_backbone)
+        (a, b)
+        for a in left
+        for b in right
+        if a != b and _same_setting(a, b, free_backbone=free_backbone) and _same_noise(a, b, touched)
     ]
 
 
@@ -114,7 +142,12 @@ def _same_setting(a: Method, b: Method, *, free_backbone: bool) -> bool:
     same = a.dataset == b.dataset and agree
     if a.name or b.name:
         return same
-    return same and a.noise == b.noise and (free_backbone or a.backbone == b.backbone)
+    return same and (free_backbone or a.backbone == b.backbone)
+
+
+def _same_noise(a: Method, b: Method, touched: Collection[Method]) -> bool:
+    """What has no model notices no noise either."""
+    return a.noise == b.noise or a.clean not in touched or b.clean not in touched
 
 
 def _varying_keys(methods: Collection[Method]) -> list[str]:

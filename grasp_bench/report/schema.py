@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-FORMAT = 6  # part of the cache key: raise it when the shape or the meaning of a number changes
+from grasp_bench.report.findings.interval import Interval
+
+FORMAT = 7  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
 GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
 
@@ -127,8 +129,60 @@ class Beside(TypedDict):
     without_ours: list[str]
 
 
+class NoisePoint(Interval):
+    """The metric of a method at one rate."""
+
+    rate: float
+
+
+class NoiseCurve(TypedDict):
+    """One method over all rates, on the seeds it has at each of them.
+
+    `area` is the mean of the metric over the range of rates (trapezoids), `retained` that over its value at
+    the lowest rate; both are None while a rate is not there. `below` is the lowest rate, between rates by a
+    straight line, from which the method stays below its own backbone alone; None if it does not, or nobody
+    knows. `constant`: it reads nothing that is corrupted.
+    """
+
+    label: str
+    backbone: str | None
+    seeds: list[int]
+    points: list[NoisePoint]
+    area: Interval | None
+    retained: Interval | None
+    below: float | None
+    below_words: str
+    constant: bool
+
+
+class DropTest(TypedDict):
+    """Paired test of how much two methods lose from the lowest rate to `rate`: a's drop less b's."""
+
+    a: str
+    b: str
+    rate: float
+    drop_a: float
+    drop_b: float
+    test: PairTest
+    p_adjusted: float
+
+
+class Degradation(TypedDict):
+    """One kind of noise, one metric, one ranking (sampled or full)."""
+
+    kind: str
+    metric: str
+    protocol: str
+    rates: list[float]
+    curves: list[NoiseCurve]
+    drops: list[DropTest]
+
+
 class Ranking(TypedDict):
-    """Rows that may be ranked together; `tests` is protocol → metric."""
+    """Rows that may be ranked together; `tests` is protocol → metric.
+
+    `noise` has what rows lose under it, one entry for each kind and protocol, by the board's metric.
+    """
 
     protocol_hash: str
     dataset: str
@@ -138,6 +192,7 @@ class Ranking(TypedDict):
     rows: list[Row]
     tests: dict[str, dict[str, RankingTests]]
     published: Beside | None
+    noise: list[Degradation]
 
 
 class Claim(TypedDict):

@@ -20,10 +20,25 @@ def test_labels_with_noise_variant_and_dataset() -> None:
     clean = method("grasp", variant={"index.num_neighbours": 5, "training.lr": 0.1})
     noisy = method("grasp", variant={"index.num_neighbours": 10, "training.lr": 0.1}, noise={"rate": 0.2})
     assert list(label_methods([clean, noisy]).values()) == [
-        "grasp (num_neighbours=5, noise=none)", "grasp (num_neighbours=10, noise=0.2)",
+        "grasp (num_neighbours=5)", "grasp (num_neighbours=10, noise=0.2)",
     ]  # fmt: skip
     here, there = method("none"), method("none", dataset="e")
     assert list(label_methods([here, there]).values()) == ["none (dataset=d)", "none (dataset=e)"]
+
+
+def test_who_notices_no_noise_is_not_named_by_it_and_meets_every_rate() -> None:
+    noise = {"kind": "permute", "side": "both"}
+    alone, clean = method("none"), method("grasp")
+    some, more = (method("grasp", noise={"rate": rate, **noise}) for rate in (0.2, 0.4))
+    labels = label_methods([alone, clean, some, more])
+    assert list(labels.values()) == ["none", "grasp (noise=0)", "grasp (noise=0.2)", "grasp (noise=0.4)"]
+    assert hypothesis_pairs("grasp", "none", labels) == [(each, alone) for each in (clean, some, more)]
+    other = method("grasp", noise={"rate": 0.2, "kind": "gaussian", "side": "both"})
+    labels = label_methods([alone, clean, some, other])
+    assert labels[other] == "grasp (noise=0.2 gaussian+both)"
+    pairs = [method("llmesr"), method("llmesr", noise={"rate": 0.2, **noise}), clean, some]
+    found = hypothesis_pairs("grasp", "llmesr", label_methods(pairs))
+    assert found == [(clean, pairs[0]), (some, pairs[1])]
 
 
 def test_keys_with_the_same_last_part_stay_whole() -> None:

@@ -40,7 +40,7 @@ def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
         values = [column[index] for column in cells_by_metric]
         number = Entry(_place(place, row) if ranked else BLANK)
         entries.append([number, name, Entry(seeds_of(row)), *values, Entry(count(row["users"]))])
-    notes = [*seed_notes(rows), *mark_notes(rows), *_not_above_controls(rows, protocol, metric)]
+    notes = [*seed_notes(rows), *mark_notes(rows), *not_above_controls(rows, protocol, metric)]
     if tests is not None and len(tests["tier"]) > 1:
         notes.insert(0, TIER_NOTE)
     return Table(f"{protocol} ranking by {metric}", columns, entries, notes)
@@ -84,7 +84,7 @@ def entries_of(rows: Sequence[Row], stats: Sequence[Stat | None]) -> list[Entry]
     return [Entry(percent_with_spread(stat), mark) for stat, mark in zip(stats, marks, strict=True)]
 
 
-def _not_above_controls(rows: Sequence[Row], protocol: str, metric: str) -> list[str]:
+def not_above_controls(rows: Sequence[Row], protocol: str, metric: str) -> list[str]:
     """A sentence for the best control that nothing has trained, and what is not above it."""
     untrained = [row for row in rows if row["kind"] == "control" and row["coordinates"].get("name")]
     means = {row["label"]: stat["mean"] for row in untrained if (stat := overall(row, protocol, metric))}

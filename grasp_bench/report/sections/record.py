@@ -73,8 +73,9 @@ def _seed_value(row: Row, protocol: str, seed: int, metric: str) -> str:
 
 def _run_entries(run: Mapping[str, Any]) -> list[Entry]:
     epochs = BLANK if run["epochs"] is None else f"{run['epochs']} ({run['best_epoch'] or BLANK})"
-    machine, finished = (str(run[key] or BLANK) for key in ("machine", "finished"))
-    return [Entry(text) for text in (run["slug"], epochs, duration(run["seconds"]), machine, finished)]
+    machine, finished = (Entry(str(run[key] or BLANK)) for key in ("machine", "finished"))
+    time = Entry(duration(run["seconds"]), order=run["seconds"])
+    return [Entry(run["slug"]), Entry(epochs), time, machine, finished]
 
 
 def _versions(runs: list[dict[str, Any]]) -> list[str]:

@@ -1,0 +1,73 @@
+"""Noise on the board: what methods keep at each rate, and whose drop is larger."""
+
+from __future__ import annotations
+
+from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
+from grasp_bench.report.findings.interval import Interval
+from grasp_bench.report.numbers import p_value, percent_with_interval, points, points_with_interval
+from grasp_bench.report.schema import Degradation, NoiseCurve, Ranking
+
+CURVE_NOTES = (
+    "95 % intervals over users and seeds. Area: mean over the range of rates, by trapezoids; kept: area over "
+    "the value at the lowest rate, its interval over users alone.",
+    "Below its backbone: from which rate on the mean is, by straight lines between rates. It has no "
+    "interval of its own: those of the rates beside it say how sure it is.",
+)
+DROP_NOTE = (
+    "Drop: what is lost from the lowest rate to this one, paired by user, on seeds that both have. The "
+    "difference is the first's drop less the second's: above 0 the first loses more. Two-sided sign-flip "
+    "permutation test; Benjamini–Hochberg over this table."
+)
+
+
+def noise_section(ranking: Ranking, first: str, suffix: str) -> Section | None:
+    """All kinds and protocols of a ranking, the asked-for protocol first; None without noise."""
+    found = sorted(ranking["noise"], key=lambda each: (each["kind"], each["protocol"] != first))
+    tables = [table for each in found for table in (_curves(each), _drops(each)) if table is not None]
+    return Section(f"Under noise{suffix}", tables) if tables else None
+
+
+def _curves(found: Degradation) -> Table:
+    columns = [Column("method", "left"), Column("seeds", spare=True)]
+    columns += [Column(f"{rate:g}") for rate in found["rates"]]
+    columns += [Column("area"), Column("kept"), Column("below its backbone", "left")]
+    rows = [_curve_row(curve, found["rates"]) for curve in found["curves"]]
+    title = f"{found['metric']}, {found['protocol']} ranking, by share of entities hit ({found['kind']})"
+    return Table(title, columns, rows, CURVE_NOTES)
+
+
+def _curve_row(curve: NoiseCurve, rates: list[float]) -> list[Entry]:
+    by_rate = {point["rate"]: point for point in curve["points"]}
+    label = f"{curve['label']} (notices none)" if curve["constant"] else curve["label"]
+    return [
+        Entry(label),
+        Entry(str(len(curve["seeds"]))),
+        *(Entry(_figure(by_rate.get(rate))) for rate in rates),
+        Entry(_figure(curve["area"])),
+        Entry(BLANK if curve["constant"] else _figure(curve["retained"])),
+        Entry(curve["below_words"] or BLANK),
+    ]
+
+
+def _figure(interval: Interval | None) -> str:
+    if interval is None:
+        return BLANK
+    return percent_with_interval(interval["mean"], interval["low"], interval["high"])
+
+
+def _drops(found: Degradation) -> Table | None:
+    if not found["drops"]:
+        return None
+    columns = [
+        Column("drop of", "left"), Column("less that of", "left"), Column("rate"), Column("first"),
+        Column("second"), Column("difference [95 % CI]"), Column("p permutation"), Column("p BH"),
+    ]  # fmt: skip
+    rows = [
+        [
+            Entry(drop["a"]), Entry(drop["b"]), Entry(f"{drop['rate']:g}"), Entry(points(drop["drop_a"])),
+            Entry(points(drop["drop_b"])), Entry(points_with_interval(drop["test"])),
+            Entry(p_value(drop["test"]["p_permutation"])), Entry(p_value(drop["p_adjusted"])),
+        ]
+        for drop in found["drops"]
+    ]  # fmt: skip
+    return Table(f"Drop against drop, {found['protocol']} ranking", columns, rows, [DROP_NOTE])
