@@ -31,7 +31,7 @@ class HnswSearcher:
         if k == 0:
             progress(n)
             return found
-        index = self._build(units, progress)
+        index = self.graph(units, progress)
         # One more than asked for, since the entity itself is usually among them; hnswlib raises
         # when more are asked for than there are.
         index.set_ef(min(max(self._settings.ef_search, k + 1), max(n, k + 1)))
@@ -43,7 +43,8 @@ class HnswSearcher:
             progress((n + start + len(block)) // 2)
         return found
 
-    def _build(self, units: np.ndarray, progress: Progress) -> Any:
+    def graph(self, units: np.ndarray, progress: Progress = no_progress) -> Any:
+        """The graph over (n, D) unit vectors, to be asked by `knn_query` of hnswlib."""
         import hnswlib
 
         n, dim = units.shape
