@@ -27,3 +27,18 @@ def acquire(path: Path, waiting: Callable[[], None] = lambda: None) -> BaseFileL
         waiting()
         lock.acquire(poll_interval=POLL_SECONDS)
     return lock
+
+
+def is_abandoned(path: Path) -> bool:
+    """True when the file of a lock is there and no living process holds it."""
+    from filelock import FileLock, Timeout
+
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    lock.release()
+    return True

@@ -11,7 +11,8 @@ class Event:
     """One report of progress.
 
     `task` names the work (a node's label), `done` of `total` counts in `unit`; `note` is a short
-    free text such as "loss 0.412 NDCG@10 0.231".
+    free text such as "loss 0.412 NDCG@10 0.231"; `value` is what early stopping watches, where this
+    step measured it.
     """
 
     task: str
@@ -19,6 +20,7 @@ class Event:
     total: int
     unit: str = ""
     note: str = ""
+    value: float | None = None
 
 
 Report = Callable[[Event], None]

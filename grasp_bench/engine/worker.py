@@ -41,11 +41,7 @@ class Workplace:
 
 def work(tasks: Connection, place: Workplace, device: str, threads: int, log: Path) -> None:
     """Body of a worker process; `log` takes what libraries print, so that it can be shown if it dies."""
-    _redirect_output(log)
-    # Ctrl-C goes to the whole process group; the parent decides and passes it on as SIGTERM, once.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _interrupt)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve_parent(log)
     limit_threads(threads)
     stages = load_stages(place.stages)
     try:
@@ -57,6 +53,15 @@ def work(tasks: Connection, place: Workplace, device: str, threads: int, log: Pa
             tasks.send(perform(task, store, stages, context))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
+
+
+def serve_parent(log: Path) -> None:
+    """Make this process one that ends with its parent, or by KeyboardInterrupt when the parent says so."""
+    _redirect_output(log)
+    # Ctrl-C goes to the whole process group; the parent decides and passes it on as SIGTERM, once.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _interrupt)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def load_stages(target: str) -> Registry[type[Stage]]:

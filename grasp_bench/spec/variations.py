@@ -10,7 +10,6 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from grasp_bench.core.errors import SpecError
 from grasp_bench.spec.controls import SHUFFLED, SHUFFLED_ENHANCERS, controls_asked
@@ -20,6 +19,7 @@ from grasp_bench.spec.model import NEEDS_EMBEDDINGS
 from grasp_bench.spec.patches import PATCH, apply_patch, patched
 from grasp_bench.spec.problems import Problem, Problems
 from grasp_bench.spec.tree import Entry, Node, Place, from_plain, locate, plain
+from grasp_bench.spec.tuning_space import check_space, told_values
 from grasp_bench.spec.validation import Finding, build
 
 SECTIONS = ("dataset", "text", "encoder", "index", "model", "training")
@@ -58,7 +58,8 @@ def _patches(tree: Node) -> Iterator[tuple[str, dict[str, Entry]]]:
         if isinstance(entry.node.value, dict):
             yield f"ablations.{name}", entry.node.value
     for key, entry in _entries(tree, "tuning", "space"):
-        for value in _items(entry.node):
+        values = _items(entry.node)
+        for value in values[: len(told_values([plain(each) for each in values]))]:
             yield "tuning.space", {key: Entry(entry.key_place, value)}
 
 
@@ -95,23 +96,11 @@ def _concerns(finding: Finding, key: str) -> bool:
 
 
 def _check_ranges(tree: Node, problems: Problems) -> None:
-    """A compared key needs values, and a range of two numbers runs upwards."""
+    """A compared key needs values, and a searched one values that make a range or a choice."""
     for key, entry in _entries(tree, "compare"):
         if entry.node.value == []:
             problems.add(entry.node.place, ("compare", key), "needs at least one value")
-    for key, entry in _entries(tree, "tuning", "space"):
-        values = plain(entry.node)
-        if values == []:
-            problems.add(entry.node.place, ("tuning", "space", key), "needs at least one value")
-        elif _is_range(values) and values[0] >= values[1]:
-            problems.add(
-                entry.node.place, ("tuning", "space", key), f"the range {values} does not run upwards"
-            )
-
-
-def _is_range(values: Any) -> bool:
-    numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
-    return numbers and len(values) == 2
+    check_space(tree, problems)
 
 
 def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Methods:

@@ -81,7 +81,11 @@ class Trainer:
             progress.seconds = time.perf_counter() - started
             entry["seconds"] = round(progress.seconds, 3)
             progress.log.append(entry)
-            self._say(progress)
+            try:
+                self._say(progress)
+            except BaseException:  # whoever listens wants no more of it: what is done is kept
+                save_checkpoint(self.folder / CHECKPOINT, self.recommender, optimizer, best, progress)
+                raise
             if time.perf_counter() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
                 save_checkpoint(self.folder / CHECKPOINT, self.recommender, optimizer, best, progress)
                 saved_at = time.perf_counter()
@@ -128,7 +132,8 @@ class Trainer:
                 f", {self.settings.monitor} {last[self.settings.monitor]:.4f}"
                 f" (best {progress.best_value:.4f} at {progress.best_epoch})"
             )
-        self.report(Event(self.task, progress.epoch, self.settings.max_epochs, "epochs", note))
+        value = last.get(self.settings.monitor)
+        self.report(Event(self.task, progress.epoch, self.settings.max_epochs, "epochs", note, value))
 
 
 def _compile_dense_parts(recommender: Recommender) -> None:

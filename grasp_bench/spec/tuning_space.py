@@ -1,0 +1,139 @@
+"""What `tuning.space` means: each key's range or choice, and what a search may not touch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.problems import Problems
+from grasp_bench.spec.shape import Choice as Variants
+from grasp_bench.spec.shape import Shape, fields, shape_of
+from grasp_bench.spec.tree import Node, locate, plain
+from grasp_bench.spec.tuning import Tuning
+
+PATH = ("tuning", "space")
+FORMS = ("log", "choice")  # the last word of a list of numbers
+MEASURES = ("dataset", "training.monitor", "training.monitor_protocol")
+LARGEST_GRID = 10_000
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from low to high, both included; `log` is by orders of magnitude."""
+
+    low: float
+    high: float
+    whole: bool
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of these values, in no order."""
+
+    values: tuple[Any, ...]
+
+
+Dimension = Range | Choice
+
+
+def space_of(tuning: Tuning) -> dict[str, Dimension]:
+    """Every key's dimension; the spec has been checked."""
+    return {key: dimension_of(key, values) for key, values in tuning.space.items()}
+
+
+def dimension_of(key: str, values: Sequence[Any]) -> Dimension:
+    """Read one list of a space; ValueError says what is wrong with it."""
+    form, told = _form(values), list(told_values(values))
+    numbers = all(_is_number(value) for value in told)
+    if not told:
+        raise ValueError("needs at least one value")
+    if form == "log" and len(told) != 2:
+        raise ValueError(f"'log' makes a range of two numbers, and here are {len(told)}")
+    if form == "choice" or not numbers or len(told) != 2:
+        return _choice(told)
+    low, high = told
+    if low >= high:
+        raise ValueError(f"the range {told} does not run upwards")
+    if form == "log" and low <= 0:
+        raise ValueError("a range by orders of magnitude begins above 0")
+    whole = isinstance(low, int) and isinstance(high, int) and not _takes_fractions(key)
+    return Range(low, high, whole, form == "log")
+
+
+def told_values(values: Sequence[Any]) -> Sequence[Any]:
+    """The values of a list without the word that says what it is."""
+    return values[:-1] if _form(values) else values
+
+
+def check_space(tree: Node, problems: Problems) -> None:
+    """Note what is wrong with the lists of a space, at their lines; their values are checked as patches."""
+    found, compared = locate(tree, PATH), locate(tree, ("compare",))
+    if not found.whole or not isinstance(found.node.value, dict):
+        return
+    grid = plain(locate(tree, ("tuning", "sampler")).node) == "grid"
+    dimensions: dict[str, Dimension] = {}
+    for key, entry in found.node.value.items():
+        path = (*PATH, key)
+        if any(key == measure or key.startswith(f"{measure}.") for measure in MEASURES):
+            problems.add(entry.key_place, path, "cannot be searched: it changes what trials are measured by")
+        if compared.whole and isinstance(compared.node.value, dict) and key in compared.node.value:
+            problems.add(entry.key_place, path, "is compared, too: leave it out of one of the two")
+        if not isinstance(entry.node.value, list) or any(item.broken for item in entry.node.value):
+            continue
+        try:
+            dimensions[key] = dimension_of(key, plain(entry.node))
+        except ValueError as error:
+            problems.add(entry.node.place, path, str(error))
+            continue
+        if grid and isinstance(dimensions[key], Range):
+            message = "sampler grid needs a choice, and two numbers are a range: list more values, or end "
+            problems.add(entry.node.place, path, f"{message}the list with the word 'choice'")
+    if grid and grid_size(dimensions) > LARGEST_GRID:
+        problems.add(found.key_place, PATH, f"the grid has {grid_size(dimensions):,} points")
+
+
+def grid_size(space: Mapping[str, Dimension]) -> int:
+    """How many points a space of choices has."""
+    size = 1
+    for dimension in space.values():
+        size *= len(dimension.values) if isinstance(dimension, Choice) else 1
+    return size
+
+
+def _choice(values: list[Any]) -> Choice:
+    repeated = [value for place, value in enumerate(values) if value in values[:place]]
+    if repeated:
+        raise ValueError(f"{repeated[0]!r} repeats")
+    return Choice(tuple(values))
+
+
+def _form(values: Sequence[Any]) -> str | None:
+    """The word that ends a list of numbers; among other words it is a value."""
+    if values and values[-1] in FORMS and all(_is_number(value) for value in values[:-1]):
+        return str(values[-1])
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)  # true and false are no numbers
+
+
+def _takes_fractions(key: str) -> bool:
+    """Whether a key's values may be fractions, in any variant of its section."""
+    shapes: list[Shape] = [Experiment]
+    *above, last = key.split(".")
+    for part in above:
+        shapes = [shape_of(known[part]) for known in _known(shapes) if part in known]
+    annotations = [known[last].annotation for known in _known(shapes) if last in known]
+    return any(option is float for each in annotations for option in (each, *get_args(each)))
+
+
+def _known(shapes: Sequence[Shape]) -> list[dict[str, Any]]:
+    found = []
+    for shape in shapes:
+        sections = shape.variants.values() if isinstance(shape, Variants) else [shape]
+        found += [fields(section) for section in sections if isinstance(section, type)]
+    return found
