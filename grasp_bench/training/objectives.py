@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -113,20 +114,14 @@ class NextItem:
         vectors_TD, candidates_T2D = recommender.enhancer.embed(history, candidates)
         states_TD = recommender.read(vectors_TD, layout)
         loss = binary_cross_entropy(states_TD, candidates_T2D)
-        step = Step(
-            history, states_TD, candidates.items_SK[:, 0], recommender.read, recommender.without_dropout,
-            self._history, generator,
-        )  # fmt: skip
-        return with_auxiliary(loss, recommender, step)
+        similar = partial(self.pairs.shortest_first, spans=self._spans)
+        return with_auxiliary(loss, recommender, history, states_TD, candidates, similar, generator)
 
     def _spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
         """What is read: one item fewer than there are, the last being only a target (if not the only one)."""
         starts_B, ends_B = (self.pairs.sequences.offsets[users_B + more] for more in (0, 1))
         lengths_B = (ends_B - starts_B - 1).clamp(1, self.pairs.max_len)
         return torch.maximum(ends_B - 1 - lengths_B, starts_B), lengths_B
-
-    def _history(self, users_B: Tensor) -> History:
-        return self.pairs.shortest_first(users_B, self._spans)
 
 
 @dataclass
@@ -149,11 +144,8 @@ class MaskedItems:
         vectors_TD, candidates_S2D = recommender.enhancer.embed(history, candidates)
         states_TD = recommender.read(vectors_TD, layout, masked_T)
         loss = binary_cross_entropy(states_TD[masked_S], candidates_S2D)
-        step = Step(
-            history, states_TD, candidates.items_SK[:, 0], recommender.read, recommender.without_dropout,
-            self._history, generator,
-        )  # fmt: skip
-        return with_auxiliary(loss, recommender, step)
+        similar = partial(self.pairs.shortest_first, spans=self._spans)
+        return with_auxiliary(loss, recommender, history, states_TD, candidates, similar, generator)
 
     def _spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
         """What is read: all there is."""
@@ -161,12 +153,19 @@ class MaskedItems:
         lengths_B = (ends_B - self.pairs.sequences.offsets[users_B]).clamp_max(self.pairs.max_len)
         return ends_B - lengths_B, lengths_B
 
-    def _history(self, users_B: Tensor) -> History:
-        return self.pairs.shortest_first(users_B, self._spans)
 
+def with_auxiliary(
+    loss: Tensor, recommender: Recommender, history: History, states_TD: Tensor, candidates: Candidates,
+    histories_of: Callable[[Tensor], History], generator: torch.Generator,
+) -> Tensor:  # fmt: skip
+    """The main loss and, where the enhancer has one, its own of the same step.
 
-def with_auxiliary(loss: Tensor, recommender: Recommender, step: Step) -> Tensor:
-    """The main loss and, where the enhancer has one, its own."""
+    `histories_of` gives the histories of other users, read as this objective reads them.
+    """
+    step = Step(
+        history, states_TD, candidates.items_SK[:, 0], recommender.read, recommender.without_dropout,
+        histories_of, generator,
+    )  # fmt: skip
     auxiliary = recommender.enhancer.auxiliary_loss(step)
     return loss if auxiliary is None else loss + auxiliary
 
