@@ -1,4 +1,4 @@
-"""`grasp-bench inspect`: look at texts and neighbours before believing in them."""
+"""`grasp-bench inspect`: look at texts, neighbours and attention before believing in them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grasp_bench.cli.freshness import freshness
+from grasp_bench.cli.inspect_attention import attention
 from grasp_bench.cli.options import (
     DEFAULT_RESULTS,
     DEFAULT_STORE,
@@ -51,7 +52,7 @@ FormatOption = Annotated[Format, typer.Option("--format", help="Tables for peopl
 
 @app.callback()
 def inspect() -> None:
-    """Look at the texts and neighbours of a spec that has been run."""
+    """Look at the texts, neighbours and attention of a spec that has been run."""
 
 
 @app.command("text")
@@ -134,6 +135,9 @@ def prompts(
     from grasp_bench.studies.prompt_layout import lay_out_prompts
 
     show(lay_out_prompts(found), console())
+
+
+app.command("attention")(attention)
 
 
 def _plan(spec: Path, overrides: list[str], store: Path) -> Plan:

@@ -8,8 +8,9 @@ from typing_extensions import TypedDict
 class Weights(TypedDict):
     """Weights of one part over one group of (user, item) pairs.
 
-    `group`: all, head_users, tail_users, head_items, tail_items, clean or corrupted (at least half of the
-    context), all of history pairs; unchosen is of items that users have not chosen. `saturated` is the share
+    `group`, of history pairs: all, head_users, tail_users, head_items, tail_items, training or validation (of
+    which users' texts do not tell by default), clean or corrupted (at least half of the context); unchosen
+    is of items that users have not chosen. `saturated` is the share
     within 0.01 of 0.5. `edges` (k+1) and `counts` (k) are a histogram over [0, 1]; `quantiles` maps "0.05",
     "0.25", "0.5", "0.75", "0.95" to weights.
     """
@@ -29,7 +30,7 @@ class Corruption(TypedDict):
     """Whether the weight of a part tells corrupted context from clean.
 
     `side`: users, items or either. `auc` is the chance that a corrupted pair (at least half of its context)
-    weighs less than a clean one (0.5: it cannot tell), `correlation` Spearman's of weight and corrupted share.
+    weighs less than a clean one (0.5: it cannot tell), `correlation` Spearman's of weight and share.
     """
 
     part: str
