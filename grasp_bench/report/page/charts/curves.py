@@ -1,0 +1,84 @@
+"""Curves: a metric against a rate, a setting or an age, one line a method, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from grasp_bench.report.page.charts.theme import ACCENT, Spec, is_narrow, series_encoding
+
+GEOMETRIC_FROM = 8  # a span this wide, of numbers above zero, is read in doublings
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One point of one series; `x` is a number, or a name where settings are names."""
+
+    series: str
+    x: Any
+    y: float
+    tip: str
+    low: float | None = None
+    high: float | None = None
+
+
+def curves(points: Sequence[CurvePoint], width: int, x_title: str, y_title: str) -> Spec:
+    """Lines through the points of each series, a whisker where there is an interval."""
+    names = list(dict.fromkeys(point.series for point in points))
+    told = series_encoding(width, names)
+    dashes = series_encoding(width, names, dashed=True)
+    x = _x_axis([point.x for point in points], x_title, width)
+    y: Spec = {"type": "quantitative", "title": y_title, "scale": {"zero": False, "nice": True}}
+    colour = told["color"] if len(names) > 1 else {"value": ACCENT}
+    hidden = {**dashes["strokeDash"], "legend": None}
+    dot_ways = {"shape": told["shape"]} if len(names) > 1 else {}
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "line", "strokeWidth": 2, "aria": False},
+            "encoding": {"x": x, "y": {"field": "y", **y}, "color": colour, "strokeDash": hidden},
+        }
+    ]
+    if any(point.low is not None for point in points):
+        layers.append(
+            {
+                "transform": [{"filter": "datum.low !== null"}],
+                "mark": {"type": "rule", "strokeWidth": 1.5, "opacity": 0.7},
+                "encoding": {
+                    "x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}, "color": colour,
+                    "description": {"field": "tip"},
+                },
+            }
+        )  # fmt: skip
+    layers.append(
+        {
+            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+            "encoding": {
+                "x": x, "y": {"field": "y", **y}, "color": colour, "description": {"field": "tip"},
+                **dot_ways,
+            },
+        }
+    )  # fmt: skip
+    return {
+        "data": {"values": [asdict(point) for point in points]}, "layer": layers, "width": width,
+        "height": 250 if is_narrow(width) else 300,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+    }  # fmt: skip
+
+
+def _x_axis(values: Sequence[Any], title: str, width: int) -> Spec:
+    """A scale of numbers, of doublings, or of names; ticks where the points are."""
+    distinct = sorted(set(values)) if all(_is_number(value) for value in values) else None
+    field: Spec = {"field": "x", "title": title}
+    if distinct is None:
+        order = list(dict.fromkeys(map(str, values)))
+        return {**field, "type": "ordinal", "sort": order, "axis": {"labelAngle": 0}}
+    axis = {"values": distinct, "grid": False, "labelOverlap": True}
+    scale: Spec = {"zero": False, "nice": False, "padding": 14}
+    if distinct[0] > 0 and distinct[-1] / distinct[0] >= GEOMETRIC_FROM:
+        scale |= {"type": "log", "base": 2}
+    return {**field, "type": "quantitative", "axis": {**axis, "format": "~g"}, "scale": scale}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

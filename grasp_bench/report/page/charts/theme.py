@@ -1,0 +1,80 @@
+"""How all charts look: colours are the page's CSS variables; series differ in shape and dash as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+Spec = dict[str, Any]
+
+INK, MUTED, RULE, GRID, PAPER, ACCENT = (
+    f"var(--{name})" for name in ("ink", "muted", "rule", "grid", "paper", "accent")
+)
+COLOURS = [f"var(--s{number})" for number in range(1, 9)]
+SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "stroke"]
+DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
+
+WIDE, NARROW = 900, 345  # pixels of the whole drawing
+FONT = "system-ui, sans-serif"
+WIDEST = 7.2  # pixels of a letter of a label in the widest usual font
+STEP = 27  # pixels a row of a chart with names down its side
+
+CONFIG: Spec = {
+    "background": None,
+    "font": FONT,
+    "padding": 4,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": MUTED, "titleColor": MUTED, "domainColor": RULE, "tickColor": RULE, "gridColor": GRID,
+        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 8,
+    },
+    "axisY": {"titleAlign": "left", "titleAnchor": "start"},
+    "legend": {
+        "labelColor": INK, "titleColor": MUTED, "labelFontSize": 12, "symbolSize": 80, "title": None,
+        "orient": "top", "symbolStrokeWidth": 2, "columnPadding": 18, "offset": 10,
+    },
+    "header": {"labelColor": INK, "labelFontSize": 13, "labelFontWeight": 600, "title": None},
+    "text": {"fill": INK},
+}  # fmt: skip
+
+
+def is_narrow(width: int) -> bool:
+    """True for the drawing that phones get."""
+    return width < 500
+
+
+def names_axis(width: int, names: Sequence[str]) -> Spec:
+    """The axis of names down the side: long names end in an ellipsis, the table has them whole.
+
+    Letters are measured where the chart is drawn and shown where another font may be wider, so room is kept
+    for wide ones.
+    """
+    most = 105 if is_narrow(width) else 230
+    needed = WIDEST * max(map(len, names), default=0) + 10
+    return {
+        "title": None, "domain": False, "ticks": False, "labelColor": INK, "labelPadding": 8,
+        "labelLimit": most, "minExtent": min(needed, 1.25 * most),
+    }  # fmt: skip
+
+
+def legend(width: int, names: list[str]) -> Spec | None:
+    """A legend in as many columns as fit; none for a single series."""
+    if len(names) < 2:
+        return None
+    longest = min(max(map(len, names)), 34)
+    columns = max(1, int((width - 40) / (longest * 6.8 + 36)))
+    return {"columns": min(columns, len(names)), "labelLimit": 230}
+
+
+def series_encoding(width: int, names: list[str], *, dashed: bool = False) -> Spec:
+    """Colour and shape (or dash) of series in the order of `names`, one legend for both."""
+    scale: Spec = {"domain": names}
+    shown = legend(width, names)
+    field = {"field": "series", "type": "nominal", "legend": shown}
+    colours = [COLOURS[index % len(COLOURS)] for index in range(len(names))]
+    other = "strokeDash" if dashed else "shape"
+    ways: list[Any] = DASHES if dashed else SHAPES
+    return {
+        "color": {**field, "scale": {**scale, "range": colours}},
+        other: {**field, "scale": {**scale, "range": [ways[i % len(ways)] for i in range(len(names))]}},
+    }

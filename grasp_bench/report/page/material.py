@@ -1,0 +1,48 @@
+"""Everything that the sections of one page are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grasp_bench.report.ablations import AblationDelta, Deltas, ablation_deltas
+from grasp_bench.report.board import load_board
+from grasp_bench.report.page.studies import Studies, read_studies
+from grasp_bench.report.schema import Board, Ranking
+
+
+@dataclass(frozen=True)
+class PageMaterial:
+    """The board of a spec, its ablations' deltas and its studies' findings."""
+
+    folder: Path
+    board: Board
+    deltas: Deltas
+    studies: Studies
+
+    @property
+    def metric(self) -> str:
+        """The metric that ranks."""
+        return self.board["metric"]
+
+    def protocols(self, ranking: Ranking) -> list[str]:
+        """The protocols of a ranking, the one that ranks first."""
+        return sorted(ranking["protocols"], key=lambda name: name != self.board["rank_by"])
+
+    def suffix(self, ranking: Ranking) -> str:
+        """What tells a ranking from the others of a board; nothing where it is the only one."""
+        several = len(self.board["rankings"]) > 1
+        return f", {ranking['dataset']} ({ranking['protocol_hash']})" if several else ""
+
+    def deltas_of(self, ranking: Ranking, protocol: str) -> Sequence[AblationDelta]:
+        """What the ablations of a ranking cost."""
+        return self.deltas.get(ranking["protocol_hash"], {}).get(protocol, ())
+
+
+def read_page_material(folder: Path) -> PageMaterial:
+    """Read a results folder; raises as `load_board` and `read_studies` do."""
+    studies = read_studies(folder)
+    board = load_board(folder)
+    protocols = list(dict.fromkeys(name for ranking in board["rankings"] for name in ranking["protocols"]))
+    return PageMaterial(folder, board, ablation_deltas(folder, board["metric"], protocols), studies)

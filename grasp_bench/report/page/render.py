@@ -1,0 +1,69 @@
+"""Parts to HTML: Jinja2 with autoescape; style and script inline, and a policy that lets nothing else run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from grasp_bench.report.document import BLANK, Entry, Table
+from grasp_bench.report.page.parts import Page, Part
+
+FOLDER = "templates"
+_NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?")
+FILTER_FROM = 8  # rows: a shorter table is read faster than it is filtered
+
+
+def render(page: Page) -> str:
+    """The whole file. All text is escaped; the script runs by its hash, so that no other one can."""
+    style, script = (_source(name) for name in ("page.css", "page.js"))
+    return _environment().get_template("page.html.j2").render(
+        page=page, style=Markup(style), script=Markup(script), policy=_policy(script)
+    )  # fmt: skip
+
+
+def kind_of(part: Part) -> str:
+    """The macro that writes a part."""
+    return type(part).__name__.lower()
+
+
+def order_of(entry: Entry) -> str:
+    """What an entry is sorted by: its own order, or the first number in it; nothing for a blank."""
+    if entry.order is not None:
+        return f"{entry.order:g}"
+    found = _NUMBER.search(entry.text)
+    return "" if entry.text == BLANK or found is None else found.group().replace(",", "").replace("−", "-")
+
+
+def header_column(table: Table) -> int:
+    """Which column names a row: the first of names, else the first."""
+    return next((i for i, column in enumerate(table.columns) if column.align == "left"), 0)
+
+
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:"
+
+
+def _source(name: str) -> str:
+    folder = resources.files("grasp_bench.report.page") / FOLDER
+    return (folder / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"kind": kind_of, "order": order_of, "header_column": header_column}
+    environment.globals |= {"filter_from": FILTER_FROM}
+    return environment

@@ -1,0 +1,62 @@
+"""Click prediction with and without what cells have learned."""
+
+from __future__ import annotations
+
+from grasp_bench.report.document import Column, Entry, Table
+from grasp_bench.report.findings.probe import Probe, Probes
+from grasp_bench.report.numbers import count
+from grasp_bench.report.page.charts.drawing import draw
+from grasp_bench.report.page.charts.whiskers import Dot, dots
+from grasp_bench.report.page.material import PageMaterial
+from grasp_bench.report.page.parts import Figure, PageSection, Prose
+
+MEASURES = {"auc": ("AUC", "higher is better"), "log_loss": ("log-loss", "lower is better")}
+
+
+def probe_section(material: PageMaterial) -> PageSection | None:
+    """AUC and log-loss of every probe; None where nothing was probed."""
+    found = material.studies.probe
+    if found is None or not found["probes"]:
+        return None
+    facts = (
+        f"Learned on {count(found['train_pairs'])} pairs, tested on {count(found['test_pairs'])} held-out "
+        "pairs, half of them clicked."
+    )
+    return PageSection(
+        "probe", "Probe", [Prose([facts, *found["notes"]]), *(_figure(found, key) for key in MEASURES)]
+    )
+
+
+def _figure(found: Probes, key: str) -> Figure:
+    measure, direction = MEASURES[key]
+    rows = [
+        Dot(_row(probe), probe["probe"], value, f"{_row(probe)}, {probe['probe']}: {told}", low, high)
+        for probe in found["probes"]
+        for value, low, high, told in [_numbers(probe, key)]
+    ]
+    name = f"{measure} of click prediction ({direction})"
+    picture = draw(name, lambda width: dots(rows, width, measure))
+    return Figure(name, [picture], _table(found, name))
+
+
+def _row(probe: Probe) -> str:
+    named = probe["features"] if probe["features"] == "base" else f"{probe['cell']}: {probe['features']}"
+    return f"{named}, seed {probe['seed']}"
+
+
+def _numbers(probe: Probe, key: str) -> tuple[float, float, float, str]:
+    value, low, high = (float(probe[f"{key}{end}"]) for end in ("", "_low", "_high"))  # type: ignore[literal-required]
+    return value, low, high, f"{value:.4f} [{low:.4f}, {high:.4f}]"
+
+
+def _table(found: Probes, title: str) -> Table:
+    columns = [
+        Column("cell", "left"), Column("features", "left"), Column("probe", "left"), Column("seed"),
+        Column("AUC [95 % CI]"), Column("log-loss [95 % CI]"),
+    ]  # fmt: skip
+    rows = [
+        [Entry(probe["cell"]), Entry(probe["features"]), Entry(probe["probe"]), Entry(str(probe["seed"])),
+         Entry(_numbers(probe, "auc")[3]), Entry(_numbers(probe, "log_loss")[3])]
+        for probe in found["probes"]
+    ]  # fmt: skip
+    return Table(title, columns, rows)
