@@ -76,6 +76,15 @@ def run(
         int, typer.Option("--memory", min=16, metavar="MB", help="What one block of scores may take.")
     ] = 512,
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress.")] = LogFormat.auto,
+    trackers: Annotated[
+        list[str],
+        typer.Option(
+            "--tracker",
+            metavar="NAME[=WHERE]",
+            help="Tell tensorboard (a folder), wandb (a project) or mlflow (a URI) of every cell; may be "
+            "repeated.",
+        ),
+    ] = [],  # noqa: B006 - as above
 ) -> None:
     """Make what is not there yet, and print the leaderboard.
 
@@ -103,6 +112,7 @@ def run(
         executor=executor.value,
         log_format=log_format.value,
         memory_mb=memory,
+        trackers=tuple(trackers),
     )
     # A scheduler's way to say stop: save like after Ctrl-C, so that the next run can resume.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

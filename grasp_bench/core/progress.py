@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Event:
 
     `task` names the work (a node's label), `done` of `total` counts in `unit`; `note` is a short
     free text such as "loss 0.412 NDCG@10 0.231"; `value` is what early stopping watches, where this
-    step measured it.
+    step measured it, and `figures` are all numbers of the step by name.
     """
 
     task: str
@@ -21,6 +21,7 @@ class Event:
     unit: str = ""
     note: str = ""
     value: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 Report = Callable[[Event], None]

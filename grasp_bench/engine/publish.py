@@ -81,17 +81,14 @@ def identity(cell: Cell) -> dict[str, Any]:
 
 def describe(cell: Cell, spec: str, metrics: Artefact, maker: dict[str, Any]) -> dict[str, Any]:
     """The content of cell.json (docs/architecture.md, "Cells and results")."""
-    experiment, facts = cell.experiment, maker.get("facts", {})
-    reads = any(role.endswith("_embeddings") for role in cell.nodes)
+    facts = maker.get("facts", {})
     return {
         "spec": spec,
         **identity(cell),
         "leaks": marked_leaks(cell),
         "nodes": {role: node.hash for role, node in cell.nodes.items()},
         "settings": {
-            **(_model(experiment) if cell.name is None else {}),
-            "protocol": experiment.dataset.protocol.model_dump(mode="json"),
-            **(_knowledge(experiment) if reads else {}),
+            **settings_of(cell),
             **(_imported(cell, facts) if cell.kind == "imported" else {}),
         },
         "train": {
@@ -102,6 +99,17 @@ def describe(cell: Cell, spec: str, metrics: Artefact, maker: dict[str, Any]) ->
         "versions": maker.get("versions", {}),
         "machine": maker.get("machine"),
         "finished": metrics.sidecar.get("finished"),
+    }
+
+
+def settings_of(cell: Cell) -> dict[str, Any]:
+    """The settings that made a cell what it is, by section."""
+    experiment = cell.experiment
+    reads = any(role.endswith("_embeddings") for role in cell.nodes)
+    return {
+        **(_model(experiment) if cell.name is None else {}),
+        "protocol": experiment.dataset.protocol.model_dump(mode="json"),
+        **(_knowledge(experiment) if reads else {}),
     }
 
 

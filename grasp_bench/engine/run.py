@@ -14,6 +14,8 @@ from grasp_bench.engine.executors import EXECUTORS
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import publish
 from grasp_bench.engine.schedule import Schedule
+from grasp_bench.engine.trackers.registry import open_trackers
+from grasp_bench.engine.tracking import TrackedView
 from grasp_bench.engine.view import View, make_view
 from grasp_bench.engine.worker import Workplace
 from grasp_bench.plan.cells import Cell
@@ -27,7 +29,10 @@ STAGES = "grasp_bench.stages.registry:STAGES"
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where and how a plan is executed. `devices` has one entry for each worker and may repeat."""
+    """Where and how a plan is executed.
+
+    `devices` has one entry for each worker and may repeat; `trackers` are told of it: NAME or NAME=WHERE.
+    """
 
     store: Path
     results: Path
@@ -35,6 +40,7 @@ class Workshop:
     executor: str = "process_pool"
     log_format: str = "auto"
     memory_mb: int = 512
+    trackers: tuple[str, ...] = ()
     stages: str = STAGES
 
 
@@ -71,14 +77,19 @@ def run_plan(plan: Plan, shop: Workshop) -> Outcome:
     and passes on; what they were at can be resumed. Raises StoreError when nothing can be written.
     """
     store = Store(shop.store)
+    trackers = open_trackers(shop.trackers, shop.store / "trackers")
     now = status(plan, store)
     guess = estimate(plan, now.to_run, store, len(shop.devices))
     if now.to_run:
         preflight.check(store, shop.results, guess.disk_mb)
         preflight.check_keys(now.to_run)
     view = make_view(shop.log_format, len(now.to_run))
+    if trackers and now.to_run:
+        view = TrackedView(view, trackers, plan.cells, plan.name, store)
     try:
         view.note(opening(plan, now, guess))
+        for name, tracker in trackers.items():
+            view.note(f"tracked by {name}: {tracker.place}")
         for cell in now.done:
             publish(cell, plan.name, store, shop.results)
         if not now.to_run:

@@ -132,8 +132,11 @@ class Trainer:
                 f", {self.settings.monitor} {last[self.settings.monitor]:.4f}"
                 f" (best {progress.best_value:.4f} at {progress.best_epoch})"
             )
-        value = last.get(self.settings.monitor)
-        self.report(Event(self.task, progress.epoch, self.settings.max_epochs, "epochs", note, value))
+        figures = {name: last[name] for name in ("loss", self.settings.monitor) if name in last}
+        value = figures.get(self.settings.monitor)
+        self.report(
+            Event(self.task, progress.epoch, self.settings.max_epochs, "epochs", note, value, figures)
+        )
 
 
 def _compile_dense_parts(recommender: Recommender) -> None:

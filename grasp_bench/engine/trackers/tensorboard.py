@@ -1,0 +1,69 @@
+"""TensorBoard: an event file a cell, in `<where>/<spec>/<cell>`; look with `tensorboard --logdir <where>`.
+
+A cell that is run again writes beside its earlier attempt, which TensorBoard then passes over.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from grasp_bench.core.extras import require
+from grasp_bench.engine.trackers.base import EXTRA, State, TrackedRun
+
+
+class TensorBoardTracker:
+    """Curves as scalars, settings for the HParams view and as text."""
+
+    def __init__(self, where: str | None, folder: Path) -> None:
+        self._folder = Path(where) if where else folder / "tensorboard"
+        self._writing = require("tensorboard.summary.writer.event_file_writer", extra=EXTRA)
+        self._events = require("tensorboard.compat.proto.event_pb2", extra=EXTRA)
+        self._summaries = require("tensorboard.compat.proto.summary_pb2", extra=EXTRA)
+        self._hparams = require("tensorboard.plugins.hparams.summary_v2", extra=EXTRA)
+        self._text = require("tensorboard.plugins.text.metadata", extra=EXTRA)
+        self._tensors = require("tensorboard.util.tensor_util", extra=EXTRA)
+        self._open: dict[TrackedRun, Any] = {}
+
+    @property
+    def place(self) -> str:
+        """The folder for --logdir."""
+        return str(self._folder)
+
+    def begin(self, run: TrackedRun) -> None:
+        """Open an event file; what an earlier attempt wrote from step 0 on no longer counts."""
+        writer = self._writing.EventFileWriter(str(self._folder / run.group / run.name))
+        self._open[run] = writer
+        start = self._events.SessionLog(status=self._events.SessionLog.START)
+        writer.add_event(self._events.Event(wall_time=time.time(), step=0, session_log=start))
+        self._add(run, 0, self._hparams.hparams_pb(dict(run.parameters)))
+        said = json.dumps({**run.tags, **run.parameters}, indent=2, ensure_ascii=False)
+        self._add(run, 0, self._summaries.Summary(value=[self._as_text("settings", f"```\n{said}\n```")]))
+
+    def log(self, run: TrackedRun, epoch: int, figures: Mapping[str, float]) -> None:
+        """One scalar a figure."""
+        values = [
+            self._summaries.Summary.Value(tag=f"training/{name}", simple_value=value)
+            for name, value in figures.items()
+        ]
+        self._add(run, epoch, self._summaries.Summary(value=values))
+
+    def end(self, run: TrackedRun, figures: Mapping[str, float], state: State) -> None:
+        """Final figures as scalars of step 0."""
+        values = [
+            self._summaries.Summary.Value(tag=name, simple_value=value) for name, value in figures.items()
+        ]
+        self._add(run, 0, self._summaries.Summary(value=[*values, self._as_text("state", state)]))
+        self._open.pop(run).close()
+
+    def _add(self, run: TrackedRun, step: int, summary: Any) -> None:
+        event = self._events.Event(wall_time=time.time(), step=step, summary=summary)
+        self._open[run].add_event(event)
+
+    def _as_text(self, tag: str, text: str) -> Any:
+        metadata = self._text.create_summary_metadata(display_name=tag, description="")
+        tensor = self._tensors.make_tensor_proto([text.encode()])
+        return self._summaries.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)

@@ -1,0 +1,186 @@
+"""A view that also tells trackers: it listens to what the run says, and never makes it wait or fail."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+from grasp_bench.core.store import Artefact, Store
+from grasp_bench.engine.failures import Failure
+from grasp_bench.engine.publish import identity, settings_of
+from grasp_bench.engine.tasks import Done, Progress
+from grasp_bench.engine.trackers.base import Parameter, State, TrackedRun, Tracker
+from grasp_bench.engine.view import View
+from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.nodes import Node
+
+SECONDS_TO_SEND = 30.0  # what trackers get for the rest when all is done
+OF_A_CURVE = ("epoch", "seconds")  # in a line of log.jsonl, besides its figures
+
+Act = Callable[[Tracker], None]
+
+
+class TrackedView:
+    """Passes everything on to a view; a thread for each tracker does what is asked of it, in order.
+
+    Each cell whose training begins, or whose figures are made, is a run. Curves are told as they come, and
+    when the cell is finished what of them was not: progress is thinned out on its way.
+    """
+
+    def __init__(
+        self, view: View, trackers: Mapping[str, Tracker], cells: Sequence[Cell], spec: str, store: Store
+    ) -> None:
+        self._view = view
+        self._store = store
+        self._desks = [_Desk(name, tracker, view.note) for name, tracker in trackers.items()]
+        self._runs = {cell.hash: _run_of(cell, spec) for cell in cells}
+        self._readers: dict[str, list[Cell]] = defaultdict(list)
+        for cell in cells:
+            for node in cell.nodes.values():
+                self._readers[node.hash].append(cell)
+        self._told: dict[str, set[int]] = {}  # epochs by the cell's hash, of runs that are open
+
+    def note(self, line: str) -> None:
+        """Nothing that trackers would want."""
+        self._view.note(line)
+
+    def started(self, node: Node) -> None:
+        """A training begins the runs of its cells."""
+        self._view.started(node)
+        if node.stage == "train":
+            for cell in self._readers[node.hash]:
+                self._begin(cell)
+
+    def progress(self, progress: Progress) -> None:
+        """A point of a training's curves."""
+        self._view.progress(progress)
+        if progress.node.stage == "train" and progress.event.figures:
+            for cell in self._readers[progress.node.hash]:
+                self._tell(cell, progress.event.done, progress.event.figures)
+
+    def finished(self, done: Done) -> None:
+        """The last node of a cell ends its run, with all that is known by then."""
+        self._view.finished(done)
+        for cell in self._readers[done.node.hash]:
+            if cell.hash == done.node.hash:
+                self._begin(cell)
+                for epoch, figures in _curve(cell, self._store):
+                    self._tell(cell, epoch, figures)
+                self._end(cell, _final(self._store.get("metrics", cell.hash)), "finished")
+
+    def failed(self, failure: Failure) -> None:
+        """A failed node fails the open runs that wait for it."""
+        self._view.failed(failure)
+        for cell in self._readers[failure.node.hash]:
+            self._end(cell, {}, "failed")
+
+    def close(self) -> None:
+        """End what is open, let trackers send the rest for a while, and close the view."""
+        try:
+            for digest in list(self._told):
+                self._close_run(digest, {}, "interrupted")
+            for desk in self._desks:
+                desk.close()
+        finally:
+            self._view.close()
+
+    def _begin(self, cell: Cell) -> None:
+        if cell.hash not in self._told:
+            self._told[cell.hash] = set()
+            run = self._runs[cell.hash]
+            self._ask(lambda tracker: tracker.begin(run))
+
+    def _tell(self, cell: Cell, epoch: int, figures: Mapping[str, float]) -> None:
+        told = self._told.get(cell.hash)
+        if told is not None and epoch not in told:
+            told.add(epoch)
+            run = self._runs[cell.hash]
+            self._ask(lambda tracker: tracker.log(run, epoch, figures))
+
+    def _end(self, cell: Cell, figures: Mapping[str, float], state: State) -> None:
+        if cell.hash in self._told:
+            self._close_run(cell.hash, figures, state)
+
+    def _close_run(self, digest: str, figures: Mapping[str, float], state: State) -> None:
+        run = self._runs[digest]
+        del self._told[digest]
+        self._ask(lambda tracker: tracker.end(run, figures, state))
+
+    def _ask(self, act: Act) -> None:
+        for desk in self._desks:
+            desk.ask(act)
+
+
+class _Desk:
+    """One tracker and its thread. The first thing that goes wrong is said once and switches it off."""
+
+    def __init__(self, name: str, tracker: Tracker, warn: Callable[[str], None]) -> None:
+        self._name = name
+        self._tracker = tracker
+        self._warn = warn
+        self._acts: SimpleQueue[Act | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
+        self._thread.start()
+
+    def ask(self, act: Act) -> None:
+        """Have something done, some time."""
+        self._acts.put(act)
+
+    def close(self) -> None:
+        """Wait until all is done, but not for ever."""
+        self._acts.put(None)
+        self._thread.join(SECONDS_TO_SEND)
+        if self._thread.is_alive():
+            self._warn(f"warning: {self._name} has not taken all in {SECONDS_TO_SEND:g} s; the rest is lost")
+
+    def _work(self) -> None:
+        while (act := self._acts.get()) is not None:
+            try:
+                act(self._tracker)
+            except Exception as error:  # a tracker may fail in any way that its library can
+                said = " ".join(str(error).split()) or type(error).__name__
+                self._warn(f"warning: tracker {self._name} is switched off, the run goes on: {said}")
+                return
+
+
+def _run_of(cell: Cell, spec: str) -> TrackedRun:
+    known = identity(cell)
+    named = ("hash", "dataset", "kind", "backbone", "enhancer", "ablation", "seed")
+    tags = {key: str(known[key]) for key in named if known[key] is not None}
+    return TrackedRun(
+        cell.slug, spec, dict(_flat({"seed": cell.seed, **settings_of(cell)})), {"spec": spec, **tags}
+    )
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Parameter]]:
+    """Settings by dotted key; lists as JSON, keys that ask for nothing left out."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{key}.")
+        elif isinstance(value, str | int | float | bool):
+            yield f"{before}{key}", value
+        elif value is not None:
+            yield f"{before}{key}", json.dumps(value, ensure_ascii=False)
+
+
+def _curve(cell: Cell, store: Store) -> Iterator[tuple[int, dict[str, float]]]:
+    """Epochs of the cell's training, where there was one and its log is still there."""
+    node = cell.nodes.get("train")
+    if node is None or not store.has(node.stage, node.hash):
+        return
+    path = store.get(node.stage, node.hash).path / "log.jsonl"
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        entry = json.loads(line)
+        yield entry["epoch"], {key: value for key, value in entry.items() if key not in OF_A_CURVE}
+
+
+def _final(metrics: Artefact) -> dict[str, float]:
+    """`full/overall/NDCG@10`, and so on: every figure of metrics.json."""
+    measured = json.loads(metrics.file("metrics.json").read_text())
+    return {
+        key.replace(".", "/"): float(value) for key, value in _flat(measured) if not isinstance(value, str)
+    }
