@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("grasp_bench.cli.validate:validate", "Check specs and tell all problems at once."),
     "plan": ("grasp_bench.cli.plan:plan", "Show stages and cells, what is cached, and an estimate."),
     "run": ("grasp_bench.cli.run:run", "Run what is not done yet; the same command resumes."),
+    "tune": ("grasp_bench.cli.tune:tune", "Search settings on validation alone, on any number of machines."),
     "leaderboard": ("grasp_bench.cli.leaderboard:leaderboard", "Show the board of finished cells."),
     "report": ("grasp_bench.cli.report:report", "Write everything about a spec as one HTML file."),
     "compare": ("grasp_bench.cli.compare:compare", "Explain the difference between two methods."),

@@ -1,4 +1,4 @@
-"""Percentile bootstrap of the mean paired difference (Efron & Tibshirani 1993, chapter 13)."""
+"""Percentile bootstrap of the mean paired difference, and of a median (Efron & Tibshirani 1993, chapter 13)."""
 
 from __future__ import annotations
 
@@ -36,6 +36,23 @@ def mean_interval(
         return Interval(float(d[0]), float(d[0]))
     means = _resampled_sums(d, resamples, np.random.default_rng(seed)) / d.size
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def median_interval(
+    values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
+) -> Interval:
+    """Interval of the median when values are redrawn; same seed, same interval.
+
+    The median of n draws is one of the values (or between two), so only their ranks are drawn.
+    """
+    ordered = np.sort(checked(values))
+    rng = np.random.default_rng(seed)
+    n, medians = ordered.size, []
+    for start in range(0, resamples, step := max(1, _DRAWS_AT_ONCE // n)):
+        ranks = rng.integers(0, n, (min(step, resamples - start), n), dtype=np.int32)
+        medians.append(np.median(ordered[ranks], axis=1))
+    low, high = np.quantile(np.concatenate(medians), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
 
 

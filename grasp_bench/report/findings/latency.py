@@ -10,7 +10,8 @@ class Timing(TypedDict):
 
     `path`: model (all precomputed), live (neighbours searched in the request) or text (encoded, searched and
     scored in the request); `ranking`: catalogue (the best of all items) or candidates (the scores of a few);
-    `state`: warm, or cold (the first request of a fresh process).
+    `state`: warm, or cold (the first request of a fresh process). `cpu_p50` is the median of processor time,
+    which other processes' turns are no part of; None where it was not taken.
     """
 
     path: str
@@ -21,22 +22,25 @@ class Timing(TypedDict):
     p95: float
     p99: float
     mean: float
+    cpu_p50: float | None
 
 
 class Extra(TypedDict):
     """What a warm request costs more than by the bare backbone: the median of differences, paired by request,
-    with its 95 % interval; `verdict` is what the interval says of 1 ms."""
+    with its 95 % interval; `verdict` is what the interval says of 1 ms. `cpu_ms` is the median of the processor
+    time."""
 
     path: str
     ranking: str
     ms: float
     low: float
     high: float
+    cpu_ms: float
     verdict: str
 
 
 class LatencyCell(TypedDict):
-    """One trained cell. `extra_ms` is the one of `extras` that is of path model and of the report's `ranking`;
+    """One trained cell. `extra_ms` is that one of `extras` that is of path model and the report's `ranking`;
     a bare backbone has none. `not_measured` maps a path to why it is not there."""
 
     slug: str
