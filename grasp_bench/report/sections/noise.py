@@ -23,11 +23,12 @@ DROP_NOTE = (
 def noise_section(ranking: Ranking, first: str, suffix: str) -> Section | None:
     """All kinds and protocols of a ranking, the asked-for protocol first; None without noise."""
     found = sorted(ranking["noise"], key=lambda each: (each["kind"], each["protocol"] != first))
-    tables = [table for each in found for table in (_curves(each), _drops(each)) if table is not None]
+    tables = [table for each in found for table in (noise_table(each), drop_table(each)) if table is not None]
     return Section(f"Under noise{suffix}", tables) if tables else None
 
 
-def _curves(found: Degradation) -> Table:
+def noise_table(found: Degradation) -> Table:
+    """The metric of every method at every rate, its area, and where it falls below its backbone."""
     columns = [Column("method", "left"), Column("seeds", spare=True)]
     columns += [Column(f"{rate:g}") for rate in found["rates"]]
     columns += [Column("area"), Column("kept"), Column("below its backbone", "left")]
@@ -55,7 +56,8 @@ def _figure(interval: Interval | None) -> str:
     return percent_with_interval(interval["mean"], interval["low"], interval["high"])
 
 
-def _drops(found: Degradation) -> Table | None:
+def drop_table(found: Degradation) -> Table | None:
+    """Tests of drop against drop; None where there is nothing to compare."""
     if not found["drops"]:
         return None
     columns = [
