@@ -1,0 +1,95 @@
+"""Samplers and pruners of a spec as Optuna's, with draws that do not depend on who asks when."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from grasp_bench.core.hashing import content_hash
+from grasp_bench.spec.training import Training
+from grasp_bench.spec.tuning import Tuning
+from grasp_bench.studies.tuning.bookkeeping import WORKER
+
+STARTUP_TRIALS = 5  # complete curves that a median is taken of, at least
+
+
+class SeededByPlace(BaseSampler):
+    """Asks a fresh sampler for each trial, seeded by the search's seed and the trial's place.
+
+    A sampler that begins again in another process would draw its first points again. This one gives a
+    search that was interrupted the points it would have had, and no two workers the same draws.
+
+    Args:
+        name: tpe, gp or random; a grid's trials are queued and sample nothing.
+        seed: of the search.
+        place: of a trial's number, how many trials that count have a lower one.
+        worker: who asks; a trial is told at once, so that it can be put right if this process dies.
+    """
+
+    def __init__(self, name: str, seed: int, place: Callable[[int], int], worker: str) -> None:
+        self._name = name
+        self._seed = seed
+        self._place = place
+        self._worker = worker
+        self._current: BaseSampler = RandomSampler()
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Make the sampler of this trial."""
+        # By the storage, as Optuna's own samplers write: there is no Trial yet.
+        study._storage.set_trial_user_attr(trial._trial_id, WORKER, self._worker)
+        seed = int(content_hash([self._seed, self._place(trial.number)]), 16) % 2**32
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            self._current = _sampler(self._name, seed)
+        self._current.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """As the sampler of this trial does."""
+        return self._current.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """As the sampler of this trial does."""
+        return self._current.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """As the sampler of this trial does."""
+        return self._current.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Any) -> None:
+        """As the sampler of this trial does."""
+        self._current.after_trial(study, trial, state, values)
+
+
+def _sampler(name: str, seed: int) -> BaseSampler:
+    if name == "tpe":
+        # Points that other workers are at count as bad ones, so that they are not asked for twice.
+        return TPESampler(seed=seed, constant_liar=True)
+    if name == "gp":
+        return GPSampler(seed=seed, warn_independent_sampling=False)
+    return RandomSampler(seed=seed)
+
+
+def pruner_of(tuning: Tuning, training: Training) -> BasePruner:
+    """Steps are epochs of the first seed.
+
+    median: not before `patience` validations, which early stopping gives a training, too, and among five
+    complete curves at least. hyperband: between the first validation and `max_epochs`.
+    """
+    if tuning.pruner == "median":
+        warmup = training.patience * training.eval_every
+        return MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=warmup)
+    if tuning.pruner == "hyperband":
+        return HyperbandPruner(min_resource=training.eval_every, max_resource=training.max_epochs)
+    return NopPruner()

@@ -1,0 +1,100 @@
+"""Where a search is kept: a journal beside the store, or any database that Optuna knows."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.study import Study
+
+from grasp_bench.core.errors import GraspBenchError, IncomparableError, SpecError, StoreError
+from grasp_bench.core.hashing import content_hash
+from grasp_bench.plan.graph import Fingerprint
+from grasp_bench.spec.experiment import NAME
+from grasp_bench.studies.tuning.base import Base, identity
+from grasp_bench.studies.tuning.bookkeeping import retry
+
+SEARCHES = "identity"  # attribute of a study: what its trials have in common
+HEARTBEAT_SECONDS, SILENT_SECONDS = 30, 120
+URL = "://"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """`address`: a file or a URL; `study`: the name in there; `locks`: where workers show that they live."""
+
+    address: str
+    study: str
+    locks: Path
+
+
+def kept_in(
+    base: Base, store: Path, fingerprint: Fingerprint, storage: str | None, study: str | None
+) -> Kept:
+    """The place of a search; by default a journal in the store, named by all that decides its course."""
+    if study is not None and not re.fullmatch(NAME, study):
+        raise SpecError([f"--study {study}: letters, digits, dot, dash and underscore only"])
+    tuning = base.tuning
+    course = [identity(base, fingerprint), tuning.sampler, tuning.pruner, tuning.seed]
+    name = study or f"{base.experiment.name}-{content_hash(course)[:8]}"
+    folder = store / "tuning"
+    address = storage or str(folder / f"{name}.journal")
+    beside = folder if URL in address else Path(address).parent
+    return Kept(address, name, (beside / f"{name}.workers").absolute())
+
+
+def open_study(kept: Kept, searches: str) -> Study:
+    """Open the study, made if it is not there.
+
+    Raises StoreError when the storage cannot be opened, IncomparableError when trials of another base or
+    space are in the study.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        study = optuna.create_study(
+            study_name=kept.study, storage=_opened(kept.address), direction="maximize", load_if_exists=True
+        )
+        known = study.user_attrs.get(SEARCHES)
+        if known is None:
+            study.set_user_attr(SEARCHES, searches)
+    except GraspBenchError:
+        raise
+    except Exception as error:  # any database's own
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        raise StoreError(
+            f"{_shown(kept.address)}: the study cannot be opened ({_shown(reason)})",
+            mend="check --storage: a path of a journal, or a URL that Optuna takes, such as sqlite:///x.db",
+        ) from None
+    if known not in (None, searches):
+        raise IncomparableError(
+            f"study '{kept.study}' in {_shown(kept.address)} has trials of another base cell or space",
+            mend="give this search a name of its own (--study), or leave --study out",
+        )
+    return study
+
+
+def _opened(address: str) -> optuna.storages.BaseStorage:
+    from optuna.storages import JournalStorage, RDBStorage, journal
+
+    if address.startswith(("redis://", "rediss://")):
+        return JournalStorage(journal.JournalRedisBackend(address))
+    if URL in address:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return RDBStorage(
+                address,
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=SILENT_SECONDS,
+                heartbeat_stale_trial_callback=retry,
+            )
+    Path(address).parent.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(journal.JournalFileBackend(address))
+
+
+def _shown(address: str) -> str:
+    """Without the password of a URL."""
+    return re.sub(r"://[^@/\s]*@", "://…@", address)

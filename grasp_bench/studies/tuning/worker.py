@@ -1,0 +1,106 @@
+"""A process of a search: one trial after another until there are enough."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal
+
+from optuna.study import Study
+
+from grasp_bench.core import locks
+from grasp_bench.core.errors import GraspBenchError
+from grasp_bench.core.store import Store
+from grasp_bench.engine.perform import limit_threads
+from grasp_bench.engine.worker import load_stages, serve_parent
+from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+from grasp_bench.studies.tuning.base import Base
+from grasp_bench.studies.tuning.bookkeeping import left, place, put_right, waiting, worker_name
+from grasp_bench.studies.tuning.samplers import SeededByPlace, pruner_of
+from grasp_bench.studies.tuning.storage import Kept, open_study
+from grasp_bench.studies.tuning.trials import Bench, NotNeeded, TrialFailed, Trials
+
+INTERRUPTED = 130
+Kind = Literal["started", "progress", "finished", "failed", "error"]  # what a worker says, with what it is
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What every worker of a search is told: how many trials there shall be in all, and where things are."""
+
+    base: Base
+    kept: Kept
+    searches: str
+    total: int
+    store: Path
+    stages: str
+    threads: int
+    memory_mb: int
+
+
+def work(tell: Connection, orders: Orders, device: str, name: str, log: Path) -> None:
+    """Body of a worker process; says pairs of a Kind and what it is."""
+    serve_parent(log)
+    limit_threads(orders.threads)
+    try:
+        with _shown_to_live(orders.kept.locks / f"{name}.lock") as shown:
+            _search(orders, device, shown, _sender(tell))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except GraspBenchError as error:
+        tell.send(("error", error))
+    except Exception as error:  # of the storage, or of ours: other trials would meet it, too
+        tell.send(("error", GraspBenchError(f"{type(error).__name__}: {error}")))
+
+
+def _sender(tell: Connection) -> Callable[[Any], None]:
+    """Sends to the command; when it is gone, this is as good as Ctrl-C, and no fault of the trial."""
+
+    def send(said: Any) -> None:
+        try:
+            tell.send(said)
+        except OSError:
+            raise KeyboardInterrupt from None
+
+    return send
+
+
+@contextmanager
+def _shown_to_live(lock: Path) -> Iterator[str]:
+    """Hold a lock that the system frees when this process dies."""
+    held = locks.acquire(lock)
+    try:
+        yield worker_name(lock)
+    finally:
+        held.release()
+        lock.unlink(missing_ok=True)
+
+
+def _search(orders: Orders, device: str, worker: str, send: Callable[[Any], Any]) -> None:
+    base, store = orders.base, Store(orders.store)
+    study = open_study(orders.kept, orders.searches)
+    study.sampler = SeededByPlace(
+        base.tuning.sampler, base.tuning.seed, lambda number: place(study, number), worker
+    )
+    study.pruner = pruner_of(base.tuning, base.experiment.training)
+    bench = Bench(
+        store, load_stages(orders.stages), device, orders.threads, orders.memory_mb,
+        Fingerprints(cache_file(orders.store)), send,
+    )  # fmt: skip
+    trials = Trials(base, study, orders.total, bench)
+    while _wanted(study, base, orders.total):
+        try:
+            study.optimize(trials, n_trials=1, catch=(TrialFailed, NotNeeded))
+        except KeyboardInterrupt:
+            trials.ask_again()
+            raise
+
+
+def _wanted(study: Study, base: Base, total: int) -> bool:
+    """A grid's trials are queued; others are asked for until there are enough."""
+    put_right(study)
+    return left(study, total) > 0 and (base.tuning.sampler != "grid" or waiting(study))
