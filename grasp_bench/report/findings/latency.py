@@ -27,8 +27,8 @@ class Timing(TypedDict):
 
 class Extra(TypedDict):
     """What a warm request costs more than by the bare backbone: the median of differences, paired by request,
-    with its 95 % interval; `verdict` is what the interval says of 1 ms. `cpu_ms` is the median of the processor
-    time."""
+    with its 95 % interval; `verdict` is what the interval says of 1 ms. `cpu_ms` is the median of the
+    differences in processor time."""
 
     path: str
     ranking: str
