@@ -83,7 +83,8 @@ def test_paths_percentiles_and_extras_are_of_all_requests(trained: tuple[Shop, P
     assert (found["items"], found["candidates"], found["threads"]) == (ITEMS, 5, 1)
     by_slug = {cell["slug"]: cell for cell in found["cells"]}
     bare, grasp = by_slug["sasrec-none-s1"], by_slug["sasrec-grasp-s1"]
-    assert bare["extras"] == [] and bare["extra_ms"] is None
+    assert bare["extras"] == []
+    assert bare["extra_ms"] is None
     ways = [(each["path"], each["ranking"]) for each in grasp["extras"]]
     assert set(ways) == {(path, r) for path in ("model", "live", "text") for r in ("catalogue", "candidates")}
     for cell in found["cells"]:
@@ -109,7 +110,7 @@ def test_backbones_are_found_outside_of_only_and_missing_ones_said(trained: tupl
 
 
 def test_nothing_trained_and_nothing_trainable_are_errors(trained: tuple[Shop, Plan], tmp_path: Path) -> None:
-    shop, plan = trained
+    _shop, plan = trained
     with pytest.raises(StoreError, match="no cell of shop is trained"):
         measure_latency(plan, plan, Store(tmp_path), QUICK, lambda _: None)
     with pytest.raises(UnknownNameError, match="did you mean 'sasrec-grasp-s1'"):
