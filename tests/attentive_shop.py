@@ -68,12 +68,13 @@ def open_attentive(folder: Path, rest: str = KINDS, users: int | None = None) ->
 
 
 def _embed(store: Store, node: Node) -> None:
-    """Words fall into as many columns on both sides; vectors of length 1, as encoders give."""
+    """Words fall into as many columns on both sides, and no two texts alike; vectors of length 1."""
     text = node.inputs["text"]
     table = pl.read_parquet(store.get(text.stage, text.hash).file("texts.parquet"), glob=False)
-    vectors = np.full((table.height, WIDTH), 0.1, dtype=np.float32)
-    for row, words in enumerate(map(words_of, table["text"])):
-        for word in words:
+    vectors = np.empty((table.height, WIDTH), dtype=np.float32)
+    for row, told in enumerate(table["text"]):
+        vectors[row] = 0.1 * np.random.default_rng(zlib.crc32(told.encode())).random(WIDTH)
+        for word in words_of(told):
             vectors[row, zlib.crc32(word.encode()) % WIDTH] += 1
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     with store.writing(node.stage, node.hash, {"hash": node.hash, "stage": node.stage}) as out:

@@ -77,6 +77,10 @@ def attention(
     found = inspect_attention(plan, Store(store), Asked(cell, Asking(user, sample, seed), corrupt, seed))
     document = lay_out_attention(found)
     text = document_text(with_heat_maps(document, found))
+    if cell == "*" and not corrupt:
+        rendered = leaderboard / f"{plan.name}.attention.md"
+        atomic.write_text(rendered, text)
+        note(f"whole inspection: {rendered}, {write_attention(found, results)}")
     if output is Format.json:
         say_json(found)
     elif output is Format.md:
@@ -84,7 +88,3 @@ def attention(
     else:
         show(document, console())
         show_heat_maps(found, console())
-    if cell == "*" and not corrupt:
-        rendered = leaderboard / f"{plan.name}.attention.md"
-        atomic.write_text(rendered, text)
-        note(f"whole inspection: {rendered}, {write_attention(found, results)}")

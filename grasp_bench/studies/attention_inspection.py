@@ -36,6 +36,7 @@ from grasp_bench.studies.attention_pairs import (
 
 FILE = "attention.json"
 BINS = 50
+DIGITS = 6  # single precision holds no more
 MIDDLE, NEAR_MIDDLE = 0.5, 0.01
 QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
 
@@ -57,8 +58,10 @@ def inspect_attention(plan: Plan, store: Store, asked: Asked) -> Attention:
     """Look at all cells that `asked` names; see `cells_with_attention` and `heat_maps` for what it raises."""
     cells, left_out = cells_with_attention(plan, store, asked.cells)
     labels = _labels(plan)
-    found = [_inspect(cell, labels[cell.slug], store, asked) for cell in cells]
-    return Attention(spec=plan.name, cells=found, notes=[*_notes(cells, found, asked), *left_out])
+    remarks: list[str] = []
+    found = [_inspect(cell, labels[cell.slug], store, asked, remarks) for cell in cells]
+    notes = [*_notes(cells, found, asked), *dict.fromkeys(remarks), *left_out]
+    return Attention(spec=plan.name, cells=found, notes=notes)
 
 
 def write_attention(found: Attention, results: Path) -> Path:
@@ -77,16 +80,29 @@ def weights_of(part: str, group: str, values: NDArray[np.float64]) -> Weights:
         part=part,
         group=group,
         count=len(values),
-        mean=float(values.mean()),
-        std=float(values.std()),
-        saturated=float((np.abs(values - MIDDLE) <= NEAR_MIDDLE).mean()),
-        quantiles=dict(zip(QUANTILES, quantiles.tolist(), strict=True)),
-        edges=[round(edge, 4) for edge in edges.tolist()],
+        mean=round(float(values.mean()), DIGITS),
+        std=round(float(values.std()), DIGITS),
+        saturated=round(float((np.abs(values - MIDDLE) <= NEAR_MIDDLE).mean()), DIGITS),
+        quantiles=dict(zip(QUANTILES, quantiles.round(DIGITS).tolist(), strict=True)),
+        edges=edges.round(DIGITS).tolist(),
         counts=counts.tolist(),
     )
 
 
-def _inspect(cell: Cell, label: str, store: Store, asked: Asked) -> AttentionCell:
+def evenness(pairs: Pairs, over: str) -> float:
+    """How far softmax weights are from equal shares: the mean of |weight over share - 1|, over all parts.
+
+    A share is one over the items that a weight is normalised over: those up to its own (`prefix`) or all of
+    the `sequence`.
+    """
+    _, starts, lengths = np.unique(pairs.users, return_index=True, return_counts=True)
+    count = np.repeat(lengths, lengths)
+    if over == "prefix":
+        count = np.arange(len(pairs.users)) - np.repeat(starts, lengths) + 1
+    return float(np.abs(pairs.weights * count[:, None] - 1).mean()) if len(count) else 0.0
+
+
+def _inspect(cell: Cell, label: str, store: Store, asked: Asked, remarks: list[str]) -> AttentionCell:
     reading = open_reading(cell, store)
     known, corrupted = reading.knowledge, trained_under(reading)
     noise = _noise_words(cell) if corrupted else None
@@ -96,6 +112,11 @@ def _inspect(cell: Cell, label: str, store: Store, asked: Asked) -> AttentionCel
     model = reading.model(known)
     parts = model.holistic.shape.parts
     pairs, unchosen = history_pairs(reading, model), unchosen_pairs(reading, model)
+    if cell.experiment.model.attention == "softmax":
+        apart = evenness(pairs, cell.experiment.model.softmax_over)
+        remarks.append(
+            f"{label}: softmax weights differ from equal shares by {100 * apart:.2g} % in the mean."
+        )
     weights, corruption = [], list[Corruption]()
     groups = _groups(reading, pairs)
     for place, part in enumerate(parts):

@@ -26,13 +26,13 @@ WEIGHT_NOTE = (
     "The last column counts weights from 0 to 1."
 )
 GROUP_NOTE = (
-    "Mean weights. Training and validation are the two parts of a history. A user's text names training items "
-    "by default: validation shows what an item weighs that it does not name."
+    "Mean weights. Training and validation are the two parts of a history. By default a user's text names "
+    "training items: validation shows what an item weighs that it does not name."
 )
 CORRUPTION_NOTE = (
     "AUC: the chance that a corrupted pair weighs less than a clean one; 0.5 cannot tell, 1 always does. "
     "Corrupted is a pair of whose context at least half is. Correlation: Spearman's, of weight and corrupted "
-    "share; below 0 where corrupted context weighs less. What is taken off is the difference of the means."
+    "share; below 0 where corrupted context weighs less. Taken off: how much less, in the mean."
 )
 
 
@@ -91,7 +91,7 @@ def _weights(cells: Sequence[AttentionCell]) -> Table:
                     number(of_all["mean"], DIGITS),
                     number(of_all["std"], DIGITS),
                     *quantiles,
-                    share(of_all["saturated"]),
+                    BLANK if cell["attention"] == "softmax" else share(of_all["saturated"]),
                     blocks(of_all["counts"]),
                 ]
             )
@@ -118,14 +118,15 @@ def _corruption(cells: Sequence[AttentionCell]) -> Table:
             f"{each['clean']:,}",
             number(each["mean_corrupted"], DIGITS),
             number(each["mean_clean"], DIGITS),
+            share(1 - each["mean_corrupted"] / each["mean_clean"]),
             number(each["auc"], 3),
             number(each["correlation"], 3),
         ]
         for cell in cells
         for each in cell["corruption"]
     ]
-    heads = ["cell", "part", "corrupted side", "corrupted", "clean", "mean corrupted", "mean clean", "AUC",
-             "correlation"]  # fmt: skip
+    heads = ["cell", "part", "side", "corrupted", "clean", "mean corrupted", "mean clean", "taken off",
+             "AUC", "correlation"]  # fmt: skip
     noises = [f"{cell['slug']}: {cell['noise']}." for cell in cells if cell["corruption"]]
     return table("", heads, rows, [CORRUPTION_NOTE, *noises])
 
