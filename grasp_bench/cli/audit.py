@@ -17,7 +17,7 @@ from grasp_bench.cli.options import (
     SpecPath,
     StorePath,
 )
-from grasp_bench.cli.output import console, note, say_json
+from grasp_bench.cli.output import console, log_in_json, note, say_json
 from grasp_bench.cli.plan import Device
 from grasp_bench.cli.run import ExecutorName, LogFormat
 
@@ -55,6 +55,8 @@ def audit(
     Where the data have times, also by a split in time. Each hazard of the published protocol is then
     switched on alone over the strict one. What is in the store is not computed again.
     """
+    if log_format is LogFormat.json:
+        log_in_json()
     from grasp_bench.core import atomic
     from grasp_bench.engine.run import Workshop, worker_devices
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file

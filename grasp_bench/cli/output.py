@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,25 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+_LOG = {"format": "text"}  # of stderr, for the whole process
+
+
+def log_in_json() -> None:
+    """From here on everything on stderr is one JSON object a line, as the events of a run are."""
+    _LOG["format"] = "json"
+
+
 def note(text: str) -> None:
     """Print a line to stderr, as it is."""
-    sys.stderr.write(text + "\n")
+    if _LOG["format"] == "json":
+        _log("note", text=text)
+    else:
+        sys.stderr.write(text + "\n")
+
+
+def _log(event: str, **fields: Any) -> None:
+    line = {"time": round(time.time(), 3), "event": event, **fields}
+    sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def say_json(value: Any) -> None:
@@ -44,7 +61,10 @@ def say_json(value: Any) -> None:
 
 def report_error(error: GraspBenchError) -> int:
     """Print an error and its mend to stderr; return the exit code that goes with it."""
-    if isinstance(error, SpecError):
+    if _LOG["format"] == "json":
+        problems = list(error.problems) if isinstance(error, SpecError) else []
+        _log("error", message=error.message, mend=error.mend, problems=problems, exit_code=error.exit_code)
+    elif isinstance(error, SpecError):
         for problem in error.problems:
             note(problem)
         if len(error.problems) > 1:

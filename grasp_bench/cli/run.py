@@ -20,7 +20,7 @@ from grasp_bench.cli.options import (
     StorePath,
     load_for,
 )
-from grasp_bench.cli.output import console, note
+from grasp_bench.cli.output import console, log_in_json, note
 from grasp_bench.cli.plan import Device
 from grasp_bench.core.errors import RunFailedError, StoreError
 
@@ -91,6 +91,8 @@ def run(
     One failed cell does not stop the others (exit code 6 tells); the same command goes on after an
     interrupt or a failure, and does nothing when all is there.
     """
+    if log_format is LogFormat.json:
+        log_in_json()
     from grasp_bench.engine.preflight import check_prices
     from grasp_bench.engine.run import Workshop, run_plan, worker_devices
     from grasp_bench.plan.compile import compile_plan

@@ -1,4 +1,4 @@
-"""How long something takes, for people."""
+"""How long something takes, or may take, for people."""
 
 from __future__ import annotations
 
@@ -13,3 +13,14 @@ def readable(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def roughly(seconds: float) -> str:
+    """A guess of seconds, no finer than it can be: 40 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    minutes = 5 * round(minutes / 5)
+    return f"{minutes // 60} h {minutes % 60:02d} min"

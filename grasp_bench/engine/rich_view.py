@@ -4,54 +4,83 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import (
-    Progress as Bars,
-)
-from rich.progress import (
-    Task as Bar,
-)
+from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+from rich.progress import Task as Bar
+from rich.table import Column
 from rich.text import Text
 
-from grasp_bench.core.durations import readable
+from grasp_bench.core.durations import readable, roughly
+from grasp_bench.engine.course import Course
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
 from grasp_bench.plan.nodes import Node
+
+NARROW = 110  # characters, below which there is no room for what a stage says besides its count
+
+
+class _Count(ProgressColumn):
+    """`40/200 epochs`; of the whole, nodes and cells."""
+
+    def __init__(self, course: Course | None) -> None:
+        super().__init__(Column(no_wrap=True, justify="right"))
+        self._course = course
+
+    def render(self, task: Bar) -> Text:
+        if task.total is None:
+            return Text("")
+        count = f"{task.completed:,.0f}/{task.total:,.0f}"
+        if task.fields["node"] is None:
+            cells = self._course
+            return Text(f"{count} nodes" if cells is None else f"{cells.cells_finished}/{cells.cells} cells")
+        return Text(f"{count} {task.fields['unit']}".rstrip())
 
 
 class _Rate(ProgressColumn):
     """Units per second, once there are any."""
 
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True, justify="right"))
+
     def render(self, task: Bar) -> Text:
-        unit = task.fields.get("unit", "")
-        return Text(f"{task.speed:,.4g} {unit}/s" if task.speed and unit else "", style="dim")
+        return Text(f"{task.speed:,.3g}/s" if task.speed and task.fields["node"] else "", style="dim")
+
+
+class _Left(ProgressColumn):
+    """About how long the rest takes, of a node or of the whole."""
+
+    def __init__(self, course: Course | None) -> None:
+        super().__init__(Column(no_wrap=True, justify="right"))
+        self._course = course
+
+    def render(self, task: Bar) -> Text:
+        if self._course is None:
+            return Text("")
+        node = task.fields["node"]
+        left = self._course.seconds_left() if node is None else self._course.seconds_left_of(node)
+        style = "bold" if node is None else ""
+        return Text("" if left is None else f"about {roughly(left)} left", style=style)
 
 
 class RichView:
     """Live bars; ended nodes scroll up as lines."""
 
-    def __init__(self, total: int) -> None:
-        self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+    def __init__(self, total: int, course: Course | None = None) -> None:
+        console = Console(stderr=True)
+        label = Column(no_wrap=True, overflow="ellipsis", ratio=3, min_width=12)
+        columns: list[ProgressColumn] = [
+            TextColumn("{task.description}", table_column=label),
+            BarColumn(bar_width=12),
+            _Count(course),
             _Rate(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
-            console=Console(stderr=True),
-            transient=True,
-        )
+            _Left(course),
+        ]
+        if console.width >= NARROW:
+            said = Column(no_wrap=True, overflow="ellipsis", ratio=4)
+            columns.append(TextColumn("[dim]{task.fields[note]}", table_column=said))
+        self._bars = Bars(*columns, console=console, transient=True, expand=True)
         self._running: dict[str, TaskID] = {}
-        self._whole = self._bars.add_task("[bold]all", total=total, unit="", note="") if total else None
+        self._whole = self._add("[bold]all", total, None) if total else None
         self._bars.start()
 
     def note(self, line: str) -> None:
@@ -60,8 +89,7 @@ class RichView:
 
     def started(self, node: Node) -> None:
         """Add a bar."""
-        label = escape(node.label)
-        self._running[node.hash] = self._bars.add_task(label, total=None, unit="", note="")
+        self._running[node.hash] = self._add(escape(node.label), None, node)
 
     def progress(self, progress: Progress) -> None:
         """Move a bar."""
@@ -92,6 +120,9 @@ class RichView:
     def close(self) -> None:
         """Take the bars off the screen."""
         self._bars.stop()
+
+    def _add(self, label: str, total: int | None, node: Node | None) -> TaskID:
+        return self._bars.add_task(label, total=total, unit="", note="", node=node)
 
     def _end(self, node: Node) -> None:
         bar = self._running.pop(node.hash, None)

@@ -10,13 +10,16 @@ from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.store import Store
 from grasp_bench.engine import machine, money, preflight
+from grasp_bench.engine.audience import Audience, Listener
+from grasp_bench.engine.course import Course
 from grasp_bench.engine.executors import EXECUTORS
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import publish
 from grasp_bench.engine.schedule import Schedule
+from grasp_bench.engine.trackers.base import Tracker
 from grasp_bench.engine.trackers.registry import open_trackers
-from grasp_bench.engine.tracking import TrackedView
-from grasp_bench.engine.view import View, make_view
+from grasp_bench.engine.tracking import Tracking
+from grasp_bench.engine.view import make_view
 from grasp_bench.engine.worker import Workplace
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
@@ -83,9 +86,7 @@ def run_plan(plan: Plan, shop: Workshop) -> Outcome:
     if now.to_run:
         preflight.check(store, shop.results, guess.disk_mb)
         preflight.check_keys(now.to_run)
-    view = make_view(shop.log_format, len(now.to_run))
-    if trackers and now.to_run:
-        view = TrackedView(view, trackers, plan.cells, plan.name, store)
+    view = _audience(plan, now, guess, shop, trackers)
     try:
         view.note(opening(plan, now, guess))
         for name, tracker in trackers.items():
@@ -103,7 +104,19 @@ def run_plan(plan: Plan, shop: Workshop) -> Outcome:
         view.close()
 
 
-def _tell_quotes(nodes: Sequence[Node], store: Store, view: View) -> None:
+def _audience(
+    plan: Plan, now: Status, guess: Estimate, shop: Workshop, trackers: Mapping[str, Tracker]
+) -> Listener:
+    """Who is told, in this order: who keeps count, the trackers, and the view, which asks the first."""
+    course = Course(now.to_run, plan.cells, guess, len(shop.devices))
+    view = make_view(shop.log_format, len(now.to_run), course)
+    if not (trackers and now.to_run):
+        return Audience([course, view])
+    tracking = Tracking(trackers, plan.cells, plan.name, Store(shop.store), view.note)
+    return Audience([course, tracking, view])
+
+
+def _tell_quotes(nodes: Sequence[Node], store: Store, view: Listener) -> None:
     """What services are about to be asked; data that cannot be read fail in their own stage."""
     try:
         for quote in money.quoted(nodes, store, view.note):
@@ -124,7 +137,7 @@ def opening(plan: Plan, now: Status, guess: Estimate) -> str:
     return f"{counted}, {about}"
 
 
-def _execute(plan: Plan, now: Status, store: Store, shop: Workshop, view: View) -> Outcome:
+def _execute(plan: Plan, now: Status, store: Store, shop: Workshop, view: Listener) -> Outcome:
     interactions = interactions_of(plan)
     work = {node.hash: work_of(node, interactions) for node in now.to_run}
     threads = max(1, machine.cores() // len(shop.devices))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from grasp_bench.engine import failures
+from grasp_bench.engine.audience import Listener
 from grasp_bench.engine.executors import Executor
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Broken, Done, End, Task
-from grasp_bench.engine.view import View
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
 
@@ -34,7 +34,7 @@ class Schedule:
         self.failures: dict[str, Failure] = {}
         self.blocked: dict[str, Failure] = {}
 
-    def run(self, executor: Executor, store: Path, view: View, finished: Callable[[Node], None]) -> None:
+    def run(self, executor: Executor, store: Path, view: Listener, finished: Callable[[Node], None]) -> None:
         """Run until nothing can; `finished` is called for each node as it enters the store."""
         while self._pending or self._running:
             self._submit(executor, view)
@@ -48,7 +48,7 @@ class Schedule:
         found = (self.failures.get(node.hash) or self.blocked.get(node.hash) for node in cell.nodes.values())
         return next((failure for failure in found if failure is not None), None)
 
-    def _submit(self, executor: Executor, view: View) -> None:
+    def _submit(self, executor: Executor, view: Listener) -> None:
         ready = self._ready()
         starting = ready[: executor.slots - len(self._running)]
         at_once = len(self._running) + len(starting)
@@ -71,7 +71,7 @@ class Schedule:
         ]
         return sorted(ready, key=lambda node: self._readers[node.hash] == 1)
 
-    def _take(self, end: End, store: Path, view: View) -> None:
+    def _take(self, end: End, store: Path, view: Listener) -> None:
         del self._running[end.node.hash]
         if isinstance(end, Broken):
             failure = failures.record(end, store)

@@ -1,4 +1,4 @@
-"""A view that also tells trackers: it listens to what the run says, and never makes it wait or fail."""
+"""Between a run and its trackers: it listens to what the run says, and never makes it wait or fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import identity, settings_of
 from grasp_bench.engine.tasks import Done, Progress
 from grasp_bench.engine.trackers.base import Parameter, State, TrackedRun, Tracker
-from grasp_bench.engine.view import View
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
 
@@ -24,19 +23,23 @@ OF_A_CURVE = ("epoch", "seconds")  # in a line of log.jsonl, besides its figures
 Act = Callable[[Tracker], None]
 
 
-class TrackedView:
-    """Passes everything on to a view; a thread for each tracker does what is asked of it, in order.
+class Tracking:
+    """A listener; a thread for each tracker does what is asked of it, in order, and `warn` says what fails.
 
     Each cell whose training begins, or whose figures are made, is a run. Curves are told as they come, and
     when the cell is finished what of them was not: progress is thinned out on its way.
     """
 
     def __init__(
-        self, view: View, trackers: Mapping[str, Tracker], cells: Sequence[Cell], spec: str, store: Store
+        self,
+        trackers: Mapping[str, Tracker],
+        cells: Sequence[Cell],
+        spec: str,
+        store: Store,
+        warn: Callable[[str], None],
     ) -> None:
-        self._view = view
         self._store = store
-        self._desks = [_Desk(name, tracker, view.note) for name, tracker in trackers.items()]
+        self._desks = [_Desk(name, tracker, warn) for name, tracker in trackers.items()]
         self._runs = {cell.hash: _run_of(cell, spec) for cell in cells}
         self._readers: dict[str, list[Cell]] = defaultdict(list)
         for cell in cells:
@@ -46,25 +49,21 @@ class TrackedView:
 
     def note(self, line: str) -> None:
         """Nothing that trackers would want."""
-        self._view.note(line)
 
     def started(self, node: Node) -> None:
         """A training begins the runs of its cells."""
-        self._view.started(node)
         if node.stage == "train":
             for cell in self._readers[node.hash]:
                 self._begin(cell)
 
     def progress(self, progress: Progress) -> None:
         """A point of a training's curves."""
-        self._view.progress(progress)
         if progress.node.stage == "train" and progress.event.figures:
             for cell in self._readers[progress.node.hash]:
                 self._tell(cell, progress.event.done, progress.event.figures)
 
     def finished(self, done: Done) -> None:
         """The last node of a cell ends its run, with all that is known by then."""
-        self._view.finished(done)
         for cell in self._readers[done.node.hash]:
             if cell.hash == done.node.hash:
                 self._begin(cell)
@@ -74,19 +73,15 @@ class TrackedView:
 
     def failed(self, failure: Failure) -> None:
         """A failed node fails the open runs that wait for it."""
-        self._view.failed(failure)
         for cell in self._readers[failure.node.hash]:
             self._end(cell, {}, "failed")
 
     def close(self) -> None:
-        """End what is open, let trackers send the rest for a while, and close the view."""
-        try:
-            for digest in list(self._told):
-                self._close_run(digest, {}, "interrupted")
-            for desk in self._desks:
-                desk.close()
-        finally:
-            self._view.close()
+        """End what is open, and let trackers send the rest for a while."""
+        for digest in list(self._told):
+            self._close_run(digest, {}, "interrupted")
+        for desk in self._desks:
+            desk.close()
 
     def _begin(self, cell: Cell) -> None:
         if cell.hash not in self._told:

@@ -60,7 +60,8 @@ DISK = {"embeddings": 0.3, "neighbours": 0.35, "train": 0.15, "candidates": 0.1,
 class Estimate:
     """Seconds by node hash, wall seconds with the given workers, peak and disk in megabytes.
 
-    `learned` is the share of the time that rests on what this store has measured.
+    `learned` is the share of the time that rests on what this store has measured. `passes` are those that
+    a training is expected to make before patience ends it, by node hash.
     """
 
     node_seconds: Mapping[str, float]
@@ -68,6 +69,7 @@ class Estimate:
     memory_mb: float
     disk_mb: float
     learned: float
+    passes: Mapping[str, float]
 
 
 def interactions_of(plan: Plan) -> dict[str, float]:
@@ -89,23 +91,29 @@ def work_of(node: Node, interactions: Mapping[str, float]) -> float:
 def estimate(plan: Plan, to_run: Sequence[Node], store: Store, workers: int) -> Estimate:
     """Estimate what running `to_run` takes; nothing is read but sidecars."""
     interactions = interactions_of(plan)
-    lessons = _lessons(store, {_kind(node) for node in to_run})
+    lessons = _lessons(store, {kind_of_node(node) for node in to_run})
     seconds: dict[str, float] = {}
+    passes: dict[str, float] = {}
     learned = memory = disk = 0.0
     for node in to_run:
         work = work_of(node, interactions)
         thousands = interactions[_split_of(node).hash] / 1000
-        lesson = lessons.get(_kind(node))
+        lesson = lessons.get(kind_of_node(node))
         speed = lesson.speed if lesson else _assumed_speed(node)
-        seconds[node.hash] = START_SECONDS + work * speed * _expected_passes(node, lesson)
+        passes[node.hash] = _expected_passes(node, lesson)
+        seconds[node.hash] = START_SECONDS + work * speed * passes[node.hash]
         learned += seconds[node.hash] if lesson else 0.0
         memory = max(memory, BASE_MEMORY + MEMORY.get(node.stage, 0.2) * thousands)
         disk += DISK.get(node.stage, 0.02) * thousands
     total = sum(seconds.values())
-    wall = max(total / max(1, workers), _longest_path(to_run, seconds))
-    return Estimate(
-        seconds, wall, memory * min(workers, len(to_run)), disk, learned / total if total else 0.0
-    )
+    share = learned / total if total else 0.0
+    wall = wall_seconds(to_run, seconds, workers)
+    return Estimate(seconds, wall, memory * min(workers, len(to_run)), disk, share, passes)
+
+
+def wall_seconds(to_run: Sequence[Node], seconds: Mapping[str, float], workers: int) -> float:
+    """How long workers are busy together with nodes (inputs first) that take `seconds` each."""
+    return max(sum(seconds.values()) / max(1, workers), _longest_path(to_run, seconds))
 
 
 def _interactions(cell: Cell) -> float:
@@ -123,7 +131,8 @@ def _split_of(node: Node) -> Node:
     return node if node.stage == "split" else next(n for n in node.ancestors() if n.stage == "split")
 
 
-def _kind(node: Node) -> tuple[str, ...]:
+def kind_of_node(node: Node) -> tuple[str, ...]:
+    """The kind of one node."""
     return kind_of(node.stage, node.settings)
 
 

@@ -21,8 +21,7 @@ from grasp_bench.engine.run import Outcome, Workshop, run_plan
 from grasp_bench.engine.tasks import Done, Progress
 from grasp_bench.engine.trackers.base import State, TrackedRun, Tracker
 from grasp_bench.engine.trackers.tensorboard import TensorBoardTracker
-from grasp_bench.engine.tracking import TrackedView
-from grasp_bench.engine.view import PlainView
+from grasp_bench.engine.tracking import Tracking
 
 PLAN = run_fakes.fake_plan()
 GRASP = next(cell for cell in PLAN.cells if cell.slug == "sasrec-grasp-s42")
@@ -77,8 +76,8 @@ def test_failed_and_finished_cells_say_so(fakes: Fakes, tmp_path: Path) -> None:
     assert state_of(tmp_path / "tb", "sasrec-grasp-s42") == "finished"
 
 
-def watch(trackers: Mapping[str, Tracker], store: Path, stream: io.StringIO) -> TrackedView:
-    return TrackedView(PlainView(3, stream), trackers, PLAN.cells, "fakes", Store(store))
+def watch(trackers: Mapping[str, Tracker], store: Path, stream: io.StringIO) -> Tracking:
+    return Tracking(trackers, PLAN.cells, "fakes", Store(store), lambda line: print(line, file=stream))
 
 
 def test_an_attempt_after_an_interrupted_one_has_one_whole_curve(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_every_view_tells_the_end_and_the_failure(name: str, capsys: pytest.Capt
 
 def test_plain_lines_are_few_but_waiting_is_said_at_once() -> None:
     stream = io.StringIO()
-    tell(PlainView(2, stream))
+    tell(PlainView(2, stream=stream))
     text = stream.getvalue()
     assert "waiting: another process" in text
     assert "3/10 epochs" not in text  # less than 15 seconds after the last line
