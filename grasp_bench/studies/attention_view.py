@@ -51,5 +51,5 @@ def _cells(found: HeatMap, place: int, low: float, high: float) -> Iterator[Text
         colour = tuple(round(a + height * (b - a)) for a, b in zip(LOW, HIGH, strict=True))
         luma = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
         red, green, blue = colour
-        ink = "black" if luma > BRIGHT else "white"
+        ink = "#000000" if luma > BRIGHT else "#ffffff"
         yield Text(f" {weights[place]:.{DIGITS}f} ", style=f"{ink} on rgb({red},{green},{blue})")
