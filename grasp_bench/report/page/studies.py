@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.hashing import content_hash
@@ -15,7 +16,6 @@ from grasp_bench.report.findings.freshness import Freshness
 from grasp_bench.report.findings.latency import Latency
 from grasp_bench.report.findings.probe import Probes
 from grasp_bench.report.findings.tuning import Tuning
-from grasp_bench.report.study import read_object
 
 Found = TypeVar("Found")
 COMMANDS = {
@@ -44,28 +44,41 @@ def read_studies(folder: Path) -> Studies:
 
     Raises DataError naming file and key for one that is damaged, or not of the shape in report/findings.
     """
-    files = {name: folder / f"{name}.json" for name in COMMANDS}
-    present = {path.name: content_hash(read_object(path)) for path in files.values() if path.is_file()}
+    paths = {name: folder / f"{name}.json" for name in COMMANDS}
+    found = {name: _read(path) for name, path in paths.items() if path.is_file()}
+
+    def checked(name: str, shape: type[Found]) -> Found | None:
+        return _checked(paths[name], found[name], shape) if name in found else None
+
     return Studies(
-        tuning=_read(files["tuning"], Tuning),
-        attention=_read(files["attention"], Attention),
-        latency=_read(files["latency"], Latency),
-        freshness=_read(files["freshness"], Freshness),
-        probe=_read(files["probe"], Probes),
-        hashes=present,
+        tuning=checked("tuning", Tuning),
+        attention=checked("attention", Attention),
+        latency=checked("latency", Latency),
+        freshness=checked("freshness", Freshness),
+        probe=checked("probe", Probes),
+        hashes={paths[name].name: content_hash(content) for name, content in found.items()},
     )
 
 
-def _read(path: Path, shape: type[Found]) -> Found | None:
-    if not path.is_file():
-        return None
-    mend = f"delete it and run {COMMANDS[path.stem]} again"
+def _read(path: Path) -> Any:
     try:
-        content = read_object(path)
-        return TypeAdapter(shape, config=ConfigDict(allow_inf_nan=False)).validate_python(content)
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error})", mend=_mend(path)) from None
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no number")
+
+
+def _checked(path: Path, content: Any, shape: type[Found]) -> Found:
+    try:
+        return TypeAdapter(shape).validate_python(content, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{path}: {where}: {first['msg']}", mend=mend) from None
-    except DataError as error:
-        raise DataError(error.message, mend=mend) from None
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise DataError(f"{path}: {where}: {first['msg']}", mend=_mend(path)) from None
+
+
+def _mend(path: Path) -> str:
+    return f"delete it and run {COMMANDS[path.stem]} again"

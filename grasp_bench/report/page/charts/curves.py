@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from grasp_bench.report.page.charts.theme import ACCENT, Spec, is_narrow, series_encoding
+from grasp_bench.report.page.charts.theme import ABOVE_TITLE, ACCENT, Spec, is_narrow, series_encoding
 
 GEOMETRIC_FROM = 8  # a span this wide, of numbers above zero, is read in doublings
 
@@ -26,7 +26,7 @@ class CurvePoint:
 def curves(points: Sequence[CurvePoint], width: int, x_title: str, y_title: str) -> Spec:
     """Lines through the points of each series, a whisker where there is an interval."""
     names = list(dict.fromkeys(point.series for point in points))
-    told = series_encoding(width, names)
+    told = series_encoding(width, names, offset=ABOVE_TITLE)
     dashes = series_encoding(width, names, dashed=True)
     x = _x_axis([point.x for point in points], x_title, width)
     y: Spec = {"type": "quantitative", "title": y_title, "scale": {"zero": False, "nice": True}}
@@ -43,7 +43,7 @@ def curves(points: Sequence[CurvePoint], width: int, x_title: str, y_title: str)
         layers.append(
             {
                 "transform": [{"filter": "datum.low !== null"}],
-                "mark": {"type": "rule", "strokeWidth": 1.5, "opacity": 0.7},
+                "mark": {"type": "rule", "strokeWidth": 1.5},
                 "encoding": {
                     "x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}, "color": colour,
                     "description": {"field": "tip"},
@@ -77,7 +77,7 @@ def _x_axis(values: Sequence[Any], title: str, width: int) -> Spec:
     scale: Spec = {"zero": False, "nice": False, "padding": 14}
     if distinct[0] > 0 and distinct[-1] / distinct[0] >= GEOMETRIC_FROM:
         scale |= {"type": "log", "base": 2}
-    return {**field, "type": "quantitative", "axis": {**axis, "format": "~g"}, "scale": scale}
+    return {**field, "type": "quantitative", "axis": {**axis, "format": ",~f"}, "scale": scale}
 
 
 def _is_number(value: Any) -> bool:

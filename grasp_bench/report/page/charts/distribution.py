@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from grasp_bench.report.page.charts.theme import Spec, is_narrow, series_encoding
+from grasp_bench.report.page.charts.theme import ABOVE_TITLE, Spec, is_narrow, series_encoding
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ def distributions(bins: Sequence[Bin], width: int, x_title: str) -> Spec:
     panels = list(dict.fromkeys(each.panel for each in bins))
     names = list(dict.fromkeys(each.series for each in bins))
     columns = 1 if is_narrow(width) else min(3, len(panels))
-    told = series_encoding(width, names, dashed=True)
+    told = series_encoding(width, names, dashed=True, offset=ABOVE_TITLE)
     inner = (width - 60) // columns - (58 if columns == 1 else 28)
     return {
         "data": {"values": [asdict(each) for each in bins]},

@@ -15,8 +15,11 @@ SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
 
 WIDE, NARROW = 900, 345  # pixels of the whole drawing
-FONT = "system-ui, sans-serif"
+# Arial is what letters are measured in where charts are drawn, so room is right where it or its like is.
+FONT = "Arial, Liberation Sans, sans-serif"
 WIDEST = 7.2  # pixels of a letter of a label in the widest usual font
+LEGEND_LIMIT = 200
+ABOVE_TITLE = 28  # pixels between a legend and a chart whose axis has its title above it
 STEP = 27  # pixels a row of a chart with names down its side
 
 CONFIG: Spec = {
@@ -28,10 +31,11 @@ CONFIG: Spec = {
         "labelColor": MUTED, "titleColor": MUTED, "domainColor": RULE, "tickColor": RULE, "gridColor": GRID,
         "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 8,
     },
-    "axisY": {"titleAlign": "left", "titleAnchor": "start"},
+    # Titles lie above their axis: upright ones are hard to read, and longer than short charts are high.
+    "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -9},
     "legend": {
         "labelColor": INK, "titleColor": MUTED, "labelFontSize": 12, "symbolSize": 80, "title": None,
-        "orient": "top", "symbolStrokeWidth": 2, "columnPadding": 18, "offset": 10,
+        "orient": "top", "symbolStrokeWidth": 2, "columnPadding": 30,
     },
     "header": {"labelColor": INK, "labelFontSize": 13, "labelFontWeight": 600, "title": None},
     "text": {"fill": INK},
@@ -57,19 +61,19 @@ def names_axis(width: int, names: Sequence[str]) -> Spec:
     }  # fmt: skip
 
 
-def legend(width: int, names: list[str]) -> Spec | None:
-    """A legend in as many columns as fit; none for a single series."""
+def legend(width: int, names: list[str], offset: int) -> Spec | None:
+    """A legend in as many columns as fit, `offset` pixels above the chart; none for a single series."""
     if len(names) < 2:
         return None
-    longest = min(max(map(len, names)), 34)
-    columns = max(1, int((width - 40) / (longest * 6.8 + 36)))
-    return {"columns": min(columns, len(names)), "labelLimit": 230}
+    longest = min(max(map(len, names)) * WIDEST, LEGEND_LIMIT)
+    columns = max(1, int((width - 40) / (longest + 46)))
+    return {"columns": min(columns, len(names)), "labelLimit": LEGEND_LIMIT, "offset": offset}
 
 
-def series_encoding(width: int, names: list[str], *, dashed: bool = False) -> Spec:
+def series_encoding(width: int, names: list[str], *, dashed: bool = False, offset: int = 10) -> Spec:
     """Colour and shape (or dash) of series in the order of `names`, one legend for both."""
     scale: Spec = {"domain": names}
-    shown = legend(width, names)
+    shown = legend(width, names, offset)
     field = {"field": "series", "type": "nominal", "legend": shown}
     colours = [COLOURS[index % len(COLOURS)] for index in range(len(names))]
     other = "strokeDash" if dashed else "shape"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from grasp_bench.report.document import BLANK, Column, Entry, Table
@@ -15,8 +16,10 @@ from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import Figure, Folded, Heading, PageSection, Part, Prose
 
 GROUPS = {
-    "all": "all pairs", "head_users": "head users", "tail_users": "tail users", "head_items": "head items",
-    "tail_items": "tail items", "clean": "clean context", "corrupted": "corrupted context",
+    "all": "all pairs", "training": "training items", "validation": "validation items",
+    "unchosen": "unchosen items", "head_users": "head users", "tail_users": "tail users",
+    "head_items": "head items", "tail_items": "tail items", "clean": "clean context",
+    "corrupted": "corrupted context",
 }  # fmt: skip
 QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
 MOST_ITEMS = 24  # of a long history, the latest
@@ -33,11 +36,15 @@ def attention_section(material: PageMaterial) -> PageSection | None:
         parts.append(corrupted)
     several = len(found["cells"]) > 1
     for index, cell in enumerate(found["cells"]):
-        name = cell["label"] if cell["seed"] is None else f"{cell['label']}, seed {cell['seed']}"
+        name = _named(cell)
         of_cell = _cell(cell, name)
         parts.append(Heading(f"{name}: {cell['attention']} weights"))
         parts += [Folded(f"Weights of {name}", of_cell)] if several and index else of_cell
     return PageSection("attention", "Attention", parts)
+
+
+def _named(cell: AttentionCell) -> str:
+    return cell["label"] if cell["seed"] is None else f"{cell['label']}, seed {cell['seed']}"
 
 
 def _cell(cell: AttentionCell, name: str) -> list[Part]:
@@ -65,7 +72,19 @@ def _distribution(weights: Sequence[Weights], name: str) -> Figure:
         for edge, share in zip(each["edges"], [*heights, heights[-1]], strict=True):
             bins.append(Bin(each["part"], group, edge, share))
     picture = draw(name, lambda width: distributions(bins, width, "weight"))
-    return Figure(name, [picture], _weights_table(weights, name))
+    return Figure(name, [picture], _bins_table(weights, name))
+
+
+def _bins_table(weights: Sequence[Weights], title: str) -> Table:
+    """Shares of every bin; rows by bin where all have the same ones, as cells of one run do."""
+    heads = [f"{each['part']}, {GROUPS.get(each['group'], each['group'])}" for each in weights]
+    columns = [Column("from"), Column("to"), *(Column(head) for head in heads)]
+    edges = weights[0]["edges"]
+    rows = []
+    for index, (low, high) in enumerate(itertools.pairwise(edges)):
+        shares = [each["counts"][index] / (sum(each["counts"]) or 1) for each in weights]
+        rows.append([Entry(f"{low:g}"), Entry(f"{high:g}"), *(Entry(percent(share)) for share in shares)])
+    return Table(title, columns, rows, ["Percent of the pairs of a column."])
 
 
 def _weights_table(weights: Sequence[Weights], title: str) -> Table:
@@ -110,7 +129,7 @@ def _corruption(cells: Sequence[AttentionCell]) -> Figure | None:
         return None
     rows, entries = [], []
     for cell, each in found:
-        label = cell["label"] if cell["seed"] is None else f"{cell['label']}, seed {cell['seed']}"
+        label = _named(cell)
         tip = f"{label}, {each['part']} ({each['side']}): AUC {each['auc']:.3f}"
         rows.append(Dot(f"{label}, {each['side']}", each["part"], each["auc"], tip))
         texts = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from grasp_bench.report.document import Column, Entry, Table
 from grasp_bench.report.numbers import p_value, percent, percent_with_spread, points_with_interval
 from grasp_bench.report.page.charts.drawing import draw
 from grasp_bench.report.page.charts.whiskers import Dot, Whisker, dots, whiskers
@@ -11,9 +12,8 @@ from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import Figure, Folded, Heading, PageSection, Part, Prose
 from grasp_bench.report.schema import Ranking
 from grasp_bench.report.sections.evidence import exploratory_table, shuffled_table
-from grasp_bench.report.sections.marks import label_of
+from grasp_bench.report.sections.marks import label_of, mark_notes
 from grasp_bench.report.sections.ranking import ordered_rows, overall, ranking_table
-from grasp_bench.report.sections.record import seed_table
 
 SERIES = ("method", "control", "one of its seeds")
 DIFFERENCE = "points of {} in percent, less the best"
@@ -56,7 +56,21 @@ def _means(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | 
         return None
     name = f"{metric} of every method, {protocol} ranking{material.suffix(ranking)}"
     picture = draw(name, lambda width: dots(rows, width, f"{metric}, percent", zero=True))
-    return Figure(name, [picture], seed_table(ranking, protocol, metric))
+    return Figure(name, [picture], _means_table(ranking, protocol, metric, name))
+
+
+def _means_table(ranking: Ranking, protocol: str, metric: str, title: str) -> Table:
+    """Means and seeds of everything, controls too."""
+    rows = [row for row in ordered_rows(ranking, protocol, metric) if overall(row, protocol, metric)]
+    seeds = sorted({seed for row in rows for seed in row["seeds"]})
+    columns = [Column("method", "left"), Column(metric), *(Column(f"seed {seed}") for seed in seeds)]
+    entries = []
+    for row in rows:
+        by_seed = row["per_seed"].get(protocol, {})
+        values = [percent(by_seed.get(str(seed), {}).get(metric)) for seed in seeds]
+        texts = [label_of(row), percent_with_spread(overall(row, protocol, metric)), *values]
+        entries.append([Entry(text) for text in texts])
+    return Table(title, columns, entries, mark_notes(rows))
 
 
 def _to_best(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from grasp_bench.report.document import Column, Entry, Table
+from grasp_bench.report.document import BLANK, Column, Entry, Table
 from grasp_bench.report.findings.freshness import Age, Freshness
-from grasp_bench.report.numbers import count, percent, percent_with_interval
+from grasp_bench.report.numbers import count, p_value, percent, percent_with_interval, points_with_interval
 from grasp_bench.report.page.charts.curves import CurvePoint, curves
 from grasp_bench.report.page.charts.drawing import draw
 from grasp_bench.report.page.material import PageMaterial
@@ -60,14 +60,21 @@ def _points(found: Freshness, metric: str, protocol: str, x_of: Callable[[Age], 
 def _table(found: Freshness, metric: str, protocol: str) -> Table:
     columns = [
         Column("method", "left"), Column("seeds"), Column("interactions old"), Column(f"{metric} [95 % CI]"),
-        Column("tokens"), Column("saved"),
+        Column("less fresh [95 % CI]"), Column("p BH"), Column("tokens"), Column("saved"),
     ]  # fmt: skip
     rows = [
         [Entry(curve["label"]), Entry(str(len(curve["seeds"]))), Entry(str(age["stale"])),
-         Entry(percent_with_interval(age["mean"], age["low"], age["high"])), Entry(count(age["tokens"])),
-         Entry(f"{percent(age['saved'])} %")]
+         Entry(percent_with_interval(age["mean"], age["low"], age["high"])), *_tested(age),
+         Entry(count(age["tokens"])), Entry(f"{percent(age['saved'])} %")]
         for curve in found["curves"]
         if (curve["metric"], curve["protocol"]) == (metric, protocol)
         for age in curve["ages"]
     ]  # fmt: skip
     return Table(f"{metric} by age of profiles, {protocol} ranking", columns, rows)
+
+
+def _tested(age: Age) -> list[Entry]:
+    test = age["test"]
+    if test is None:
+        return [Entry(BLANK), Entry(BLANK)]
+    return [Entry(points_with_interval(test)), Entry(p_value(age["p_adjusted"]))]

@@ -30,7 +30,7 @@ def probe_section(material: PageMaterial) -> PageSection | None:
 def _figure(found: Probes, key: str) -> Figure:
     measure, direction = MEASURES[key]
     rows = [
-        Dot(_row(probe), probe["probe"], value, f"{_row(probe)}, {probe['probe']}: {told}", low, high)
+        Dot(_row(probe), probe["probe"], value, f"{_row(probe)}: {told}", low, high)
         for probe in found["probes"]
         for value, low, high, told in [_numbers(probe, key)]
     ]
@@ -41,7 +41,7 @@ def _figure(found: Probes, key: str) -> Figure:
 
 def _row(probe: Probe) -> str:
     named = probe["features"] if probe["features"] == "base" else f"{probe['cell']}: {probe['features']}"
-    return f"{named}, seed {probe['seed']}"
+    return f"{named}, {probe['probe']}, seed {probe['seed']}"
 
 
 def _numbers(probe: Probe, key: str) -> tuple[float, float, float, str]:
