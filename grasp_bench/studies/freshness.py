@@ -14,6 +14,7 @@ from pathlib import Path
 from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.store import Store
+from grasp_bench.data.staleness import staleness_facts
 from grasp_bench.engine.publish import identity
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
@@ -78,6 +79,7 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
         notes += _notes(label, family, found, published)
         if len(found) > 1:
             tokens = counted.of(family.first)
+            notes.append(_short_histories(found, tokens))
             curves += _curves(label, metric, found, tokens, values)
     if not curves:
         raise StoreError(
@@ -164,6 +166,17 @@ def _notes(
         yield f"{label}: has no fresh profiles (0) to compare with; {min(found)} stands for them."
     if marked_leaks(family.first):
         yield f"{label}: made from held-out items."
+
+
+def _short_histories(found: Mapping[int, Sequence[ResultCell]], tokens: ProfileTokens) -> str:
+    """How many users were told by their oldest interaction because they have no older ones."""
+    users = len(tokens.offsets) - 1
+    kept = {age: staleness_facts(tokens.offsets, age)["oldest_kept"] for age in found if age}
+    told = ", ".join(f"{count:,} at {age}" for age, count in kept.items())
+    return (
+        "A profile knows the oldest interaction at least; where a user has no more than k of them, it is "
+        f"younger than k says: of {users:,} users, {told}."
+    )
 
 
 def _curves(

@@ -8,7 +8,7 @@ from grasp_bench.report.numbers import count, p_value, percent_with_interval, po
 from grasp_bench.studies.wording import share, table
 
 RANKINGS = {"full": "Full ranking", "sampled": "Sampled negatives"}
-HEADS = ("profiles", "metric", "less fresh ones", "p", "tokens", "saved")
+HEADS = ("profiles", "metric", "less fresh ones", "p BH", "tokens", "saved")
 NOTE = (
     "In percent, mean and 95 % interval over users and seeds; differences in points, paired by user, "
     "sign-flip permutation p by Benjamini and Hochberg over all tests here."

@@ -101,6 +101,7 @@ def test_unfinished_seeds_are_named_and_left_out(shop: Shop, plan: Plan, tmp_pat
     assert [age["stale"] for age in found["curves"][0]["ages"]] == [0, 3]
     assert found["curves"][0]["seeds"] == [2]
     assert any("not finished: sasrec-grasp-stale_1-s1" in note for note in found["notes"])
+    assert any("of 30 users, 0 at 3" in note for note in found["notes"])  # all have four in training
 
 
 def test_ablations_are_ages_too(shop: Shop, tmp_path: Path) -> None:
