@@ -48,7 +48,7 @@ def work(tell: Connection, orders: Orders, device: str, name: str, log: Path) ->
     limit_threads(orders.threads)
     try:
         with _shown_to_live(orders.kept.locks / f"{name}.lock") as shown:
-            _search(orders, device, shown, _sender(tell))
+            search(orders, device, shown, _sender(tell))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except GraspBenchError as error:
@@ -80,7 +80,8 @@ def _shown_to_live(lock: Path) -> Iterator[str]:
         lock.unlink(missing_ok=True)
 
 
-def _search(orders: Orders, device: str, worker: str, send: Callable[[Any], Any]) -> None:
+def search(orders: Orders, device: str, worker: str, send: Callable[[Any], Any]) -> None:
+    """Make trials until there are enough; `worker` is who a trial is told is at it."""
     base, store = orders.base, Store(orders.store)
     study = open_study(orders.kept, orders.searches)
     study.sampler = SeededByPlace(
