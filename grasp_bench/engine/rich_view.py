@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn
+from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.progress import Task as Bar
 from rich.table import Column
@@ -16,7 +16,7 @@ from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
 from grasp_bench.plan.nodes import Node
 
-NARROW = 110  # characters, below which there is no room for what a stage says besides its count
+NARROW = 110  # characters, below which there is no room for the clock and what a stage says besides its count
 
 
 class _Count(ProgressColumn):
@@ -59,7 +59,7 @@ class _Left(ProgressColumn):
         node = task.fields["node"]
         left = self._course.seconds_left() if node is None else self._course.seconds_left_of(node)
         style = "bold" if node is None else ""
-        return Text("" if left is None else f"about {roughly(left)} left", style=style)
+        return Text(f"about {roughly(left)} left" if left else "", style=style)
 
 
 class RichView:
@@ -77,6 +77,7 @@ class RichView:
         ]
         if console.width >= NARROW:
             said = Column(no_wrap=True, overflow="ellipsis", ratio=4)
+            columns.insert(-1, TimeElapsedColumn(Column(no_wrap=True)))
             columns.append(TextColumn("[dim]{task.fields[note]}", table_column=said))
         self._bars = Bars(*columns, console=console, transient=True, expand=True)
         self._running: dict[str, TaskID] = {}
