@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from attentive_shop import MAX_LEN, inspect, open_attentive
 from safetensors.numpy import load_file
-from small_shop import Shop
+from small_shop import Shop, plan_of
 
 from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.core.store import Store
@@ -217,6 +217,9 @@ def test_what_cannot_be_looked_at_is_said_in_one_line(shop: Shop, tmp_path: Path
         cells_with_attention(shop.plan, shop.store, "*blind*")
     with pytest.raises(UnknownNameError, match="'popularity' has no holistic attention"):
         cells_with_attention(shop.plan, shop.store, "popularity")
+    none = plan_of(shop.spec, ["model.enhancer=none", "ablations={}", "controls=[]"])
+    with pytest.raises(UnknownNameError, match="no cell has holistic attention"):
+        cells_with_attention(none, shop.store)
     with pytest.raises(StoreError, match="is there yet") as error:
         cells_with_attention(shop.plan, Store(tmp_path), "*")
     assert "grasp-bench run" in str(error.value.mend)
