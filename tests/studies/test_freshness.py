@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import tiktoken
 from results_builder import Results
@@ -14,8 +15,10 @@ from small_shop import Shop, make, plan_of, title
 from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.plan.compile import Plan
 from grasp_bench.report.renderers.markdown import document_text
+from grasp_bench.stages.text_table import write_text_table
 from grasp_bench.studies.freshness import measure_freshness
 from grasp_bench.studies.freshness_layout import lay_out_freshness
+from grasp_bench.studies.freshness_tokens import profile_tokens
 
 AGES = [0, 1, 3]
 PROMPT = "The user has visited the following items: {} please conclude the user's preference."
@@ -140,3 +143,27 @@ def test_laid_out(shop: Shop, plan: Plan, tmp_path: Path) -> None:
     assert "| 3 old | " in text
     assert "## Full ranking" in text
     assert "## Sampled negatives" in text
+
+
+def test_of_a_language_model_the_answers_count_too(bare: Shop) -> None:
+    settings = "{provider: litellm, model: openai/gpt-4o-mini, system: Be brief.}"
+    plan = plan_of(bare.spec, [f"text.users={settings}", "ablations={}"])
+    make(bare, plan, "split")
+    cell = next(cell for cell in plan.cells if "user_text" in cell.nodes)
+    encoding = tiktoken.get_encoding("o200k_base")
+    prompts = [
+        PROMPT.format(", ".join(title(item) for item in reversed(history[:place])))
+        for history in bare.histories
+        for place in range(1, len(history) - 1)
+    ]
+    asked = [
+        len(encoding.encode(prompt)) + len(encoding.encode("Be brief.")) + 2 * 4 + 3 for prompt in prompts
+    ]
+    found = profile_tokens(cell, bare.store)
+    assert (found.tokens.tolist(), found.exact) == (asked, True)
+    node = cell.nodes["user_text"]
+    with bare.store.writing(node.stage, node.hash, {"hash": node.hash}) as out:
+        answers = ["one two three"] * len(bare.histories)
+        write_text_table(out, pl.Series([f"u{k}" for k in range(len(answers))]), answers, lambda done: None)
+    answered = profile_tokens(cell, bare.store).tokens
+    assert answered.tolist() == [each + len(encoding.encode("one two three")) for each in asked]
