@@ -22,7 +22,7 @@ COMMANDS = {
     "tuning": "grasp-bench tune",
     "attention": "grasp-bench inspect attention",
     "latency": "grasp-bench latency",
-    "freshness": "grasp-bench freshness",
+    "freshness": "grasp-bench inspect freshness",
     "probe": "grasp-bench probe",
 }
 

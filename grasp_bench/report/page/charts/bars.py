@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from grasp_bench.report.page.charts.theme import ACCENT, STEP, Spec, names_axis
+from grasp_bench.report.page.charts.theme import ACCENT, STEP, Spec, axis_title, names_axis
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,12 @@ def bars(rows: Sequence[Bar], width: int, title: str) -> Spec:
         "mark": {"type": "bar", "color": ACCENT, "height": {"band": 0.66}},
         "encoding": {
             "y": {"field": "label", "type": "nominal", "sort": labels, "axis": names_axis(width, labels)},
-            "x": {"field": "value", "type": "quantitative", "title": title, "axis": {"tickCount": 5}},
+            "x": {
+                "field": "value",
+                "type": "quantitative",
+                "title": axis_title(title, width),
+                "axis": {"tickCount": 5},
+            },
             "description": {"field": "tip"},
         },
         "width": width,

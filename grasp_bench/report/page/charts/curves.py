@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from grasp_bench.report.page.charts.theme import ABOVE_TITLE, ACCENT, Spec, is_narrow, series_encoding
 
 GEOMETRIC_FROM = 8  # a span this wide, of numbers above zero, is read in doublings
+APART = 0.008  # of the width: series stand so far beside each other that whiskers do not hide each other
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,16 @@ class CurvePoint:
 
 
 def curves(points: Sequence[CurvePoint], width: int, x_title: str, y_title: str) -> Spec:
-    """Lines through the points of each series, a whisker where there is an interval."""
+    """Lines through the points of each series, a whisker where there is an interval.
+
+    Series with intervals are drawn a little beside each other; tips and tables have x as it is.
+    """
     names = list(dict.fromkeys(point.series for point in points))
     told = series_encoding(width, names, offset=ABOVE_TITLE)
     dashes = series_encoding(width, names, dashed=True)
     x = _x_axis([point.x for point in points], x_title, width)
     y: Spec = {"type": "quantitative", "title": y_title, "scale": {"zero": False, "nice": True}}
+    points = _apart(points, names)
     colour = told["color"] if len(names) > 1 else {"value": ACCENT}
     hidden = {**dashes["strokeDash"], "legend": None}
     dot_ways = {"shape": told["shape"]} if len(names) > 1 else {}
@@ -66,6 +71,21 @@ def curves(points: Sequence[CurvePoint], width: int, x_title: str, y_title: str)
     }  # fmt: skip
 
 
+def _apart(points: Sequence[CurvePoint], names: Sequence[str]) -> Sequence[CurvePoint]:
+    xs = [point.x for point in points]
+    if not all(map(_is_number, xs)) or not any(point.low is not None for point in points):
+        return points
+    steps = {name: APART * (index - (len(names) - 1) / 2) for index, name in enumerate(names)}
+    low, high = min(xs), max(xs)
+    if _is_geometric(xs):
+        return [replace(point, x=point.x * (high / low) ** steps[point.series]) for point in points]
+    return [replace(point, x=point.x + (high - low) * steps[point.series]) for point in points]
+
+
+def _is_geometric(xs: Sequence[Any]) -> bool:
+    return bool(min(xs) > 0 and max(xs) / min(xs) >= GEOMETRIC_FROM)
+
+
 def _x_axis(values: Sequence[Any], title: str, width: int) -> Spec:
     """A scale of numbers, of doublings, or of names; ticks where the points are."""
     distinct = sorted(set(values)) if all(_is_number(value) for value in values) else None
@@ -75,7 +95,7 @@ def _x_axis(values: Sequence[Any], title: str, width: int) -> Spec:
         return {**field, "type": "ordinal", "sort": order, "axis": {"labelAngle": 0}}
     axis = {"values": distinct, "grid": False, "labelOverlap": True}
     scale: Spec = {"zero": False, "nice": False, "padding": 14}
-    if distinct[0] > 0 and distinct[-1] / distinct[0] >= GEOMETRIC_FROM:
+    if _is_geometric(distinct):
         scale |= {"type": "log", "base": 2}
     return {**field, "type": "quantitative", "axis": {**axis, "format": ",~f"}, "scale": scale}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,6 +48,20 @@ def is_narrow(width: int) -> bool:
     return width < 500
 
 
+def axis_title(text: str, width: int) -> str | list[str]:
+    """A title below an axis, in lines that a phone has room for."""
+    return textwrap.wrap(text, 34) if is_narrow(width) else text
+
+
+def rule_at(value: float) -> Spec:
+    """A layer with one dashed line at a value of x."""
+    return {
+        "data": {"values": [{}]},
+        "mark": {"type": "rule", "color": MUTED, "strokeDash": [4, 3], "strokeWidth": 1.5},
+        "encoding": {"x": {"datum": value, "type": "quantitative"}},
+    }
+
+
 def names_axis(width: int, names: Sequence[str]) -> Spec:
     """The axis of names down the side: long names end in an ellipsis, the table has them whole.
 
@@ -67,13 +82,20 @@ def legend(width: int, names: list[str], offset: int) -> Spec | None:
         return None
     longest = min(max(map(len, names)) * WIDEST, LEGEND_LIMIT)
     columns = max(1, int((width - 40) / (longest + 46)))
-    return {"columns": min(columns, len(names)), "labelLimit": LEGEND_LIMIT, "offset": offset}
+    return {
+        "columns": min(columns, len(names)),
+        "labelLimit": LEGEND_LIMIT,
+        "offset": offset,
+        "symbolDash": [1, 0],
+    }
 
 
 def series_encoding(width: int, names: list[str], *, dashed: bool = False, offset: int = 10) -> Spec:
     """Colour and shape (or dash) of series in the order of `names`, one legend for both."""
     scale: Spec = {"domain": names}
     shown = legend(width, names, offset)
+    if shown and not dashed:
+        shown["symbolStrokeWidth"] = 0  # filled shapes: an outline would be dashed as their lines are
     field = {"field": "series", "type": "nominal", "legend": shown}
     colours = [COLOURS[index % len(COLOURS)] for index in range(len(names))]
     other = "strokeDash" if dashed else "shape"

@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass
 from grasp_bench.report.page.charts.theme import (
     ACCENT,
     GRID,
-    MUTED,
     PAPER,
     STEP,
     Spec,
+    axis_title,
+    is_narrow,
     names_axis,
+    rule_at,
     series_encoding,
 )
 
@@ -51,10 +53,15 @@ def whiskers(rows: Sequence[Whisker], width: int, title: str, *, reference: floa
 
 
 def dots(
-    rows: Sequence[Dot], width: int, title: str, *, zero: bool = False, reference: float | None = None
-) -> Spec:
-    """Several series on each row, told apart by colour and shape; later dots lie above earlier ones."""
-    told = series_encoding(width, list(dict.fromkeys(row.series for row in rows)))
+    rows: Sequence[Dot], width: int, title: str,
+    *, series: Sequence[str] = (), zero: bool = False, reference: float | None = None,
+) -> Spec:  # fmt: skip
+    """Several series on each row, told apart by colour and shape; later dots lie above earlier ones.
+
+    `series` gives the order of the legend, by default that of the rows.
+    """
+    present = dict.fromkeys(row.series for row in rows)
+    told = series_encoding(width, [name for name in series or present if name in present])
     told["size"] = {"field": "size", "type": "quantitative", "scale": None, "legend": None}
     mark = {"type": "point", "filled": True, "opacity": 0.95}
     return _rows_chart(rows, width, title, mark, told, reference=reference, zero=zero)
@@ -70,10 +77,10 @@ def _rows_chart(
         "description": {"field": "tip"},
     }
     x: Spec = {
-        "type": "quantitative", "title": title, "scale": {"zero": zero, "nice": True},
-        "axis": {"grid": True, "tickCount": 5 if width < 500 else 8},
+        "type": "quantitative", "title": axis_title(title, width), "scale": {"zero": zero, "nice": True},
+        "axis": {"grid": True, "tickCount": 5 if is_narrow(width) else 8},
     }  # fmt: skip
-    layers: list[Spec] = [] if reference is None else [_line_at(reference)]
+    layers: list[Spec] = [] if reference is None else [rule_at(reference)]
     if any(row.low is not None for row in rows):
         line: Spec = {"type": "rule", "strokeWidth": 2}
         colour = {"color": told["color"]} if "color" in told else {}
@@ -90,11 +97,3 @@ def _rows_chart(
         "width": width, "height": {"step": STEP},
         "autosize": {"type": "fit-x", "contains": "padding"}, "view": {"stroke": GRID},
     }  # fmt: skip
-
-
-def _line_at(value: float) -> Spec:
-    return {
-        "data": {"values": [{}]},
-        "mark": {"type": "rule", "color": MUTED, "strokeDash": [4, 3], "strokeWidth": 1.5},
-        "encoding": {"x": {"datum": value, "type": "quantitative"}},
-    }

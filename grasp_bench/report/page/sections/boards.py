@@ -51,11 +51,10 @@ def _means(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | 
             if metric in values:
                 told = f"{label}, seed {seed}: {percent(values[metric])}"
                 rows.append(Dot(label, "one of its seeds", 100 * values[metric], told, size=28))
-    rows.sort(key=lambda dot: SERIES.index(dot.series))
     if not rows:
         return None
     name = f"{metric} of every method, {protocol} ranking{material.suffix(ranking)}"
-    picture = draw(name, lambda width: dots(rows, width, f"{metric}, percent", zero=True))
+    picture = draw(name, lambda width: dots(rows, width, f"{metric}, percent", series=SERIES, zero=True))
     return Figure(name, [picture], _means_table(ranking, protocol, metric, name))
 
 

@@ -84,7 +84,7 @@ def _noise(material: PageMaterial) -> Iterator[str]:
             }
             if len(kept) > 1:
                 most, least = max(kept, key=lambda name: kept[name]), min(kept, key=lambda name: kept[name])
-                where = f"{found['kind']} noise ({found['protocol']} ranking{material.suffix(ranking)})"
+                where = f"noise ({found['kind']}; {found['protocol']} ranking{material.suffix(ranking)})"
                 yield (
                     f"Under {where} “{most}” keeps {percent(kept[most])} % of its {found['metric']} on "
                     f"average over the rates, “{least}” {percent(kept[least])} %."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from grasp_bench.report.document import BLANK, Column, Entry, Table
 from grasp_bench.report.findings.latency import Latency, Timing
 from grasp_bench.report.numbers import count
@@ -35,8 +33,8 @@ def latency_section(material: PageMaterial) -> PageSection | None:
     others = [figure for key, figure in times.items() if key[0] != found["ranking"]]
     parts += [Folded("One request, by the other ranking", others)] if others else []
     parts.append(_throughput(found))
-    lines = [*found["notes"], *_not_measured(found)]
-    return PageSection("latency", "Latency", [*parts, Prose(lines, listed=True)] if lines else parts)
+    parts += [Prose(found["notes"], listed=True)] if found["notes"] else []
+    return PageSection("latency", "Latency", parts)
 
 
 def _names(found: Latency) -> list[str]:
@@ -109,16 +107,6 @@ def _throughput(found: Latency) -> Table:
         for name, cell in zip(_names(found), found["cells"], strict=True)
     ]
     return Table("Many at once, the whole catalogue scored", columns, rows)
-
-
-def _not_measured(found: Latency) -> Sequence[str]:
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for name, cell in zip(_names(found), found["cells"], strict=True):
-        for path, why in cell["not_measured"].items():
-            reasons.setdefault((path, why), []).append(name)
-    return [
-        f"Not measured, path {path}: {', '.join(names)} ({why})." for (path, why), names in reasons.items()
-    ]
 
 
 def _ms(value: float | None) -> str:

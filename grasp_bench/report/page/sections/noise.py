@@ -32,8 +32,7 @@ def noise_section(material: PageMaterial) -> PageSection | None:
 
 def _degradation(found: Degradation, suffix: str) -> Figure:
     points = [_point(curve, index) for curve in found["curves"] for index in range(len(curve["points"]))]
-    where = f"{found['kind']} noise, {found['protocol']} ranking{suffix}"
-    name = f"{found['metric']} by share of entities hit, {where}"
+    name = f"{found['metric']} under noise ({found['kind']}), {found['protocol']} ranking{suffix}"
     axis = f"{found['metric']}, percent"
     picture = draw(name, lambda width: curves(points, width, "share of entities hit", axis))
     return Figure(name, [picture], noise_table(found))
@@ -62,6 +61,6 @@ def _drops(found: Degradation, table: Table, suffix: str) -> Figure:
         )
         for drop in found["drops"]
     ]
-    name = f"Drop against drop, {found['kind']} noise, {found['protocol']} ranking{suffix}"
+    name = f"Drop against drop under noise ({found['kind']}), {found['protocol']} ranking{suffix}"
     picture = draw(name, lambda width: whiskers(rows, width, DROP_AXIS))
     return Figure(name, [picture], table, [DROP_LEGEND])
