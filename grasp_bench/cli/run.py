@@ -106,7 +106,7 @@ def run(
     whole = compile_plan(experiment, Fingerprints(cache_file(store)))
     check_prices(whole.nodes, loaded.sources)
     if experiment.tuning is not None:
-        note("note: `tuning:` is not searched by `run`; the cells use the values in the spec")
+        note("note: `tuning:` is not searched by `run` but by `tune`; the cells use the values in the spec")
     shop = Workshop(
         store=store,
         results=results,

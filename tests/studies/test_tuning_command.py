@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
-from tuned_shop import write_shop
+from tuned_shop import searched, write_shop
+
+from grasp_bench.core.errors import IncomparableError, RunFailedError, SpecError, StoreError
+from grasp_bench.core.store import Store
+from grasp_bench.plan.compile import compile_plan
+from grasp_bench.plan.fingerprints import Fingerprints
+from grasp_bench.plan.status import status
+from grasp_bench.spec.loading import load
+from grasp_bench.studies.tuning.running import Asked
+from grasp_bench.studies.tuning.running import tune as search
+from grasp_bench.studies.tuning.storage import Kept, open_study
 
 TUNE = [sys.executable, "-m", "grasp_bench", "tune", "shop.yaml", "--device", "cpu", "--log-format", "plain"]
-RANDOM = ["--set", "tuning.sampler=random", "--set", "seeds=[1]", "--set",
-          "tuning.space={training.lr: [1e-3, 1e-1, log]}"]  # fmt: skip
+RANDOM = ["tuning.sampler=random", "seeds=[1]", "tuning.space={training.lr: [1e-3, 1e-1, log]}"]
+SLOW = [*RANDOM, "training.batch_size=2", "training.max_epochs=20"]
+
+
+def command_line(overrides: list[str]) -> list[str]:
+    return [*(word for override in overrides for word in ("--set", override)), "--workers", "1"]
+
+
+QUICKLY, SLOWLY = command_line(RANDOM), command_line(SLOW)
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -30,16 +50,13 @@ def tune(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, said, told)
 
 
-def grasp_bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "grasp_bench", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+def found_in(folder: Path) -> Any:
+    return json.loads((folder / "results" / "shop" / "tuning.json").read_text())
 
 
-def found_in(folder: Path) -> dict[str, list[dict[str, object]]]:
-    found: dict[str, list[dict[str, object]]] = json.loads(
-        (folder / "results" / "shop" / "tuning.json").read_text()
-    )
-    return found
+def asked(folder: Path, **options: str) -> Asked:
+    store, results, boards = folder / ".grasp_bench", folder / "results", folder / "leaderboard"
+    return Asked(store, results, boards, ("cpu",), log_format="plain", **options)
 
 
 @pytest.fixture
@@ -57,27 +74,21 @@ def test_from_a_search_to_the_winners_run(folder: Path) -> None:
     markdown = (folder / "leaderboard" / "shop.tuning.md").read_text()
     assert markdown.startswith("# Tuning: shop")
     # The winner is a spec like any other, and all of it that costs is there.
-    assert grasp_bench(folder, "validate", "best.yaml").returncode == 0
-    assert "trainings 0" in grasp_bench(folder, "plan", "best.yaml").stdout
-    ran = grasp_bench(folder, "run", "best.yaml", "--device", "cpu", "--log-format", "plain")
-    assert ran.returncode == 0, ran.stderr
-    assert "start   train" not in ran.stderr
-    best = found["best"]["params"]  # type: ignore[call-overload]
-    for cell in (folder / "results" / "best").glob("*/cell.json"):
-        settings = json.loads(cell.read_text())["settings"]
-        assert settings["index"]["num_neighbours"] == best["index.num_neighbours"]
-        assert settings["model"]["embedding_dim"] == best["model.embedding_dim"]
-    refused = tune(folder, "--write-spec", "best.yaml")
-    assert refused.returncode == 1
-    assert "best.yaml exists already" in refused.stderr
-    again = tune(folder, "--write-spec", "best.yaml", "--overwrite")
-    assert again.returncode == 0
-    assert "0/4 trials to do" in again.stderr
+    written = load(folder / "best.yaml").experiment
+    best = found["best"]["params"]
+    assert written.index.num_neighbours == best["index.num_neighbours"]
+    assert written.model.embedding_dim == best["model.embedding_dim"]
+    assert (written.name, written.seeds, written.tuning) == ("best", (1, 2), None)
+    status_now = status(compile_plan(written, Fingerprints()), Store(folder / ".grasp_bench"))
+    assert status_now.trainings == 0
+    assert {node.stage for node in status_now.to_run} == {"rank", "metrics"}
+    again = tune(folder, "--write-spec", "best.yaml")
+    assert again.returncode == 1
+    assert "best.yaml exists already" in again.stderr
 
 
 def test_a_killed_search_goes_on_where_it_was(folder: Path) -> None:
-    slow = [*RANDOM, "--workers", "1", "--set", "training.batch_size=2", "--set", "training.max_epochs=20"]
-    process = start(folder, *slow, "--trials", "3")
+    process = start(folder, *SLOWLY, "--trials", "3")
     assert process.stderr is not None
     for line in process.stderr:
         if "start   trial 1" in line:
@@ -87,26 +98,43 @@ def test_a_killed_search_goes_on_where_it_was(folder: Path) -> None:
     journal = next((folder / ".grasp_bench" / "tuning").glob("*.journal"))
     before = journal.read_text().count('"op_code":4')  # trials that were begun
     assert before >= 2
-    done = tune(folder, *slow, "--trials", "3")
+    done = tune(folder, *SLOWLY, "--trials", "3")
     assert done.returncode == 0, done.stderr
     killed = found_in(folder)
     assert [trial["state"] for trial in killed["trials"]] == ["complete"] * 3
     assert "2/3 trials to do" in done.stderr
     # Its course is that of a search that nobody disturbed.
-    whole = write_shop(folder.parent / "other").parent
-    assert tune(whole, *slow, "--trials", "3").returncode == 0
-    points = [[(t["params"], t["value"]) for t in each["trials"]] for each in (killed, found_in(whole))]
-    assert sorted(map(str, points[0])) == sorted(map(str, points[1]))
+    whole = searched(folder / "shop.yaml", folder / "other", [*SLOW, "tuning.trials=3"])
+    courses = [
+        [(t["params"], t["value"]) for t in killed["trials"]],
+        list(zip(whole.params, whole.values, strict=True)),
+    ]
+    assert sorted(map(str, courses[0])) == sorted(map(str, courses[1]))
+
+
+def test_a_worker_that_dies_is_replaced(folder: Path) -> None:
+    process = start(folder, *SLOWLY, "--trials", "2")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "start   trial 0" in line:
+            break
+    (worker,) = (
+        child for child in psutil.Process(process.pid).children() if "spawn_main" in str(child.cmdline())
+    )
+    worker.kill()
+    told = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, told
+    assert "a worker died, exit -9; its trial is asked again" in told
+    assert [trial["state"] for trial in found_in(folder)["trials"]] == ["complete"] * 2
 
 
 def test_two_commands_share_a_database(folder: Path) -> None:
-    asked = [*RANDOM, "--workers", "1", "--storage", "sqlite:///shared.db", "--trials", "5"]
-    commands = [start(folder, *asked) for _ in range(2)]
+    shared = [*QUICKLY, "--storage", "sqlite:///shared.db", "--trials", "5"]
+    commands = [start(folder, *shared) for _ in range(2)]
     for command in commands:
         told = command.communicate(timeout=120)[1]
         assert command.returncode == 0, told
-    trials = found_in(folder)["trials"]
-    final = tune(folder, *asked)
+    final = tune(folder, *shared)
     assert "0/5 trials to do" in final.stderr
     trials = found_in(folder)["trials"]
     assert [trial["state"] for trial in trials] == ["complete"] * 5
@@ -114,9 +142,7 @@ def test_two_commands_share_a_database(folder: Path) -> None:
 
 
 def test_ctrl_c_says_how_to_go_on(folder: Path) -> None:
-    slow = [*RANDOM, "--workers", "1", "--set", "training.batch_size=1", "--set", "training.max_epochs=500"]
-    slow += ["--set", "training.patience=500"]
-    process = start(folder, *slow, "--trials", "2")
+    process = start(folder, *SLOWLY, "--set", "training.max_epochs=500", "--set", "training.patience=500")
     assert process.stderr is not None
     for line in process.stderr:
         if "start   trial 0" in line:
@@ -129,26 +155,26 @@ def test_ctrl_c_says_how_to_go_on(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "message"),
+    ("overrides", "options", "error", "message"),
     [
-        (["--set", "tuning=null"], 2, "shop.yaml tuning: required key is missing"),
-        (["--set", "model.enhancer=none", "--set", "tuning.space={index.num_neighbours: [1, 2, 3]}"], 2,
+        (["tuning=null"], {}, SpecError, "shop.yaml tuning: required key is missing"),
+        (["model.enhancer=none", "tuning.space={index.num_neighbours: [1, 2, 3]}"], {}, SpecError,
          "index.num_neighbours changes nothing of sasrec-none"),
-        (["--storage", "nonsense://x/y"], 5, "nonsense://x/y: the study cannot be opened"),
-        (["--study", "a/b"], 2, "--study a/b: letters, digits"),
-        (["--set", "tuning.space={model.heads: [3, 5, 7]}", "--set", "seeds=[1]"], 6, "all 3 trials failed"),
+        ([], {"storage": "nonsense://x:secret@y/z"}, StoreError, "nonsense://…@y/z: the study cannot be"),
+        ([], {"study": "a/b"}, SpecError, "--study a/b: letters, digits"),
+        (["tuning.space={model.heads: [3, 5, 7]}"], {}, RunFailedError, "all 3 trials failed"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_searched_is_said(arguments: list[str], code: int, message: str, folder: Path) -> None:
-    done = tune(folder, *arguments)
-    assert message in done.stderr
-    assert done.returncode == code
-    assert "Traceback" not in done.stderr
+def test_what_cannot_be_searched_is_said(
+    overrides: list[str], options: dict[str, str], error: type[Exception], message: str, folder: Path
+) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        search(load(folder / "shop.yaml", overrides), asked(folder, **options))
 
 
 def test_another_base_does_not_mix_with_a_named_study(folder: Path) -> None:
-    asked = [*RANDOM, "--trials", "1", "--study", "mine", "--workers", "1"]
-    assert tune(folder, *asked).returncode == 0
-    done = tune(folder, *asked, "--set", "training.batch_size=8")
-    assert done.returncode == 2
-    assert "study 'mine'" in done.stderr
+    kept = Kept(str(folder / "x.journal"), "mine", folder / "workers")
+    open_study(kept, "one base")
+    open_study(kept, "one base")
+    with pytest.raises(IncomparableError, match="study 'mine'"):
+        open_study(kept, "another")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.study import Study
 
-from grasp_bench.core.errors import GraspBenchError, IncomparableError, SpecError, StoreError
+from grasp_bench.core.errors import IncomparableError, SpecError, StoreError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.graph import Fingerprint
 from grasp_bench.spec.experiment import NAME
@@ -20,6 +21,7 @@ from grasp_bench.studies.tuning.bookkeeping import retry
 
 SEARCHES = "identity"  # attribute of a study: what its trials have in common
 HEARTBEAT_SECONDS, SILENT_SECONDS = 30, 120
+PAUSES = (0.5, 1.0, None)  # seconds before opening is tried again
 URL = "://"
 
 
@@ -54,27 +56,35 @@ def open_study(kept: Kept, searches: str) -> Study:
     space are in the study.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        study = optuna.create_study(
-            study_name=kept.study, storage=_opened(kept.address), direction="maximize", load_if_exists=True
-        )
-        known = study.user_attrs.get(SEARCHES)
-        if known is None:
-            study.set_user_attr(SEARCHES, searches)
-    except GraspBenchError:
-        raise
-    except Exception as error:  # any database's own
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        raise StoreError(
-            f"{_shown(kept.address)}: the study cannot be opened ({_shown(reason)})",
-            mend="check --storage: a path of a journal, or a URL that Optuna takes, such as sqlite:///x.db",
-        ) from None
-    if known not in (None, searches):
+    for pause in PAUSES:
+        try:
+            study, known = _study(kept, searches)
+            break
+        except Exception as error:  # any database's own; two commands may be making its tables at once
+            if pause is None:
+                reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                raise StoreError(
+                    f"{_shown(kept.address)}: the study cannot be opened ({_shown(reason)})",
+                    mend="check --storage: a file, or a URL that Optuna takes, such as sqlite:///x.db",
+                ) from None
+            time.sleep(pause)
+    if known != searches:
         raise IncomparableError(
             f"study '{kept.study}' in {_shown(kept.address)} has trials of another base cell or space",
             mend="give this search a name of its own (--study), or leave --study out",
         )
     return study
+
+
+def _study(kept: Kept, searches: str) -> tuple[Study, str]:
+    """The study, and what its trials have in common."""
+    study = optuna.create_study(
+        study_name=kept.study, storage=_opened(kept.address), direction="maximize", load_if_exists=True
+    )
+    known: str | None = study.user_attrs.get(SEARCHES)
+    if known is None:
+        study.set_user_attr(SEARCHES, searches)
+    return study, known or searches
 
 
 def _opened(address: str) -> optuna.storages.BaseStorage:
