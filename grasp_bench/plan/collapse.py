@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from grasp_bench.plan.graph import NOISE_STAGES
+from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.noise import Noise
 
@@ -56,8 +58,14 @@ def kept(group: Sequence[Request]) -> Request:
     idle = {
         key for key, values in first.experiment.compare.items() if _makes_no_difference(key, values, same)
     }
-    noticed = len({request.noise for request in group}) == 1
-    return replace(first, without=first.without | idle, noise=first.noise if noticed else None)
+    return replace(first, without=first.without | idle)
+
+
+def without_idle_noise(request: Request, nodes: Iterable[Node]) -> Request:
+    """The request as it is known by: without noise where its nodes make none, for it reads nothing hit."""
+    if any(node.stage in NOISE_STAGES for node in nodes):
+        return request
+    return replace(request, noise=None, experiment=request.experiment.model_copy(update={"noise": None}))
 
 
 def _makes_no_difference(key: str, values: Sequence[Any], compared: Sequence[Mapping[str, Any]]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.cells import Cell
-from grasp_bench.plan.collapse import Request, kept
+from grasp_bench.plan.collapse import Request, kept, without_idle_noise
 from grasp_bench.plan.controls import control_nodes, controls
 from grasp_bench.plan.graph import Fingerprint, cell_nodes
 from grasp_bench.plan.hypotheses import check_hypotheses
@@ -74,7 +74,7 @@ def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     shared: dict[str, Node] = {}
     cells = []
     for digest, group in groups.items():
-        request = kept(group)
+        request = without_idle_noise(kept(group), found[digest].values())
         if _slug(request) != _slug(group[0]):  # its nodes bear the label
             found[digest] = _nodes(request, fingerprint)
         cells.append(_cell(request, found[digest], shared))

@@ -31,6 +31,7 @@ SIDES = (("users", "user"), ("items", "item"))
 HISTORY_KEYS = ("order", "max_items", "scope", "leaks")
 # What noise is put on is read under the usual names; what it was before keeps these.
 CLEAN = {"text": "clean_text", "vectors": "clean_unreduced", "embeddings": "clean_vectors"}
+NOISE_STAGES = ("noise", "text_noise")
 OTHER_PREFIX = {"users": "item_prefix", "items": "user_prefix"}
 # Keys of `index:` that exact search reads; hnsw and auto (which may choose hnsw) read them all.
 EXACT_INDEX_KEYS = ("kind", "num_neighbours")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from grasp_bench.core.hits import hit_rows
 from grasp_bench.encoders.noise import disturb
 from grasp_bench.models.enhancers.base import Knowledge
+from grasp_bench.plan.graph import NOISE_STAGES
 from grasp_bench.plan.nodes import Node
 from grasp_bench.report.findings.attention import Corruption
 from grasp_bench.retrieval.pooling import pooled_means
@@ -29,7 +30,6 @@ from grasp_bench.text.subjects import Side
 
 Shares = NDArray[np.float64]
 EITHER = "either"
-NOISE_STAGES = ("noise", "text_noise")
 TABLES: dict[Side, tuple[str, str]] = {
     "users": ("users_nD", "similar_users_nD"),
     "items": ("items_mD", "similar_items_mD"),

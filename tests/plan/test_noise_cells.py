@@ -113,6 +113,26 @@ def test_controls_are_made_without_noise() -> None:
     assert only_noisy.hash == clean["item_knn"].hash
 
 
+def test_rate_one_keeps_its_name_beside_the_shuffled_control_that_is_the_same() -> None:
+    grasp = {"model.enhancer": ["none", "grasp"]}
+    found = cells({"rates": [0, 1]}, compare=grasp, controls=["shuffled"], seeds=[1, 2])
+    assert {slug: cell.noise and cell.noise.rate for slug, cell in found.items()} == {
+        "sasrec-none-s1": None, "sasrec-none-s2": None,
+        "sasrec-grasp-s1": None, "sasrec-grasp-s2": None,
+        "sasrec-grasp-noise_1-s1": 1, "sasrec-grasp-noise_1-s2": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("rates", [[0.2], [0.2, 0.4], [0, 0.2]])
+def test_who_is_not_hit_bears_no_noise_however_many_rates_there_are(rates: list[float]) -> None:
+    found = cells({"rates": rates, "side": "users"})
+    clean = cells()
+    for slug in ("sasrec-none-s42", "sasrec-llminit-s42"):
+        assert found[slug].hash == clean[slug].hash
+        assert found[slug].noise is found[slug].experiment.noise is None
+    assert found["sasrec-grasp-noise_0.2-s42"].noise is not None
+
+
 VECTORS = {"kind": "precomputed", "users": "u.npy", "items": "i.npy"}
 
 
