@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grasp_bench.cli.export_trained import embeddings, scorer
 from grasp_bench.cli.options import DEFAULT_STORE, Overrides, SpecPath, StorePath
 from grasp_bench.cli.output import note, say
 from grasp_bench.core.errors import StoreError
@@ -36,7 +37,11 @@ class Device(StrEnum):
 
 @app.callback()
 def export() -> None:
-    """Write what other tools can read: runs and qrels for trec_eval, ir_measures, ranx."""
+    """Write what other tools can read: runs and qrels for trec_eval, ir_measures, ranx; trained models."""
+
+
+app.command("scorer")(scorer)
+app.command("embeddings")(embeddings)
 
 
 @app.command("runs")

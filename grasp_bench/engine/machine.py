@@ -54,6 +54,14 @@ def describe(device: str) -> str:
     return f"{name}, {_gpu_model(device) if device.startswith('cuda') else 'CPU'}"
 
 
+def load() -> float | None:
+    """How many processes were at work or waiting in the last five minutes; None where nobody counts them."""
+    try:
+        return os.getloadavg()[1]
+    except (AttributeError, OSError):  # Windows, or not to be had
+        return None
+
+
 def _cpu_model() -> str:
     try:
         found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)

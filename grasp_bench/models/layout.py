@@ -48,7 +48,7 @@ class Layout:
     @property
     def batch(self) -> int:
         """B, the number of sequences."""
-        return len(self.lengths_B)
+        return self.lengths_B.shape[0]
 
     def pad(self, x_TD: Tensor) -> Tensor:
         """Lay tokens out as (B, L, D), each sequence at the left, zeros behind it."""

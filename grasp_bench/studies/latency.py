@@ -92,7 +92,7 @@ def measure_latency(
         "ranking": "catalogue",
         "cells": found,
         "claim": claim_of(found, items, candidates),
-        "notes": notes_on(found, len(bouts[0].requests), measure.cold),
+        "notes": notes_on(found, len(bouts[0].requests), measure.cold, machine.load()),
     }
 
 

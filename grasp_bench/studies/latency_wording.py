@@ -33,7 +33,7 @@ def _verdicts(cells: Sequence[LatencyCell], ranking: str) -> str:
     return ", ".join(parts)
 
 
-def notes_on(cells: Sequence[LatencyCell], requests: int, cold: int) -> list[str]:
+def notes_on(cells: Sequence[LatencyCell], requests: int, cold: int, load: float | None) -> list[str]:
     """How it was measured, and what was not."""
     notes = [
         f"One request at a time, {requests} users, their training and validation items as history. "
@@ -48,6 +48,10 @@ def notes_on(cells: Sequence[LatencyCell], requests: int, cold: int) -> list[str
         notes.append(
             f"Cold: the first request of a fresh process that has loaded the model and what all requests "
             f"share; {cold} processes, files in the page cache."
+        )
+    if load is not None:
+        notes.append(
+            f"Processes at work on the machine in the last minutes of measuring: {load:.1f} in the mean."
         )
     return [*notes, *_reasons(cells)]
 

@@ -99,7 +99,7 @@ def open_cell(cell: Cell, store: Store, device: str = "cpu") -> TrainedCell:
     part = read_train(inputs["split"].path)
     known = knowledge(inputs, "cpu")
     recommender = trained(node, store.get(node.stage, node.hash), part, known, device)
-    recommender.eval()
+    recommender.eval().requires_grad_(False)
     items, offsets, readers = histories(inputs, part, "cpu")
     return TrainedCell(
         cell, recommender, part, inputs, items.numpy(), offsets.numpy(),

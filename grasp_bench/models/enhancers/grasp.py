@@ -76,7 +76,7 @@ class Grasp(Enhancer):
     def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
         """Vectors of history (T, d) and candidates (S, K, d); each distinct item is projected once."""
         rows, per_row = candidates.items_SK.shape
-        tokens = len(history.items_T)
+        tokens = history.items_T.shape[0]
         items_P = torch.cat([history.items_T, candidates.items_SK.flatten()])
         weights_TP, logits_TP = self._history_weights(history)
         weights_SKP = self._candidate_weights(history, candidates, logits_TP)
@@ -187,7 +187,7 @@ class Grasp(Enhancer):
     def _history_weights(self, history: History) -> tuple[Tensor, Tensor]:
         """Weights and logits (T, parts) of the history's own tokens."""
         if self.attention == "none":
-            ones = self.items_mD.new_ones(len(history.items_T), len(self.holistic.shape.parts))
+            ones = self.items_mD.new_ones(history.items_T.shape[0], len(self.holistic.shape.parts))
             return ones, ones
         dots_T2 = history.features_TF
         if dots_T2 is None:

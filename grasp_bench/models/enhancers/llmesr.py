@@ -85,7 +85,7 @@ class LLMESR(Enhancer):
 
     def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
         """Vectors of history (T, 2d) and candidates (S, K, 2d); each distinct item is adapted once."""
-        tokens = len(history.items_T)
+        tokens = history.items_T.shape[0]
         items_P = torch.cat([history.items_T, candidates.items_SK.flatten()])
         vectors_P2d = self._vectors(items_P, catalogue)
         return vectors_P2d[:tokens], vectors_P2d[tokens:].view(*candidates.items_SK.shape, -1)
