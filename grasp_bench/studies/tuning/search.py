@@ -69,7 +69,8 @@ class Search:
     def _round(self, devices: Sequence[str], view: View) -> None:
         """Until every worker has ended; those that died are replaced in the next round."""
         self._workers = [self._start(device) for device in devices]
-        begun, last_words = 0, ""
+        begun = 0
+        deaths: list[str] = []
         while self._workers:
             ready = wait([x for each in self._workers for x in (each.pipe, each.process.sentinel)])
             for worker in list(self._workers):
@@ -78,11 +79,11 @@ class Search:
                     if not worker.process.is_alive():
                         self._hear(worker, view)  # what it said last
                         begun += worker.begun
-                        last_words = self._bury(worker, view) or last_words
+                        deaths += self._bury(worker, view)
             if self._error is not None:
                 raise self._error
-        if not begun:
-            raise RunFailedError(f"no worker came to a trial\n{last_words}".strip())
+        if deaths and not begun:
+            raise RunFailedError(f"workers died before they came to a trial\n{deaths[-1]}".strip())
 
     def _start(self, device: str) -> _Worker:
         here, there = multiprocessing.Pipe(duplex=False)
@@ -117,20 +118,21 @@ class Search:
             case "error":
                 self._error = said
 
-    def _bury(self, worker: _Worker, view: View) -> str:
-        """Forget a worker that has ended; returns the end of its output if it died."""
+    def _bury(self, worker: _Worker, view: View) -> list[str]:
+        """Forget a worker that has ended; the end of its output if it died."""
         self._workers.remove(worker)
         worker.process.join()
-        code, tail = worker.process.exitcode, ""
-        if code:
-            tail = worker.log.read_text(errors="replace")[-LOG_TAIL:] if worker.log.is_file() else ""
+        last_words = []
+        if code := worker.process.exitcode:
+            there = worker.log.is_file()
+            last_words.append(worker.log.read_text(errors="replace")[-LOG_TAIL:] if there else "")
             view.note(f"a worker died, exit {code}; its trial is asked again")
             lock = self._orders.kept.locks / f"{worker.name}.lock"
             put_right(self._study, worker_name(lock))
         worker.pipe.close()
         worker.process.close()
         worker.log.unlink(missing_ok=True)
-        return tail
+        return last_words
 
     def _stop(self) -> None:
         """End what still works; each has time to leave a state that can be resumed."""
