@@ -11,7 +11,7 @@ import numpy as np
 
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.findings.interval import Interval
-from grasp_bench.report.methods import Method, label_methods, touched_by_noise
+from grasp_bench.report.methods import Method, label_methods, same_setting, touched_by_noise
 from grasp_bench.report.partitions import Partition
 from grasp_bench.report.schema import Degradation, DropTest, NoiseCurve, NoisePoint
 from grasp_bench.report.significance import pair_test
@@ -73,22 +73,28 @@ def _degradation(
     if not any(not course.constant for course in courses):
         return None
     labels = label_methods([course.method for course in courses])
-    alone = {(c.method.dataset, c.method.backbone): c for c in courses if _is_backbone(c.method)}
     return Degradation(
         kind=kind.replace("+", ", ").replace("_", " "),
         metric=metric,
         protocol=protocol,
         rates=list(courses[0].rates),
         curves=[
-            _curve(course, labels[course.method], alone.get((course.method.dataset, course.method.backbone)))
-            for course in courses
+            _curve(course, labels[course.method], _backbone_of(course.method, courses)) for course in courses
         ],
         drops=_drops([course for course in courses if not course.constant], labels),
     )
 
 
-def _is_backbone(method: Method) -> bool:
-    return method.enhancer == NO_ENHANCER and method.ablation is None
+def _backbone_of(method: Method, courses: Sequence[Course]) -> Course | None:
+    """Its backbone alone: under the same compared values, and the same ablation where it has that, too."""
+    if method.enhancer == NO_ENHANCER:
+        return None
+    alone = {
+        course.method.ablation: course
+        for course in courses
+        if course.method.enhancer == NO_ENHANCER and same_setting(method, course.method)
+    }
+    return alone.get(method.ablation, alone.get(None))
 
 
 def _courses(partition: Partition, kind: str, protocol: str, metric: str, values: UserValues) -> list[Course]:
@@ -127,7 +133,7 @@ def _curve(course: Course, label: str, alone: Course | None) -> NoiseCurve:
         areas = [_area(rates, [course.values[rate][seed] for rate in rates]) for seed in seeds]
         area = _interval(areas)
         retained = _retained(areas, course.at(rates[0], seeds))
-    below, words = (None, "") if alone is None or alone is course else _below(course, alone, rates)
+    below, words = (None, "") if alone is None else _below(course, alone, rates)
     return NoiseCurve(
         label=label,
         backbone=course.method.backbone,

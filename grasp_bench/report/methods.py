@@ -126,7 +126,7 @@ def hypothesis_pairs(better: str, than: str, labels: Mapping[Method, str]) -> li
         (a, b)
         for a in left
         for b in right
-        if a != b and _same_setting(a, b, free_backbone=free_backbone) and _same_noise(a, b, touched)
+        if a != b and same_setting(a, b, free_backbone=free_backbone) and _same_noise(a, b, touched)
     ]
 
 
@@ -136,7 +136,8 @@ def _candidates(name: str, labels: Mapping[Method, str]) -> list[Method]:
     return exact or [method for method in labels if pattern.fits(method)]
 
 
-def _same_setting(a: Method, b: Method, *, free_backbone: bool) -> bool:
+def same_setting(a: Method, b: Method, *, free_backbone: bool = False) -> bool:
+    """Whether two methods agree in dataset, backbone and whatever compared keys both have."""
     here, there = dict(a.variant), dict(b.variant)
     agree = all(here[key] == there[key] for key in here.keys() & there.keys())
     same = a.dataset == b.dataset and agree

@@ -85,6 +85,28 @@ def test_where_a_method_falls_below_its_backbone(results: Results) -> None:
     assert (none["below"], none["below_words"]) == (None, "")
 
 
+def test_its_own_backbone_has_its_own_settings(results: Results) -> None:
+    """Of two widths each is held against the same width alone; an ablation of backbones against itself."""
+    better, worse = BASE - 2, BASE + 6
+    for slug, ranks_alone, changes in (
+        ("8", worse, {"variant": {"model.embedding_dim": 8}}),
+        ("16", better, {"variant": {"model.embedding_dim": 16}}),
+        ("8-deep", better, {"variant": {"model.embedding_dim": 8}, "ablation": "deep"}),
+    ):
+        results.cell(f"none-{slug}", np.maximum(1, ranks_alone), seed=1, **changes)
+        for rate in RATES:
+            noise = {**NOISE, "rate": rate} if rate else None
+            grasp = {"enhancer": "grasp", "noise": noise, "seed": 1, **changes}
+            results.cell(f"grasp-{slug}-{rate}", BASE + round(rate), **grasp)
+    results.study()
+    found = curves(load_board(results.folder)["rankings"][0])
+    assert {label: curve["below_words"] for label, curve in found.items()} == {
+        "none (embedding_dim=8)": "", "none (embedding_dim=16)": "", "none/deep (embedding_dim=8)": "",
+        "grasp (embedding_dim=8)": "not up to 0.6", "grasp (embedding_dim=16)": "at every rate",
+        "grasp/deep (embedding_dim=8)": "at every rate",
+    }  # fmt: skip
+
+
 def test_drops_are_paired_by_user_and_corrected_together(results: Results) -> None:
     found = full(noisy(results))["drops"]
     assert [(drop["a"], drop["b"], drop["rate"]) for drop in found] == [
