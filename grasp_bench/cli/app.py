@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("grasp_bench.cli.report:report", "Write everything about a spec as one HTML file."),
     "compare": ("grasp_bench.cli.compare:compare", "Explain the difference between two methods."),
     "latency": ("grasp_bench.cli.latency:latency", "Time requests of trained cells."),
+    "probe": ("grasp_bench.cli.probe:probe", "Predict clicks with and without learned states."),
     "export": ("grasp_bench.cli.export:app", "Write what other tools can read and check."),
     "data": ("grasp_bench.cli.data:app", "Prepare public datasets, and look at any before building on it."),
     "audit": ("grasp_bench.cli.audit:audit", "Say which hypotheses survive an honest protocol."),
