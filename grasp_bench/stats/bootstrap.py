@@ -1,4 +1,4 @@
-"""Percentile bootstrap of the mean paired difference, and of a median (Efron & Tibshirani 1993, chapter 13)."""
+"""Percentile bootstrap of a mean paired difference, and of a median (Efron & Tibshirani 1993, ch. 13)."""
 
 from __future__ import annotations
 

@@ -60,10 +60,12 @@ def export_scorer(cell: Cell, spec: str, store: Store, out: Path) -> Mapping[str
             f"{cell.slug}: its users have another profile at every position of their history",
             mend="a scorer takes one profile a user: export a cell without text.users.scope 'prefix'",
         )
+    # Another copy: what serves is settled, and holds more than a program needs.
+    requests, wanted = _asked(Serving(open_cell(cell, store)))
     partial = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.partial")
     partial.mkdir(parents=True)
     try:
-        manifest = _write(opened, spec, users, partial)
+        manifest = _write(opened, spec, users, requests, wanted, partial)
         atomic.write_json(partial / MANIFEST, manifest)
         atomic.write_text(partial / "README.md", readme(manifest))
         if out.exists():
@@ -88,10 +90,12 @@ def _profiles(opened: TrainedCell) -> Profiles | None:
     return opened.recommender.enhancer.profiles(torch.arange(opened.train.num_users))
 
 
-def _write(opened: TrainedCell, spec: str, users: Profiles | None, folder: Path) -> dict[str, Any]:
+def _write(
+    opened: TrainedCell, spec: str, users: Profiles | None, requests: list[Request],
+    wanted: Mapping[str, np.ndarray], folder: Path,
+) -> dict[str, Any]:  # fmt: skip
     split = opened.inputs["split"].path
     item_ids, user_ids = read_item_ids(split), read_user_ids(split)
-    requests, wanted = _asked(opened)
     atomic.write_text(folder / "items.json", json.dumps(item_ids, ensure_ascii=False))
     if users is not None:
         atomic.write_text(folder / "users.json", json.dumps(user_ids, ensure_ascii=False))
@@ -127,13 +131,12 @@ def _write(opened: TrainedCell, spec: str, users: Profiles | None, folder: Path)
     }  # fmt: skip
 
 
-def _asked(opened: TrainedCell) -> tuple[list[Request], dict[str, np.ndarray]]:
-    """Some users with candidates, and what the harness scores them. Before the recommender is taken apart."""
-    rng = np.random.default_rng(0)
-    users = np.flatnonzero(np.diff(opened.offsets))
+def _asked(serving: Serving) -> tuple[list[Request], dict[str, np.ndarray]]:
+    """Some users with candidates, and what the harness scores them."""
+    rng, items = np.random.default_rng(0), serving.recommender.num_items
+    users = np.flatnonzero(np.diff(serving.opened.offsets))
     if not len(users):
-        raise DataError(f"{opened.cell.slug}: no user has a history to check its scores on")
-    serving, items = Serving(opened), opened.recommender.num_items
+        raise DataError(f"{serving.opened.cell.slug}: no user has a history to check its scores on")
     requests = [
         serving.request(int(user), rng.integers(0, items, SHOWN))
         for user in rng.choice(users, min(CHECKED, len(users)), replace=False)

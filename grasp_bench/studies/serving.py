@@ -39,6 +39,7 @@ class Serving:
         self.opened = opened
         self.recommender = opened.recommender
         self.top = min(top, self.recommender.num_items)
+        self.recommender.enhancer.settle()
         with torch.inference_mode():
             self._catalogue: Any = self.recommender.catalogue()
             # Where users do not matter, what every request would compute again.

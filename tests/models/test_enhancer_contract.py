@@ -104,6 +104,16 @@ def test_profiles_stand_in_for_the_rows_of_users(enhancer):
     torch.testing.assert_close(vectors[1], vectors[0])
 
 
+def test_settling_changes_no_score(enhancer):
+    history, states = random_history([5, 1, 9]), torch.randn(3, 8 * enhancer.views)
+    with torch.inference_mode():
+        catalogue = enhancer.catalogue()
+        before = enhancer.score_catalogue(states, history, catalogue)
+        enhancer.settle()
+        after = enhancer.score_catalogue(states, history, catalogue)
+    torch.testing.assert_close(after, before, rtol=1e-6, atol=1e-6)
+
+
 def test_item_vectors_are_there_where_users_do_not_matter(enhancer):
     history = random_history([5, 1, 9])
     states = torch.randn(3, 8 * enhancer.views)

@@ -103,6 +103,9 @@ class Enhancer(nn.Module):
         """Vectors (m, views · d) whose product with a state is the score; None where each user has others."""
         return None
 
+    def settle(self) -> None:
+        """Make ready to answer one request at a time for long; may take more memory, and changes no score."""
+
     def mix(self, views: list[Tensor], layout: Layout) -> list[Tensor]:
         """What the backbone reads, from the views' vectors (T, d) with masked items hidden."""
         return views
