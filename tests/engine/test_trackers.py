@@ -15,6 +15,7 @@ import pytest
 import wandb_file
 
 from grasp_bench.core.errors import UnknownNameError
+from grasp_bench.engine.trackers.base import TrackedRun
 from grasp_bench.engine.trackers.registry import TRACKERS, open_trackers
 
 SPEC = """\
@@ -158,6 +159,14 @@ def test_wandb_files_hold_runs(tracked: Tracked) -> None:
         curve = [(row["epoch"], row["training/loss"], row["training/NDCG@10"]) for row in found["history"]]
         lines = [(line["epoch"], line["loss"], line["NDCG@10"]) for line in tracked.curve(slug)]
         assert sorted(curve) == [pytest.approx(line) for line in lines]
+
+
+def test_wandb_takes_the_longest_name_of_a_spec(tmp_path: Path) -> None:
+    (tracker,) = open_trackers(["wandb"], tmp_path).values()
+    run = TrackedRun("cell", "n" * 80, {}, {"dataset": "d" * 80})
+    tracker.begin(run)
+    tracker.end(run, {}, "finished")
+    assert len(list((tmp_path / "wandb").glob("offline-run-*/run-*.wandb"))) == 1
 
 
 def test_done_runs_are_told_to_nobody(tracked: Tracked) -> None:

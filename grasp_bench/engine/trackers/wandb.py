@@ -16,6 +16,7 @@ from grasp_bench.engine.trackers.base import EXTRA, State, TrackedRun
 
 PROJECT = "grasp-bench"
 EPOCH = "epoch"
+LONGEST_TAG = 64
 
 
 class WandbTracker:
@@ -41,7 +42,7 @@ class WandbTracker:
             group=run.group,
             name=run.name,
             config={**run.parameters, "grasp_bench": dict(run.tags)},
-            tags=[run.group, run.tags["dataset"][:64]],
+            tags=[tag[:LONGEST_TAG] for tag in (run.group, run.tags["dataset"]) if tag],
             dir=str(self._folder),
             mode=self._mode,
             reinit="create_new",
