@@ -35,21 +35,23 @@ OWN = {"n": 2, "d": 8}
 
 def test_other_keys_are_where_most_points_are() -> None:
     best = CROSS[4]  # n was varied at the spec's own d alone, d at the best n, which is the spec's
-    by_key = {curve["key"]: curve for curve in curves(CROSS, best, OWN, 0.01)}
+    by_key = {curve["key"]: curve for curve in curves(CROSS, best, OWN, [1, 2])}
     assert by_key["n"]["fixed"] == {"d": 8}
     assert [(point["x"], point["mean"]) for point in by_key["n"]["points"]] == [
         (1, pytest.approx(0.22)), (2, pytest.approx(0.31)), (4, pytest.approx(0.40)),
     ]  # fmt: skip
     assert by_key["d"]["fixed"] == {"n": 2}
     assert [point["x"] for point in by_key["d"]["points"]] == [4, 8, 16]
-    assert by_key["d"]["points"][0]["low"] == pytest.approx(0.11)
-    assert by_key["d"]["points"][0]["high"] == pytest.approx(0.13)
+    half = half_width([[0.10, 0.14], [0.30, 0.32], [0.50, 0.52]])  # of its own points alone
+    assert half is not None
+    assert by_key["d"]["points"][0]["low"] == pytest.approx(0.12 - half)
+    assert by_key["d"]["points"][0]["high"] == pytest.approx(0.12 + half)
 
 
 def test_where_all_keys_move_at_once_a_point_is_the_best_at_its_value() -> None:
     moved = [trial(0, (0.1, 0.1), n=3, d=3), trial(1, (0.2, 0.2), n=5, d=7), trial(2, (0.3, 0.3), n=1, d=9)]
     moved += [trial(3, (0.05, 0.05), n=5, d=6)]
-    n, d = curves(moved, moved[2], OWN, None)
+    n, d = curves(moved, moved[2], OWN, [1])
     assert (n["fixed"], d["fixed"]) == ({}, {})
     assert [(point["x"], point["mean"], point["low"]) for point in n["points"]] == [
         (1, pytest.approx(0.3), None), (3, pytest.approx(0.1), None), (5, pytest.approx(0.2), None),
@@ -67,8 +69,8 @@ def test_a_contour_has_holes_where_nothing_was_tried() -> None:
 
 
 def test_a_point_that_was_asked_twice_counts_once() -> None:
-    table = [list(each["values"].values()) for each in CROSS]
-    assert interval_width([*CROSS, *CROSS], [1, 2]) == pytest.approx(half_width(table))
+    once, twice = (curves(trials, CROSS[4], OWN, [1, 2]) for trials in (CROSS, [*CROSS, *CROSS]))
+    assert once == twice
     assert interval_width(CROSS[:1], [1, 2]) is None
     assert interval_width([], [1, 2]) is None
 

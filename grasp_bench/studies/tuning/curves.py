@@ -13,18 +13,18 @@ from grasp_bench.stats.repeated_seeds import half_width
 MOST_VALUES = 50  # on an axis of a contour
 
 
-def interval_width(complete: Sequence[Trial], seeds: Sequence[int]) -> float | None:
-    """Half the width of every mean's interval, from the trials that have all seeds."""
+def interval_width(trials: Sequence[Trial], seeds: Sequence[int]) -> float | None:
+    """Half the width of the interval of each point of a curve, from those that have all seeds."""
     table = [
         [trial["values"][str(seed)] for seed in seeds]
-        for trial in _distinct(complete)
+        for trial in trials
         if all(str(seed) in trial["values"] for seed in seeds)
     ]
     return half_width(table) if table else None
 
 
 def curves(
-    complete: Sequence[Trial], best: Trial, own: Mapping[str, Any], width: float | None
+    complete: Sequence[Trial], best: Trial, own: Mapping[str, Any], seeds: Sequence[int]
 ) -> list[Curve]:
     """Each key against the metric, the others as in the best trial or as the spec has them.
 
@@ -40,6 +40,7 @@ def curves(
         fixed, trials = max(along, key=lambda each: len(each[1]))
         if len(trials) < 2:
             fixed, trials = {}, _best_at_each(complete, key)
+        width = interval_width(trials, seeds)
         found.append(Curve(key=key, fixed=fixed, points=[_point(key, trial, width) for trial in trials]))
     return found
 

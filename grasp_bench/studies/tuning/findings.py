@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -14,7 +14,7 @@ from grasp_bench.spec.locations import locate
 from grasp_bench.spec.provenance import resolved
 from grasp_bench.studies.tuning.base import Base
 from grasp_bench.studies.tuning.bookkeeping import MESSAGE, counts, kept_params, left, running
-from grasp_bench.studies.tuning.curves import contours, curves, interval_width
+from grasp_bench.studies.tuning.curves import contours, curves
 from grasp_bench.studies.tuning.points import decoded, short
 from grasp_bench.studies.tuning.pruning import EPOCHS
 from grasp_bench.studies.tuning.trials import SECONDS, STOPPED, VALUES
@@ -25,7 +25,6 @@ STATES: Mapping[TrialState, Any] = {
     TrialState.FAIL: "failed",
 }
 FEWEST_FOR_IMPORTANCE = 4
-TELLING = 5  # trials among the best, or chance decides (as the evaluator's documentation says)
 
 
 def tuning_of(base: Base, study: Study, total: int, idle: Sequence[str]) -> Tuning:
@@ -35,7 +34,6 @@ def tuning_of(base: Base, study: Study, total: int, idle: Sequence[str]) -> Tuni
     complete = [trial for trial in trials if trial["state"] == "complete"]
     best = max(complete, key=lambda trial: (trial["value"] or 0.0, -trial["number"]), default=None)
     seeds = list(base.experiment.seeds)
-    width = interval_width(complete, seeds)
     own = {key: value for key, value in resolved(base.experiment).items() if key in base.space}
     return Tuning(
         spec=base.experiment.name,
@@ -49,7 +47,7 @@ def tuning_of(base: Base, study: Study, total: int, idle: Sequence[str]) -> Tuni
         trials=trials,
         best=best,
         importance=_importance(study, base, complete),
-        curves=curves(complete, best, own, width) if best else [],
+        curves=curves(complete, best, own, seeds) if best else [],
         contours=contours(complete, list(base.space)),
         notes=_notes(base, study, total, ended, idle),
     )
@@ -70,11 +68,11 @@ def _trial(kept: FrozenTrial, base: Base) -> Trial:
 
 
 def _importance(study: Study, base: Base, complete: Sequence[Trial]) -> dict[str, float]:
-    """The keys' shares in what tells good trials from others, highest first; empty of a few trials."""
+    """The keys' shares of the variance over the space, highest first; empty of a few trials."""
     if len(complete) < FEWEST_FOR_IMPORTANCE or len({trial["value"] for trial in complete}) < 2:
         return {}
-    quantile = min(0.5, max(0.1, TELLING / len(complete)))
-    evaluator = PedAnovaImportanceEvaluator(target_quantile=quantile)
+    # Optuna's own default, PED-ANOVA, compares the best tenth with the rest, and wants fifty trials for it.
+    evaluator = FanovaImportanceEvaluator(seed=0)
     found = get_param_importances(study, evaluator=evaluator, params=list(base.space))
     return {key: round(float(share), 4) for key, share in found.items()}
 
@@ -87,8 +85,8 @@ def _notes(
         f"Trials are of {model.backbone}-{model.enhancer}; the value of one is the mean over "
         f"{_plural(len(base.experiment.seeds), 'seed')} of its best validation "
         f"{base.experiment.training.monitor}. No test item was read: test figures come by `grasp-bench run`.",
-        "Intervals (95 %) tell points apart: spread over seeds, pooled over all complete trials, less what a "
-        "seed adds to all of them (Loftus and Masson 1994).",
+        "Intervals (95 %) tell the points of a curve apart: spread over seeds, pooled over the points, less "
+        "what a seed adds to all of them (Loftus and Masson 1994).",
     ]
     if base.left_out:
         notes.append(f"Not searched: what the spec says under {', '.join(base.left_out)}.")
