@@ -95,12 +95,14 @@ def run(
         log_in_json()
     from grasp_bench.engine.preflight import check_prices
     from grasp_bench.engine.run import Workshop, run_plan, worker_devices
+    from grasp_bench.engine.trackers.registry import open_trackers
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.spec.rehearsal import mark_of
 
     loaded = load_for(spec, overrides, dataset)
     experiment = loaded.experiment
+    opened = open_trackers(trackers, store / "trackers")  # a wrong name stops before anything is made
     if prepare and dataset is None:
         prepare_for_run(experiment.dataset.source)
     whole = compile_plan(experiment, Fingerprints(cache_file(store)))
@@ -114,7 +116,7 @@ def run(
         executor=executor.value,
         log_format=log_format.value,
         memory_mb=memory,
-        trackers=tuple(trackers),
+        trackers=opened,
     )
     # A scheduler's way to say stop: save like after Ctrl-C, so that the next run can resume.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

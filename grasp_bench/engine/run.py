@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from grasp_bench.core.durations import readable
@@ -17,7 +17,6 @@ from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import publish
 from grasp_bench.engine.schedule import Schedule
 from grasp_bench.engine.trackers.base import Tracker
-from grasp_bench.engine.trackers.registry import open_trackers
 from grasp_bench.engine.tracking import Tracking
 from grasp_bench.engine.view import make_view
 from grasp_bench.engine.worker import Workplace
@@ -34,7 +33,7 @@ STAGES = "grasp_bench.stages.registry:STAGES"
 class Workshop:
     """Where and how a plan is executed.
 
-    `devices` has one entry for each worker and may repeat; `trackers` are told of it: NAME or NAME=WHERE.
+    `devices` has one entry for each worker and may repeat; `trackers` are told of it, by name.
     """
 
     store: Path
@@ -43,7 +42,7 @@ class Workshop:
     executor: str = "process_pool"
     log_format: str = "auto"
     memory_mb: int = 512
-    trackers: tuple[str, ...] = ()
+    trackers: Mapping[str, Tracker] = field(default_factory=dict)
     stages: str = STAGES
 
 
@@ -80,21 +79,20 @@ def run_plan(plan: Plan, shop: Workshop) -> Outcome:
     and passes on; what they were at can be resumed. Raises StoreError when nothing can be written.
     """
     store = Store(shop.store)
-    trackers = open_trackers(shop.trackers, shop.store / "trackers")
     now = status(plan, store)
     guess = estimate(plan, now.to_run, store, len(shop.devices))
     if now.to_run:
         preflight.check(store, shop.results, guess.disk_mb)
         preflight.check_keys(now.to_run)
-    view = _audience(plan, now, guess, shop, trackers)
+    view = _audience(plan, now, guess, shop)
     try:
         view.note(opening(plan, now, guess))
-        for name, tracker in trackers.items():
-            view.note(f"tracked by {name}: {tracker.place}")
         for cell in now.done:
             publish(cell, plan.name, store, shop.results)
         if not now.to_run:
             return Outcome(now.done, {})
+        for name, tracker in shop.trackers.items():
+            view.note(f"tracked by {name}: {tracker.place}")
         _tell_quotes(now.to_run, store, view)
         outcome = _execute(plan, now, store, shop, view)
         for spending in money.spendings(now.to_run, store):
@@ -104,15 +102,13 @@ def run_plan(plan: Plan, shop: Workshop) -> Outcome:
         view.close()
 
 
-def _audience(
-    plan: Plan, now: Status, guess: Estimate, shop: Workshop, trackers: Mapping[str, Tracker]
-) -> Listener:
+def _audience(plan: Plan, now: Status, guess: Estimate, shop: Workshop) -> Listener:
     """Who is told, in this order: who keeps count, the trackers, and the view, which asks the first."""
     course = Course(now.to_run, plan.cells, guess, len(shop.devices))
     view = make_view(shop.log_format, len(now.to_run), course)
-    if not (trackers and now.to_run):
+    if not (shop.trackers and now.to_run):
         return Audience([course, view])
-    tracking = Tracking(trackers, plan.cells, plan.name, Store(shop.store), view.note)
+    tracking = Tracking(shop.trackers, plan.cells, plan.name, Store(shop.store), view.note)
     return Audience([course, tracking, view])
 
 

@@ -175,10 +175,21 @@ def test_done_runs_are_told_to_nobody(tracked: Tracked) -> None:
         [*RUN, "--tracker=mlflow"], cwd=tracked.folder, capture_output=True, text=True, check=False
     )
     assert "nothing to do" in again.stderr
+    assert "tracked by" not in again.stderr
     assert (
         before
         == sqlite3.connect(tracked.trackers / "mlflow.db").execute("select count(*) from runs").fetchone()
     )
+
+
+def test_a_name_that_is_none_stops_everything_before_it_begins(tmp_path: Path) -> None:
+    (tmp_path / "tracked.yaml").write_text(SPEC)
+    done = subprocess.run(
+        [*RUN, "--tracker=tensorbord"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "did you mean 'tensorboard'" in done.stderr
+    assert not (tmp_path / "results").exists()
 
 
 def test_where_is_what_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from grasp_bench.engine import tracking
 from grasp_bench.engine.run import Outcome, Workshop, run_plan
 from grasp_bench.engine.tasks import Done, Progress
 from grasp_bench.engine.trackers.base import State, TrackedRun, Tracker
+from grasp_bench.engine.trackers.registry import open_trackers
 from grasp_bench.engine.trackers.tensorboard import TensorBoardTracker
 from grasp_bench.engine.tracking import Tracking
 
@@ -30,7 +31,8 @@ GRASP = next(cell for cell in PLAN.cells if cell.slug == "sasrec-grasp-s42")
 def run(fakes: Fakes, *trackers: str) -> Outcome:
     shop = Workshop(
         store=fakes.store, results=fakes.results, devices=("cpu",), executor="in_process",
-        log_format="plain", stages="fake_stages:FAKES", trackers=trackers,
+        log_format="plain", stages="fake_stages:FAKES",
+        trackers=open_trackers(trackers, fakes.store / "trackers"),
     )  # fmt: skip
     return run_plan(PLAN, shop)
 
