@@ -53,8 +53,9 @@ def test_it_says_what_the_original_says_and_what_was_found(original: Path) -> No
     before, after = load(original).experiment, load(winner).experiment
     assert (after.name, after.tuning) == ("found", None)
     assert (after.index.num_neighbours, after.model.self_part, after.training.lr) == (7, False, 3e-6)
-    kept = ("description", "dataset", "encoder", "seeds", "compare", "ablations", "hypotheses", "controls")
+    kept = ("dataset", "encoder", "seeds", "compare", "ablations", "hypotheses", "controls")
     assert all(getattr(after, name) == getattr(before, name) for name in kept)
+    assert after.description == f"The winner of a search on validation (original). {before.description}"
     text = winner.read_text(encoding="utf-8")
     assert "${GRASP_BENCH_TUNED}/u.npy" in text  # no path of this machine
     assert str(original.parent.parent) not in text.partition("name:")[2]

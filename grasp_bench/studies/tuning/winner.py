@@ -63,6 +63,8 @@ def _values(path: Path, loaded: LoadedSpec, best: Trial) -> dict[str, Any]:
     values: dict[str, Any] = plain(patched(from_plain(said, PATCH), patch, problems))
     problems.raise_if_any()
     values["name"] = _name(path, loaded)
+    winner = f"The winner of a search on validation ({loaded.experiment.name})"
+    values["description"] = f"{winner}. {loaded.experiment.description}".rstrip(" .")
     published = values.get("published")
     if isinstance(published, dict) and (file := loaded.path.parent / str(published.get("file"))).is_file():
         values["published"] = {**published, "file": os.path.relpath(file, path.parent)}
@@ -96,7 +98,8 @@ def _check(path: Path, loaded: LoadedSpec, best: Trial) -> None:
         path.unlink()
         raise
     meant = apply_patch(loaded.experiment, best["params"])
-    unlike = {"name": written.name, "tuning": None, "published": written.published}
+    own = {name: getattr(written, name) for name in ("name", "description", "published")}
+    unlike = {**own, "tuning": None}
     if written != meant.model_copy(update=unlike):
         path.unlink()
         raise GraspBenchError(f"{path}: not written, the spec cannot be told in one file")
