@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import signal
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grasp_bench.cli.options import (
+    DEFAULT_LEADERBOARD,
     DEFAULT_RESULTS,
     DEFAULT_STORE,
+    FormatOption,
+    LeaderboardPath,
     Overrides,
     ResultsPath,
     SpecPath,
     StorePath,
+    TableFormat,
 )
 from grasp_bench.cli.output import console, log_in_json, note, say_json
 from grasp_bench.cli.plan import Device
 from grasp_bench.cli.run import ExecutorName, LogFormat
-
-
-class Format(StrEnum):
-    """How an audit is printed."""
-
-    rich = "rich"
-    json = "json"
 
 
 def audit(
@@ -34,9 +29,7 @@ def audit(
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     store: StorePath = DEFAULT_STORE,
     results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: Annotated[
-        Path, typer.Option("--leaderboard", metavar="FOLDER", help="Where the audit is rendered to.")
-    ] = Path("leaderboard"),
+    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Worker processes; by default one a GPU or core.")
     ] = None,
@@ -48,7 +41,7 @@ def audit(
         int, typer.Option("--memory", min=16, metavar="MB", help="What one block of scores may take.")
     ] = 512,
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress.")] = LogFormat.auto,
-    format: Annotated[Format, typer.Option("--format", help="How the audit is printed.")] = Format.rich,
+    output: FormatOption = TableFormat.rich,
 ) -> None:
     """Run a spec under the published and the strict protocol, and say which hypotheses hold under which.
 
@@ -86,7 +79,7 @@ def audit(
     document = lay_out_audit(found)
     rendered = leaderboard / f"{found.name}.audit.md"
     atomic.write_text(rendered, document_text(document))
-    if format is Format.json:
+    if output is TableFormat.json:
         say_json(as_json(found))
     else:
         from grasp_bench.report.renderers.terminal import show

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from grasp_bench.cli.findings import plan_of
 from grasp_bench.cli.options import (
+    DEFAULT_LEADERBOARD,
     DEFAULT_RESULTS,
     DEFAULT_STORE,
+    LeaderboardPath,
     Overrides,
     ResultsPath,
     SpecPath,
@@ -32,9 +34,7 @@ def attention(
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     store: StorePath = DEFAULT_STORE,
     results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: Annotated[
-        Path, typer.Option("--leaderboard", metavar="FOLDER", help="Where the whole is rendered to.")
-    ] = Path("leaderboard"),
+    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
     cell: Annotated[
         str, typer.Option("--cell", metavar="GLOB", help="Trained cells whose slug matches; by default all.")
     ] = "*",
@@ -63,17 +63,14 @@ def attention(
     """
     from grasp_bench.core import atomic
     from grasp_bench.core.store import Store
-    from grasp_bench.plan.compile import compile_plan
-    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.report.renderers.markdown import document_text
     from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.spec.loading import load
     from grasp_bench.studies.attention_heat import Asking
     from grasp_bench.studies.attention_inspection import Asked, inspect_attention, write_attention
     from grasp_bench.studies.attention_layout import lay_out_attention, with_heat_maps
     from grasp_bench.studies.attention_view import show_heat_maps
 
-    plan = compile_plan(load(spec, overrides).experiment, Fingerprints(cache_file(store)))
+    plan = plan_of(spec, overrides, store)
     found = inspect_attention(plan, Store(store), Asked(cell, Asking(user, sample, seed), corrupt, seed))
     document = lay_out_attention(found)
     text = document_text(with_heat_maps(document, found))

@@ -18,6 +18,13 @@ class Stand(StrEnum):
     demo = "demo"
 
 
+class TableFormat(StrEnum):
+    """How most findings are printed."""
+
+    rich = "rich"
+    json = "json"
+
+
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file that says what is compared.")]
 SpecPaths = Annotated[list[Path], typer.Argument(metavar="SPEC", help="One or more YAML files.")]
 Overrides = Annotated[
@@ -45,10 +52,15 @@ StorePath = Annotated[
 ResultsPath = Annotated[
     Path, typer.Option("--results", metavar="FOLDER", help="Where the results of finished cells are kept.")
 ]
+LeaderboardPath = Annotated[
+    Path, typer.Option("--leaderboard", metavar="FOLDER", help="Where boards and studies are rendered to.")
+]
+FormatOption = Annotated[TableFormat, typer.Option("--format", help="Tables for people, JSON for programs.")]
 
 # Defaults of the options above: `def run(spec: SpecPath, store: StorePath = DEFAULT_STORE)`.
 DEFAULT_STORE = Path(".grasp_bench")
 DEFAULT_RESULTS = Path("results")
+DEFAULT_LEADERBOARD = Path("leaderboard")
 
 
 def load_for(spec: Path, overrides: list[str], dataset: Stand | None) -> LoadedSpec:

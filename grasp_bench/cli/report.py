@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from grasp_bench.cli.options import DEFAULT_RESULTS, ResultsPath
+from grasp_bench.cli.options import DEFAULT_LEADERBOARD, DEFAULT_RESULTS, LeaderboardPath, ResultsPath
 from grasp_bench.cli.output import say
 
 
@@ -21,9 +21,7 @@ def report(
         typer.Option("--out", metavar="FILE", help="Where to; by default leaderboard/<spec>.report.html."),
     ] = None,
     results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: Annotated[
-        Path, typer.Option("--leaderboard", metavar="FOLDER", help="Where boards are rendered to.")
-    ] = Path("leaderboard"),
+    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
 ) -> None:
     """Write one HTML file that needs no network: board, figures, studies, data, provenance."""
     from grasp_bench.report.locate import find_results

@@ -11,9 +11,11 @@ import typer
 
 from grasp_bench.cli.data_prepare import prepare_for_run
 from grasp_bench.cli.options import (
+    DEFAULT_LEADERBOARD,
     DEFAULT_RESULTS,
     DEFAULT_STORE,
     DatasetOption,
+    LeaderboardPath,
     Overrides,
     ResultsPath,
     SpecPath,
@@ -52,9 +54,7 @@ def run(
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     store: StorePath = DEFAULT_STORE,
     results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: Annotated[
-        Path, typer.Option("--leaderboard", metavar="FOLDER", help="Where boards are rendered to.")
-    ] = Path("leaderboard"),
+    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
     dataset: DatasetOption = None,
     prepare: Annotated[
         bool,

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from grasp_bench.cli.options import (
+    DEFAULT_LEADERBOARD,
     DEFAULT_RESULTS,
     DEFAULT_STORE,
+    LeaderboardPath,
     Overrides,
     ResultsPath,
     SpecPath,
@@ -26,9 +28,7 @@ def tune(
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     store: StorePath = DEFAULT_STORE,
     results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: Annotated[
-        Path, typer.Option("--leaderboard", metavar="FOLDER", help="Where <spec>.tuning.md is written to.")
-    ] = Path("leaderboard"),
+    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
     trials: Annotated[
         int | None,
         typer.Option("--trials", min=1, help="How many in all, instead of the spec's; found ones count."),

@@ -1,0 +1,43 @@
+"""What commands that study finished cells do alike: open the plan, leave what was found, and show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grasp_bench.cli.options import TableFormat
+from grasp_bench.cli.output import console, note, say_json
+
+if TYPE_CHECKING:
+    from grasp_bench.plan.compile import Plan
+    from grasp_bench.report.document import Document
+
+
+def plan_of(spec: Path, overrides: list[str], store: Path) -> Plan:
+    """The plan of a spec file; hashes of files that the store remembers are not computed again."""
+    from grasp_bench.plan.compile import compile_plan
+    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+    from grasp_bench.spec.loading import load
+
+    return compile_plan(load(spec, overrides).experiment, Fingerprints(cache_file(store)))
+
+
+def leave(found: Mapping[str, Any], document: Document, stored: Path, rendered: Path) -> None:
+    """Write what was found as JSON and as Markdown, each whole or not at all, and say where."""
+    from grasp_bench.core import atomic
+    from grasp_bench.report.renderers.markdown import document_text
+
+    atomic.write_json(stored, found)
+    atomic.write_text(rendered, document_text(document))
+    note(f"written: {rendered}, {stored}")
+
+
+def display(found: Mapping[str, Any], document: Document, output: TableFormat) -> None:
+    """Print what was found."""
+    if output is TableFormat.json:
+        say_json(found)
+        return
+    from grasp_bench.report.renderers.terminal import show
+
+    show(document, console())
