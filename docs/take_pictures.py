@@ -45,7 +45,7 @@ SHOTS = (
     Shot("report_dark", "beauty_ablation", "#board", "dark"),
     Shot("report_phone", "beauty_ablation", "body", "dark", height=844, width=390),
     Shot("ablations", "beauty_ablation", "#ablations", height=560),
-    Shot("noise", "beauty_noise", "#noise", height=640),
+    Shot("noise", "beauty_noise", "#noise figure >> nth=2", height=640),
     Shot("tuning", "beauty_tuning", "#tuning", height=1240),
     Shot("attention", "beauty_ablation", "#attention", height=700),
 )
