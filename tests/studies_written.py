@@ -173,17 +173,33 @@ def freshness() -> dict[str, Any]:
 
 
 def probe() -> dict[str, Any]:
-    """Both probes with and without what a cell has learned, two seeds."""
-    probes = [
-        {"cell": "sasrec-grasp-s42", "features": features, "probe": kind, "seed": seed, "auc": auc,
-         "auc_low": auc - 0.01, "auc_high": auc + 0.01, "log_loss": 1.2 - auc, "log_loss_low": 1.18 - auc,
-         "log_loss_high": 1.22 - auc}
-        for features, gain in (("base", 0.0), ("base+states", 0.05))
-        for kind, more in (("logistic", 0.0), ("mlp", 0.01))
-        for seed in (0, 1)
-        for auc in [0.62 + gain + more + 0.002 * seed]
-    ]  # fmt: skip
-    return {"spec": "toy_spec", "train_pairs": 4000, "test_pairs": 1000, "probes": probes, "notes": []}
+    """Both probes of the base features, and with what two seeds of a cell have learned."""
+    probes = []
+    for kind, more in (("logistic", 0.0), ("mlp", 0.01)):
+        for cell, seed, gain in (
+            ("base", 0, None),
+            ("sasrec-grasp-s42", 42, 0.05),
+            ("sasrec-grasp-s43", 43, 0.04),
+        ):
+            auc = 0.62 + more + (gain or 0.0)
+            row: dict[str, Any] = {
+                "cell": cell, "label": "base" if gain is None else "grasp",
+                "features": "base" if gain is None else "base+states", "probe": kind, "seed": seed,
+            }  # fmt: skip
+            for key, value in (
+                ("auc", auc),
+                ("log_loss", 1.2 - auc),
+                ("auc_gain", gain),
+                ("log_loss_gain", gain),
+            ):
+                row[key] = value
+                row[f"{key}_low"] = None if value is None else value - 0.01
+                row[f"{key}_high"] = None if value is None else value + 0.01
+            probes.append(row)
+    return {
+        "spec": "toy_spec", "dataset": "toy", "train_pairs": 4000, "test_pairs": 1000,
+        "base": ["log popularity", "log activity"], "test_read": True, "probes": probes, "notes": [],
+    }  # fmt: skip
 
 
 def pair_test(difference: float) -> dict[str, Any]:

@@ -176,7 +176,14 @@ def test_studies_have_their_numbers_in_tables(folder: Path, page: Read) -> None:
     assert request[2][3:6] == ["1.100", "–", "–"]  # five cold requests have no 99th percentile
     ages = page.tables["NDCG@10 by age of profiles, full ranking"]
     assert ages[2][3].startswith("33.80 [")
-    assert page.tables["AUC of click prediction (higher is better)"][1][4].startswith("0.6200 [")
+    base, states = page.tables["AUC of click prediction (higher is better)"][1:3]
+    assert base[:4] == ["base", "logistic", "0.6200 [0.6100, 0.6300]", "–"]
+    assert states[:4] == [
+        "grasp, seed 42",
+        "logistic",
+        "0.6700 [0.6600, 0.6800]",
+        "+0.0500 [+0.0400, +0.0600]",
+    ]
     assert any(line.startswith("missing") and "gone" in line for line in page.text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grasp_bench.report.document import Column, Entry, Table
+from grasp_bench.report.document import BLANK, Column, Entry, Table
 from grasp_bench.report.findings.probe import Probe, Probes
 from grasp_bench.report.numbers import count
 from grasp_bench.report.page.charts.drawing import draw
@@ -20,7 +20,7 @@ def probe_section(material: PageMaterial) -> PageSection | None:
         return None
     facts = (
         f"Learned on {count(found['train_pairs'])} pairs, tested on {count(found['test_pairs'])} held-out "
-        "pairs, half of them clicked."
+        f"pairs of {found['dataset']}, half of them clicked. Base features: {', '.join(found['base'])}."
     )
     return PageSection(
         "probe", "Probe", [Prose([facts, *found["notes"]]), *(_figure(found, key) for key in MEASURES)]
@@ -40,8 +40,12 @@ def _figure(found: Probes, key: str) -> Figure:
 
 
 def _row(probe: Probe) -> str:
-    named = probe["features"] if probe["features"] == "base" else f"{probe['cell']}: {probe['features']}"
-    return f"{named}, {probe['probe']}, seed {probe['seed']}"
+    return f"{_named(probe)}, {probe['probe']}"
+
+
+def _named(probe: Probe) -> str:
+    """The base features alone, or the cell whose states stand beside them."""
+    return probe["features"] if probe["features"] == "base" else f"{probe['label']}, seed {probe['seed']}"
 
 
 def _numbers(probe: Probe, key: str) -> tuple[float, float, float, str]:
@@ -49,14 +53,24 @@ def _numbers(probe: Probe, key: str) -> tuple[float, float, float, str]:
     return value, low, high, f"{value:.4f} [{low:.4f}, {high:.4f}]"
 
 
+def _gain(probe: Probe, key: str) -> str:
+    """What the states add; blank for the base."""
+    gain = probe[f"{key}_gain"]  # type: ignore[literal-required]
+    if gain is None:
+        return BLANK
+    low, high = probe[f"{key}_gain_low"], probe[f"{key}_gain_high"]  # type: ignore[literal-required]
+    return f"{gain:+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
 def _table(found: Probes, title: str) -> Table:
     columns = [
-        Column("cell", "left"), Column("features", "left"), Column("probe", "left"), Column("seed"),
-        Column("AUC [95 % CI]"), Column("log-loss [95 % CI]"),
+        Column("features", "left"), Column("probe", "left"), Column("AUC [95 % CI]"),
+        Column("gain over base"), Column("log-loss [95 % CI]"), Column("gain over base"),
     ]  # fmt: skip
     rows = [
-        [Entry(probe["cell"]), Entry(probe["features"]), Entry(probe["probe"]), Entry(str(probe["seed"])),
-         Entry(_numbers(probe, "auc")[3]), Entry(_numbers(probe, "log_loss")[3])]
+        [Entry(_named(probe)), Entry(probe["probe"]), *(
+            entry for key in MEASURES for entry in (Entry(_numbers(probe, key)[3]), Entry(_gain(probe, key)))
+        )]
         for probe in found["probes"]
     ]  # fmt: skip
     return Table(title, columns, rows)
