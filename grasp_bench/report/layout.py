@@ -39,7 +39,7 @@ def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = N
 
 
 def headline(document: Document) -> Document:
-    """The short view: rankings, what is missing, and the answers to the declared hypotheses."""
+    """The short view: rankings, what is missing, answers to the declared hypotheses, what noise costs."""
     sections = [section for section in document.sections if section.kind != "detail"]
     return Document(document.title, document.lines, sections)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.report.cells import CELL_FILE
+from grasp_bench.report.study import FILE as STUDY_FILE
 
 
-def find_results(word: str | None, results: Path) -> Path:
+def find_results(word: str | None, results: Path, files: Sequence[str] = (STUDY_FILE,)) -> Path:
     """Find the results folder of a spec's name, of a spec file, or the folder itself.
 
-    Without a word the only spec that has results is meant. Raises UnknownNameError with a suggestion,
+    A folder has results where it has a cell or one of `files`. Without a word the only one that has them is
+    meant. Raises UnknownNameError with a suggestion,
     MissingFileError when `results` is not there, DataError when it is empty.
     """
-    known = _known(results)
+    known = _known(results, files)
     if word is None:
         return _only(known, results)
     if word in known:
@@ -34,11 +37,11 @@ def find_results(word: str | None, results: Path) -> Path:
     )
 
 
-def _known(results: Path) -> dict[str, Path]:
-    """Names of specs with at least one finished cell or a study."""
+def _known(results: Path, files: Sequence[str]) -> dict[str, Path]:
+    """Names of specs with at least one finished cell or one of the files."""
     if not results.is_dir():
         return {}
-    folders = {*(path.parent for path in results.glob("*/study.json"))}
+    folders = {path.parent for file in files for path in results.glob(f"*/{file}")}
     folders |= {path.parent.parent for path in results.glob(f"*/*/{CELL_FILE}")}
     return {folder.name: folder for folder in sorted(folders)}
 

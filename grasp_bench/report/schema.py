@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from grasp_bench.report.findings.interval import Interval
 
-FORMAT = 7  # part of the cache key: raise it when the shape or the meaning of a number changes
+FORMAT = 8  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
 GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
 

@@ -10,7 +10,7 @@ from results_builder import Results, control, metric_values
 from statsmodels.stats.multitest import multipletests
 
 from grasp_bench.report.board import load_board
-from grasp_bench.report.layout import lay_out
+from grasp_bench.report.layout import headline, lay_out
 from grasp_bench.report.renderers import markdown
 
 RATES, SEEDS, METRIC = (0.0, 0.2, 0.6), (1, 2), "NDCG@10"
@@ -166,7 +166,9 @@ def test_without_noise_there_is_none_and_no_section(toy: Results) -> None:
 def test_the_board_tells_it_in_markdown(results: Results) -> None:
     noisy(results)
     board = load_board(results.folder)
-    text = markdown.render(board, lay_out(board))
+    document = lay_out(board)
+    assert "Under noise" in [section.title for section in headline(document).sections]
+    text = markdown.render(board, document)
     assert "## Under noise" in text
     assert "by share of entities hit (permute, both, before retrieval)" in text
     assert "none (notices none)" in text

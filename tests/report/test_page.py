@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from results_builder import Results, metric_values, three_methods
 from scipy import stats
-from studies_written import EVIL, LONG, whole_study, write_studies
+from studies_written import EVIL, LONG, tuning, whole_study, write_studies
+from typer.testing import CliRunner
 
+from grasp_bench.cli.app import app
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingExtraError
 from grasp_bench.report.document import Entry
 from grasp_bench.report.page.charts.bars import Bar, bars
@@ -249,6 +251,22 @@ def test_without_the_library_one_line_says_what_to_install(monkeypatch, toy: Res
     with pytest.raises(MissingExtraError, match="vl_convert"):
         write_report(toy.folder, tmp_path / "page.html", tmp_path)
     assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize("name", ["a_search", "Suche [1] ⚗"])
+def test_a_search_without_a_cell_has_a_page(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "results" / name
+    folder.mkdir(parents=True)
+    (folder / "tuning.json").write_text(json.dumps(tuning()), encoding="utf-8")
+    done = CliRunner().invoke(
+        app, ["report", "--results", str(folder.parent), "--leaderboard", str(tmp_path / "boards")]
+    )
+    assert done.exit_code == 0, done.output
+    page = read(tmp_path / "boards" / f"{name}.report.html")
+    assert page.sections == ["found", "tuning", "provenance"]
+    assert "NDCG@10 against index.num_neighbours, with model.embedding_dim = 64" in page.tables
+    assert not any("cells finished" in line or "grasp-bench run" in line for line in page.text)
+    assert [path.name for path in folder.iterdir()] == ["tuning.json"]  # there is no board to keep
 
 
 def test_one_method_alone_has_a_page(results: Results, tmp_path: Path) -> None:

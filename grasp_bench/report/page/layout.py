@@ -48,12 +48,14 @@ def _facts(material: PageMaterial) -> list[Fact]:
     seeds = {seed for row in rows for seed in row["seeds"]}
     finished = sum(len(row["slugs"]) for row in rows)
     planned = finished + len(material.board["missing"])
-    facts = [
-        Fact(str(len(ours)), "methods"),
-        Fact(str(len(rows) - len(ours)), "controls"),
-        Fact(str(len(seeds)), "seeds"),
-        Fact(f"{finished} of {planned}", "cells finished"),
-    ]
+    facts = []
+    if planned:
+        facts += [
+            Fact(str(len(ours)), "methods"),
+            Fact(str(len(rows) - len(ours)), "controls"),
+            Fact(str(len(seeds)), "seeds"),
+            Fact(f"{finished} of {planned}", "cells finished"),
+        ]
     for name, card in material.board["cards"].items():
         told = [f"{count(card[key])} {key}" for key in ("users", "items", "interactions") if card.get(key)]
         if told:

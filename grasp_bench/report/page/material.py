@@ -8,8 +8,10 @@ from pathlib import Path
 
 from grasp_bench.report.ablations import AblationDelta, Deltas, ablation_deltas
 from grasp_bench.report.board import load_board
+from grasp_bench.report.build import build_board
+from grasp_bench.report.cells import cell_folders, fingerprint
 from grasp_bench.report.page.studies import Studies, read_studies
-from grasp_bench.report.schema import Board, Ranking
+from grasp_bench.report.schema import FORMAT, Board, Ranking
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,12 @@ class PageMaterial:
 
 
 def read_page_material(folder: Path) -> PageMaterial:
-    """Read a results folder; raises as `load_board` and `read_studies` do."""
+    """Read a results folder; raises as `load_board` and `read_studies` do.
+
+    A search leaves no cell: where studies are all that is there, the board has no ranking, and is not kept.
+    """
     studies = read_studies(folder)
-    board = load_board(folder)
+    alone = bool(studies.hashes) and not cell_folders(folder)
+    board = build_board(folder, fingerprint(folder, FORMAT)) if alone else load_board(folder)
     protocols = list(dict.fromkeys(name for ranking in board["rankings"] for name in ranking["protocols"]))
     return PageMaterial(folder, board, ablation_deltas(folder, board["metric"], protocols), studies)

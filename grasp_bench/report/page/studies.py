@@ -25,6 +25,7 @@ COMMANDS = {
     "freshness": "grasp-bench inspect freshness",
     "probe": "grasp-bench probe",
 }
+FILES = tuple(f"{name}.json" for name in COMMANDS)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def read_studies(folder: Path) -> Studies:
 
     Raises DataError naming file and key for one that is damaged, or not of the shape in report/findings.
     """
-    paths = {name: folder / f"{name}.json" for name in COMMANDS}
+    paths = {name: folder / file for name, file in zip(COMMANDS, FILES, strict=True)}
     found = {name: _read(path) for name, path in paths.items() if path.is_file()}
 
     def checked(name: str, shape: type[Found]) -> Found | None:

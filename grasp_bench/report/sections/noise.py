@@ -24,7 +24,7 @@ def noise_section(ranking: Ranking, first: str, suffix: str) -> Section | None:
     """All kinds and protocols of a ranking, the asked-for protocol first; None without noise."""
     found = sorted(ranking["noise"], key=lambda each: (each["kind"], each["protocol"] != first))
     tables = [table for each in found for table in (noise_table(each), drop_table(each)) if table is not None]
-    return Section(f"Under noise{suffix}", tables) if tables else None
+    return Section(f"Under noise{suffix}", tables, kind="noise") if tables else None
 
 
 def noise_table(found: Degradation) -> Table:

@@ -19,10 +19,10 @@ SERIES = ("method", "control", "one of its seeds")
 DIFFERENCE = "points of {} in percent, less the best"
 
 
-def board_section(material: PageMaterial) -> PageSection:
-    """Every ranking under every protocol."""
+def board_section(material: PageMaterial) -> PageSection | None:
+    """Every ranking under every protocol; None where nothing was ranked."""
     parts = [part for ranking in material.board["rankings"] for part in _ranking(material, ranking)]
-    return PageSection("board", "Leaderboard", parts)
+    return PageSection("board", "Leaderboard", parts) if parts else None
 
 
 def _ranking(material: PageMaterial, ranking: Ranking) -> Iterator[Part]:

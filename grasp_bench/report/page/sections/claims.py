@@ -7,9 +7,11 @@ from grasp_bench.report.page.parts import Folded, PageSection, Prose, Verdict, V
 from grasp_bench.report.sections.evidence import claims_section
 
 
-def hypotheses_section(material: PageMaterial) -> PageSection:
-    """A verdict each, and all tests behind them."""
+def hypotheses_section(material: PageMaterial) -> PageSection | None:
+    """A verdict each, and all tests behind them; None where nothing was ranked and nothing declared."""
     section, claims = claims_section(material.board), material.board["claims"]
+    if not claims and not material.board["rankings"]:
+        return None
     if not claims:
         return PageSection("hypotheses", "Declared hypotheses", [Prose(section.lines)])
     verdicts = [

@@ -52,6 +52,8 @@ def _ranking_lines(material: PageMaterial, ranking: Ranking, protocol: str) -> I
 
 def _claims(material: PageMaterial) -> Iterator[str]:
     claims = material.board["claims"]
+    if not material.board["rankings"] and not claims:
+        return
     if not claims:
         yield "The spec declares no hypothesis: all tests here are exploratory."
         return

@@ -22,24 +22,24 @@ def provenance_section(material: PageMaterial) -> PageSection:
     """How to reproduce first; then runs and hashes."""
     board = material.board
     parts: list[Part] = [Heading("How to reproduce"), Commands(_commands(material))]
-    parts.append(
-        Prose(["A finished cell is found by its hash and not computed again; seeds and versions are below."])
-    )
-    parts.append(Heading("Runs"))
-    parts += [_runs(ranking) for ranking in board["rankings"]]
-    seeds = [
-        seed_table(ranking, protocol, material.metric)
-        for ranking in board["rankings"]
-        for protocol in material.protocols(ranking)
-    ]
-    parts += [Folded("Every seed", seeds), Heading("Hashes"), _hashes(material)]
+    if board["rankings"]:
+        known = "A finished cell is found by its hash and not computed again; seeds and versions are below."
+        seeds = [
+            seed_table(ranking, protocol, material.metric)
+            for ranking in board["rankings"]
+            for protocol in material.protocols(ranking)
+        ]
+        parts += [Prose([known]), Heading("Runs"), *map(_runs, board["rankings"])]
+        parts.append(Folded("Every seed", seeds))
+    parts += [Heading("Hashes"), _hashes(material)]
     return PageSection("provenance", "Provenance", parts)
 
 
 def _commands(material: PageMaterial) -> list[str]:
     spec = f"specs/{material.board['name']}.yaml"
     studies = [f"{command} {spec}" for name, command in COMMANDS.items() if _has(material, name)]
-    return [f"grasp-bench run {spec}", *studies, f"grasp-bench report {spec}"]
+    ran = material.board["rankings"] or material.board["missing"]
+    return [*([f"grasp-bench run {spec}"] if ran else []), *studies, f"grasp-bench report {spec}"]
 
 
 def _has(material: PageMaterial, study: str) -> bool:
