@@ -54,7 +54,7 @@ SHOTS = (
 def take(browser: Browser, shot: Shot, pages: Path) -> str | None:
     """Take one picture; the reason where it cannot be taken."""
     report = pages / f"{shot.spec}.report.html"
-    if not (RESULTS / shot.spec / "study.json").is_file():
+    if not (RESULTS / shot.spec).is_dir():
         return f"results/{shot.spec} is not there"
     if not report.is_file():
         write_report(RESULTS / shot.spec, report, pages)
