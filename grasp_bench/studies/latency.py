@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from grasp_bench.engine import machine
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.report.findings.latency import Extra, Latency, LatencyCell, Timing
+from grasp_bench.spec.model import BACKBONE_KEYS
 from grasp_bench.stats.bootstrap import median_interval
 from grasp_bench.studies.latency_cold import Start, first_requests
 from grasp_bench.studies.latency_paths import Loaded, Path, Ranking, load_paths
@@ -108,19 +110,24 @@ def _pairs(cells: Sequence[Cell], plan: Plan, store: Store) -> Iterator[tuple[Ce
 
 
 def _bare(cell: Cell, plan: Plan, store: Store) -> Cell | None:
-    """The trained cell of the same backbone, width and seed on the same split that has no enhancer."""
-    model = cell.experiment.model
+    """The trained cell without an enhancer on the same split, of the same seed, whose backbone has the same
+    settings and reads as many items."""
     for other in plan.cells:
-        theirs = other.experiment.model
         if (
             other.kind == "trained"
             and _is_bare(other)
             and (other.seed, other.nodes["split"]) == (cell.seed, cell.nodes["split"])
-            and (theirs.backbone, theirs.embedding_dim) == (model.backbone, model.embedding_dim)
+            and _size(other) == _size(cell)
             and is_trained(other, store)
         ):
             return other
     return None
+
+
+def _size(cell: Cell) -> dict[str, Any]:
+    model = cell.experiment.model.effective()
+    backbone = str(model["backbone"])
+    return {key: model[key] for key in ("backbone", "embedding_dim", "max_len", *BACKBONE_KEYS[backbone])}
 
 
 def _is_bare(cell: Cell) -> bool:

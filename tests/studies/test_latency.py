@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,12 @@ from grasp_bench.plan.compile import Plan
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.rank import RankStage
 from grasp_bench.stats.bootstrap import median_interval
-from grasp_bench.studies.latency import Measure, measure_latency
+from grasp_bench.studies.latency import Measure, _bare, _pairs, measure_latency
 from grasp_bench.studies.latency_wording import CANNOT_TELL, FAILS, HOLDS, claim_of
 from grasp_bench.studies.live_profiles import LiveSearch
 from grasp_bench.studies.serving import Serving
 from grasp_bench.studies.stopwatch import in_turns
-from grasp_bench.studies.trained_cells import cell_named, open_cell
+from grasp_bench.studies.trained_cells import cell_named, open_cell, trained_cells
 
 QUICK = Measure(requests=12, candidates=5, batch_size=4, cold=0)
 
@@ -107,6 +108,20 @@ def test_backbones_are_found_outside_of_only_and_missing_ones_said(trained: tupl
     assert found["cells"][0]["extras"] == []
     assert "cannot be told" in found["claim"]
     assert any("Without a trained bare backbone" in note for note in found["notes"])
+
+
+def test_a_backbone_of_another_size_is_nothing_to_compare_with(trained: tuple[Shop, Plan]) -> None:
+    """A deeper backbone, or one that reads more items, would pass for the cost of the enhancer."""
+    shop, _ = trained
+    plan = train(shop, "compare={model.enhancer: [none, grasp], model.blocks: [1, 2]}")
+    cells, _ = trained_cells(plan, shop.store)
+    compared = [(cell, bare) for cell, bare in _pairs(cells, plan, shop.store) if bare is not None]
+    assert len(compared) == 2
+    for cell, bare in compared:
+        assert cell.experiment.model.blocks == bare.experiment.model.blocks
+    deep = next(cell for cell, _ in compared if cell.experiment.model.blocks == 2)
+    shallow = tuple(cell for cell in cells if cell.experiment.model.blocks == 1)
+    assert _bare(deep, replace(plan, cells=(deep, *shallow)), shop.store) is None
 
 
 def test_nothing_trained_and_nothing_trainable_are_errors(trained: tuple[Shop, Plan], tmp_path: Path) -> None:
