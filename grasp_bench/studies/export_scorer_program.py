@@ -46,7 +46,7 @@ class CatalogueScores(nn.Module):
     def forward(
         self, history_BL: Tensor, own_BD: Tensor | None = None, similar_BD: Tensor | None = None
     ) -> Tensor:
-        """Item numbers, oldest first, -1 where there is none; at least one a row."""
+        """Item numbers, oldest first, -1 where there is none; of a row without any, scores are NaN."""
         history, states_Bd = self.read(history_BL, own_BD, similar_BD)
         if self.vectors is not None:
             return states_Bd @ self.vectors.T
@@ -58,11 +58,11 @@ class CatalogueScores(nn.Module):
         """The histories as models read them, and the states behind them."""
         there_BL = history_BL >= 0
         lengths_B = there_BL.sum(1)
-        kept_B = lengths_B.clamp_max(self.max_len)
+        kept_B = lengths_B.clamp(1, self.max_len)  # the end of an empty row would be that of the row before
         # Items to the front in their order, the latest `max_len` of them.
         order_BL = there_BL.logical_not().to(torch.int8).argsort(dim=1, stable=True)
         width = history_BL.shape[1]
-        place_BL = torch.arange(width, device=history_BL.device) + (lengths_B - kept_B)[:, None]
+        place_BL = torch.arange(width, device=history_BL.device) + (lengths_B - kept_B).clamp_min(0)[:, None]
         items_BL = history_BL.gather(1, order_BL.gather(1, place_BL.clamp_max(width - 1))).clamp_min(0)
         profiles = None
         if own_BD is not None and similar_BD is not None:
@@ -70,7 +70,8 @@ class CatalogueScores(nn.Module):
         layout = Rectangle(kept_B, width)
         users_B = torch.zeros_like(kept_B)  # of whom nothing is read
         history = History(users_B, items_BL.flatten(), layout, profiles=profiles)
-        return history, self.recommender.states(history, self.catalogue)
+        states_Bd = self.recommender.states(history, self.catalogue)
+        return history, states_Bd.masked_fill((lengths_B == 0)[:, None], torch.nan)
 
 
 class CandidateScores(CatalogueScores):

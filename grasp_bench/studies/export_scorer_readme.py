@@ -15,7 +15,8 @@ A scorer of the study `{spec}` on {dataset}, for torch {torch} or later: no othe
 ```
 
 `candidates.pt2` takes `candidates` behind `history`, item numbers (B, K), and gives scores (B, K). Histories
-may be of any number and length (the latest {max_len} items are read), padded with -1, none of them empty.
+may be of any number and length (the latest {max_len} items are read), padded with -1; scores of an empty one
+are NaN.
 {users}`manifest.json` says what goes in and comes out, which training it is of, and the files' SHA-256.
 On {checked} users its scores are the harness's (largest difference {difference:.1g}).
 """

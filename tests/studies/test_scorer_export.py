@@ -50,6 +50,9 @@ with torch.no_grad():
              "candidates": few(given["history"], given["candidates"], *users).tolist(),
              "alone": [whole(given["history"][k:k + 1], *[u[k:k + 1] for u in users])[0].tolist()
                        for k in (0, 7)]}
+    given["history"][1] = -1
+    found["one empty"] = whole(given["history"], *users).tolist()
+    found["few, one empty"] = few(given["history"], given["candidates"], *users).tolist()
 json.dump(found, sys.stdout)
 """
 
@@ -139,6 +142,11 @@ def test_a_fresh_process_without_the_harness_scores_the_same(
     found = {name: np.array(value) for name, value in json.loads(done.stdout).items()}
     np.testing.assert_allclose(found["catalogue"], wanted, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(found["alone"], wanted[[0, 7]], rtol=1e-5, atol=1e-5)
+    # Of whom nothing is known there is no answer, and least of all somebody else's.
+    for empty, full in (("one empty", "catalogue"), ("few, one empty", "candidates")):
+        assert np.isnan(found[empty][1]).all()
+        others = np.arange(len(users)) != 1
+        np.testing.assert_allclose(found[empty][others], found[full][others], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(
         found["candidates"], np.take_along_axis(wanted, candidates, axis=1), rtol=1e-5, atol=1e-5
     )
