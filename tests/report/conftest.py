@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 from results_builder import Results, three_methods
+from studies_written import whole_study
+
+from grasp_bench.report.page.write import write_report
 
 
 @pytest.fixture
@@ -14,3 +17,15 @@ def results(tmp_path: Path) -> Results:
 @pytest.fixture
 def toy(tmp_path: Path) -> Results:
     return three_methods(tmp_path / "results" / "toy_spec")
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder with everything that a page may show."""
+    return whole_study(tmp_path_factory.mktemp("whole") / "toy_spec").folder
+
+
+@pytest.fixture(scope="session")
+def whole_page(whole: Path) -> Path:
+    """Its page, drawn once for what reads it as text and for what opens it in a browser."""
+    return write_report(whole, None, whole.parent / "leaderboard")

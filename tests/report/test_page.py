@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from results_builder import Results, metric_values, three_methods
 from scipy import stats
-from studies_written import EVIL, LONG, tuning, whole_study, write_studies
+from studies_written import EVIL, LONG, tuning, write_studies
 from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
@@ -79,23 +79,13 @@ def read(path: Path) -> Read:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return whole_study(tmp_path_factory.mktemp("whole") / "toy_spec").folder
+def page(whole_page: Path) -> Read:
+    return read(whole_page)
 
 
-@pytest.fixture(scope="module")
-def path(folder: Path) -> Path:
-    return write_report(folder, None, folder.parent / "leaderboard")
-
-
-@pytest.fixture(scope="module")
-def page(path: Path) -> Read:
-    return read(path)
-
-
-def test_everything_that_there_is_has_a_section(page: Read, path: Path) -> None:
+def test_everything_that_there_is_has_a_section(page: Read, whole_page: Path) -> None:
     expected = {*ALWAYS, *STUDY_SECTIONS, "ablations", "noise", "groups", "data", "missing"}
-    assert path.name == "toy_spec.report.html"
+    assert whole_page.name == "toy_spec.report.html"
     assert set(page.sections) == expected
     links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
     assert [f"#{name}" for name in page.sections] == [link for link in links if link != "#main"]
@@ -106,8 +96,8 @@ def test_what_is_not_there_has_no_section(toy: Results, tmp_path: Path) -> None:
     assert set(sections) == {*ALWAYS, "ablations", "groups", "data"}
 
 
-def test_a_page_loads_nothing_and_is_small(page: Read, path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+def test_a_page_loads_nothing_and_is_small(page: Read, whole_page: Path) -> None:
+    text = whole_page.read_text(encoding="utf-8")
     assert len(text.encode()) < 1_000_000
     assert not {tag for tag, _ in page.tags} & {"img", "link", "iframe", "object", "base", "use", "image"}
     assert all(attrs["href"].startswith("#") for _, attrs in page.tags if attrs.get("href"))
@@ -117,8 +107,8 @@ def test_a_page_loads_nothing_and_is_small(page: Read, path: Path) -> None:
     assert [tag for tag, _ in page.tags].count("script") == 1
 
 
-def test_strange_names_stay_text(page: Read, path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+def test_strange_names_stay_text(page: Read, whole_page: Path) -> None:
+    text = whole_page.read_text(encoding="utf-8")
     assert "<script>window.hit" not in text
     assert "<img" not in text
     assert any(EVIL in line for line in page.text)
@@ -139,11 +129,11 @@ def test_pictures_have_names_and_headings_an_order(page: Read) -> None:
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
-def test_board_and_ablations_have_the_numbers_of_the_ranks(folder: Path, page: Read) -> None:
+def test_board_and_ablations_have_the_numbers_of_the_ranks(whole: Path, page: Read) -> None:
     def users(name: str) -> np.ndarray:
         import polars as pl
 
-        ranks = [pl.read_parquet(folder / f"{name}-{seed}" / "ranks.parquet") for seed in (42, 43)]
+        ranks = [pl.read_parquet(whole / f"{name}-{seed}" / "ranks.parquet") for seed in (42, 43)]
         values = [metric_values(frame["full_better"].to_numpy() + 1)["NDCG@10"] for frame in ranks]
         return np.mean(values, axis=0)
 
@@ -159,8 +149,8 @@ def test_board_and_ablations_have_the_numbers_of_the_ranks(folder: Path, page: R
     assert (low, high) == pytest.approx(normal, abs=0.25)
 
 
-def test_studies_have_their_numbers_in_tables(folder: Path, page: Read) -> None:
-    found = {name: json.loads((folder / f"{name}.json").read_text()) for name in STUDY_SECTIONS}
+def test_studies_have_their_numbers_in_tables(whole: Path, page: Read) -> None:
+    found = {name: json.loads((whole / f"{name}.json").read_text()) for name in STUDY_SECTIONS}
     curve = found["tuning"]["curves"][0]
     table = page.tables["NDCG@10 against index.num_neighbours, with model.embedding_dim = 64"]
     assert [row[0] for row in table[1:]] == [str(point["x"]) for point in curve["points"]]

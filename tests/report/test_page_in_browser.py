@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from studies_written import whole_study
-
-from grasp_bench.report.page.write import write_report
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -77,12 +74,6 @@ pytestmark = pytest.mark.skipif(browser_path() is None, reason=f"no browser: {',
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = whole_study(tmp_path_factory.mktemp("seen") / "toy_spec").folder
-    return write_report(folder, folder / "page.html", folder)
-
-
-@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as play:
         started = play.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
@@ -91,7 +82,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def opened(browser: Any, path: Path) -> Iterator[Any]:
+def opened(browser: Any, whole_page: Path) -> Iterator[Any]:
     """Opens the page in a fresh profile; at the end nothing may have been complained of or asked for."""
     contexts, heard, asked = [], [], []
 
@@ -102,14 +93,14 @@ def opened(browser: Any, path: Path) -> Iterator[Any]:
         page.on("console", lambda message: heard.append(message.text))
         page.on("pageerror", lambda error: heard.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(path.as_uri())
+        page.goto(whole_page.as_uri())
         return page
 
     yield open_page
     for context in contexts:
         context.close()
     assert heard == []
-    assert {url.partition("#")[0] for url in asked} == {path.as_uri()}
+    assert {url.partition("#")[0] for url in asked} == {whole_page.as_uri()}
 
 
 def column(page: Any, caption: str, index: int) -> list[str]:
@@ -199,9 +190,9 @@ def test_the_theme_follows_the_system_until_it_is_chosen_and_is_then_remembered(
     assert opened(color_scheme="light").evaluate(background) == light
 
 
-def test_charts_have_their_numbers_as_a_table(opened: Any, path: Path) -> None:
+def test_charts_have_their_numbers_as_a_table(opened: Any, whole: Path) -> None:
     page = opened()
-    curve = json.loads((path.parent / "tuning.json").read_text())["curves"][0]
+    curve = json.loads((whole / "tuning.json").read_text())["curves"][0]
     figure = page.locator("#tuning figure").first
     table = figure.locator("table")
     assert not table.is_visible()
