@@ -79,7 +79,7 @@ def test_poisoned_test_items_are_not_noticed(shop: Path, whole: Searched, tmp_pa
     (split,), (candidates,) = store.artefacts("split"), store.artefacts("candidates")
     split.file("test.parquet").write_bytes(b"poison")
     candidates.file("test.safetensors").write_bytes(b"poison")
-    assert searched(shop, store.root, ["tuning.trials=9"]).values == whole.values
+    assert searched(shop, store.root, ["tuning.trials=5"]).values == whole.values[:5]
     # Whoever opens them does notice.
     with pytest.raises(StoreError, match=r"test\.parquet"):
         read_split(split.path)
@@ -92,8 +92,8 @@ def test_poisoned_test_items_are_not_noticed(shop: Path, whole: Searched, tmp_pa
 
 def test_other_test_items_give_the_same_values(whole: Searched, tmp_path: Path) -> None:
     other = write_shop(tmp_path / "shop", test_shift=1)
-    again = searched(other, tmp_path / "store", ["tuning.trials=9"])
-    assert again.values == whole.values
+    again = searched(other, tmp_path / "store", ["tuning.trials=5"])
+    assert again.values == whole.values[:5]
     targets = []
     for store in (whole.orders.store, again.orders.store):
         (split,) = Store(store).artefacts("split")

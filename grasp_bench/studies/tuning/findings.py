@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -68,9 +67,12 @@ def _trial(kept: FrozenTrial, base: Base) -> Trial:
 
 
 def _importance(study: Study, base: Base, complete: Sequence[Trial]) -> dict[str, float]:
-    """The keys' shares of the variance over the space, highest first; empty of a few trials."""
+    """What keys explain alone of the variance over the space, as shares of their sum, highest first; empty of
+    a few trials."""
     if len(complete) < FEWEST_FOR_IMPORTANCE or len({trial["value"] for trial in complete}) < 2:
         return {}
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances  # with scikit-learn
+
     # Optuna's own default, PED-ANOVA, compares the best tenth with the rest, and wants fifty trials for it.
     evaluator = FanovaImportanceEvaluator(seed=0)
     found = get_param_importances(study, evaluator=evaluator, params=list(base.space))

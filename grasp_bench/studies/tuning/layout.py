@@ -22,7 +22,7 @@ def lay_out_tuning(found: Tuning) -> Document:
     sections = [Section("Best", lines=_best(found))]
     if found["importance"]:
         rows = [[key, share(value)] for key, value in found["importance"].items()]
-        told = "Share of the variance over the space (fANOVA, Hutter et al. 2014); of few trials, a hint."
+        told = "Of what keys explain alone (fANOVA, Hutter et al. 2014); of few trials, a hint."
         sections.append(Section("Importance", [table("", ["key", "share"], rows, [told])]))
     if found["curves"]:
         sections.append(Section("Curves", [_curve(each, found["metric"]) for each in found["curves"]]))
