@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from grasp_bench.core.durations import readable
 from grasp_bench.report.document import BLANK
 from grasp_bench.report.schema import PairTest, Stat
@@ -63,3 +66,10 @@ def count(value: int | None) -> str:
 def duration(seconds: float | None) -> str:
     """Seconds as 12 s, 8 min 32 s, or 2 h 05 min."""
     return BLANK if seconds is None else readable(seconds)
+
+
+def setting(value: Any) -> str:
+    """A value of a spec's key, as it would stand in the spec."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

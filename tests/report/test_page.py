@@ -259,6 +259,25 @@ def test_a_search_without_a_cell_has_a_page(name: str, tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["tuning.json"]  # there is no board to keep
 
 
+def test_values_of_a_search_stand_as_in_a_spec(results: Results, tmp_path: Path) -> None:
+    found = tuning()
+    params = {"model.self": True, "model.mlp_hidden": None, "training.lr": 0.00123456}
+    trial = {**found["trials"][0], "params": params}
+    points = [{"x": x, "mean": 0.3, "low": None, "high": None, "seeds": 1} for x in (True, False)]
+    found |= {
+        "space": {key: [value, "log"] for key, value in params.items()}, "trials": [trial], "best": trial,
+        "contours": [], "importance": {}, "curves": [{"key": "model.self", "fixed": {}, "points": points}],
+    }  # fmt: skip
+    results.folder.mkdir(parents=True)
+    (results.folder / "tuning.json").write_text(json.dumps(found))
+    page = read(write_report(results.folder, tmp_path / "page.html", tmp_path))
+    told = " ".join(page.text)
+    assert "model.self = true, model.mlp_hidden = null, training.lr = 0.001235" in told
+    assert not {"True", "None", "'log'"} & set(re.findall(r"True|None|'log'", told))
+    table = page.tables["NDCG@10 against model.self, the best found at each value"]
+    assert [row[0] for row in table[1:]] == ["true", "false"]
+
+
 def test_one_method_alone_has_a_page(results: Results, tmp_path: Path) -> None:
     results.cell("none-42", np.arange(1, 31))
     results.study(cards={})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from grasp_bench.report.document import BLANK, Column, Document, Entry, Section, Table, mark_best
 from grasp_bench.report.findings.tuning import Contour, Curve, Trial, Tuning
-from grasp_bench.report.numbers import count, duration, percent, percent_with_interval
+from grasp_bench.report.numbers import count, duration, percent, percent_with_interval, setting
 from grasp_bench.studies.wording import share, table
 
 
@@ -39,7 +38,7 @@ def _best(found: Tuning) -> list[str]:
         return ["No trial is complete."]
     seeds = ", ".join(f"{percent(value)} (seed {seed})" for seed, value in best["values"].items())
     return [
-        f"Trial {best['number']}: {', '.join(f'{key} {told(v)}' for key, v in best['params'].items())}.",
+        f"Trial {best['number']}: {', '.join(f'{key} {setting(v)}' for key, v in best['params'].items())}.",
         f"{found['metric']} {percent(best['value'])} on validation: {seeds}. The best of "
         f"{len(_complete(found))} is the higher for having been chosen.",
     ]
@@ -53,12 +52,12 @@ def _curve(curve: Curve, metric: str) -> Table:
     marks = mark_best([point["mean"] for point in curve["points"]])
     rows = [
         [
-            Entry(told(point["x"])),
+            Entry(setting(point["x"])),
             Entry(percent_with_interval(point["mean"], point["low"], point["high"]), mark),
         ]
         for point, mark in zip(curve["points"], marks, strict=True)
     ]
-    fixed = ", ".join(f"{key} {told(value)}" for key, value in curve["fixed"].items())
+    fixed = ", ".join(f"{key} {setting(value)}" for key, value in curve["fixed"].items())
     at = f" at {fixed}" if fixed else " (the best found at each value)"
     return Table(f"{curve['key']}{at}", [Column("value", "left"), Column(metric)], rows)
 
@@ -67,10 +66,10 @@ def _contour(contour: Contour) -> Table:
     marks = mark_best([value for row in contour["z"] for value in row])
     width = len(contour["x"])
     rows = [
-        [Entry(told(y)), *(Entry(percent(z), marks[j * width + i]) for i, z in enumerate(contour["z"][j]))]
+        [Entry(setting(y)), *(Entry(percent(z), marks[j * width + i]) for i, z in enumerate(contour["z"][j]))]
         for j, y in enumerate(contour["y"])
     ]
-    columns = [Column(contour["y_key"], "left"), *(Column(told(x)) for x in contour["x"])]
+    columns = [Column(contour["y_key"], "left"), *(Column(setting(x)) for x in contour["x"])]
     return Table(f"{contour['y_key']} by {contour['x_key']}", columns, rows)
 
 
@@ -94,11 +93,4 @@ def _trials(found: Tuning) -> Table:
 
 
 def _value(params: Mapping[str, Any], key: str) -> str:
-    return told(params[key]) if key in params else BLANK
-
-
-def told(value: Any) -> str:
-    """A value as it would stand in a spec."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return setting(params[key]) if key in params else BLANK

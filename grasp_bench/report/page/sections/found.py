@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from grasp_bench.report.numbers import percent, points_with_interval
+from grasp_bench.report.numbers import percent, points_with_interval, setting
 from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import PageSection, Prose
 from grasp_bench.report.schema import Ranking
@@ -96,7 +96,7 @@ def _noise(material: PageMaterial) -> Iterator[str]:
 def _studies(material: PageMaterial) -> Iterator[str]:
     tuning, latency = material.studies.tuning, material.studies.latency
     if tuning and tuning["best"]:
-        chosen = ", ".join(f"{key} {value}" for key, value in tuning["best"]["params"].items())
+        chosen = ", ".join(f"{key} {setting(value)}" for key, value in tuning["best"]["params"].items())
         yield (
             f"Best setting of {len(tuning['trials'])} trials by validation {tuning['metric']}: {chosen} "
             f"({percent(tuning['best']['value'])} %)."

@@ -7,7 +7,7 @@ from typing import Any
 
 from grasp_bench.report.document import BLANK, Column, Entry, Table
 from grasp_bench.report.findings.tuning import Contour, Curve, Trial, Tuning
-from grasp_bench.report.numbers import count, duration, percent, percent_with_interval, plain
+from grasp_bench.report.numbers import count, duration, percent, percent_with_interval, plain, setting
 from grasp_bench.report.page.charts.bars import Bar, bars
 from grasp_bench.report.page.charts.curves import CurvePoint, curves
 from grasp_bench.report.page.charts.drawing import draw
@@ -32,7 +32,7 @@ def tuning_section(material: PageMaterial) -> PageSection | None:
 
 
 def _lines(found: Tuning) -> Iterator[str]:
-    space = ", ".join(f"{key} in {values}" for key, values in found["space"].items())
+    space = ", ".join(f"{key} in {setting(values)}" for key, values in found["space"].items())
     seeds = ", ".join(map(str, found["seeds"]))
     yield (
         f"Validation alone ({found['metric']}, {found['protocol']} ranking of {found['dataset']}), "
@@ -46,7 +46,7 @@ def _lines(found: Tuning) -> Iterator[str]:
 
 
 def _settings(params: dict[str, Any]) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in params.items()) or "nothing else"
+    return ", ".join(f"{key} = {setting(value)}" for key, value in params.items())
 
 
 def _curve(found: Tuning, curve: Curve) -> Figure:
@@ -54,20 +54,21 @@ def _curve(found: Tuning, curve: Curve) -> Figure:
     points = [
         CurvePoint(
             series=curve["key"],
-            x=point["x"] if isinstance(point["x"], (int, float)) else str(point["x"]),
+            x=point["x"] if type(point["x"]) in (int, float) else setting(point["x"]),
             y=100 * point["mean"],
-            tip=f"{curve['key']} {point['x']}: "
+            tip=f"{curve['key']} {setting(point['x'])}: "
             f"{percent_with_interval(point['mean'], point['low'], point['high'])}",
             low=None if point["low"] is None else 100 * point["low"],
             high=None if point["high"] is None else 100 * point["high"],
         )
         for point in curve["points"]
     ]
-    name = f"{found['metric']} against {curve['key']}, with {_settings(curve['fixed'])}"
+    fixed = f"with {_settings(curve['fixed'])}" if curve["fixed"] else "the best found at each value"
+    name = f"{found['metric']} against {curve['key']}, {fixed}"
     picture = draw(name, lambda width: curves(points, width, curve["key"], axis))
     columns = [Column(curve["key"]), Column(f"validation {found['metric']} [95 % CI]"), Column("seeds")]
     rows = [
-        [Entry(str(point["x"])), Entry(percent_with_interval(point["mean"], point["low"], point["high"])),
+        [Entry(setting(point["x"])), Entry(percent_with_interval(point["mean"], point["low"], point["high"])),
          Entry(str(point["seeds"]))]
         for point in curve["points"]
     ]  # fmt: skip
@@ -77,14 +78,14 @@ def _curve(found: Tuning, curve: Curve) -> Figure:
 def _contour(found: Tuning, contour: Contour) -> Figure:
     squares = [
         Square(
-            str(x), str(y), 100 * value, percent(value),
-            f"{contour['x_key']} {x}, {contour['y_key']} {y}: {percent(value)}",
+            setting(x), setting(y), 100 * value, percent(value),
+            f"{contour['x_key']} {setting(x)}, {contour['y_key']} {setting(y)}: {percent(value)}",
         )
         for y, line in zip(contour["y"], contour["z"], strict=True)
         for x, value in zip(contour["x"], line, strict=True)
         if value is not None
     ]  # fmt: skip
-    xs, ys = ([str(value) for value in contour[side]] for side in ("x", "y"))
+    xs, ys = ([setting(value) for value in contour[side]] for side in ("x", "y"))
     axes = Axes(contour["x_key"], contour["y_key"], xs, ys[::-1])
     name = f"{found['metric']} by {contour['x_key']} and {contour['y_key']}"
     picture = draw(name, lambda width: grid(squares, width, axes))
@@ -121,7 +122,7 @@ def _trials(found: Tuning) -> Folded:
     ]  # fmt: skip
     entries = [
         [Entry(str(trial["number"])), Entry(trial["state"]),
-         *(Entry(str(trial["params"].get(key, BLANK))) for key in keys), Entry(percent(trial["value"])),
+         *(Entry(setting(trial["params"].get(key, BLANK))) for key in keys), Entry(percent(trial["value"])),
          Entry(str(len(trial["values"]))), Entry(count(trial["epochs"])),
          Entry(duration(trial["seconds"]), order=trial["seconds"])]
         for trial in found["trials"]
