@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grasp_bench.cli.export_trained import embeddings, scorer
+from grasp_bench.cli.findings import plan_of
 from grasp_bench.cli.options import DEFAULT_STORE, Overrides, SpecPath, StorePath
 from grasp_bench.cli.output import note, say
 from grasp_bench.core.errors import StoreError
@@ -75,14 +76,11 @@ def runs(
     from grasp_bench.core.progress import silent
     from grasp_bench.core.store import Store
     from grasp_bench.engine import machine
-    from grasp_bench.plan.compile import compile_plan
-    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.plan.status import status
-    from grasp_bench.spec.loading import load
     from grasp_bench.stages.context import RunContext
     from grasp_bench.studies.export_runs import Asked, export_cell
 
-    plan = compile_plan(load(spec, overrides).experiment, Fingerprints(cache_file(store))).only(only)
+    plan = plan_of(spec, overrides, store).only(only)
     done = {cell.slug for cell in status(plan, Store(store)).done}
     if not done:
         raise StoreError(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from grasp_bench.cli.findings import plan_of
 from grasp_bench.cli.options import DEFAULT_STORE, Overrides, SpecPath, StorePath
 from grasp_bench.cli.output import note, say
 
@@ -24,13 +25,10 @@ def scorer(
 ) -> None:
     """Write a trained cell as programs that torch runs without this package, and check what they answer."""
     from grasp_bench.core.store import Store
-    from grasp_bench.plan.compile import compile_plan
-    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-    from grasp_bench.spec.loading import load
     from grasp_bench.studies.export_scorer import export_scorer
     from grasp_bench.studies.trained_cells import cell_named
 
-    plan = compile_plan(load(spec, overrides).experiment, Fingerprints(cache_file(store)))
+    plan = plan_of(spec, overrides, store)
     manifest = export_scorer(cell_named(plan, cell), plan.name, Store(store), out)
     checked = manifest["checked"]
     say(
@@ -62,13 +60,10 @@ def embeddings(
     A user's state is the one behind the training and validation items; the test item is never read.
     """
     from grasp_bench.core.store import Store
-    from grasp_bench.plan.compile import compile_plan
-    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-    from grasp_bench.spec.loading import load
     from grasp_bench.studies.export_embeddings import export_embeddings
     from grasp_bench.studies.trained_cells import cell_named
 
-    plan = compile_plan(load(spec, overrides).experiment, Fingerprints(cache_file(store)))
+    plan = plan_of(spec, overrides, store)
     for table in export_embeddings(cell_named(plan, cell), plan.name, Store(store), out, kind.value):
         say(f"{table.path}: {table.rows:,} rows of {table.width}")
         if "users_averaged" in table.metadata:
