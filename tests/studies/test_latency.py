@@ -25,11 +25,11 @@ from grasp_bench.plan.compile import Plan
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.rank import RankStage
 from grasp_bench.stats.bootstrap import median_interval
-from grasp_bench.studies.latency import Measure, _bare, _pairs, measure_latency
+from grasp_bench.studies.latency import Measure, _bare, _Bout, _extras, _pairs, measure_latency
 from grasp_bench.studies.latency_wording import CANNOT_TELL, FAILS, HOLDS, claim_of
 from grasp_bench.studies.live_profiles import LiveSearch
 from grasp_bench.studies.serving import Serving
-from grasp_bench.studies.stopwatch import in_turns
+from grasp_bench.studies.stopwatch import Times, in_turns
 from grasp_bench.studies.trained_cells import cell_named, open_cell, trained_cells
 
 QUICK = Measure(requests=12, candidates=5, batch_size=4, cold=0)
@@ -173,6 +173,21 @@ def test_the_medians_interval_is_that_of_order_statistics() -> None:
     ours = median_interval(values)
     assert (ours.low, ours.high) == pytest.approx((exact.low, exact.high), rel=0.03)
     assert median_interval([2.0]).low == median_interval([2.0]).high == 2.0
+
+
+def test_what_is_extra_is_paired_by_request(trained: tuple[Shop, Plan]) -> None:
+    """Requests that differ by far more than the cells do: only differences of the same request are small."""
+    _, plan = trained
+    bare, cell = (cell_named(plan, f"sasrec-{name}-s1") for name in ("none", "grasp"))
+    long = np.random.default_rng(2).permutation(np.geomspace(1.0, 1000.0, 40))
+    taken: Any = {
+        (bare.slug, "model", "catalogue"): Times(long, long),
+        (cell.slug, "model", "catalogue"): Times(long + 0.25, long + 0.125),
+    }
+    (extra,) = _extras(_Bout(cell, bare, [], taken, 1, {}, {}, ITEMS))
+    found = [extra[key] for key in ("ms", "low", "high", "cpu_ms")]
+    assert found == pytest.approx([0.25, 0.25, 0.25, 0.125])
+    assert extra["verdict"] == HOLDS
 
 
 def test_claims_are_told_by_ranking_and_verdict() -> None:
