@@ -85,7 +85,10 @@ def test_all_problems_at_once_in_file_order() -> None:
         ("index: {num_neigbours: 3}", "3:9 index.num_neigbours: unknown key; did you mean 'num_neighbours'?"),
         ("num_neighbours: 3", "3:1 num_neighbours: unknown key; did you mean 'index.num_neighbours'?"),
         ("modle: {}", "3:1 modle: unknown key; did you mean 'model'?"),
-        ("noise: {zzz: 1}", "3:9 noise.zzz: unknown key; known here: target, kind, side, when, strength, rates"),
+        (
+            "noise: {zzz: 1}",
+            "3:9 noise.zzz: unknown key; known here: target, kind, side, when, strength, rates",
+        ),
         ("model: {self_part: false}", "3:9 model.self_part: unknown key"),
         (
             "model: {attention: sigm}",
