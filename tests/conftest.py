@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from llm_server.launch import Running, launch
+from offline_model import needed_model
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -25,6 +26,12 @@ def data_root() -> Path:
             pytest.fail(f"{root} is missing: CI needs the real datasets (GRASP_BENCH_DATA)")
         pytest.skip(f"{root} is missing: set GRASP_BENCH_DATA to run tests on real data")
     return root.resolve()
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """Folder of all-MiniLM-L6-v2; skipped without it on a laptop, required where CI=true."""
+    return needed_model()
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import pytest
+from offline_model import needed_model
 from small_shop import Shop, make, open_shop, plan_of
 
-from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.progress import silent
-from grasp_bench.encoders.location import locate_model
 from grasp_bench.plan.compile import Plan
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.registry import STAGES
@@ -43,20 +40,10 @@ def train(shop: Shop, *changes: str) -> Plan:
 def _encode(shop: Shop, plan: Plan) -> None:
     for node in plan.nodes:
         if node.stage == "embeddings" and not shop.store.has(node.stage, node.hash):
-            _need_model()
+            needed_model()
             inputs = {role: shop.store.get(each.stage, each.hash) for role, each in node.inputs.items()}
             sidecar: dict[str, object] = {"hash": node.hash, "stage": node.stage}
             with shop.store.writing(node.stage, node.hash, sidecar) as out:
                 sidecar["facts"] = STAGES.get(node.stage)().run(
                     node, inputs, out, RunContext("cpu", 1, silent)
                 )
-
-
-def _need_model() -> None:
-    """Skip without the encoder's weights on a laptop; fail where CI=true."""
-    try:
-        locate_model("all-MiniLM-L6-v2")
-    except GraspBenchError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import signal
 import subprocess
@@ -78,22 +77,7 @@ def run(
     return ids, load_file(out / "embeddings.safetensors")["vectors"], facts
 
 
-@pytest.fixture
-def minilm() -> None:
-    from grasp_bench.core.errors import GraspBenchError
-    from grasp_bench.encoders.location import locate_model
-
-    try:
-        locate_model("all-MiniLM-L6-v2")
-    except GraspBenchError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error))
-        if os.environ.get("CI") == "true":  # there the extra `offline` brings the model
-            raise
-        pytest.skip(str(error))
-
-
-def test_equal_texts_get_equal_vectors_and_are_encoded_once(minilm: None, tmp_path: Path) -> None:
+def test_equal_texts_get_equal_vectors_and_are_encoded_once(minilm: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     text = texts_artefact(tmp_path / "text", ["soap", "comb", "soap", "soap"])
     ids, vectors, facts = run({"text": text}, tmp_path / "out", MINILM, report=events.append)
@@ -111,7 +95,7 @@ def test_equal_texts_get_equal_vectors_and_are_encoded_once(minilm: None, tmp_pa
 
 
 def test_a_killed_stage_goes_on_where_it_was(
-    minilm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    minilm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [f"{'lotion ' * (k % 7)}number {k}" for k in range(40)]
     text = texts_artefact(tmp_path / "text", texts)
@@ -150,7 +134,7 @@ def test_a_killed_stage_goes_on_where_it_was(
 
 @pytest.mark.parametrize("side", ["items", "users"])
 def test_vectors_made_elsewhere_agree_on_beauty(
-    minilm: None, tmp_path: Path, data_root: Path, side: str
+    minilm: Path, tmp_path: Path, data_root: Path, side: str
 ) -> None:
     folder = data_root / "amazon-beauty"
     ids = (folder / "embeddings-minilm" / f"{side}.ids.txt").read_text().splitlines()[:25]
@@ -192,7 +176,7 @@ def test_precomputed_vectors_follow_the_split(tmp_path: Path) -> None:
     assert marked["leak"] == {"scope": "all", "accepted": True}
 
 
-def test_prefixes_belong_to_sides_and_change_vectors(minilm: None, tmp_path: Path) -> None:
+def test_prefixes_belong_to_sides_and_change_vectors(minilm: Path, tmp_path: Path) -> None:
     text = texts_artefact(tmp_path / "text", ["soap", "comb"])
     whole = texts_artefact(tmp_path / "whole", ["query: soap", "query: comb"])
     prefixed = {**MINILM, "item_prefix": "query: "}
@@ -203,7 +187,7 @@ def test_prefixes_belong_to_sides_and_change_vectors(minilm: None, tmp_path: Pat
     assert (plain * vectors).sum(axis=1).max() < 0.99
 
 
-def test_entities_without_text_get_the_mean_of_the_others(minilm: None, tmp_path: Path) -> None:
+def test_entities_without_text_get_the_mean_of_the_others(minilm: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     text = texts_artefact(tmp_path / "text", ["soap", "", "comb", " \n"])
     prefixed = {**MINILM, "item_prefix": "passage: "}
@@ -217,7 +201,7 @@ def test_entities_without_text_get_the_mean_of_the_others(minilm: None, tmp_path
         run({"text": blank}, tmp_path / "none", prefixed)
 
 
-def test_int8_reports_what_it_does_to_neighbours(minilm: None, tmp_path: Path) -> None:
+def test_int8_reports_what_it_does_to_neighbours(minilm: Path, tmp_path: Path) -> None:
     text = texts_artefact(tmp_path / "text", [f"lotion number {k}" for k in range(12)])
     _, _, facts = run({"text": text}, tmp_path / "out", {**MINILM, "dtype": "int8"})
     assert (facts["dtype"], facts["int8_layers"]) == ("int8", 37)
