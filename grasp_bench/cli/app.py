@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("grasp_bench.cli.data:app", "Prepare public datasets, and look at any before building on it."),
     "audit": ("grasp_bench.cli.audit:audit", "Say which hypotheses survive an honest protocol."),
     "inspect": ("grasp_bench.cli.inspect:app", "Look at texts and neighbours before believing in them."),
+    "ledger": ("grasp_bench.cli.ledger:app", "Save what can be read of a damaged ledger of paid answers."),
     "spec": ("grasp_bench.cli.spec:app", "Print the spec's JSON Schema, or explain where values come from."),
     "doctor": ("grasp_bench.cli.doctor:doctor", "Look at the machine, the installation, data and store."),
 }

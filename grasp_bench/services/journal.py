@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 
 from grasp_bench.core.errors import StoreError
-from grasp_bench.services.ledger import Answer
+from grasp_bench.services.ledger import Answer, checksum_of
 from grasp_bench.services.ledger_file import connect, damaged_unless
 
 MOST_IN_ONE_COMMIT = 1024
@@ -132,11 +132,8 @@ def _write_entries(connection: sqlite3.Connection, entries: Sequence[Entry]) -> 
     # Another process may have answered meanwhile: the first answer stays, what was paid is counted.
     _write(
         connection,
-        "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (key, a.content, a.finish, a.input_tokens, a.output_tokens, a.cost_usd, payer, now)
-            for payer, key, a in answered
-        ],
+        "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*_columns(key, answer), payer, now, checksum_of(key, answer)) for payer, key, answer in answered],
     )
     _write(
         connection,
@@ -154,6 +151,11 @@ def _write_entries(connection: sqlite3.Connection, entries: Sequence[Entry]) -> 
         "INSERT INTO intentions VALUES (?, ?, ?, ?, ?)",
         [(each.id, each.payer, each.key, each.most_tokens, each.most_cost) for each in intended],
     )
+
+
+def _columns(key: bytes, answer: Answer) -> tuple[object, ...]:
+    tokens = answer.input_tokens, answer.output_tokens
+    return key, answer.content, answer.finish, *tokens, answer.cost_usd
 
 
 def _write(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:

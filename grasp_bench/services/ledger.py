@@ -9,7 +9,7 @@ many answers a file would lose them all to a kill.
 Prompts are not kept, only hashes of requests: what users did may be personal. Answers may be too, so that
 the file is readable by its owner alone.
 
-    answers     key → content, finish, tokens, cost: written once, never changed
+    answers     key → content, finish, tokens, cost, checksum: written once, never changed
     payers      what each payer (a node's hash) has spent, over all of its runs
     intentions  requests about to be sent or in flight, at their upper bounds; one that a dead process
                 left behind, or that ended without a clear answer, was perhaps billed
@@ -19,13 +19,14 @@ The write-ahead log needs shared memory: processes of one machine may share a le
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from grasp_bench.services.ledger_file import connect, damaged_unless
+from grasp_bench.services.ledger_file import connect, damaged, damaged_unless
 
 CHUNK = 512  # keys in one query
 
@@ -44,6 +45,12 @@ class Answer:
     input_tokens: int
     output_tokens: int
     cost_usd: float | None
+
+
+def checksum_of(key: bytes, answer: Answer) -> bytes:
+    """Eight bytes that tell an answer as it was kept from one that the disk has altered since."""
+    told = (answer.finish, answer.input_tokens, answer.output_tokens, answer.cost_usd)
+    return hashlib.blake2b(b"".join((key, answer.content, repr(told).encode())), digest_size=8).digest()
 
 
 @dataclass(frozen=True)
@@ -86,9 +93,12 @@ class Ledger:
         self._connection.close()
 
     def find(self, keys: Sequence[bytes]) -> list[Answer | None]:
-        """The answers to these keys, None where there is none yet."""
-        columns = "key, content, finish, input_tokens, output_tokens, cost_usd"
-        found = {row[0]: Answer(*row[1:]) for row in self._rows(columns, keys)}
+        """The answers to these keys, None where there is none yet.
+
+        Raises StoreError when an answer is not the one that was kept.
+        """
+        columns = "key, checksum, content, finish, input_tokens, output_tokens, cost_usd"
+        found = {row[0]: self._verified(*row) for row in self._rows(columns, keys)}
         return [found.get(key) for key in keys]
 
     def missing(self, keys: Sequence[bytes]) -> list[bool]:
@@ -115,6 +125,12 @@ class Ledger:
             requests, input_tokens, output_tokens, None if unpriced else cost,
             lost_requests, lost_tokens, None if lost_unpriced else lost_cost,
         )  # fmt: skip
+
+    def _verified(self, key: bytes, checksum: bytes | None, *columns: Any) -> Answer:
+        answer = Answer(*columns)
+        if checksum is not None and checksum != checksum_of(key, answer):
+            raise damaged(self._path, "an answer is not as it was kept")
+        return answer
 
     def _rows(self, columns: str, keys: Sequence[bytes]) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []

@@ -164,7 +164,7 @@ def test_files_that_are_no_ledger_are_refused(tmp_path: Path) -> None:
     Ledger(tmp_path / "later").close()
     with sqlite3.connect(tmp_path / "later") as later:
         later.execute("PRAGMA user_version = 7")
-    with pytest.raises(StoreError, match=r"later version.*ledger 7, this one reads 1"):
+    with pytest.raises(StoreError, match=r"later version.*ledger 7, this one reads 2"):
         Ledger(tmp_path / "later")
     with pytest.raises(StoreError, match="cannot be opened"):
         Ledger(tmp_path / "text" / "below")
@@ -191,3 +191,36 @@ def test_a_ledger_that_could_not_be_made_is_made_the_next_time(
             Ledger(tmp_path / "l.sqlite")
     with Ledger(tmp_path / "l.sqlite") as ledger:
         assert ledger.spent("node") == Spent()
+
+
+def test_an_altered_answer_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    write(
+        path,
+        Entry(
+            "node",
+            [(key(1), Answer(b"a" * 9, "stop", 1, 1, 0.0)), (key(2), Answer(b"b", "stop", 1, 1, None))],
+        ),
+    )
+    with sqlite3.connect(path) as altered:
+        altered.execute("UPDATE answers SET content = ? WHERE key = ?", (b"a" * 8 + b"x", key(1)))
+    with Ledger(path) as ledger:
+        assert ledger.find([key(2)]) == [Answer(b"b", "stop", 1, 1, None)]
+        with pytest.raises(StoreError, match="not as it was kept") as told:
+            ledger.find([key(1)])
+        assert "ledger recover" in str(told.value.mend)
+
+
+def test_a_ledger_without_checksums_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    with sqlite3.connect(path) as old:
+        for statement in ledger_file.TABLES.replace(", checksum BLOB", "").split(";"):
+            old.execute(statement)
+        old.execute(f"PRAGMA application_id = {ledger_file.APPLICATION}")
+        old.execute("PRAGMA user_version = 1")
+        old.execute("INSERT INTO answers VALUES (?, 'text', 'stop', 1, 1, 0.5, 'node', 1)", (key(1),))
+    write(path, Entry("node", [(key(2), Answer(b"new", "stop", 1, 1, 0.0))]))
+    with Ledger(path) as ledger:
+        first, second = ledger.find([key(1), key(2)])
+    assert first is not None
+    assert (first.cost_usd, second) == (0.5, Answer(b"new", "stop", 1, 1, 0.0))

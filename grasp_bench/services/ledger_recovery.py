@@ -1,0 +1,248 @@
+"""Save what can be read of a damaged ledger, row by row, into a new one."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from grasp_bench.core import locks
+from grasp_bench.core.errors import MissingFileError, StoreError
+from grasp_bench.services.asking import KEY_BYTES
+from grasp_bench.services.ledger import Answer, checksum_of
+from grasp_bench.services.ledger_file import APPLICATION, connect, create_tables, damaged_unless
+
+BESIDE = ("", "-wal", "-shm")  # SQLite's files of one database
+SMALLEST_ROW = 40  # bytes; bounds the row numbers that are looked for where no index says which there are
+# Places in a database's first page (https://www.sqlite.org/fileformat.html, section 1.3).
+JOURNAL_MODE = slice(18, 20)
+PAGE_COUNT = slice(28, 32)
+FREE_PAGES = slice(32, 40)
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of a damaged ledger: answers saved, rows that could not be read, where the old file lies.
+
+    `damaged` is None when nothing was wrong: then nothing was changed.
+    """
+
+    answers: int
+    unreadable: int
+    damaged: Path | None
+
+
+def recover(path: Path) -> Recovered:
+    """Put a new ledger in the place of a damaged one, with every row that can still be read.
+
+    The damaged files are kept beside it under another name. A payer has spent at least what its saved
+    answers cost. Raises MissingFileError without a ledger and StoreError while a run uses it.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"{path}: no ledger is there", mend="pass --store")
+    with ExitStack() as stack, tempfile.TemporaryDirectory(dir=path.parent, prefix=".recovery-") as folder:
+        _hold_services(path, stack)
+        copy = Path(folder) / "copy.sqlite"
+        for end in BESIDE[:2]:  # shared memory is made anew from the log
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{end}", f"{copy}{end}")
+        if (kept := _count_if_sound(copy)) is not None:
+            return Recovered(kept, 0, None)
+        with damaged_unless(path):
+            fresh = Path(folder) / "fresh.sqlite"
+            answers, unreadable = _salvage(copy, fresh)
+        aside = path.with_name(f"{path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
+        for end in BESIDE:
+            with suppress(FileNotFoundError):
+                Path(f"{path}{end}").rename(f"{aside}{end}")
+        fresh.rename(path)
+        return Recovered(answers, unreadable, aside)
+
+
+def _hold_services(path: Path, stack: ExitStack) -> None:
+    """Take the locks of all services that were ever asked for this ledger (see `dispatch`)."""
+
+    def in_use() -> None:
+        raise StoreError(f"{path}: a run is using it", mend="end the run first, then recover the ledger")
+
+    for lock in sorted(path.parent.glob(f"{path.stem}.*.lock")):
+        stack.callback(locks.acquire(lock, in_use).release)
+
+
+def _count_if_sound(copy: Path) -> int | None:
+    """Answers of a ledger without any damage; None where there is some."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(copy)) as connection:
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+            return None
+        if connection.execute("PRAGMA integrity_check").fetchone() == ("ok",):
+            sound = [_is_answer(row) for row in connection.execute("SELECT * FROM answers")]
+            return len(sound) if all(sound) else None
+    return None
+
+
+def _salvage(copy: Path, fresh: Path) -> tuple[int, int]:
+    """Fill a new ledger from a damaged copy: answers saved, rows of answers that could not be read."""
+    with closing(connect(fresh)) as into:
+        with closing(_open_damaged(copy)) as out:
+            answers = _Table(out, "answers", 9, "sqlite_autoindex_answers_1", _is_answer)
+            payers = _Table(out, "payers", 6, "sqlite_autoindex_payers_1", _is_payer)
+            intentions = _Table(out, "intentions", 5, "intentions_of_payer", _is_intention)
+            into.execute("BEGIN")
+            into.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?,?,?)", answers.rows())
+            into.executemany("INSERT OR IGNORE INTO payers VALUES (?,?,?,?,?,?)", payers.rows())
+            into.executemany("INSERT OR IGNORE INTO intentions VALUES (?,?,?,?,?)", intentions.rows())
+            into.execute(_AT_LEAST_ITS_ANSWERS)
+            into.execute("COMMIT")
+        into.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        saved = int(into.execute("SELECT count(*) FROM answers").fetchone()[0])
+        into.execute("PRAGMA journal_mode = DELETE")  # one file, to be renamed; `connect` sets it back
+    return saved, answers.unreadable
+
+
+# A payer whose line is lost, or older than its answers, has spent what those cost.
+_AT_LEAST_ITS_ANSWERS = """
+INSERT INTO payers SELECT payer, count(*), sum(input_tokens), sum(output_tokens), total(cost_usd),
+    count(*) - count(cost_usd) FROM answers GROUP BY payer
+ON CONFLICT (payer) DO UPDATE SET input_tokens = max(input_tokens, excluded.input_tokens),
+    output_tokens = max(output_tokens, excluded.output_tokens), cost_usd = max(cost_usd, excluded.cost_usd),
+    unpriced = max(unpriced, excluded.unpriced > 0)
+"""
+
+
+def _open_damaged(copy: Path) -> sqlite3.Connection:
+    """Open the copy; where its first page is unreadable, with that of a new ledger: they differ in counts."""
+    connection = sqlite3.connect(copy)
+    with suppress(sqlite3.Error):
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        if {name for (name,) in tables} >= {"answers", "payers", "intentions"}:
+            return _prepared(connection)
+    connection.close()
+    _replace_first_page(copy)
+    return _prepared(sqlite3.connect(copy))
+
+
+def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
+    return connection
+
+
+def _replace_first_page(copy: Path) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        create_tables(connection)
+        size = int(connection.execute("PRAGMA page_size").fetchone()[0])
+        first = bytearray(connection.serialize()[:size])
+    with copy.open("r+b") as stream:
+        pages = max(1, stream.seek(0, 2) // size)
+        first[JOURNAL_MODE] = b"\x02\x02"
+        first[PAGE_COUNT] = pages.to_bytes(4, "big")
+        first[FREE_PAGES] = bytes(8)
+        stream.seek(0)
+        stream.write(first)
+
+
+class _Table:
+    """Rows of one table, in order, past pages that cannot be read."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, name: str, width: int, index: str, sound: Callable[[Row], bool]
+    ) -> None:
+        self._width = width  # columns; an earlier version's answers have fewer
+        self._connection = connection
+        self._name = name
+        self._index = index
+        self._sound = sound
+        self.unreadable = 0
+
+    def rows(self) -> Iterator[Row]:
+        """Every row that can be read and has the form of one; the others are counted."""
+        last: int | None = 0
+        others: Iterator[int] | None = None
+        while last is not None:
+            try:
+                query = f"SELECT rowid, * FROM {self._name} NOT INDEXED WHERE rowid > ? ORDER BY rowid"
+                for number, *row in self._connection.execute(query, (last,)):
+                    last = int(number)
+                    if self._sound(tuple(row)):
+                        yield (*row, *[None] * (self._width - len(row)))
+                    else:
+                        self.unreadable += 1
+                return
+            except sqlite3.Error:
+                others = others or self._numbers()
+                last = self._before_next_readable(last, others)
+
+    def _before_next_readable(self, last: int, numbers: Iterator[int]) -> int | None:
+        """The place before the next row behind `last` that can be read; None where there is none."""
+        query = f"SELECT * FROM {self._name} NOT INDEXED WHERE rowid = ?"
+        for number in numbers:
+            if number <= last:
+                continue
+            with suppress(sqlite3.Error):
+                if self._connection.execute(query, (number,)).fetchone() is not None:
+                    return number - 1
+            self.unreadable += 1
+        return None
+
+    def _numbers(self) -> Iterator[int]:
+        """Row numbers in ascending order: as the index has them, else as many as the file has room for."""
+        with suppress(sqlite3.Error):
+            query = f"SELECT rowid FROM {self._name} INDEXED BY {self._index}"
+            return iter(sorted(int(number) for (number,) in self._connection.execute(query)))
+        with suppress(sqlite3.Error):
+            query = f"SELECT max(rowid) FROM {self._name}"
+            last = int(self._connection.execute(query).fetchone()[0] or 0)
+            return iter(range(1, min(last, self._most_rows()) + 1))
+        return iter(range(1, self._most_rows() + 1))
+
+    def _most_rows(self) -> int:
+        pages, size = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+        )
+        return int(pages) * int(size) // SMALLEST_ROW
+
+
+def _is_answer(row: Row) -> bool:
+    key, content, finish, inward, outward, cost, payer, at, *checksum = row
+    if not (
+        isinstance(key, bytes)
+        and len(key) == KEY_BYTES
+        and isinstance(content, bytes)
+        and isinstance(finish, str)
+        and finish.isprintable()
+        and isinstance(payer, str)
+        and isinstance(inward, int)
+        and isinstance(outward, int)
+        and min(inward, outward) >= 0
+        and isinstance(at, int)
+        and (cost is None or isinstance(cost, float))
+    ):
+        return False
+    kept = Answer(content, finish, inward, outward, cost)
+    return checksum in ([], [None], [checksum_of(key, kept)])
+
+
+def _is_payer(row: Row) -> bool:
+    payer, requests, inward, outward, cost, unpriced = row
+    counts = (requests, inward, outward, unpriced)
+    return (
+        isinstance(payer, str)
+        and isinstance(cost, float)
+        and all(isinstance(each, int) and each >= 0 for each in counts)
+    )
+
+
+def _is_intention(row: Row) -> bool:
+    number, payer, key, tokens, cost = row
+    return (
+        isinstance(number, int)
+        and isinstance(payer, str)
+        and isinstance(key, bytes)
+        and isinstance(tokens, int)
+        and (cost is None or isinstance(cost, float))
+    )
