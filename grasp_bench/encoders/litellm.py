@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from grasp_bench.core.errors import ServiceError
 from grasp_bench.encoders.norms import normalize
 from grasp_bench.encoders.requests import Wanted, batches, wanted
+from grasp_bench.services.answers import wrong_with
 from grasp_bench.services.asking import Ask
 from grasp_bench.services.dispatch import Desk, Summary, dispatch
 from grasp_bench.services.ledger import CHUNK, Answer, Ledger
@@ -23,7 +25,8 @@ class LiteLLMVectors:
     """Asks for the vectors that the ledger does not hold, and never twice for the same text.
 
     Every text has a ledger entry of its own, so that a later run may cut batches differently. The first
-    request holds one text: a wrong width is found before the rest is paid for.
+    request holds one text: a wrong width is found before the rest is paid for. Vectors that an earlier
+    version kept and that are of no use (zero, not finite, of another width) are asked for again.
 
     Raises ServiceError (the provider's failures, a wrong width) and BudgetError.
     """
@@ -39,10 +42,11 @@ class LiteLLMVectors:
         distinct, place = wanted(self._section, self._side, names, texts)
         with Ledger(self._desk.ledger) as ledger:
             order = _Order(self._section, distinct, ledger)
+            dropped = order.drop_useless()
             reused = len(distinct) - sum(1 for _ in order.missing(distinct))
-            first = order.buy(distinct[:1], self._desk, reused)
+            first = order.buy(distinct[:1], self._desk, reused, order.declared_width)
             width = order.width()
-            rest = order.buy(distinct, self._desk, reused + first.sent - first.retried)
+            rest = order.buy(distinct, self._desk, reused + first.sent - first.retried, width)
             found = order.matrix(width)
         cut = sum(len(distinct[k].text) < len(text) for k, text in zip(place.tolist(), texts, strict=True))
         return (found if len(distinct) == len(texts) else found[place]), {
@@ -51,6 +55,7 @@ class LiteLLMVectors:
             "cut": cut,
             "tokens_counted": "exactly" if counter(self._section.model).exact else "nearly",
             "spend": _spend(first, rest, reused),
+            **({"dropped": dropped} if dropped else {}),
         }
 
 
@@ -69,12 +74,36 @@ class _Order:
             gone = self.ledger.missing([each.key for each in block])
             yield from (each for each, is_gone in zip(block, gone, strict=True) if is_gone)
 
-    def buy(self, texts: Sequence[Wanted], desk: Desk, before: int) -> Summary:
+    @property
+    def declared_width(self) -> int | None:
+        """The width that the spec or the model's own line in the cost map says."""
+        return self.section.dimensions or width_of(self.section.model)
+
+    def drop_useless(self) -> int:
+        """Forget kept vectors that no run could use; how many those were.
+
+        Where no width is declared, the one that most of them have is taken.
+        """
+        sizes: dict[bytes, int] = {}
+        useless: list[bytes] = []
+        for start in range(0, len(self.distinct), CHUNK):
+            keys = [each.key for each in self.distinct[start : start + CHUNK]]
+            for key, answer in zip(keys, self.ledger.find(keys), strict=True):
+                if answer is not None and wrong_with(np.frombuffer(answer.content, dtype="<f4")):
+                    useless.append(key)
+                elif answer is not None:
+                    sizes[key] = len(answer.content) // 4
+        width = self.declared_width or (Counter(sizes.values()).most_common(1)[0][0] if sizes else None)
+        useless += [key for key, size in sizes.items() if size != width]
+        self.ledger.drop(useless)
+        return len(useless)
+
+    def buy(self, texts: Sequence[Wanted], desk: Desk, before: int, width: int | None) -> Summary:
         """Have what is missing answered, and report texts instead of requests; `before` are there."""
         texts_after = [before]
 
         def drawn() -> Iterator[Ask]:
-            for ask in batches(self.section, self.missing(texts)):
+            for ask in batches(self.section, self.missing(texts), width):
                 texts_after.append(texts_after[-1] + len(ask.keys))
                 yield ask
 
@@ -86,7 +115,7 @@ class _Order:
     def width(self) -> int:
         """That of the first vector, which must be the one declared or, by default, the one known."""
         (first,) = self._read(self.distinct[:1])
-        return self._checked(self.distinct[0], first, self.section.dimensions or width_of(self.section.model))
+        return self._checked(self.distinct[0], first, self.declared_width)
 
     def matrix(self, width: int) -> np.ndarray:
         """Vectors (distinct, width), read a block at a time."""

@@ -54,22 +54,25 @@ def parameters(section: LiteLLMEncoder) -> dict[str, Any]:
     return {"dimensions": section.dimensions} if own and section.dimensions not in (None, own) else {}
 
 
-def batches(section: LiteLLMEncoder, texts: Iterable[Wanted]) -> Iterator[Ask]:
-    """Requests of at most `batch_size` texts and of no more tokens than a provider takes."""
+def batches(section: LiteLLMEncoder, texts: Iterable[Wanted], width: int | None) -> Iterator[Ask]:
+    """Requests of at most `batch_size` texts and of no more tokens than a provider takes.
+
+    `width` is that of the vectors, where it is known.
+    """
     batch: list[Wanted] = []
     size = 0
     for each in texts:
         most = most_tokens(each.text)
         if batch and (len(batch) == section.batch_size or size + most > REQUEST_TOKENS):
-            yield _ask(section, batch, size)
+            yield _ask(section, batch, size, width)
             batch, size = [], 0
         batch.append(each)
         size += most
     if batch:
-        yield _ask(section, batch, size)
+        yield _ask(section, batch, size, width)
 
 
-def _ask(section: LiteLLMEncoder, batch: Sequence[Wanted], most_input: int) -> Ask:
+def _ask(section: LiteLLMEncoder, batch: Sequence[Wanted], most_input: int, width: int | None) -> Ask:
     others = f" and {len(batch) - 1} others" if len(batch) > 1 else ""
     return Ask(
         keys=tuple(each.key for each in batch),
@@ -77,4 +80,5 @@ def _ask(section: LiteLLMEncoder, batch: Sequence[Wanted], most_input: int) -> A
         most_input=most_input,
         most_output=0,
         about=f"{batch[0].about}{others}",
+        width=width,
     )

@@ -21,7 +21,8 @@ class Ask:
     `keys` has one key of a chat, and one per text of an embedding batch, in the order of
     `arguments["input"]`. `arguments` are litellm's, besides model, address, key, timeout and retries.
     `most_input` and `most_output` are upper bounds in tokens, which the budget reserves. `about` names
-    the request in errors ("items 'B0001'"), never by its text.
+    the request in errors ("items 'B0001'"), never by its text. `width` is that of the vectors, where it
+    is known.
     """
 
     keys: tuple[bytes, ...]
@@ -29,6 +30,7 @@ class Ask:
     most_input: int
     most_output: int
     about: str
+    width: int | None = None
 
     @property
     def name(self) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from grasp_bench.services.answers import BrokenOff, Unreadable, WrongWidth, read_chat, read_vectors, tokens_of
 from grasp_bench.services.asking import Ask, Kind
-from grasp_bench.services.failures import Filtered, Lasting, Passing, understand
+from grasp_bench.services.exchange import Exchange, watched
+from grasp_bench.services.failures import Filtered, Lasting, Passing, understand, words_of
 from grasp_bench.services.keys import find_credentials
 from grasp_bench.services.ledger import Answer
 from grasp_bench.services.library import open_litellm
@@ -23,8 +22,6 @@ from grasp_bench.spec.service import Service
 # which a busy machine does not: the library's first call imports for seconds.
 LIBRARY_SECONDS = 30.0
 
-MOST_COUNTED = 10**9  # tokens of one request that are believed; budgets add them up, the ledger keeps them
-
 
 class Caller:
     """Knows the way to one service. Raises ServiceError where a key is missing.
@@ -34,10 +31,11 @@ class Caller:
     """
 
     def __init__(self, kind: Kind, service: Service) -> None:
+        self._kind = kind
         self._litellm = open_litellm()
         credentials = find_credentials(service, self._litellm, Path.cwd())
         self._send = self._litellm.acompletion if kind == "chat" else self._litellm.aembedding
-        self._read = _chat if kind == "chat" else _vectors
+        self._read = self._read_chat if kind == "chat" else self._read_vectors
         self._price = price_of(service)
         self._most_seconds = service.timeout_seconds + LIBRARY_SECONDS
         self._scrubber = Scrubber(credentials.secrets)
@@ -53,19 +51,46 @@ class Caller:
         }
 
     async def call(self, ask: Ask) -> tuple[Answer, ...] | Passing | Lasting:
-        """Send it once. One answer per key of the ask."""
-        headers = {"Idempotency-Key": ask.name}
-        try:
-            async with asyncio.timeout(self._most_seconds):
-                response = await self._send(**self._fixed, **ask.arguments, extra_headers=headers)
-        except Exception as error:
-            failure = understand(error, self._scrubber.message(error, ask.arguments), self._key_name)
+        """Send it once. One answer per key of the ask, each fit to be kept."""
+        response, failed = None, None
+        with watched() as exchange:
+            try:
+                async with asyncio.timeout(self._most_seconds):
+                    headers = {"Idempotency-Key": ask.name}
+                    response = await self._send(**self._fixed, **ask.arguments, extra_headers=headers)
+            except Exception as error:
+                failed = error
+        if failed is not None and (failure := self._failure(failed, exchange, ask)) is not None:
             return self._forbidden(ask) if isinstance(failure, Filtered) else failure
         try:
-            contents = self._read(response, len(ask.keys))
-        except (LookupError, TypeError, ValueError, AttributeError):
-            return Passing(None, "the answer has not the form of one", True, None)
-        return self._answers(ask, contents, *_counted(response, ask))
+            return self._read(exchange.body(), response, ask)
+        except WrongWidth as wrong:
+            return Lasting(
+                str(wrong), f"set encoder.dimensions: {wrong.found} if that is what the model gives"
+            )
+        except BrokenOff as ended:
+            return Passing(None, f"the answer was broken off: {ended}", True, None)
+        except (Unreadable, LookupError, TypeError, ValueError, AttributeError) as error:
+            why = f": {error}" if isinstance(error, Unreadable) else ""
+            return Passing(None, f"the answer cannot be read{why}", True, None)
+
+    def _failure(self, error: Exception, exchange: Exchange, ask: Ask) -> Passing | Lasting | Filtered | None:
+        """What an exception means; None where litellm only could not read an answer that came whole."""
+        words = self._scrubber.message(words_of(exchange) or error, ask.arguments)
+        failure = understand(error, words, self._key_name, exchange)
+        readable = exchange.whole and not exchange.is_error and exchange.refused is None
+        return None if readable and isinstance(failure, Passing) else failure
+
+    def _read_chat(self, body: Any, response: Any, ask: Ask) -> tuple[Answer, ...]:
+        text, finish = read_chat(body, response, ask.most_output)
+        content = text.encode("utf-8", errors="replace")
+        counted = tokens_of(body, response, (ask.most_input, ask.most_output), bool(text))
+        return self._answers([(content, finish)], *counted)
+
+    def _read_vectors(self, body: Any, response: Any, ask: Ask) -> tuple[Answer, ...]:
+        vectors = read_vectors(body, response, len(ask.keys), ask.width)
+        counted = tokens_of(body, response, (ask.most_input, 0), False)
+        return self._answers([(vector.tobytes(), "stop") for vector in vectors], *counted)
 
     async def close(self) -> None:
         """Close the connections, which belong to the running loop."""
@@ -73,13 +98,13 @@ class Caller:
 
     def _forbidden(self, ask: Ask) -> tuple[Answer, ...] | Lasting:
         """Silence is an answer to a prompt; a text without a vector is of no use."""
-        if self._read is _vectors:
+        if self._kind == "embedding":
             return Lasting("the provider's content policy forbids this text", "redact it, or leave it out")
         # Some providers bill the prompt that they would not answer.
-        return self._answers(ask, [(b"", "content_filter")], ask.most_input, 0)
+        return self._answers([(b"", "content_filter")], ask.most_input, 0)
 
     def _answers(
-        self, ask: Ask, contents: Sequence[tuple[bytes, str]], inward: int, outward: int
+        self, contents: Sequence[tuple[bytes, str]], inward: int, outward: int
     ) -> tuple[Answer, ...]:
         """What one request took, shared among its answers so that the sum is right."""
         n = len(contents)
@@ -90,48 +115,5 @@ class Caller:
         )
 
 
-def _counted(response: Any, ask: Ask) -> tuple[int, int]:
-    """Tokens in and out, as the provider counts them."""
-    usage = getattr(response, "usage", None)
-    inward = int(getattr(usage, "prompt_tokens", None) or 0)
-    outward = int(getattr(usage, "completion_tokens", None) or 0)
-    if min(inward, outward) < 0 or not 0 < inward + outward <= MOST_COUNTED:
-        return ask.most_input, ask.most_output
-    return inward, outward
-
-
 def _share(whole: int, k: int, n: int) -> int:
     return whole // n + (k < whole % n)
-
-
-def _chat(response: Any, count: int) -> list[tuple[bytes, str]]:
-    if not response.choices:
-        return [(b"", "stop")]
-    choice = response.choices[0]
-    message = choice.message
-    refusal = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
-    finish = "refusal" if refusal or getattr(message, "refusal", None) else (choice.finish_reason or "stop")
-    storable = str(finish).encode("utf-8", errors="replace").decode()
-    return [((message.content or "").encode("utf-8", errors="replace"), storable)]
-
-
-def _vectors(response: Any, count: int) -> list[tuple[bytes, str]]:
-    """In the order of the texts; ValueError where vectors are missing or not finite."""
-    rows: list[bytes | None] = [None] * count
-    for entry in response.data:
-        values = _field(entry, "embedding")
-        vector = (
-            np.frombuffer(base64.b64decode(values), dtype="<f4")
-            if isinstance(values, str)
-            else np.asarray(values, dtype="<f4")
-        )
-        if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
-            raise ValueError
-        rows[_field(entry, "index")] = vector.tobytes()
-    if len(response.data) != count or None in rows:
-        raise ValueError
-    return [(row or b"", "stop") for row in rows]
-
-
-def _field(entry: Any, name: str) -> Any:
-    return entry[name] if isinstance(entry, Mapping) else getattr(entry, name)

@@ -8,6 +8,7 @@ The HTTP status decides, found at the root of litellm's exception: its classes a
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import ServiceError
+from grasp_bench.services.exchange import Exchange
 from grasp_bench.services.rates import seconds_of
 
 BUSY = frozenset({429, 503, 529})  # 529: Anthropic's "overloaded"
@@ -47,6 +49,7 @@ class Lasting:
 
     said: str
     mend: str
+    perhaps_billed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,20 @@ class Filtered:
     """The provider's content policy forbids an answer."""
 
 
-def understand(error: BaseException, said: str, key_name: str) -> Passing | Lasting | Filtered:
-    """Sort an exception; `said` is its scrubbed message, `key_name` where the key came from."""
+def understand(
+    error: BaseException, said: str, key_name: str, exchange: Exchange | None = None
+) -> Passing | Lasting | Filtered:
+    """Sort an exception; `said` is its scrubbed message, `key_name` where the key came from.
+
+    Only a real HTTP error, or a connection that never stood, says that nothing was billed.
+    """
     root = list(_causes(error))
     names = {type(each).__name__ for each in root}
-    status, headers = _response(root)
-    code = f"{_codes(root)} {error}".lower()
+    exchange = exchange or Exchange()
+    if exchange.refused is not None:
+        return Lasting(exchange.refused, "set api_base to the address that it leads to, if you trust it")
+    status, headers = (exchange.status, exchange.headers) if exchange.is_error else _response(root)
+    code = f"{_codes(root)} {error} {exchange.text if exchange.is_error else ''}".lower()
     if "ContentPolicyViolationError" in names or (status == 400 and any(word in code for word in FILTERED)):
         return Filtered()
     if any(isinstance(each, ssl.SSLCertVerificationError) for each in root):
@@ -69,11 +80,30 @@ def understand(error: BaseException, said: str, key_name: str) -> Passing | Last
         )
     if any(word in code for word in OUT_OF_CREDIT):
         return Lasting(said, "add credit to the provider's account, or use another key")
+    if exchange.status is not None and not exchange.is_error:
+        return Passing(None, said, True, None)  # whatever status litellm makes of it
     if status is None or status in PASSING or status >= 500:
-        arrived = names.isdisjoint(NEVER_ARRIVED)
-        lost = arrived if status is None else status in PERHAPS_BILLED
-        return Passing(status, said, lost, _retry_after(headers))
+        if exchange.is_error:
+            unbilled = status not in PERHAPS_BILLED
+        else:  # litellm makes most statuses up, but not that of a busy provider
+            unbilled = status in BUSY or not names.isdisjoint(NEVER_ARRIVED)
+        return Passing(status, said, not unbilled, _retry_after(headers))
     return Lasting(f"{status}: {said}", _mend(status, names, code, key_name))
+
+
+def words_of(exchange: Exchange) -> str:
+    """What the provider says of an HTTP error; empty where there was none, or it says nothing."""
+    if not exchange.is_error:
+        return ""
+    body = exchange.body()
+    holders = (body.get("error"), body) if isinstance(body, Mapping) else ()
+    for holder in holders:
+        if isinstance(holder, str):
+            return holder
+        for key in ("message", "detail", "error"):
+            if isinstance(holder, Mapping) and (said := holder.get(key)):
+                return said if isinstance(said, str) else json.dumps(said)
+    return exchange.text
 
 
 def lasting(about: str, model: str, failure: Lasting) -> ServiceError:

@@ -9,7 +9,7 @@ many answers a file would lose them all to a kill.
 Prompts are not kept, only hashes of requests: what users did may be personal. Answers may be too, so that
 the file is readable by its owner alone.
 
-    answers     key → content, finish, tokens, cost, checksum: written once, never changed
+    answers     key → content, finish, tokens, cost, checksum: written once, never changed, dropped if useless
     payers      what each payer (a node's hash) has spent, over all of its runs
     intentions  requests about to be sent or in flight, at their upper bounds; one that a dead process
                 left behind, or that ended without a clear answer, was perhaps billed
@@ -71,7 +71,9 @@ class Spent:
 
 
 class Ledger:
-    """Reads a ledger; a new one is made where there is none. Use it in the thread that opened it.
+    """A ledger as its readers see it; a new one is made where there is none.
+
+    Use it in the thread that opened it.
 
     Raises StoreError when the file is damaged, of a later version, or cannot be opened.
     """
@@ -105,6 +107,11 @@ class Ledger:
         """True where a key has no answer yet."""
         found = {row[0] for row in self._rows("key", keys)}
         return [key not in found for key in keys]
+
+    def drop(self, keys: Sequence[bytes]) -> None:
+        """Forget answers that are of no use, so that they are asked for again; what they cost stays."""
+        with damaged_unless(self._path):
+            self._connection.executemany("DELETE FROM answers WHERE key = ?", [(key,) for key in keys])
 
     def spent(self, payer: str) -> Spent:
         """What this payer has spent in all runs, and what it may have lost."""

@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from grasp_bench.services.exchange import watch
+
 # They print requests, and so prompts and keys, when somebody asks for debugging output.
 TALKATIVE = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore", "aiohttp")
 LISTENERS = (
@@ -51,9 +53,24 @@ def _import_litellm() -> Any:
     litellm.num_retries = None
     litellm.DEFAULT_MAX_RETRIES = 0  # what embedding requests take a max_retries of 0 for
     litellm.ssl_verify = True
+    _watch_transports()
     litellm.cache = None
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # pydantic shows the value that it wonders at: an answer.
     warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
     return litellm
+
+
+def _watch_transports() -> None:
+    """Have every HTTP transport that litellm makes noted in the current Exchange."""
+    handler: Any = importlib.import_module("litellm.llms.custom_httpx.http_handler").AsyncHTTPHandler
+    make = handler.create_async_transport
+
+    def make_watched(*arguments: Any, **settings: Any) -> Any:
+        transport = make(*arguments, **settings)
+        if transport is not None:  # httpx's own, where aiohttp is turned off
+            watch(transport)
+        return transport
+
+    handler.create_async_transport = staticmethod(make_watched)

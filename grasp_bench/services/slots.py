@@ -185,7 +185,7 @@ class Slots:
                 return await self._keep(reserved, outcome)
         finally:
             self._busy.discard(task)
-        if isinstance(outcome, Passing) and outcome.perhaps_billed:
+        if outcome.perhaps_billed:
             self._cashier.lose(reserved)
         else:
             self._cashier.release(reserved)

@@ -98,7 +98,7 @@ class Inquiry:
         counts = [tokens.count(each.text) for each in gone]
         # The first text goes alone: its vector's width is looked at before the rest is paid for.
         alone = gone[:1] if gone[:1] == distinct[:1] else []
-        asks = [*batches(section, alone), *batches(section, gone[len(alone) :])]
+        asks = [*batches(section, alone, None), *batches(section, gone[len(alone) :], None)]
         headroom = max((ask.most_input for ask in asks), default=0)
         load = Load(len(asks) * step, sum(counts) * step)
         answered = (len(distinct) - len(gone)) * step

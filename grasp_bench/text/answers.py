@@ -1,4 +1,4 @@
-"""What a language model's answer is worth: a text, or one of four ways of giving none."""
+"""Classify a language model's answer as text or as one of five failures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from grasp_bench.text.phrases import ASKS_FOR_MORE, KNOWS_TOO_LITTLE, NA_AND_WHY, NOT_KNOWN, REFUSALS
 
-Verdict = Literal["text", "na", "empty", "refusal", "over_long"]
+Verdict = Literal["text", "na", "empty", "refusal", "over_long", "incomplete"]
 
 OPENING = 300  # characters that say whether an answer is one
 MARKS = " \t\r\n\"'“”‘’`*_#>[](){}<.,;:!-–—。，；：！「」『』【】（）"
@@ -23,7 +23,7 @@ class Judged:
 
 
 def judge(content: str, finish: str) -> Judged:
-    """Judge an answer by its words and by litellm's finish reason.
+    """Judge an answer by its words and by the ledger's finish reason (`services.answers.read_chat`).
 
     A reasoning model's thoughts are taken off first. The reason decides before words do: an answer
     that was cut off is over-long even if nothing is left of it.
@@ -37,6 +37,8 @@ def _verdict(text: str, finish: str) -> Verdict:
         return "refusal"
     if finish == "length":
         return "over_long"
+    if finish == "incomplete":
+        return "incomplete"
     # Only how an answer begins counts: further on, "sorry" and "unknown" are words like others.
     plain = text.replace("’", "'").strip(MARKS)
     opening = _LABEL.sub("", plain[:OPENING]).lstrip(MARKS)

@@ -15,12 +15,14 @@ MEANINGS: dict[Verdict, str] = {
     "empty": "are empty",
     "refusal": "are refusals",
     "over_long": "were cut off at max_tokens",
+    "incomplete": "ended for a reason that is not known to be complete",
 }
 MENDS: dict[Verdict, str] = {
     "na": "tell the model more in the template",
     "empty": "ask another model, or change the template",
     "refusal": "ask another model, or change the template",
     "over_long": "raise max_tokens",
+    "incomplete": "ask another model, or see why its provider ends answers so",
 }
 
 

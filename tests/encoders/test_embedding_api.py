@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import time
@@ -218,8 +219,27 @@ def test_requests_hold_no_more_than_providers_take(tmp_path: Path) -> None:
     section = LiteLLMEncoder(model=MODEL, batch_size=2048)
     long = [f"{k} " + "x" * 7000 for k in range(100)]
     distinct, place = wanted(section, "users", NAMES * 2, long)
-    asks = list(batches(section, distinct))
+    asks = list(batches(section, distinct, None))
     assert [len(ask.keys) for ask in asks] == [42, 42, 16]
     assert all(sum(len(text) for text in ask.arguments["input"]) < REQUEST_TOKENS for ask in asks)
     assert asks[0].about == "users 'i0' and 41 others"
     assert place.tolist() == list(range(100))
+
+
+@pytest.mark.parametrize(
+    "useless", [np.zeros(8), np.full(8, np.nan), np.ones(9)], ids=["zero", "nan", "wide"]
+)
+def test_useless_vectors_of_an_earlier_version_are_asked_for_again(
+    llm_server: Start, tmp_path: Path, useless: np.ndarray
+) -> None:
+    server = llm_server()
+    buy(server, tmp_path, TEXTS[:6])
+    section = LiteLLMEncoder.model_validate({"model": UNKNOWN, "api_base": server.address})
+    (third,) = wanted(section, "items", NAMES[2:3], TEXTS[2:3])[0]
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as kept:
+        content = useless.astype("<f4").tobytes()
+        kept.execute("UPDATE answers SET content = ?, checksum = NULL WHERE key = ?", (content, third.key))
+    before = server.counts().received
+    found, facts, _ = buy(server, tmp_path, TEXTS[:6])
+    np.testing.assert_allclose(found, expected(TEXTS[:6]), atol=1e-6)
+    assert (facts["dropped"], server.counts().received) == (1, before + 1)

@@ -83,6 +83,8 @@ class Server:
             said = "Keys for idempotent requests can only be used with the same body."
             return response(400, error(said, "idempotency_error"))
         whole = response(200, as_json(reply.value))
+        if fault is not None and fault.kind == "body":
+            return response(fault.status, fault.text.encode())
         if fault is not None and fault.kind in SPOILED:
             return await SPOILED[fault.kind](whole, writer)
         return whole
@@ -208,12 +210,17 @@ async def _malform(whole: bytes, writer: asyncio.StreamWriter) -> bytes:
     return whole[:kept] + b" " * (len(whole) - kept)
 
 
+async def _redirect(fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    return response(fault.status, b"", {"location": fault.text})
+
+
 # Before or instead of an answer: nothing is generated, so nothing is billed.
 WITHOUT_ANSWER: dict[str, Callable[..., Awaitable[bytes]]] = {
     "status": _status,
     "stall": _stall,
     "cut": _cut,
     "content_filter_error": _filter,
+    "redirect": _redirect,
 }
 # The answer is generated and billed, and does not arrive whole.
 SPOILED: dict[str, Callable[..., Awaitable[bytes]]] = {"cut_body": _cut_body, "malformed": _malform}

@@ -11,7 +11,7 @@ KINDS = (
     # Before or instead of an answer: nothing is generated, so nothing is billed.
     "status", "stall", "cut", "content_filter_error",
     # The answer is generated and billed, and does not arrive whole.
-    "cut_body", "malformed",
+    "cut_body", "malformed", "body", "redirect",
     # The answer arrives, and is not what was hoped for.
     "empty", "na", "says", "refusal", "refusal_prose", "length", "content_filter", "no_usage", "odd_usage",
     "wrong_width",
@@ -24,7 +24,8 @@ class Fault:
 
     `rate` is a share drawn with the server's seed; `first` hits only so many requests, `matching` only
     those whose body holds these characters. `status` and `retry_after` (seconds) belong to kind
-    "status", `text` to kind "says", `tokens` (each count) to kind "odd_usage".
+    "status", `text` to kind "says", `tokens` (each count) to kind "odd_usage". "body" answers `text` as it
+    stands, of `status`; "redirect" answers `status` and leads to the address `text`.
     """
 
     kind: str

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grasp_bench.services.exchange import Exchange
 from grasp_bench.services.failures import Filtered, Lasting, Passing, understand
 from grasp_bench.services.library import open_litellm
 from grasp_bench.services.scrub import HIDDEN, Scrubber
@@ -55,8 +56,11 @@ def test_what_passes_says_whether_it_was_billed() -> None:
     soon = failure("RateLimitError", response=answered(429, **{"retry-after-ms": "250", "retry-after": "1"}))
     assert isinstance(soon, Passing)
     assert soon.retry_after == 0.25
-    down = failure("InternalServerError")
-    assert down == Passing(500, "said", perhaps_billed=False, retry_after=None)
+    made_up = failure("InternalServerError")
+    assert made_up == Passing(500, "said", perhaps_billed=True, retry_after=None)
+    exception = open_litellm().exceptions.InternalServerError(message="no", **WHO)
+    real = understand(exception, "said", "KEY", Exchange(sent=1, status=500))
+    assert real == Passing(500, "said", perhaps_billed=False, retry_after=None)
     late = failure("Timeout")
     assert isinstance(late, Passing)
     assert late.perhaps_billed

@@ -1,0 +1,262 @@
+"""Read a provider's answer: its text and why it ended, or its vectors, and the tokens it counted.
+
+What the provider sent decides. litellm's object is read where the body has a form that is not known here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+MOST_COUNTED = 10**9  # tokens of one request that are believed; budgets add them up, the ledger keeps them
+
+# Why an answer ended, as providers say it, in lower case without separators.
+COMPLETE = frozenset({"stop", "stopsequence", "endturn", "complete", "eos", "eostoken", "endofturn"})
+OVER_LONG = frozenset(
+    {
+        "length", "maxtokens", "maxlength", "modellength", "modelcontextwindowexceeded", "maxoutputtokens",
+        "contextlength", "contextlengthexceeded", "tokenlimit", "compaction",
+    }
+)  # fmt: skip
+FILTERED = frozenset(
+    {
+        "contentfilter", "contentfiltered", "refusal", "safety", "recitation", "blocklist", "language",
+        "prohibitedcontent", "spii", "sensitive", "guardrailintervened", "errortoxic",
+    }
+)  # fmt: skip
+BROKEN_OFF = frozenset(
+    {
+        "error", "abort", "aborted", "cancelled", "canceled", "networkerror", "insufficientsystemresource",
+        "servererror", "internalerror", "timeout", "overloaded", "malformedresponse", "engineoverloaded",
+    }
+)  # fmt: skip
+INCOMPLETE = "incomplete"
+
+REASON_KEYS = (
+    "native_finish_reason", "finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason",
+)  # fmt: skip
+INPUT_KEYS = frozenset(
+    {"prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count", "inputTokens",
+     "inputTextTokenCount", "input_token_count"}
+)  # fmt: skip
+OUTPUT_KEYS = frozenset(
+    {"completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count", "outputTokens",
+     "generated_token_count", "generated_tokens", "tokenCount"}
+)  # fmt: skip
+
+
+class Unreadable(Exception):
+    """An answer that has not the form of one; the message says what is wrong with it, never its content."""
+
+
+class BrokenOff(Exception):
+    """An answer that the provider did not end; the message is the provider's reason."""
+
+
+def read_chat(body: Any, response: Any, most_output: int) -> tuple[str, str]:
+    """Text, and "stop", "length", "refusal", "content_filter" or "incomplete".
+
+    Raises Unreadable and BrokenOff. A reason that nobody knows is "incomplete". A provider that gives
+    none has cut the answer off if it counts as many tokens as were allowed.
+    """
+    choices = body.get("choices") if isinstance(body, Mapping) else None
+    if choices is None:
+        return _wrapped_chat(body, response, most_output)
+    if not isinstance(choices, list):
+        raise Unreadable("'choices' is no list")
+    if not choices:
+        return "", "stop"
+    choice = choices[0]
+    message = choice.get("message") if isinstance(choice, Mapping) else None
+    if not isinstance(message, Mapping):
+        raise Unreadable("the first choice has no message")
+    text = _text_of(message.get("content"))
+    if message.get("refusal"):
+        return text, "refusal"
+    return text, _ending(_reason(choice), body, most_output)
+
+
+def _wrapped_chat(body: Any, response: Any, most_output: int) -> tuple[str, str]:
+    """Of a body in another form than OpenAI's: litellm's text, and the body's own reason."""
+    if response is None or not hasattr(response, "choices"):
+        raise Unreadable("no JSON" if body is None else "'choices' is missing")
+    if not response.choices:
+        return "", "stop"
+    choice = response.choices[0]
+    message = choice.message
+    fields = getattr(message, "provider_specific_fields", None) or {}
+    text = _text_of(message.content)
+    if fields.get("refusal") or getattr(message, "refusal", None):
+        return text, "refusal"
+    reason = _reason(body) or fields.get("native_finish_reason") or choice.finish_reason
+    return text, _ending(reason, body, most_output)
+
+
+def _text_of(content: Any) -> str:
+    """The text of a message: a string, or a list of parts of which those that are text count."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if isinstance(content, list):
+        parts = [part.get("text") if isinstance(part, Mapping) else part for part in content]
+        if all(isinstance(part, str) or part is None for part in parts):
+            return "".join(part for part in parts if part)
+    raise Unreadable("the message's content is neither text nor parts of text")
+
+
+def _reason(holder: Any) -> Any:
+    """Why a choice, or a body in another form, says that it ended; None where it does not say."""
+    for place in _places(holder):
+        for key in REASON_KEYS:
+            if place.get(key) is not None:
+                return place[key]
+    return None
+
+
+def _places(holder: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(holder, Mapping):
+        yield holder
+        for key in ("candidates", "results", "generations", "outputs"):
+            inner = holder.get(key)
+            if isinstance(inner, list) and inner and isinstance(inner[0], Mapping):
+                yield inner[0]
+
+
+def _ending(reason: Any, body: Any, most_output: int) -> str:
+    if reason is None or reason == "":
+        counted = _counted(body, OUTPUT_KEYS)
+        return "length" if counted is not None and counted >= most_output else "stop"
+    word = "".join(letter for letter in str(reason).casefold() if letter.isalnum())
+    if word in BROKEN_OFF:
+        raise BrokenOff(str(reason)[:40])
+    if word in FILTERED:
+        return "content_filter"
+    if word in OVER_LONG:
+        return "length"
+    return "stop" if word in COMPLETE else INCOMPLETE
+
+
+def read_vectors(body: Any, response: Any, count: int, width: int | None) -> list[np.ndarray]:
+    """`count` vectors (D,) float32 in the order of the texts, each finite and not zero.
+
+    An entry without an index stands where it is in the list. `width` is the number of dimensions, where
+    it is known. Raises Unreadable, which says which entry is wrong and how.
+    """
+    data = body.get("data") if isinstance(body, Mapping) else None
+    if data is None:
+        data = getattr(response, "data", None)
+    if not isinstance(data, Sequence) or isinstance(data, str | bytes):
+        raise Unreadable("no JSON" if body is None and response is None else "'data' is no list of vectors")
+    if len(data) != count:
+        raise Unreadable(f"{len(data)} vectors for {count} texts")
+    rows: list[np.ndarray | None] = [None] * count
+    for place, entry in enumerate(data):
+        index = _index(entry, place, count)
+        if rows[index] is not None:
+            raise Unreadable(f"index {index} comes twice")
+        rows[index] = _vector(entry, index)
+    found = [row for row in rows if row is not None]
+    widths = {row.size for row in found}
+    if len(widths) > 1:
+        raise Unreadable(f"vectors of different widths: {', '.join(map(str, sorted(widths)))}")
+    if width is not None and widths != {width}:
+        raise WrongWidth(widths.pop(), width)
+    return found
+
+
+class WrongWidth(Unreadable):
+    """Vectors of another width than was asked for, or than the texts before have."""
+
+    def __init__(self, found: int, wanted: int) -> None:
+        super().__init__(f"the model gave {found} dimensions, not {wanted}")
+        self.found = found
+        self.wanted = wanted
+
+
+def _index(entry: Any, place: int, count: int) -> int:
+    index = _field(entry, "index")
+    if index is None:
+        return place
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < count:
+        raise Unreadable(f"entry {place} has index {str(index)[:20]!s}, not one of 0 to {count - 1}")
+    return index
+
+
+def _vector(entry: Any, index: int) -> np.ndarray:
+    values = _field(entry, "embedding")
+    try:
+        if isinstance(values, str):
+            vector = np.frombuffer(base64.b64decode(values, validate=True), dtype="<f4")
+        else:
+            with np.errstate(over="ignore"):  # becomes infinity, which is refused below
+                vector = np.asarray(values, dtype="<f4")
+    except binascii.Error:
+        raise Unreadable(f"vector {index} is not base64") from None
+    except (TypeError, ValueError, OverflowError):
+        kind = "base64 of 32-bit floats" if isinstance(values, str) else "numbers"
+        raise Unreadable(f"vector {index} is not made of {kind}") from None
+    if vector.ndim != 1 or not vector.size:
+        raise Unreadable(f"vector {index} is empty" if not vector.size else f"vector {index} is no flat list")
+    if (wrong := wrong_with(vector)) is not None:
+        raise Unreadable(f"vector {index} {wrong}")
+    return vector
+
+
+def wrong_with(vector: np.ndarray) -> str | None:
+    """What makes a vector (D,) useless: "holds NaN or infinity", "is zero"; None where nothing does."""
+    if not np.isfinite(vector).all():
+        return "holds NaN or infinity"
+    return None if vector.any() else "is zero"
+
+
+def _field(entry: Any, name: str) -> Any:
+    return entry.get(name) if isinstance(entry, Mapping) else getattr(entry, name, None)
+
+
+def tokens_of(body: Any, response: Any, most: tuple[int, int], has_output: bool) -> tuple[int, int]:
+    """Tokens in and out. A side that the provider does not count, or counts wrongly, is taken at its most.
+
+    `has_output`: the answer holds text, so that none cannot be right.
+    """
+    usage = getattr(response, "usage", None)
+    wrapped = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
+    sides = []
+    for keys, told, bound, least in (
+        (INPUT_KEYS, wrapped[0], most[0], 1),
+        (OUTPUT_KEYS, wrapped[1], most[1], int(has_output)),
+    ):
+        own = _counted(body, keys) if body is not None else _whole(told)
+        if own is None and body is not None and not bound:
+            own = 0  # an embedding has no output, and nobody counts it
+        # litellm adds what some providers count apart: thoughts, cached prompts.
+        counted = own if own is None else max(own, _whole(told) or 0)
+        sides.append(bound if counted is None or counted < least else counted)
+    return sides[0], sides[1]
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= MOST_COUNTED else None
+
+
+def _counted(body: Any, keys: frozenset[str]) -> int | None:
+    """The first whole number under one of the keys, looked for where providers put their counts."""
+    if not isinstance(body, Mapping):
+        return None
+    places = [body, *(body.get(name) for name in ("usage", "usageMetadata", "meta"))]
+    places += [
+        place.get(name)
+        for place in places
+        if isinstance(place, Mapping)
+        for name in ("tokens", "billed_units")
+    ]
+    results = body.get("results")
+    places += results[:1] if isinstance(results, list) else []
+    for place in places:
+        if isinstance(place, Mapping) and (found := keys & place.keys()):
+            return _whole(place[min(found)])
+    return None

@@ -1,0 +1,145 @@
+"""What went over the wire for one request: the provider's own status, headers and body.
+
+litellm mends what providers send: it invents a status, counts tokens nobody counted, calls a reason that
+it does not know "stop", and sends a request again in its own way. Money and truth hang on what was really
+said, so each of its HTTP transports is watched. A request may be sent once: sending again is our decision,
+and a redirect may lead to another address of the same host only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+
+MOST_BYTES = 256 * 2**20  # of one answer: 2,048 vectors of 4,096 numbers in JSON take 170 MB
+SAME_REQUEST = (307, 308)  # redirects that keep method and body
+REDIRECTS = (301, 302, 303, *SAME_REQUEST)
+
+
+@dataclass
+class Exchange:
+    """One request and its answer as they crossed the wire.
+
+    `status` is None while there is no answer, or where a library sends in a way that nobody watches.
+    `refused` says why a redirect was not followed; `whole`: the body came to its end.
+    """
+
+    sent: int = 0
+    status: int | None = None
+    headers: Any = field(default_factory=dict)
+    refused: str | None = None
+    whole: bool = False
+    _origin: tuple[str, str, int | None] | None = None
+    _request: Any = None
+    _chunks: list[bytes] = field(default_factory=list)
+
+    @property
+    def is_error(self) -> bool:
+        """The server answered with an HTTP error: it took no payment."""
+        return self.status is not None and self.status >= 400
+
+    @property
+    def text(self) -> str:
+        """The body as far as it came, decompressed and decoded."""
+        import httpx
+
+        if self.status is None:
+            return ""
+        try:
+            whole = httpx.Response(self.status, headers=self.headers, content=b"".join(self._chunks))
+            return whole.text
+        except (httpx.HTTPError, LookupError):
+            return ""
+
+    def body(self) -> Any:
+        """The body as JSON; None where it is none."""
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+
+    def admit(self, request: httpx.Request) -> None:
+        """Note a request about to be sent; raises httpx.RequestError when it must not be."""
+        import httpx
+
+        origin = (request.url.scheme, request.url.host, request.url.port)
+        if self.sent and (why := self._forbidden(request, origin)):
+            raise httpx.RequestError(why, request=request)
+        self.sent += 1
+        self._origin, self._request = self._origin or origin, request
+        self.status, self.whole, self._chunks = None, False, []
+
+    def _forbidden(self, request: httpx.Request, origin: tuple[str, str, int | None]) -> str | None:
+        assert self._origin is not None
+        if self.status not in REDIRECTS:
+            return "a request is sent once an attempt"
+        if origin[1:] != self._origin[1:] and (origin[0], origin[1]) != ("https", self._origin[1]):
+            self.refused = f"{self._origin[1]} redirects to another host, {origin[1]}, which is not followed"
+        elif self.status not in SAME_REQUEST:
+            self.refused = f"{self._origin[1]} redirects by {self.status}, which would lose the request"
+        return self.refused
+
+    async def keep(self, stream: Any) -> AsyncIterator[bytes]:
+        """Hand the body on, and keep it."""
+        import httpx
+
+        size = 0
+        async for chunk in stream:
+            size += len(chunk)
+            if size > MOST_BYTES:
+                raise httpx.RequestError(
+                    f"an answer of more than {MOST_BYTES:,} bytes", request=self._request
+                )
+            self._chunks.append(chunk)
+            yield chunk
+        self.whole = True
+
+
+_current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+
+
+@contextmanager
+def watched() -> Iterator[Exchange]:
+    """Whatever this task sends in the block is noted in one Exchange."""
+    exchange = Exchange()
+    token = _current.set(exchange)
+    try:
+        yield exchange
+    finally:
+        _current.reset(token)
+
+
+def watch(transport: httpx.AsyncBaseTransport) -> None:
+    """Note in the current Exchange what this transport sends and gets."""
+    import httpx
+
+    send = transport.handle_async_request
+
+    class Kept(httpx.AsyncByteStream):
+        def __init__(self, exchange: Exchange, stream: Any) -> None:
+            self._exchange, self._stream = exchange, stream
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self._exchange.keep(self._stream)
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+    async def handle_async_request(request: httpx.Request) -> httpx.Response:
+        exchange = _current.get()
+        if exchange is None:
+            return await send(request)
+        exchange.admit(request)
+        response = await send(request)
+        exchange.status, exchange.headers = response.status_code, response.headers
+        response.stream = Kept(exchange, response.stream)
+        return response
+
+    transport.handle_async_request = handle_async_request  # type: ignore[method-assign]
