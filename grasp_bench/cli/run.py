@@ -93,8 +93,10 @@ def run(
     """
     if log_format is LogFormat.json:
         log_in_json()
+    from grasp_bench.core.store import Store
     from grasp_bench.engine.preflight import check_prices
     from grasp_bench.engine.run import Workshop, run_plan, worker_devices
+    from grasp_bench.engine.substitutions import warnings
     from grasp_bench.engine.trackers.registry import open_trackers
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
@@ -126,6 +128,8 @@ def run(
     outcome = run_plan(chosen, shop)
     _write_study(loaded, whole, store, results)
     _report(whole, results, leaderboard)
+    for line in warnings(chosen.nodes, Store(store)):
+        note(f"warning: {line}")
     if mark := mark_of(experiment):
         note(f"{mark} Its board is {whole.name}, not {spec.stem}.")
     if outcome.failed:

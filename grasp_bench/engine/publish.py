@@ -10,6 +10,7 @@ from typing import Any
 from grasp_bench.core import atomic
 from grasp_bench.core.errors import StoreError
 from grasp_bench.core.store import Artefact, Store
+from grasp_bench.engine.substitutions import substituted_texts
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.imported import run_of
 from grasp_bench.plan.leaks import marked_leaks
@@ -36,7 +37,7 @@ def publish(cell: Cell, spec: str, store: Store, results: Path) -> bool:
         (folder / CELL).unlink(missing_ok=True)
         for name in MEASURED:
             atomic.write_bytes(folder / name, metrics.file(name).read_bytes())
-        atomic.write_json(folder / CELL, describe(cell, spec, metrics, _maker(cell, store)))
+        atomic.write_json(folder / CELL, describe(cell, spec, metrics, store))
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be written ({error.strerror or error})", mend="pass --results or free the disk"
@@ -79,13 +80,16 @@ def identity(cell: Cell) -> dict[str, Any]:
     }
 
 
-def describe(cell: Cell, spec: str, metrics: Artefact, maker: dict[str, Any]) -> dict[str, Any]:
+def describe(cell: Cell, spec: str, metrics: Artefact, store: Store) -> dict[str, Any]:
     """The content of cell.json (docs/architecture.md, "Cells and results")."""
+    maker = _maker(cell, store)
     facts = maker.get("facts", {})
+    substituted = substituted_texts(cell, store)
     return {
         "spec": spec,
         **identity(cell),
         "leaks": marked_leaks(cell),
+        **({"substituted": substituted} if substituted else {}),
         "nodes": {role: node.hash for role, node in cell.nodes.items()},
         "settings": {
             **settings_of(cell),

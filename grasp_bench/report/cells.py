@@ -56,6 +56,11 @@ class ResultCell:
         return [str(name) for name in self.info.get("leaks") or ()]
 
     @property
+    def substituted(self) -> list[str]:
+        """Text sources that gave something else in places, with the share; none for most cells."""
+        return [str(line) for line in self.info.get("substituted") or ()]
+
+    @property
     def ties(self) -> str:
         """The declared tie policy."""
         return str(self.info.get("settings", {}).get("protocol", {}).get("ties", "mean"))

@@ -30,6 +30,7 @@ def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_se
         planned_seeds=list(planned_seeds),
         kind=method.kind,
         leaks=sorted({name for cell in cells for name in cell.leaks}),
+        substituted=sorted({line for cell in cells for line in cell.substituted}),
         users=_users(cells),
         values={p: _groups(cells, p) for p in PROTOCOLS if _all_have(cells, p)},
         group_users=_group_users(cells),

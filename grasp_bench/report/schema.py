@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from grasp_bench.report.findings.interval import Interval
 
-FORMAT = 8  # part of the cache key: raise it when the shape or the meaning of a number changes
+FORMAT = 9  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
 GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
 
@@ -25,7 +25,7 @@ class Row(TypedDict):
     `planned_seeds` that are there.
 
     `kind` is trained, control or imported. A row with `leaks` (sources made from held-out items) has values
-    and no place.
+    and no place. `substituted` says which of its texts stand in for those that were asked for.
     """
 
     label: str
@@ -35,6 +35,7 @@ class Row(TypedDict):
     planned_seeds: list[int]
     kind: str
     leaks: list[str]
+    substituted: list[str]
     users: int | None
     values: dict[str, dict[str, dict[str, Stat]]]
     group_users: dict[str, int]

@@ -24,6 +24,7 @@ from grasp_bench.services.ledger import Answer, Ledger
 from grasp_bench.services.tokens import most_tokens
 from grasp_bench.spec.service import Service
 
+pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # of litellm's own checks
 Start = Callable[..., Running]
 MOST = most_tokens("question 0")
 PARTS = [{"type": "text", "text": "A fine "}, {"type": "text", "text": "balm."}]

@@ -17,7 +17,7 @@ NOTHING = (None, None, None)
 PROTOCOL = "sampled"  # papers rank among sampled negatives
 HEAD = (
     "protocol_hash", "dataset", "method", "seeds", "planned_seeds", "users", "protocol", "group", "metric",
-    "seed", "value", "sd", "leaks", "kind", "low", "high", "published",
+    "seed", "value", "sd", "leaks", "kind", "low", "high", "published", "substituted",
 )  # fmt: skip
 
 
@@ -35,7 +35,8 @@ def render(board: Board, document: Document) -> str:
             )  # fmt: skip
             marks = "; ".join(row["leaks"]), row["kind"]
             for rest in [*_means(row), *_seeds(row)]:
-                writer.writerow((*start, *rest, *marks, *beside.get((row["label"], *rest[:4]), NOTHING)))
+                published = beside.get((row["label"], *rest[:4]), NOTHING)
+                writer.writerow((*start, *rest, *marks, *published, "; ".join(row["substituted"])))
     return stream.getvalue()
 
 

@@ -9,15 +9,16 @@ from grasp_bench.report.schema import Row
 LEAK_MARK = "†"
 CONTROL_MARK = "°"
 IMPORTED_MARK = "‡"
+SUBSTITUTED_MARK = "§"
 MARK_OF_KIND = {"control": CONTROL_MARK, "imported": IMPORTED_MARK}
 CONTROL_NOTE = f"{CONTROL_MARK} control: shows what a figure is worth; has no place and is never the best."
 IMPORTED_NOTE = f"{IMPORTED_MARK} imported: ranked by the scores of somebody else's run."
 
 
 def label_of(row: Row) -> str:
-    """The method's name; a dagger marks text made from held-out items, a ring controls, two daggers imported
-    runs."""
-    marks = (LEAK_MARK if row["leaks"] else "") + MARK_OF_KIND.get(row["kind"], "")
+    """The method's name and its signs: leaks, substituted texts, controls, imported runs."""
+    marks = LEAK_MARK if row["leaks"] else ""
+    marks += (SUBSTITUTED_MARK if row["substituted"] else "") + MARK_OF_KIND.get(row["kind"], "")
     return f"{row['label']} {marks}" if marks else row["label"]
 
 
@@ -36,4 +37,9 @@ def mark_notes(rows: Sequence[Row]) -> list[str]:
     if sources := sorted({source for row in rows for source in row["leaks"]}):
         listed = ", ".join(sources)
         notes.append(f"{LEAK_MARK} leaks: made from held-out items ({listed}); has no place in the ranking.")
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        for line in row["substituted"]:
+            lines.setdefault(line, []).append(row["label"])
+    notes += [f"{SUBSTITUTED_MARK} {line} ({', '.join(labels)})." for line, labels in lines.items()]
     return notes
