@@ -28,8 +28,8 @@ WELL, REFUSED, FAILED_CELLS = 0, 7, 6
 
 
 def body(text: str, status: int = 200) -> list[Fault]:
-    """A server that answers every request so."""
-    return [Fault("body", status=status, text=text)]
+    """A server that answers every chat so."""
+    return [Fault("body", status=status, text=text, matching='"messages"')]
 
 
 def chat(**changes: Any) -> str:
