@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import polars as pl
 
 from grasp_bench.core.errors import DataError
+from grasp_bench.data.dates import ambiguous_dates, read_dates
 from grasp_bench.data.readers import ROW, Table
 from grasp_bench.spec.dataset import Columns
 
 AUTO_ORDERS = ("timestamp", "position")
 FILE_ORDER = "file"
+EXACT = 2**53  # below, a float holds every whole number
+DATES = "write numbers, or dates as 2020-04-03 or 2020-04-03T10:00:00, in one way in all rows"
+SMALLER = "use a coarser unit or a smaller origin, or write no fractions"
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ def interactions_of(table: Table, columns: Columns) -> Interactions:
     """Take ids and order from a table of interactions.
 
     Raises DataError, with file and line, for missing columns, ids that are null, empty, fractional or
-    padded with blanks, and order values that are null, not finite, or neither number nor date.
+    padded with blanks, and order values that are null, not finite, neither number nor date, dates of
+    which nothing tells whether the day or the month comes first, or numbers beyond 64 bits.
     """
     table.require(columns.user, columns.item)
     order = _order_column(table, columns)
@@ -76,13 +81,13 @@ def _categories_as_text(values: pl.Series) -> pl.Series:
     raise TypeError(values.dtype)
 
 
-def _refuse(table: Table, bad: pl.Series, what: str) -> None:
+def _refuse(table: Table, bad: pl.Series, what: str, mend: str = "") -> None:
     count = int(bad.fill_null(True).sum())
     if count:
         first = int(table.frame[ROW].filter(bad.fill_null(True))[0])
         raise DataError(
             f"{table.where(first)}: {what} ({count} such row{'s' if count > 1 else ''})",
-            mend="correct or remove these rows: what they belong to cannot be guessed",
+            mend=mend or "correct or remove these rows: what they belong to cannot be guessed",
         )
 
 
@@ -108,16 +113,43 @@ def _order_values(table: Table, column: str) -> pl.Series:
         values = values.str.strip_chars()
         values = values.set(values == "", None)
     _refuse(table, values.is_null(), f"{column} is empty")
+    # A column that begins with a number holds no dates, or is refused for holding both.
+    if values.dtype == pl.String and values.head(1).cast(pl.Float64, strict=False).null_count():
+        ambiguous = ambiguous_dates(values)
+        if ambiguous.any():
+            example = values.filter(ambiguous)[0]
+            what = f"{column} '{example}' may be day/month or month/day, and no other row tells"
+            _refuse(table, ambiguous, what, DATES)
     parsed = _numbers_or_dates(values)
     if parsed is None:
         raise DataError(f"{table.path}: column '{column}' holds {values.dtype}, which has no order")
     failed = parsed.is_null()
     if failed.any():
         example = values.filter(failed)[0]
-        _refuse(table, failed, f"{column} '{example}' is neither a number nor a date")
+        what = "lies beyond 2^63" if values.dtype.is_integer() else "is neither a number nor a date"
+        _refuse(table, failed, f"{column} '{example}' {what}", DATES)
     if parsed.dtype == pl.Float64:
         _refuse(table, ~parsed.is_finite(), f"{column} is not finite")
+        _refuse_rounded(table, column, values, parsed)
     return parsed
+
+
+def _refuse_rounded(table: Table, column: str, values: pl.Series, floats: pl.Series) -> None:
+    """Numbers that a float may round to one another, where fractions or size make the column floats."""
+    if floats.abs().max() < EXACT:  # type: ignore[operator]
+        return
+    if values.dtype == pl.String:
+        digits = values.str.extract_groups(r"^\+?(-?\d+)(?:\.(\d*))?$").struct.unnest()
+        whole, fraction = digits["1"].cast(pl.Int128, strict=False), digits["2"].str.strip_chars("0")
+        differs = whole.ne_missing(floats.cast(pl.Int128, strict=False)) | (fraction.fill_null("") != "")
+        rounded = (floats.abs() >= EXACT) & digits["1"].is_not_null() & differs
+    elif values.dtype.is_decimal():
+        rounded = floats.cast(values.dtype, strict=False).ne_missing(values)
+    else:
+        return
+    if rounded.any():
+        example = values.filter(rounded)[0]
+        _refuse(table, rounded, f"{column} {example} is not held exactly by a 64-bit number", SMALLER)
 
 
 def _numbers_or_dates(values: pl.Series) -> pl.Series | None:
@@ -133,12 +165,5 @@ def _numbers_or_dates(values: pl.Series) -> pl.Series | None:
     # The reading that fails least wins, so that one bad cell is named and not the whole column.
     readings = [values.cast(pl.Int64, strict=False), values.cast(pl.Float64, strict=False)]
     if readings[1].null_count():
-        readings.append(_dates(values))
+        readings.append(read_dates(values))
     return min(readings, key=lambda reading: reading.null_count())
-
-
-def _dates(values: pl.Series) -> pl.Series:
-    try:
-        return values.str.to_datetime(strict=False, time_unit="us").to_physical().cast(pl.Int64)
-    except pl.exceptions.PolarsError:  # no format could be guessed
-        return pl.Series(values.name, [None] * len(values), dtype=pl.Int64)

@@ -15,6 +15,11 @@ import polars as pl
 
 from grasp_bench.core import trec
 from grasp_bench.core.errors import DataError
+from grasp_bench.core.tables.csv_file import csv_fault, scan_csv
+from grasp_bench.core.tables.csv_records import LINE
+from grasp_bench.core.tables.files import names_in_short
+from grasp_bench.core.tables.survey import survey
+from grasp_bench.core.tables.unpacking import most_streamed, reading
 
 CSV_COLUMNS = ("user_id", "item_id", "score")
 TREC_LINE = r"^\s*(?<user_id>\S+)\s+\S+\s+(?<item_id>\S+)\s+\S+\s+(?<score>\S+)\s+\S+\s*$"
@@ -72,7 +77,8 @@ def read_peer_run(
     """
     if not path.is_file():
         raise DataError(f"{path}: is no file", mend=MENDS[read_as])
-    lines = LINES[read_as](path)
+    with reading(path):
+        lines = LINES[read_as](path)
     score = pl.col("score").str.strip_chars().cast(pl.Float64, strict=False)
     numbered = (
         lines.join(_numbers("user", user_ids, read_as), on="user_id", how="left")
@@ -82,31 +88,30 @@ def read_peer_run(
     try:
         numbered.sink_parquet(scratch)
     except UNREADABLE as error:
-        raise DataError(
-            f"{path}: cannot be read as {read_as} ({_first_line(error)})", mend=MENDS[read_as]
-        ) from None
+        raise FAULTS[read_as](path, error) from None
     rows = _check(path, pl.scan_parquet(scratch, glob=False), lines)
     return PeerRun(path, scratch, user_ids, item_ids, rows)
 
 
 def _csv_lines(path: Path) -> pl.LazyFrame:
-    try:
-        lines = pl.scan_csv(path, infer_schema=False, row_index_name="line", row_index_offset=2, glob=False)
-        columns = [name for name in lines.collect_schema().names() if name != "line"]
-    except pl.exceptions.NoDataError:
-        raise _empty(path) from None
-    except UNREADABLE as error:
-        raise DataError(f"{path}: cannot be read as csv ({_first_line(error)})", mend=MENDS["csv"]) from None
+    lines = scan_csv(path)
+    columns = [name for name in lines.collect_schema().names() if name != LINE]
     for name in CSV_COLUMNS:
         if name not in columns:
             raise DataError(
-                f"{path}:1: column '{name}' is missing; there are: {', '.join(columns)}",
+                f"{path}:1: column '{name}' is missing; there are: {names_in_short(columns)}",
                 mend=MENDS["csv"],
             )
-    return lines.select("line", *CSV_COLUMNS)
+    blank = pl.all_horizontal(pl.col(columns).is_null())
+    return lines.filter(~blank).select(pl.col(LINE).alias("line"), *CSV_COLUMNS)
+
+
+def _csv_fault(path: Path, error: Exception) -> DataError:
+    return csv_fault(path)
 
 
 def _trec_lines(path: Path) -> pl.LazyFrame:
+    survey(path, most_streamed(path)).refuse_lone_cr(path)
     lines = pl.scan_lines(path, name="text", row_index_name="line", row_index_offset=1, glob=False)
     fields = lines.filter(pl.col("text").str.contains(r"\S")).with_columns(
         pl.col("text").str.extract_groups(TREC_LINE)
@@ -114,7 +119,15 @@ def _trec_lines(path: Path) -> pl.LazyFrame:
     return fields.unnest("text")
 
 
+def _trec_fault(path: Path, error: Exception) -> DataError:
+    """Polars goes on with what its caller could set; a user has no such settings."""
+    return DataError(
+        f"{path}: cannot be read as trec ({str(error).partition(chr(10))[0]})", mend=MENDS["trec"]
+    )
+
+
 LINES: dict[str, Callable[[Path], pl.LazyFrame]] = {"csv": _csv_lines, "trec": _trec_lines}
+FAULTS: dict[str, Callable[[Path, Exception], DataError]] = {"csv": _csv_fault, "trec": _trec_fault}
 MENDS = {
     "csv": f"write a header and one line a pair: {','.join(CSV_COLUMNS)}",
     "trec": "write one line a pair: user_id Q0 item_id rank score tag",
@@ -169,11 +182,6 @@ def _unusable(path: Path, line: int, name: str, given: dict[str, str | None], co
 
 def _so_many(count: int) -> str:
     return "the only line so" if count == 1 else f"{count:,} lines so"
-
-
-def _first_line(error: Exception) -> str:
-    """Polars goes on with what its caller could set; a user has no such settings."""
-    return str(error).partition("\n")[0]
 
 
 def _empty(path: Path) -> DataError:

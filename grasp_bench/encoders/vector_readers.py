@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from grasp_bench.core.errors import DataError, MissingFileError
+from grasp_bench.core.tables.files import names_in_short, place_of, read_file
 from grasp_bench.encoders.handled import read_handled
 from grasp_bench.spec.vector_files import vector_files
 
@@ -80,32 +81,27 @@ def _read_ids(path: Path) -> list[str]:
             f"{beside}: no such file", mend="write the ids of the rows, one a line"
         ) from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{beside}: not UTF-8 at byte {error.start}") from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{beside}:{line}: not UTF-8: byte 0x{error.object[error.start]:02x} (offset {error.start:,})",
+            mend="convert it, from Latin-1 for example: iconv -f ISO-8859-1 -t UTF-8 old > new",
+        ) from None
 
 
-def _read_parquet(path: Path) -> tuple[list[str], np.ndarray]:
-    return _of_table(_table(path, pl.read_parquet, "Parquet"), path)
-
-
-def _read_jsonl(path: Path) -> tuple[list[str], np.ndarray]:
-    return _of_table(_table(path, _scan_jsonl, "JSON Lines"), path)
-
-
-def _scan_jsonl(path: Path) -> pl.DataFrame:
-    return pl.read_ndjson(path, infer_schema_length=None)
+def _read_table(path: Path) -> tuple[list[str], np.ndarray]:
+    return _of_table(read_file(path), path)
 
 
 def _read_csv(path: Path) -> tuple[list[str], np.ndarray]:
     """Vectors as JSON lists in their column: "[0.1, 0.2]"."""
-    table = _table(path, lambda file: pl.read_csv(file, infer_schema=False, glob=False), "CSV")
+    table = read_file(path)
     name = _column(table, VECTOR_COLUMNS, path)
     mend = 'write vectors as "[0.1, 0.2]"'
-    lists = table[name].str.starts_with("[")  # json_decode would take a single number for a list
+    # json_decode would take a single number for a list
+    lists = table[name].str.starts_with("[").fill_null(False)
     if not lists.all():
         row = int((~lists).arg_true()[0])
-        raise DataError(
-            f"{path}: column '{name}' holds something else than lists, first in row {row + 1}", mend=mend
-        )
+        raise DataError(f"{place_of(path, row)}: column '{name}' holds something else than lists", mend=mend)
     try:
         decoded = table.with_columns(pl.col(name).str.json_decode(pl.List(pl.Float64)))
     except pl.exceptions.PolarsError:
@@ -113,14 +109,6 @@ def _read_csv(path: Path) -> tuple[list[str], np.ndarray]:
             f"{path}: column '{name}' holds something else than lists of numbers", mend=mend
         ) from None
     return _of_table(decoded, path)
-
-
-def _table(path: Path, read: Callable[[Path], pl.DataFrame], kind: str) -> pl.DataFrame:
-    try:
-        return read(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: not a {kind} file: {first}", mend="check the file's format") from None
 
 
 def _of_table(table: pl.DataFrame, path: Path) -> tuple[list[str], np.ndarray]:
@@ -146,9 +134,8 @@ def _refuse_gaps(ids: pl.Series, vectors: pl.Series, path: Path) -> None:
     if not len(ids):
         raise DataError(f"{path}: no rows", mend="write one row per entity")
     if ids.null_count():
-        raise DataError(
-            f"{path}, row {ids.is_null().arg_true()[0] + 1}: no {ids.name}", mend="name the entity"
-        )
+        row = int(ids.is_null().arg_true()[0])
+        raise DataError(f"{place_of(path, row)}: no {ids.name}", mend="name the entity")
     if vectors.null_count():
         without = ids.filter(vectors.is_null())
         raise DataError(
@@ -163,16 +150,16 @@ def _column(table: pl.DataFrame, names: Sequence[str], path: Path) -> str:
             return name
     raise DataError(
         f"{path}: has no column '{names[0]}'",
-        mend=f"it has {', '.join(table.columns)}; rename one to '{names[0]}'",
+        mend=f"it has {names_in_short(table.columns)}; rename one to '{names[0]}'",
     )
 
 
 READERS: dict[str, Callable[[Path], tuple[list[str], np.ndarray]]] = {
     ".npy": _read_npy,
-    ".parquet": _read_parquet,
+    ".parquet": _read_table,
     ".safetensors": _read_safetensors,
-    ".jsonl": _read_jsonl,
-    ".jsonl.gz": _read_jsonl,
+    ".jsonl": _read_table,
+    ".jsonl.gz": _read_table,
     ".csv": _read_csv,
     ".csv.gz": _read_csv,
 }

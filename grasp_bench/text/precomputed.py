@@ -9,6 +9,7 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError, MissingFileError
 from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.tables.files import names_in_short, read_file
 from grasp_bench.spec.text import PrecomputedText, TemplateText
 from grasp_bench.text.subjects import Account, Side, Subjects, Written
 from grasp_bench.text.telling import Telling
@@ -65,21 +66,10 @@ def _missing(path: Path, missing: pl.Series, there: pl.Series, total: int, side:
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """Read a .csv, .parquet or .jsonl file (csv and jsonl may end in .gz)."""
+    """Read a .csv, .parquet or .jsonl file, packed by gzip or not; in CSV "007" stays an id."""
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file", mend="correct text.*.path")
-    name = path.name.removesuffix(".gz")
-    try:
-        if name.endswith(".csv"):
-            # Everything as text: "007" is an id, not seven.
-            return pl.read_csv(path, infer_schema=False, glob=False)
-        if name.endswith((".jsonl", ".ndjson")):
-            return pl.read_ndjson(path, infer_schema_length=None)
-        if name.endswith(".parquet"):
-            return pl.read_parquet(path, glob=False)
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}", mend="check the file's format") from None
-    raise DataError(f"{path}: unknown kind of file", mend="use .csv, .jsonl or .parquet")
+    return read_file(path)
 
 
 def _id_column(table: pl.DataFrame, asked: str | None, side: Side, path: Path) -> str:
@@ -97,7 +87,7 @@ def _require(table: pl.DataFrame, column: str, path: Path, key: str) -> None:
     if column not in table.columns:
         raise DataError(
             f"{path}: has no column '{column}'{did_you_mean(column, table.columns)}",
-            mend=f"set {key} to one of: {', '.join(table.columns)}",
+            mend=f"set {key} to one of: {names_in_short(table.columns)}",
         )
 
 

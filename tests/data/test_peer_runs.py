@@ -57,7 +57,7 @@ def test_packed_files_are_read(tmp_path: Path) -> None:
 def test_a_packed_file_that_ends_too_early_is_named(tmp_path: Path, read_as: str) -> None:
     path = tmp_path / f"run.{read_as}.gz"
     path.write_bytes(gzip.compress(b"user_id,item_id,score\n" + b"u1,a,1\n" * 99)[:-12])
-    with pytest.raises(DataError, match=f"{path.name}: cannot be read as {read_as}"):
+    with pytest.raises(DataError, match=f"{path.name}: damaged gzip file"):
         read_peer_run(path, read_as, USERS, ITEMS, tmp_path / "scratch.parquet")
 
 
@@ -91,7 +91,7 @@ def test_blocks_hold_whole_users_whatever_the_order_of_lines(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "run.csv: holds no score"),
+        ("", "run.csv: the file is empty"),
         (HEAD, "run.csv: holds no score"),
         (
             "user_id,item_id,scroe\nu1,a,1\n",
@@ -105,8 +105,11 @@ def test_blocks_hold_whole_users_whatever_the_order_of_lines(tmp_path: Path) -> 
         (f"{HEAD}u1,a,\n", "run.csv:2: the score ''"),
         (f"{HEAD}u1,a,high\n", "run.csv:2: the score 'high'"),
         (f"{HEAD}u1,a,1\nu1,b,1\nu1,a,2\n", "run.csv:4: user 'u1' and item 'a' stand on line 2 too"),
-        (f"{HEAD}u1,a,1,4\n", "run.csv: cannot be read as csv"),
-        (HEAD.encode() + b"\xff\xfe,a,1\n", "run.csv: cannot be read as csv"),
+        (f"{HEAD}u1,a,1\nu1,b,1,4\n", "run.csv:3: 4 fields where the header has 3"),
+        (f'{HEAD}u1,a,1\n"u1,b,1\nu1,"c,d",2\n', "run.csv:3: a quote opens a field here"),
+        (f'{HEAD}\n"u1",a,1\n,,\nu1,zz,2\n', "run.csv:5: item 'zz'"),
+        (HEAD.encode() + b"u1,a,1\n\xff\xfe,a,1\n", "run.csv:3: not UTF-8: byte 0xff"),
+        (f"{HEAD}u1,a,1\r", "run.csv:2: a carriage return"),
     ],
 )
 def test_csv_that_cannot_be_used(tmp_path: Path, text: str | bytes, words: str) -> None:
@@ -123,9 +126,10 @@ def test_csv_that_cannot_be_used(tmp_path: Path, text: str | bytes, words: str) 
         ("u1 Q0 a 1 2 t\nu1 Q0 b 1 2\n", r"run.trec:2: not six fields \(the only line so\)"),
         ("u1 Q0 a 1 2 t more\n", "run.trec:1: not six fields"),
         ("u1 Q0 a 1 NaN t\n", "run.trec:1: the score 'NaN'"),
+        (b"u1 Q0 a 1 2 t\nu\xe9 Q0 a 1 2 t\n", "run.trec:2: not UTF-8: byte 0xe9"),
         ("u1 Q0 a 1 2 t\nu1 Q0 a 2 1 t\n", "run.trec:2: user 'u1' and item 'a' stand on line 1 too"),
     ],
 )
-def test_trec_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:
+def test_trec_that_cannot_be_used(tmp_path: Path, text: str | bytes, words: str) -> None:
     with pytest.raises(DataError, match=words):
         rows_of(read(tmp_path, text, "trec"))

@@ -105,6 +105,28 @@ def test_archives_that_are_not_as_published(
     assert not list(tmp_path.parent.glob("evil*"))
 
 
+@pytest.mark.parametrize(
+    ("ratings", "movies", "message"),
+    [
+        ([f"7,{10 * k},4,9" for k in range(40)] + ["7,1,4,99999999999999999999"], MOVIES, "ratings.csv:42: "),
+        (["7,10,nan,9"], MOVIES, "ratings.csv:2: the rating is nan"),
+        (RATINGS, [*MOVIES, '40,"Lost,Drama', "50,Y,Drama"], "movies.csv:6: not UTF-8 CSV (unexpected end"),
+        (RATINGS, [*MOVIES, '40,"Lost,Drama', '50,"Y, The",Drama'], "movies.csv:6: not UTF-8 CSV ("),
+        (RATINGS, [*MOVIES, "40,Am\udce9lie,Drama", "50,Y,Drama"], "movies.csv:5: not UTF-8 CSV ("),
+    ],
+)
+def test_lines_that_would_be_read_wrong_are_named(
+    tmp_path: Path, ratings: list[str], movies: list[str], message: str
+) -> None:
+    members = latest_small(ratings, [])
+    head = b"movieId,title,genres\n"
+    members["ml-latest-small/movies.csv"] = head + "\n".join(movies).encode(errors="surrogateescape")
+    with pytest.raises(DataError) as caught:
+        made(make_small, write_zip(tmp_path / "ml-latest-small.zip", members))
+    assert f"ml-latest-small/{message}" in caught.value.message
+    assert caught.value.mend
+
+
 def bomb(path: Path) -> None:
     write_zip(path, {**ML_1M, "ml-1m/ratings.dat": b"1" * 5000})
 

@@ -197,7 +197,7 @@ def test_garbage_and_absent_files(tmp_path: Path, name: str) -> None:
 def test_ids_file_is_required_and_must_be_text(tmp_path: Path) -> None:
     beside = save(tmp_path / "v.npy").with_suffix(".ids.txt")
     beside.write_bytes(b"\xff\xfe\n")
-    with pytest.raises(DataError, match="not UTF-8"):
+    with pytest.raises(DataError, match=r"v\.ids\.txt:1: not UTF-8: byte 0xff"):
         read(tmp_path / "v.npy", ["a"])
     beside.unlink()
     with pytest.raises(MissingFileError, match=r"v\.ids\.txt"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.progress import Event, Report
+from grasp_bench.core.tables.survey import LONGEST
 from grasp_bench.data.raw.archive import opened_member
 from grasp_bench.data.raw.made import Made, interactions_table
 
@@ -65,10 +67,10 @@ def _interactions(rows: Rows, report: Report) -> pl.DataFrame:
     numbers: dict[str, int] = {}
     for where, (user, item, rating, time) in rows:
         try:
-            ratings.append(float(rating))
+            ratings.append(_finite(rating))
             times.append(int(time))
-        except ValueError as error:
-            raise DataError(f"{where}: {error}") from None
+        except (ValueError, OverflowError) as error:
+            raise DataError(f"{where}: {error}", mend="is this the file as it is published?") from None
         users.append(user)
         items.append(item)
         places.append(numbers.setdefault(user, len(numbers)))
@@ -84,13 +86,22 @@ def _items(rows: Rows) -> pl.DataFrame:
     return pl.DataFrame(listed, schema=dict.fromkeys(("item_id", "title", "genres"), pl.String), orient="row")
 
 
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"the rating is {text}")
+    return value
+
+
 def _occupation(code: str) -> str:
     return OCCUPATIONS[int(code)] if code.isdecimal() and int(code) < len(OCCUPATIONS) else ""
 
 
 def _csv(path: Path, name: str, head: list[str]) -> Rows:
     with opened_member(path, name) as stream:
-        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
+        csv.field_size_limit(LONGEST)
+        # Decoded line by line, so that a fault has its line; strict, so that no open quote swallows rows.
+        lines = (line.decode("utf-8-sig" if k == 0 else "utf-8") for k, line in enumerate(stream))
+        reader = csv.reader(lines, strict=True)
         try:
             found = next(reader, [])
             if found != head:
@@ -98,7 +109,12 @@ def _csv(path: Path, name: str, head: list[str]) -> Rows:
             for row in reader:
                 yield _checked(f"{path}: {name}:{reader.line_num}", row, len(head))
         except (csv.Error, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: {name}:{reader.line_num}: not UTF-8 CSV ({error})") from None
+            # A line that is no text has not been counted yet.
+            line = reader.line_num + isinstance(error, UnicodeDecodeError)
+            raise DataError(
+                f"{path}: {name}:{line}: not UTF-8 CSV ({error})",
+                mend=f"delete {path.name} and fetch it again",
+            ) from None
 
 
 def _dat(path: Path, name: str, width: int) -> Rows:

@@ -1,0 +1,190 @@
+"""JSON Lines as frames: one object a line, read by polars; a fault is told by Python's json."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, NoReturn
+
+import polars as pl
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.core.tables.survey import BOM, MOST_COLUMNS, survey
+from grasp_bench.core.tables.unpacking import contents, opened
+
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+BLANK = b" \t\r\n"
+WIDEST = range(-(2**127), 2**128)  # of whole numbers that polars has, if only beside text
+MOST_DIGITS = 40
+PIECE = 1 << 14  # bytes
+FEW_KEYS = 128
+EXACT = 2.0**53  # up to here a float holds every whole number
+ONE_OBJECT = "write one JSON object a line"
+ONE_KIND = "give each key values of one kind on all lines, numbers of more than 38 digits as text"
+_KEY = re.compile(rb'"([^"\\]*)"\s*:')
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF_CHARACTER = re.compile(_HIGH + rb"(?!" + _LOW + rb")|(?<!" + _HIGH + rb")" + _LOW)
+
+
+def read_json_lines(path: Path) -> pl.DataFrame:
+    """All objects, a column a key; null where a key is absent.
+
+    Raises DataError, with the line, for what is not UTF-8 or not JSON (NaN is not), numbers that no
+    column holds exactly, halves of surrogate pairs, keys whose values are of several kinds, and more keys,
+    longer lines or larger packed files than are read.
+    """
+    found = survey(path)
+    if found.blank:
+        raise DataError(f"{path}: the file is empty", mend="it needs one JSON object a line")
+    found.refuse_lone_cr(path)
+    data = contents(path).removeprefix(BOM)
+    _refuse_many_keys(path, data)
+    _refuse_half_characters(path, data)
+    try:
+        frame = _parse(data)
+    except UNREADABLE as error:
+        raise _fault(path, data, error) from None
+    _refuse_rounded(path, data, frame)
+    return frame
+
+
+def line_of(path: Path, row: int) -> int:
+    """The line of a row; rows count from 0, blank lines left out."""
+    with opened(path) as stream:
+        lines = (number for number, line in enumerate(stream, 1) if line.removeprefix(BOM).strip(BLANK))
+        return next(islice(lines, row, None), 1)
+
+
+def _parse(data: bytes) -> pl.DataFrame:
+    return pl.read_ndjson(io.BytesIO(data), infer_schema_length=None)
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank, with their numbers."""
+    for number, line in enumerate(io.BytesIO(data), 1):
+        if line.strip(BLANK):
+            yield number, line
+
+
+def _refuse_many_keys(path: Path, data: bytes) -> None:
+    """Keys of nested objects count, too: to find a type for many keys takes time in their square.
+
+    All are counted where a sample of 64 pieces shows that there may be many.
+    """
+    pieces = range(0, len(data), max(PIECE, len(data) // 64))
+    sample = Counter(key for begins in pieces for key in _KEY.findall(data, begins, begins + PIECE))
+    if len(sample) <= FEW_KEYS and list(sample.values()).count(1) <= FEW_KEYS // 8:
+        return
+    keys: set[bytes] = set()
+    for number, line in _lines(data):
+        keys.update(_KEY.findall(line))
+        if len(keys) > MOST_COLUMNS:
+            raise DataError(
+                f"{path}:{number}: with this line there are more than {MOST_COLUMNS:,} different keys",
+                mend="is something an id that should be a value? leave out the keys that are not needed",
+            )
+
+
+def _refuse_half_characters(path: Path, data: bytes) -> None:
+    """polars reads half of a surrogate pair as NUL: two such ids would become one."""
+    if b"\\ud" not in data and b"\\uD" not in data:
+        return
+    for found in _HALF_CHARACTER.finditer(data):
+        begins = data.rfind(b"\n", 0, found.start()) + 1
+        line = data[begins : data.find(b"\n", begins) if b"\n" in data[begins:] else None]
+        try:
+            json.dumps(json.loads(line), ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{path}:{_number(data, begins)}: {found[0].decode()} is half of a character",
+                mend="write both halves of the surrogate pair, or the character itself",
+            ) from None
+        except (ValueError, RecursionError):
+            return  # not JSON at all, which the reader says better
+
+
+def _number(data: bytes, place: int) -> int:
+    return data.count(b"\n", 0, place) + 1
+
+
+def _refuse_rounded(path: Path, data: bytes, frame: pl.DataFrame) -> None:
+    """A column with fractions holds floats: large whole numbers in it would be rounded to one another."""
+    large = [
+        name
+        for name, values in frame.to_dict().items()
+        if values.dtype == pl.Float64 and (values.abs() >= EXACT).any()
+    ]
+    for number, line in _lines(data) if large else ():
+        for name in large:
+            value = json.loads(line).get(name)
+            if isinstance(value, int) and not isinstance(value, bool) and int(float(value)) != value:
+                raise DataError(
+                    f"{path}:{number}: {name} is {value}, which is rounded beside fractions on other lines",
+                    mend="write whole numbers on all lines, or all values as text",
+                )
+
+
+def _fault(path: Path, data: bytes, error: BaseException) -> DataError:
+    for number, line in _lines(data):
+        why = _what_is_wrong(line)
+        if why is not None:
+            message, mend = why
+            return DataError(f"{path}:{number}: {message}", mend=mend)
+    lines = data.splitlines(keepends=True)
+    # No line is wrong alone: the first that the reader cannot have with those above it.
+    first = bisect_left(range(1, len(lines)), True, key=lambda count: _fails(b"".join(lines[:count]))) + 1
+    said = str(error).splitlines() or [type(error).__name__]
+    return DataError(f"{path}:{first}: does not go with the lines above ({said[0]})", mend=ONE_KIND)
+
+
+def _fails(data: bytes) -> bool:
+    try:
+        _parse(data)
+    except UNREADABLE:
+        return bool(data.strip())
+    return False
+
+
+def _what_is_wrong(line: bytes) -> tuple[str, str] | None:
+    """What is wrong with a line as such, and the mend."""
+    try:
+        value = json.loads(line, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite)
+    except _NotHeldError as error:
+        return str(error), error.mend
+    except RecursionError:
+        return "nested too deeply", ONE_OBJECT
+    except ValueError as error:
+        return f"not JSON ({error})", ONE_OBJECT
+    if not isinstance(value, dict):
+        return f"a JSON {type(value).__name__} where an object is wanted", ONE_OBJECT
+    return None
+
+
+class _NotHeldError(Exception):
+    """A number that JSON or a column cannot hold."""
+
+    def __init__(self, message: str, mend: str) -> None:
+        super().__init__(message)
+        self.mend = mend
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _NotHeldError(f"{name} is not JSON", "write null, or leave the key out")
+
+
+def _whole(digits: str) -> Any:
+    if len(digits) > MOST_DIGITS or int(digits) not in WIDEST:
+        raise _NotHeldError(f"{digits[:40]}… is too large a number", 'write it as text: "…"')
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    if abs(float(digits)) == float("inf"):
+        raise _NotHeldError(f"{digits[:40]} is too large a number", "write null, or leave the key out")
+    return float(digits)
