@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from grasp_bench.core.errors import DataError, MissingFileError
+from grasp_bench.core.errors import DataError
+from grasp_bench.core.files import require_file
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.spec.text import PrecomputedText, TemplateText
 from grasp_bench.text.subjects import Account, Side, Subjects, Written
@@ -66,8 +67,7 @@ def _missing(path: Path, missing: pl.Series, there: pl.Series, total: int, side:
 
 def read_table(path: Path) -> pl.DataFrame:
     """Read a .csv, .parquet or .jsonl file (csv and jsonl may end in .gz)."""
-    if not path.is_file():
-        raise MissingFileError(f"{path}: no such file", mend="correct text.*.path")
+    require_file(path, mend="correct text.*.path")
     name = path.name.removesuffix(".gz")
     try:
         if name.endswith(".csv"):
