@@ -19,8 +19,11 @@ def plan_of(spec: Path, overrides: list[str], store: Path) -> Plan:
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.spec.loading import load
+    from grasp_bench.spec.placing import at_its_place
 
-    return compile_plan(load(spec, overrides).experiment, Fingerprints(cache_file(store)))
+    loaded = load(spec, overrides)
+    with at_its_place(loaded.tree):
+        return compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
 
 
 def leave(found: Mapping[str, Any], document: Document, stored: Path, rendered: Path) -> None:

@@ -64,8 +64,11 @@ DEFAULT_LEADERBOARD = Path("leaderboard")
 
 
 def load_for(spec: Path, overrides: list[str], dataset: Stand | None) -> LoadedSpec:
-    """Load the spec as it is, or as a rehearsal on what stands in for its dataset."""
+    """Load the spec, its templates checked, as it is or as a rehearsal on what stands in for its dataset."""
     from grasp_bench.spec.loading import load
     from grasp_bench.spec.rehearsal import load_rehearsal
+    from grasp_bench.text.checking import check_templates
 
-    return load(spec, overrides) if dataset is None else load_rehearsal(spec, overrides)
+    loaded = load(spec, overrides) if dataset is None else load_rehearsal(spec, overrides)
+    check_templates(loaded)
+    return loaded

@@ -9,6 +9,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from grasp_bench.core.characters import visible
 from grasp_bench.core.errors import GraspBenchError, SpecError
 
 if TYPE_CHECKING:
@@ -66,11 +67,18 @@ def report_error(error: GraspBenchError) -> int:
         _log("error", message=error.message, mend=error.mend, problems=problems, exit_code=error.exit_code)
     elif isinstance(error, SpecError):
         for problem in error.problems:
-            note(problem)
-        if len(error.problems) > 1:
+            note(_visible(problem))
+        if error.more:
+            note(f"and {error.more:,} more problems; the first {len(error.problems)} are told")
+        elif len(error.problems) > 1:
             note(f"{len(error.problems)} problems")
     else:
-        note(f"error: {error.message}")
+        note(_visible(f"error: {error.message}"))
         if error.mend:
-            note(f"  mend: {error.mend}")
+            note(_visible(f"  mend: {error.mend}"))
     return error.exit_code
+
+
+def _visible(message: str) -> str:
+    """A message may quote what commands a terminal; its own lines stay lines."""
+    return "\n".join(visible(line) for line in message.split("\n"))

@@ -60,10 +60,12 @@ def plan(
     from grasp_bench.plan.estimate import estimate
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.plan.status import status
+    from grasp_bench.spec.placing import at_its_place
     from grasp_bench.spec.rehearsal import mark_of
 
     loaded = load_for(spec, overrides, dataset)
-    whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
+    with at_its_place(loaded.tree):
+        whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
     check_prices(whole.nodes, loaded.sources)
     places = worker_devices(whole, device.value, workers)
     chosen = whole.only(only)

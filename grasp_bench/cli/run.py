@@ -100,6 +100,7 @@ def run(
     from grasp_bench.engine.trackers.registry import open_trackers
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+    from grasp_bench.spec.placing import at_its_place
     from grasp_bench.spec.rehearsal import mark_of
 
     loaded = load_for(spec, overrides, dataset)
@@ -107,7 +108,8 @@ def run(
     opened = open_trackers(trackers, store / "trackers")  # a wrong name stops before anything is made
     if prepare and dataset is None:
         prepare_for_run(experiment.dataset.source)
-    whole = compile_plan(experiment, Fingerprints(cache_file(store)))
+    with at_its_place(loaded.tree):
+        whole = compile_plan(experiment, Fingerprints(cache_file(store)))
     check_prices(whole.nodes, loaded.sources)
     if experiment.tuning is not None:
         note("note: `tuning:` is not searched by `run` but by `tune`; the cells use the values in the spec")

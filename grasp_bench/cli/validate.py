@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from grasp_bench.cli.options import Overrides, SpecPaths
+from grasp_bench.cli.options import Overrides, SpecPaths, load_for
 from grasp_bench.cli.output import note, report_error, say
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError
 
 if TYPE_CHECKING:
-    from grasp_bench.spec.experiment import Experiment
+    from grasp_bench.spec.loading import LoadedSpec
 
 
 def validate(
@@ -20,13 +20,12 @@ def validate(
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
 ) -> None:
     """Check specs without running anything: one line each, or all problems with line and column."""
-    from grasp_bench.spec.loading import load
-
     worst = 0
     for path in specs:
         try:
-            experiment = load(path, overrides).experiment
-            cells = _count_cells(experiment)
+            loaded = load_for(path, overrides, None)
+            experiment = loaded.experiment
+            cells = _count_cells(loaded)
         except GraspBenchError as error:
             worst = max(worst, report_error(error))
         else:
@@ -35,13 +34,16 @@ def validate(
         raise typer.Exit(worst)
 
 
-def _count_cells(experiment: Experiment) -> str:
+def _count_cells(loaded: LoadedSpec) -> str:
     """Cells of the compiled plan, duplicates collapsed; without the data, cells before that."""
     from grasp_bench.plan.compile import compile_plan
+    from grasp_bench.spec.placing import at_its_place
 
+    experiment = loaded.experiment
     try:
         # Files are told apart by path alone: hashing their content would take seconds.
-        cells = len(compile_plan(experiment, str).cells)
+        with at_its_place(loaded.tree):
+            cells = len(compile_plan(experiment, str).cells)
     except (DataError, MissingFileError) as error:
         note(f"note: {error.message} (needed to run, not to validate)")
         compared = prod(len(values) for values in experiment.compare.values())

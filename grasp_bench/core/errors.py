@@ -49,14 +49,19 @@ def _rebuild(
     return error
 
 
+MOST_PROBLEMS = 50  # that an error tells; more are counted
+
+
 class SpecError(GraspBenchError):
-    """The spec cannot be used; `problems` holds one line each, in file order."""
+    """The spec cannot be used; `problems` holds one line each, in file order, and `more` counts the rest."""
 
     exit_code = 2
 
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+    def __init__(self, problems: list[str], more: int = 0) -> None:
+        told, more = problems[:MOST_PROBLEMS], more + max(0, len(problems) - MOST_PROBLEMS)
+        super().__init__("\n".join([*told, *([f"and {more:,} more problems"] if more else [])]))
+        self.problems = told
+        self.more = more
 
 
 class DataError(GraspBenchError):

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Sequence
+
+LONGEST_WORD = 200  # letters; names are shorter, and comparing takes their product
+MOST_OPTIONS = 1_000
+MOST_LISTED = 30
 
 
 def nearest(word: str, options: Iterable[str]) -> str | None:
     """Return the option most like `word`, or None when nothing is close.
 
     Case and the choice of dash or underscore do not count; neither does the order of letters, which
-    difflib takes too seriously in short words (`rl` for `lr`).
+    difflib takes too seriously in short words (`rl` for `lr`). Of a great many options, such as the files
+    of a large folder, the first few in their order are looked at.
     """
-    by_form = {_form(option): option for option in sorted(options, reverse=True)}
+    if len(word) > LONGEST_WORD:
+        return None
+    looked_at = heapq.nsmallest(MOST_OPTIONS, (each for each in options if len(each) <= LONGEST_WORD))
+    by_form = {_form(option): option for option in reversed(looked_at)}
     form = _form(word)
     same_letters = [each for each in sorted(by_form) if sorted(each) == sorted(form)]
     found = same_letters or difflib.get_close_matches(form, sorted(by_form), n=1, cutoff=0.6)
@@ -23,6 +32,12 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" or an empty string, ready to be appended to a message."""
     best = nearest(word, options)
     return f"; did you mean '{best}'?" if best else ""
+
+
+def listed(options: Sequence[str]) -> str:
+    """The options, with commas; of many the first few and how many more there are."""
+    more = len(options) - MOST_LISTED
+    return ", ".join(options[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _form(word: str) -> str:

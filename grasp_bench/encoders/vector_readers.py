@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from grasp_bench.core.errors import DataError, MissingFileError
+from grasp_bench.core.errors import DataError
+from grasp_bench.core.files import require_file
 from grasp_bench.core.tables.files import names_in_short, place_of, read_file
 from grasp_bench.encoders.handled import read_handled
 from grasp_bench.spec.vector_files import vector_files
@@ -25,8 +26,7 @@ def read_vectors(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str
     """
     path = vector_files(str(path), side)[0]
     kind = _kind(path)
-    if not path.is_file():
-        raise MissingFileError(f"{path}: no such file", mend="correct encoder.users or encoder.items")
+    require_file(path, mend="correct encoder.users or encoder.items")
     try:
         ids, matrix = read_handled(path, side, wanted) if kind == ".pkl" else READERS[kind](path)
     except OSError as error:
@@ -72,14 +72,10 @@ def _read_safetensors(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _read_ids(path: Path) -> list[str]:
-    beside = path.with_suffix(".ids.txt")
+    beside = require_file(path.with_suffix(".ids.txt"), mend="write the ids of the rows, one a line")
     try:
         lines = beside.read_text("utf-8")
         return lines.removesuffix("\n").split("\n") if lines else []
-    except FileNotFoundError:
-        raise MissingFileError(
-            f"{beside}: no such file", mend="write the ids of the rows, one a line"
-        ) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise DataError(

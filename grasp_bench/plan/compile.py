@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
+from grasp_bench.core.suggest import listed
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.collapse import Request, kept, without_idle_noise
 from grasp_bench.plan.controls import control_nodes, controls
@@ -22,13 +22,14 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.controls import SHUFFLED
 from grasp_bench.spec.dataset import LATER_GROUP_KEYS
 from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.extent import too_many
 from grasp_bench.spec.locations import locate
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.patches import apply_patch
+from grasp_bench.spec.problems import dotted
 from grasp_bench.spec.section import settled
 from grasp_bench.spec.variations import SECTIONS
 
-MAX_CELLS = 100_000
 Value = TypeVar("Value", bound=Hashable)
 
 
@@ -50,7 +51,7 @@ class Plan:
 
         cells = tuple(cell for cell in self.cells if fnmatchcase(cell.slug, pattern))
         if not cells:
-            known = ", ".join(cell.slug for cell in self.cells)
+            known = listed([cell.slug for cell in self.cells])
             raise SpecError([f"--only {pattern}: no cell of {self.name} has such a slug; there are: {known}"])
         return replace(self, cells=cells, nodes=_in_order(cells))
 
@@ -62,7 +63,8 @@ def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     ablation that asked for it, and of its variant what made a difference. Raises SpecError with every
     patch that does not fit, and for hypotheses about a method that collapsed.
     """
-    _refuse_too_many(experiment)
+    if (excess := too_many(experiment)) is not None:
+        raise SpecError([f"{dotted(excess.path)}: {excess.message}"])
     requests = _requests(experiment)
     groups: dict[str, list[Request]] = {}
     found: dict[str, Mapping[str, Node]] = {}
@@ -103,15 +105,6 @@ def _duplicates(cells: Sequence[Cell], groups: Mapping[str, Sequence[Request]]) 
         if request.kind != "control"
     }
     return {slug: kept for slug, kept in slugs.items() if slug not in taken}
-
-
-def _refuse_too_many(experiment: Experiment) -> None:
-    compared, ablations = (len(values) for values in experiment.compare.values()), experiment.ablations
-    asked = math.prod(compared) * (1 + len(ablations)) * len(_rates(experiment)) * len(experiment.seeds)
-    if asked > MAX_CELLS:
-        raise SpecError(
-            [f"compare × ablations × rates × seeds ask for {asked:,} cells; a spec may ask for {MAX_CELLS:,}"]
-        )
 
 
 def _rates(experiment: Experiment) -> Sequence[Noise | None]:

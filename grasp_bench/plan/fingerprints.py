@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from grasp_bench.core import atomic
-from grasp_bench.core.errors import MissingFileError
+from grasp_bench.core.errors import DataError
+from grasp_bench.core.files import require_file
 from grasp_bench.core.hashing import content_hash, file_hash
+
+MOST_FILES = 1_000  # of a folder: a model has a dozen, `/` has no end
 
 
 class Fingerprints:
@@ -24,15 +28,12 @@ class Fingerprints:
     def __call__(self, path: Path) -> str:
         """Hash of a file, or of all files below a folder by their relative names."""
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file())
+            inside = _files_below(path)
             return content_hash([[p.relative_to(path).as_posix(), self._of_file(p)] for p in inside])
         return self._of_file(path)
 
     def _of_file(self, path: Path) -> str:
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            raise MissingFileError(f"{path}: no such file", mend="correct the path in the spec") from None
+        status = require_file(path, mend="correct the path in the spec").stat()
         state = [status.st_size, status.st_mtime_ns]
         key = str(path.resolve())
         known = self._known.get(key)
@@ -46,6 +47,16 @@ class Fingerprints:
         if self._cache is not None:
             with suppress(OSError):
                 atomic.write_json(self._cache, self._known)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Files of a folder and of those in it, sorted; DataError where it holds more than any model does."""
+    inside = list(islice((path for path in folder.rglob("*") if path.is_file()), MOST_FILES + 1))
+    if len(inside) > MOST_FILES:
+        raise DataError(
+            f"{folder}: holds more than {MOST_FILES:,} files", mend="name the folder of one model in the spec"
+        )
+    return sorted(inside)
 
 
 def _load(cache: Path) -> dict[str, list[int | str]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
+from grasp_bench.core.files import require_file
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.report.cells import CELL_FILE
 from grasp_bench.report.study import FILE as STUDY_FILE
@@ -58,15 +59,16 @@ def _only(known: dict[str, Path], results: Path) -> Path:
 
 def _name_in_spec(path: Path) -> str:
     """The `name:` of a spec file, read without the models of a whole spec."""
-    import yaml
+    from grasp_bench.spec.problems import Problems
+    from grasp_bench.spec.tree import locate, plain
+    from grasp_bench.spec.yaml_reader import read_file
 
-    if not path.is_file():
-        raise MissingFileError(f"{path}: no such file", mend="give a spec's name, its file or a folder")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a spec ({error})", mend=f"grasp-bench validate {path}") from None
-    name = content.get("name") if isinstance(content, dict) else None
+    require_file(path, mend="give a spec's name, its file or a folder")
+    problems = Problems()
+    tree = read_file(path, str(path), problems)
+    if tree is None:
+        raise DataError(f"{path}: not a spec ({problems.lines()[0]})", mend=f"grasp-bench validate {path}")
+    name = plain(locate(tree, ("name",)).node)
     if not isinstance(name, str):
         raise DataError(f"{path}: has no name", mend=f"grasp-bench validate {path}")
     return name

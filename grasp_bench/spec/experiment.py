@@ -15,7 +15,7 @@ from grasp_bench.spec.index import Index
 from grasp_bench.spec.model import ENHANCER_KEYS, READS_PREFIXES, Model
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
-from grasp_bench.spec.section import Section
+from grasp_bench.spec.section import Section, refuse_repeats
 from grasp_bench.spec.text import Text
 from grasp_bench.spec.training import Training
 from grasp_bench.spec.tuning import Tuning
@@ -66,8 +66,7 @@ class Experiment(Section):
     @field_validator("seeds")
     @classmethod
     def _seeds_distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) != len(seeds):
-            raise ValueError("seeds repeat")
+        refuse_repeats("seeds", seeds)
         if any(seed < 0 or seed >= 2**31 for seed in seeds):
             raise ValueError("seeds must lie in [0, 2^31)")
         return seeds
@@ -82,9 +81,14 @@ class Experiment(Section):
     @field_validator("controls")
     @classmethod
     def _controls_distinct(cls, controls: tuple[ControlName, ...] | None) -> tuple[ControlName, ...] | None:
-        if controls is not None and len(set(controls)) != len(controls):
-            raise ValueError("controls repeat")
+        refuse_repeats("controls", controls or ())
         return controls
+
+    @field_validator("hypotheses")
+    @classmethod
+    def _hypotheses_distinct(cls, hypotheses: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
+        refuse_repeats("hypotheses", hypotheses)  # twice in the family, each would be corrected for the other
+        return hypotheses
 
     @model_validator(mode="after")
     def _prefixes_need_causality(self) -> Experiment:

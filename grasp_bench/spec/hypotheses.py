@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.suggest import did_you_mean, listed
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.tree import Node, locate
@@ -39,13 +39,14 @@ class Methods:
 def check_hypotheses(experiment: Experiment, methods: Methods, tree: Node, problems: Problems) -> None:
     """Note hypotheses about methods, cutoffs or protocols that the spec does not have."""
     names = methods.names()
+    known = frozenset(names)
     protocol = experiment.dataset.protocol
     for index, hypothesis in enumerate(experiment.hypotheses):
         wrong: dict[str, str] = {}
         for side, given in (("better", hypothesis.better), ("than", hypothesis.than)):
             name = given.partition(" (")[0]  # a board's label may add the variant: "grasp (max_len=50)"
-            if methods.complete and name not in names:
-                hint = did_you_mean(name, names) or f"; there are: {', '.join(names)}"
+            if methods.complete and name not in known:
+                hint = (did_you_mean(name, names) or f"; there are: {listed(names)}") if problems.room else ""
                 wrong[side] = f"no method '{given}' in this spec{hint}"
         if hypothesis.better == hypothesis.than:
             wrong["than"] = f"'{hypothesis.than}' is compared with itself"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from grasp_bench.core.files import FILE, NOTHING, fault_of_name, kind_of, resolved
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.shape import Choice, section_at
 from grasp_bench.spec.tree import Node, Place, merge, plain
 from grasp_bench.spec.wording import describe
-from grasp_bench.spec.yaml_reader import read_file
+from grasp_bench.spec.yaml_reader import MAX_BYTES, read_file
 
 KEY = "include"
 MAX_FILES = 64
@@ -28,10 +29,12 @@ class SpecFiles:
         self.problems = problems
         self.complete = True
         self._read = 0
+        self._bytes = 0
 
     def read(self, path: Path, name: str, above: tuple[Path, ...] = ()) -> Node | None:
         """The merged tree of a file, without its `include`; `above` are the files that include it."""
         self._read += 1
+        self._bytes += path.stat().st_size
         if name not in self.problems.files:
             self.problems.files.append(name)
         node = read_file(path, name, self.problems, included=bool(above))
@@ -62,16 +65,23 @@ class SpecFiles:
             return None
         if not isinstance(node.value, str) or not node.value:
             return self._refuse(node, f"expected a file name, got {describe(node.value)}")
-        path = (above[-1].parent / node.value).resolve()
+        if (fault := fault_of_name(node.value)) is not None:
+            return self._refuse(node, f"{fault}; correct the path")
+        path = resolved(above[-1].parent / node.value)
         if not path.is_relative_to(self.root):
             return self._refuse(node, f"'{node.value}' lies outside the folder of the spec")
         if path in above:
             return self._refuse(node, f"'{node.value}' includes itself")
-        if not path.is_file():
+        kind = kind_of(path)
+        if kind not in (FILE, NOTHING):
+            return self._refuse(node, f"'{node.value}' names {kind}; name a file")
+        if kind == NOTHING:
             there = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
             return self._refuse(node, f"no file '{node.value}'{did_you_mean(path.name, there)}")
         if self._read >= MAX_FILES:
             return self._refuse(node, f"more than {MAX_FILES} files are included")
+        if self._bytes + path.stat().st_size > MAX_BYTES:
+            return self._refuse(node, f"the files are larger than {MAX_BYTES >> 10} KiB together")
         return self.read(path, os.path.normpath(Path(name).parent / node.value), above)
 
     def _refuse(self, node: Node, message: str) -> Node | None:

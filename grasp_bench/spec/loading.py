@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grasp_bench.core.errors import MissingFileError
+from grasp_bench.core.files import FILE, FOLDER, NOTHING, kind_of
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.include import KEY as INCLUDE
 from grasp_bench.spec.include import SpecFiles, checked_mapping
 from grasp_bench.spec.patches import patched, read_override
+from grasp_bench.spec.paths import check_paths
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.protocols import with_preset
 from grasp_bench.spec.provenance import sources
@@ -32,23 +36,39 @@ class LoadedSpec:
     `values` are the values as written, includes and overrides merged in; `sources` maps every
     resolved dotted key to "specs/x.yaml:7:12", "include specs/base.yaml:3:1", "--set",
     "environment ${NAME} at specs/x.yaml:3:4", "protocol strict at specs/x.yaml:3:11" or "default".
+    `tree` has the values with their places.
     """
 
     experiment: Experiment
     path: Path
     values: dict[str, Any]
     sources: dict[str, str]
+    tree: Node
     published: PublishedFigures | None = None
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
     """Load a spec file, with `--set` overrides; SpecError tells all problems in file order."""
-    if not path.is_file():
-        raise _missing(path)
+    kind = kind_of(path)
+    if kind != FILE:
+        raise _missing(path, kind)
     problems = Problems()
     files = SpecFiles(path, problems)
-    tree = files.read(path, str(path))
-    return _finish(tree, path, overrides, problems, complete=files.complete)
+    with _no_collecting():
+        tree = files.read(path, str(path))
+        return _finish(tree, path, overrides, problems, complete=files.complete)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """No search for garbage meanwhile: a tree makes none, and would be searched again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def load_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> LoadedSpec:
@@ -63,13 +83,15 @@ def load_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) ->
     return _finish(tree, Path(name), overrides, problems, complete=tree is not None)
 
 
-def _missing(path: Path) -> MissingFileError:
-    if path.is_dir():
+def _missing(path: Path, kind: str) -> MissingFileError:
+    if kind == FOLDER:
         specs = sorted(each.name for each in path.glob("*.y*ml"))
         return MissingFileError(
             f"{path}: a folder, not a spec file",
             mend=f"name one of its files: {', '.join(specs)}" if specs else "name a YAML file",
         )
+    if kind != NOTHING:
+        return MissingFileError(f"{path}: is {kind}, not a file", mend="name a YAML file")
     near = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
     return MissingFileError(
         f"{path}: no such file{did_you_mean(path.name, near)}", mend="`grasp-bench init` writes a starter"
@@ -88,6 +110,7 @@ def _finish(
         problems.raise_if_any()
     assert tree is not None
     tree = with_preset(without_secrets(patched(tree, entries, problems), problems), problems)
+    check_paths(tree, problems)
     built = build(tree)
     published = None
     if isinstance(built, Experiment):
@@ -103,4 +126,4 @@ def _finish(
             check_patches(rest.experiment, tree, problems, doubtful=rest.dropped)
     problems.raise_if_any()
     assert isinstance(built, Experiment)
-    return LoadedSpec(built, path, plain(tree), sources(built, tree), published)
+    return LoadedSpec(built, path, plain(tree), sources(built, tree), tree, published)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grasp_bench.core.errors import DataError, MissingFileError
+from grasp_bench.core.files import FILE, FOLDER, NOTHING, expanded, kind_of, require_file
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
@@ -65,25 +66,25 @@ def _whole(dataset: Dataset) -> Located:
             raise DataError(f"dataset.users: '{source}' is generated", mend="remove dataset.users")
         return Located(source, None, None, True)
     path = _resolve(source)
-    if path.is_dir():
+    if kind_of(path) == FOLDER:
         interactions = _only(path, "interactions")
         if interactions is None:
             raise MissingFileError(f"{path}: no interactions file in this folder", mend=_mend(source))
     else:
+        interactions = require_file(path, mend=_mend(source))
         _check_suffix(path)
-        interactions = path
     return Located(
         _short_name(path), interactions, _items(dataset, interactions), False, _users(dataset, interactions)
     )
 
 
 def _resolve(source: str) -> Path:
-    path = Path(source).expanduser()
+    path = expanded(source)
     is_bare_word = path.name == source and not source.endswith(SUFFIXES)
     root = _root()
-    if is_bare_word and root is not None and (root / source).is_dir():
+    if is_bare_word and root is not None and kind_of(root / source) == FOLDER:
         return root / source
-    if path.exists():
+    if kind_of(path) != NOTHING:
         return path
     hint = ""
     if is_bare_word:
@@ -115,7 +116,8 @@ def _mend(source: str) -> str:
 
 
 def _only(folder: Path, stem: str) -> Path | None:
-    found = [folder / (stem + suffix) for suffix in SUFFIXES if (folder / (stem + suffix)).is_file()]
+    places = [folder / (stem + suffix) for suffix in SUFFIXES]
+    found = [path for path in places if kind_of(path) == FILE]
     if len(found) > 1:
         raise DataError(
             f"{folder}: both {found[0].name} and {found[1].name}",
@@ -128,12 +130,13 @@ def _items(dataset: Dataset, interactions: Path) -> Path | None:
     if dataset.items is None:
         beside = _only(interactions.parent, "items")
         return None if beside == interactions else beside
-    path = Path(dataset.items).expanduser()
-    if not path.is_file():
+    path = expanded(dataset.items)
+    if kind_of(path) == NOTHING:
         raise MissingFileError(
             f"dataset.items '{dataset.items}': no such file",
             mend="correct the path, or leave dataset.items out when there is no text",
         )
+    require_file(path, mend="correct dataset.items")
     _check_suffix(path)
     return path
 
@@ -142,9 +145,9 @@ def _users(dataset: Dataset, interactions: Path) -> Path | None:
     """A path, or a name in the interactions' folder; a users file that the spec does not name is not read."""
     if dataset.users is None:
         return None
-    path = Path(dataset.users).expanduser()
+    path = expanded(dataset.users)
     beside = interactions.parent / path
-    found = next((each for each in (path, beside) if each.is_file()), None)
+    found = next((each for each in (path, beside) if kind_of(each) == FILE), None)
     found = found or _only(interactions.parent, dataset.users)
     if found is None:
         raise MissingFileError(

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from grasp_bench.spec.section import Section
+from grasp_bench.spec.section import Section, refuse_repeats
 
 Kind = Literal["gaussian", "permute", "dropout", "category_flip"]
 STRENGTHS = {"gaussian": 1.0, "dropout": 0.5}  # of the kinds that have one, where nothing is said
@@ -42,8 +42,9 @@ class Noise(Section):
     def _rates_are_shares(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
         if any(rate < 0 or rate > 1 for rate in rates):
             raise ValueError("rates must lie in [0, 1]")
-        if sorted(set(rates)) != list(rates):
-            raise ValueError("rates must ascend without repeating")
+        refuse_repeats("rates", rates)
+        if sorted(rates) != list(rates):
+            raise ValueError("rates must ascend")
         return rates
 
     @model_validator(mode="after")

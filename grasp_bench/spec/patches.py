@@ -7,7 +7,7 @@ what the old variant said would have another meaning in the new one, or none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grasp_bench.spec.experiment import Experiment
@@ -16,7 +16,7 @@ from grasp_bench.spec.shape import Choice, Names, Shape, fields, section_at, sha
 from grasp_bench.spec.tree import Entry, Node, Place, View, assign, from_plain, locate, plain
 from grasp_bench.spec.validation import build
 from grasp_bench.spec.wording import unknown_key
-from grasp_bench.spec.yaml_reader import read_text
+from grasp_bench.spec.yaml_reader import MAX_DEPTH, read_text
 
 PATCH = Place("patch")
 OVERRIDE = Place("--set")
@@ -70,12 +70,23 @@ def patched(tree: Node, entries: Mapping[str, Entry], problems: Problems) -> Nod
         try:
             path = path_of(key, View(tree))
         except ValueError as error:
-            problems.add(entry.key_place, key, str(error))
+            problems.add(entry.key_place, key, str(error) if problems.room else "unknown key")
             continue
         if key in switches:
             tree = _switch(tree, path, entry)
         tree = assign(_with_default_tags(tree, path), path, entry)
     return tree
+
+
+class UnknownKey(ValueError):
+    """A dotted key that the spec does not have; the hint is looked for when it is read."""
+
+    def __init__(self, path: list[str], values: Mapping[str, Any], whole: str) -> None:
+        super().__init__()
+        self._looked_up = (path, values, whole)
+
+    def __str__(self) -> str:
+        return unknown_key(*self._looked_up)
 
 
 def path_of(key: str, values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -94,7 +105,7 @@ def path_of(key: str, values: Mapping[str, Any]) -> tuple[str, ...]:
             above = ".".join(parts[:index])
             if shape is None:
                 raise ValueError(f"'{above}' is a value, with no keys below it")
-            raise ValueError(unknown_key(parts[: index + 1], values, key))
+            raise UnknownKey(parts[: index + 1], values, key)
         shape = shape_of(fields(section)[part])
         here = here.get(part) if isinstance(here, Mapping) else None
     return tuple(parts)
@@ -111,9 +122,15 @@ def _overlaps(entries: Mapping[str, Entry]) -> list[Problem]:
     return [
         Problem(entries[key].key_place, key, f"overlaps with '{other}' in the same patch")
         for key in entries
-        for other in entries
-        if key.startswith(f"{other}.")
+        for other in _above(key)
+        if other in entries
     ]
+
+
+def _above(key: str) -> Iterator[str]:
+    """The dotted keys that a dotted key lies below, the longest first, as deep as specs go."""
+    parts = key.split(".", MAX_DEPTH)[:MAX_DEPTH]
+    return (".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1))
 
 
 def _is_tag(key: str, tree: Node) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from grasp_bench.core.files import FILE, expanded, kind_of
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.problems import Problems, dotted
@@ -56,12 +57,12 @@ def read_published(
 def _find(name: str, tree: Node, spec: Path, problems: Problems) -> Path | None:
     found = locate(tree, (KEY, "file"))
     written_in = Path(found.node.place.file) if found.node.place.line else spec
-    given = Path(name).expanduser()
+    given = expanded(name)
     candidates = [written_in.parent / given]
     if given.name == name and not given.suffix:
         candidates.append(written_in.parent / FOLDER / f"{name}.yaml")
     for path in candidates:
-        if path.is_file():
+        if kind_of(path) == FILE:
             return path
     there = [each.name for each in (written_in.parent / FOLDER).glob("*.yaml")]
     near = did_you_mean(candidates[-1].name, there)

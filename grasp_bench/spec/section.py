@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +14,16 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, validate_default=True
     )
+
+
+def refuse_repeats(key: str, values: Sequence[Hashable]) -> None:
+    """Raise ValueError for the first value that equals an earlier one, naming both places."""
+    places: dict[Hashable, int] = {}
+    for place, value in enumerate(values):
+        first = places.setdefault(value, place)
+        if first != place:
+            said = f"; {value} is given twice" if isinstance(value, str | int | float) else ""
+            raise ValueError(f"{key}[{place}] repeats {key}[{first}]{said}")
 
 
 # Values that ask for nothing: absent, empty, or a word that says when to stop and changes no result.

@@ -111,6 +111,8 @@ def without_tags(location: Sequence[str | int]) -> tuple[str | int, ...]:
             shape = shape.variants[str(part)]
             continue
         path.append(part)
+        if len(path) == len(location):  # nothing below it
+            break
         known = fields(shape) if isinstance(shape, type) else {}
         shape = shape_of(known[part]) if isinstance(part, str) and part in known else None
     return tuple(path)

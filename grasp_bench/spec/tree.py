@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Part = str | int
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where something was written; line and column count from 1, line 0 is a place without lines (--set)."""
 
     file: str
@@ -46,8 +45,7 @@ class Node:
         return where
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One `key: value` of a mapping."""
 
     key_place: Place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -17,6 +18,7 @@ PATH = ("tuning", "space")
 FORMS = ("log", "choice")  # the last word of a list of numbers
 MEASURES = ("dataset", "training.monitor", "training.monitor_protocol")
 LARGEST_GRID = 10_000
+MOST_VALUES = 1_000  # of one choice
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ def dimension_of(key: str, values: Sequence[Any]) -> Dimension:
     """Read one list of a space; ValueError says what is wrong with it."""
     form, told = _form(values), list(told_values(values))
     numbers = all(_is_number(value) for value in told)
+    if len(told) > MOST_VALUES:
+        raise ValueError(f"has {len(told):,} values, and a choice may have {MOST_VALUES:,}")
     if not told:
         raise ValueError("needs at least one value")
     if form == "log" and len(told) != 2:
@@ -104,9 +108,12 @@ def grid_size(space: Mapping[str, Dimension]) -> int:
 
 
 def _choice(values: list[Any]) -> Choice:
-    repeated = [value for place, value in enumerate(values) if value in values[:place]]
-    if repeated:
-        raise ValueError(f"{repeated[0]!r} repeats")
+    seen: set[str] = set()
+    for value in values:
+        known = json.dumps(float(value) if _is_number(value) else value, sort_keys=True)
+        if known in seen:
+            raise ValueError(f"{value!r} repeats")
+        seen.add(known)
     return Choice(tuple(values))
 
 

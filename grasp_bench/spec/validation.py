@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.problems import Problem, dotted
+from grasp_bench.spec.problems import MOST_EXPLAINED, Problem, dotted
 from grasp_bench.spec.shape import without_tags
 from grasp_bench.spec.tree import Entry, Node, Part, Place, assign, locate, plain, remove
 from grasp_bench.spec.wording import message
@@ -37,12 +37,18 @@ def build(tree: Node) -> Experiment | list[Finding]:
         return Experiment.model_validate_json(json.dumps(values), strict=True, by_alias=True, by_name=False)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        findings = [_finding(each, tree, values) for each in details]
-        return [finding for finding in findings if finding is not None]
+        findings = [_finding(each, tree) for each in details]
+    found = [(finding, each) for finding, each in zip(findings, details, strict=True) if finding is not None]
+    found.sort(key=lambda pair: (pair[0].place.line, pair[0].place.column))
+    told = [
+        replace(finding, message=message(each, finding.path, values))
+        for finding, each in found[:MOST_EXPLAINED]
+    ]
+    return [*told, *(finding for finding, _ in found[MOST_EXPLAINED:])]
 
 
-def _finding(error: ErrorDetails, tree: Node, values: dict[str, object]) -> Finding | None:
-    """None when the value was already refused while reading."""
+def _finding(error: ErrorDetails, tree: Node) -> Finding | None:
+    """Where it is, in pydantic's own words; None when the value was already refused while reading."""
     path = without_tags(error["loc"])
     if error["type"] == "union_tag_invalid":
         path = (*path, str(error["ctx"]["discriminator"]).strip("'"))
@@ -52,7 +58,7 @@ def _finding(error: ErrorDetails, tree: Node, values: dict[str, object]) -> Find
         return None
     about_key = error["type"] in ("extra_forbidden", "value_error", "missing", "union_tag_not_found")
     place = found.key_place if about_key or not found.whole else found.node.place
-    return Finding(place, dotted(path), message(error, path, values), path, error["type"] == "missing")
+    return Finding(place, dotted(path), str(error["msg"]), path, error["type"] == "missing")
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class Salvaged:
 
 def salvage(tree: Node, findings: list[Finding]) -> Salvaged | None:
     """The spec without what is wrong with it, so that the rest can be checked in the same go."""
+    if len(findings) > MOST_EXPLAINED:  # more is wrong than will be told
+        return None
     dropped: list[tuple[str, ...]] = []
     for _ in range(SALVAGE_ROUNDS):
         for finding in findings:

@@ -10,20 +10,23 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from grasp_bench.core.errors import SpecError
 from grasp_bench.spec.controls import SHUFFLED, SHUFFLED_ENHANCERS, controls_asked
 from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.extent import too_many
 from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
 from grasp_bench.spec.model import NEEDS_EMBEDDINGS
 from grasp_bench.spec.patches import PATCH, apply_patch, patched
-from grasp_bench.spec.problems import Problem, Problems
-from grasp_bench.spec.tree import Entry, Node, Place, from_plain, locate, plain
-from grasp_bench.spec.tuning_space import check_space, told_values
+from grasp_bench.spec.problems import Problem, Problems, dotted
+from grasp_bench.spec.tree import Entry, Node, Part, Place, from_plain, locate, plain
+from grasp_bench.spec.tuning_space import MOST_VALUES, check_space, told_values
 from grasp_bench.spec.validation import Finding, build
 
 SECTIONS = ("dataset", "text", "encoder", "index", "model", "training")
 FIXED = frozenset(Experiment.model_fields) - frozenset(SECTIONS)
+LONGEST_NAME = 80  # of an ablation, as of a spec
 MAX_COMBINATIONS = 500  # beyond these the plan finds what only goes wrong in combination
 
 
@@ -35,11 +38,22 @@ def check_patches(
     `doubtful` are paths of the base that are wrong themselves: what a patch says below them cannot
     be judged yet.
     """
+    _check_names(tree, problems)
+    _check_ranges(tree, problems)
+    if (excess := too_many(experiment)) is not None:
+        problems.add(locate(tree, excess.path).key_place, excess.path, excess.message)
+        return
     base = from_plain(experiment.model_dump(mode="json", by_alias=True), Place(""))
     unsure = tuple(".".join(path) + "." for path in doubtful)
-    for above, patch in _patches(tree):
-        _check(base, above, {key: patch[key] for key in patch if not key.startswith(unsure)}, problems)
-    _check_ranges(tree, problems)
+    same: dict[tuple[str, ...], Patch] = {}
+    for patch in _patches(tree):
+        entries = {key: entry for key, entry in patch.entries.items() if not key.startswith(unsure)}
+        made = _check(base, patch.above, entries, problems)
+        if made is None or patch.among is None:
+            continue
+        first = same.setdefault((patch.among, *sorted(entries), made.model_dump_json()), patch)
+        if first is not patch:
+            problems.add(patch.place, patch.path, f"the same as {dotted(first.path)}{_where(first.place)}")
 
 
 def check_combinations(experiment: Experiment, tree: Node, problems: Problems) -> None:
@@ -49,18 +63,48 @@ def check_combinations(experiment: Experiment, tree: Node, problems: Problems) -
         check_hypotheses(experiment, methods, tree, problems)
 
 
-def _patches(tree: Node) -> Iterator[tuple[str, dict[str, Entry]]]:
-    """All patches of a spec, with the path that they stand under."""
+@dataclass(frozen=True)
+class Patch:
+    """One patch of a spec: where it stands, and among which others it must be the only one of its kind."""
+
+    above: str
+    entries: Mapping[str, Entry]
+    path: tuple[Part, ...]
+    place: Place
+    among: str | None
+
+
+def _patches(tree: Node) -> Iterator[Patch]:
+    """All patches of a spec."""
     for key, entry in _entries(tree, "compare"):
-        for value in _items(entry.node):
-            yield "compare", {key: Entry(entry.key_place, value)}
+        for index, value in enumerate(_items(entry.node)):
+            entries = {key: Entry(entry.key_place, value)}
+            yield Patch("compare", entries, ("compare", key, index), value.place, f"compare {key}")
     for name, entry in _entries(tree, "ablations"):
         if isinstance(entry.node.value, dict):
-            yield f"ablations.{name}", entry.node.value
+            path = ("ablations", name)
+            yield Patch(dotted(path), entry.node.value, path, entry.key_place, "ablations")
     for key, entry in _entries(tree, "tuning", "space"):
         values = _items(entry.node)
-        for value in values[: len(told_values([plain(each) for each in values]))]:
-            yield "tuning.space", {key: Entry(entry.key_place, value)}
+        for value in values[: len(told_values([plain(each) for each in values]))][:MOST_VALUES]:
+            entries = {key: Entry(entry.key_place, value)}
+            yield Patch("tuning.space", entries, ("tuning", "space", key), value.place, None)
+
+
+def _where(place: Place) -> str:
+    return f" at {place.line}:{place.column}" if place.line else ""
+
+
+def _check_names(tree: Node, problems: Problems) -> None:
+    """Names of ablations are printed and stand in names of files; their characters were read for that."""
+    for name, entry in _entries(tree, "ablations"):
+        if name != name.strip():
+            problems.add(entry.key_place, ("ablations", name), "the name begins or ends with a space")
+        if len(name) > LONGEST_NAME:
+            problems.add(
+                entry.key_place, ("ablations", name),
+                f"the name has {len(name)} characters, and may have {LONGEST_NAME}",
+            )  # fmt: skip
 
 
 def _entries(tree: Node, *path: str) -> list[tuple[str, Entry]]:
@@ -72,20 +116,25 @@ def _items(node: Node) -> list[Node]:
     return [item for item in node.value if not item.broken] if isinstance(node.value, list) else []
 
 
-def _check(base: Node, above: str, patch: Mapping[str, Entry], problems: Problems) -> None:
-    """Try one patch on the base; what is wrong is told under the path of the patch."""
-    found = Problems()
+def _check(base: Node, above: str, patch: Mapping[str, Entry], problems: Problems) -> Experiment | None:
+    """Try one patch on the base; what is wrong is told under the path of the patch.
+
+    Returns what it makes, if all of it fits.
+    """
+    found = Problems(explained=problems.room)
     allowed = {}
     for key, entry in patch.items():
         if key.split(".")[0] in FIXED:
             found.add(entry.key_place, key, f"cannot vary; a patch may name {', '.join(SECTIONS)}")
         else:
             allowed[key] = entry
-    built = build(patched(base, allowed, found))
+    tree = patched(base, allowed, found)
+    built = build(tree) if problems.room and (tree is not base or not patch) else []
     if not isinstance(built, Experiment):
         # Findings elsewhere come from a combination that other patches may complete.
         found.extend(each for each in built if any(_concerns(each, key) for key in allowed))
     problems.extend(Problem(each.place, f"{above}.{each.key}", each.message) for each in found.found)
+    return built if isinstance(built, Experiment) and not found.found else None
 
 
 def _concerns(finding: Finding, key: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from grasp_bench.core.secrets import names_secret
-from grasp_bench.core.suggest import did_you_mean, nearest
+from grasp_bench.core.suggest import did_you_mean, listed, nearest
 from grasp_bench.spec.shape import Choice, all_keys, fields, section_at, variant
 from grasp_bench.spec.tree import Part
 
@@ -78,7 +78,7 @@ def message(error: ErrorDetails, path: Sequence[Part], values: Mapping[str, Any]
 def not_one_of(given: Any, options: Sequence[str]) -> str:
     """`the text 'x' is not one of …`, with the nearest option."""
     hint = did_you_mean(given, options) if isinstance(given, str) else ""
-    return f"{describe(given)} is not one of {', '.join(options)}{hint}"
+    return f"{describe(given)} is not one of {listed(options)}{hint}"
 
 
 def unknown_key(path: Sequence[Part], values: Mapping[str, Any], whole: str = "") -> str:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from grasp_bench.core.characters import unseen
 from grasp_bench.spec.interpolation import interpolate
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.scalars import resolve
@@ -22,10 +23,14 @@ from grasp_bench.spec.tree import Entry, Node, Place
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
+LONGEST_KEY = 1_000
 MAX_EXPANSION = 10_000  # nodes that aliases may add to a file
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # U+0085, U+2028 and U+2029 too: YAML 1.1 breaks lines there and YAML 1.2 does not, so nobody sees the same.
-FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Nor changes of the direction of writing: a reader would see another value than the one that counts.
+FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
 
 
 class Unreadable(Exception):
@@ -35,8 +40,12 @@ class Unreadable(Exception):
 def read_file(path: Path, name: str, problems: Problems, *, included: bool = False) -> Node | None:
     """Read a file into a tree, noting what is wrong; None when nothing could be read."""
     place = Place(name, 1, 1, included)
-    with path.open("rb") as stream:
-        data = stream.read(MAX_BYTES + 1)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        problems.add(place, "", f"cannot be read: {error.strerror}")
+        return None
     if len(data) > MAX_BYTES:
         problems.add(place, "", f"larger than {MAX_BYTES >> 10} KiB, which no spec needs")
         return None
@@ -181,15 +190,16 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> Node:
         place = self._place(event)
-        path = self._path()
         as_key = bool(self.stack) and self.stack[-1].expects_key
         try:
             if event.tag is not None:
                 raise ValueError(f"tag {event.tag} is not allowed; quote the value to make it text")
             text, names = (event.value, ()) if as_key else interpolate(event.value, self.environment)
+            if bad := FORBIDDEN.search(text):  # written as "\\x1b", or come with a variable
+                raise ValueError(f"character U+{ord(bad.group()):04X} is not allowed; leave it out")
             return Node(resolve(text) if event.implicit[0] else text, place, names)
         except ValueError as error:
-            self.problems.add(place, path, str(error))
+            self.problems.add(place, self._path(), str(error))
             return Node(None, place, broken=True)
 
     def _alias(self, event: yaml.AliasEvent) -> Node:
@@ -227,7 +237,6 @@ class _Builder:
 
     def _key_text(self, node: Node, frame: _Frame) -> str:
         """The key, or "" when it cannot be one: its value is then read for problems and dropped."""
-        path = self._path()
         if node.broken:
             return ""
         if isinstance(node.value, dict | list):
@@ -238,16 +247,20 @@ class _Builder:
             wrong = "merge keys are not part of YAML 1.2; use include:"
         elif not node.value:
             wrong = "a key must not be empty"
+        elif (character := unseen(node.value)) is not None:
+            wrong = f"a key must not hold {character}, which nobody sees"
+        elif len(node.value) > LONGEST_KEY:
+            wrong = f"a key must not be longer than {LONGEST_KEY} characters"
         else:
             wrong = ""
         if wrong:
-            self.problems.add(node.place, path, wrong)
+            self.problems.add(node.place, self._path(), wrong)
             return ""
         name: str = node.value
         if name in frame.items:
             first = frame.items[name].key_place
             where = f" at {first.line}:{first.column}" if first.line else ""
-            self.problems.add(node.place, (*path, name), f"duplicate key; it is already given{where}")
+            self.problems.add(node.place, (*self._path(), name), f"duplicate key; it is already given{where}")
         return name
 
 

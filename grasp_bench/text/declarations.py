@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, meta, nodes
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.suggest import did_you_mean
-from grasp_bench.text.subjects import Side
+
+if TYPE_CHECKING:  # which imports polars
+    from grasp_bench.text.subjects import Side
 
 VARIABLES: dict[Side, tuple[str, ...]] = {"users": ("titles", "items", "user"), "items": ("item",)}
 RECORDS = ("item", "user")  # variables whose attributes are columns

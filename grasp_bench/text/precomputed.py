@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from grasp_bench.core.errors import DataError, MissingFileError
+from grasp_bench.core.errors import DataError
+from grasp_bench.core.files import require_file
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.core.tables.files import names_in_short, read_file
 from grasp_bench.spec.text import PrecomputedText, TemplateText
@@ -67,9 +68,7 @@ def _missing(path: Path, missing: pl.Series, there: pl.Series, total: int, side:
 
 def read_table(path: Path) -> pl.DataFrame:
     """Read a .csv, .parquet or .jsonl file, packed by gzip or not; in CSV "007" stays an id."""
-    if not path.is_file():
-        raise MissingFileError(f"{path}: no such file", mend="correct text.*.path")
-    return read_file(path)
+    return read_file(require_file(path, mend="correct text.*.path"))
 
 
 def _id_column(table: pl.DataFrame, asked: str | None, side: Side, path: Path) -> str:

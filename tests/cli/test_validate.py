@@ -57,4 +57,4 @@ def test_data_that_is_elsewhere_does_not_make_a_spec_invalid(runner: CliRunner) 
     result = runner.invoke(app, ["validate", "varied.yaml", "--set", "dataset.source=not/here"])
     assert result.exit_code == 0
     assert result.stdout == "ok: varied, at most 12 cells\n"
-    assert "note: dataset.source 'not/here'" in result.stderr
+    assert "note: --set dataset.source 'not/here'" in result.stderr

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from grasp_bench.core import suggest
 from grasp_bench.core.suggest import did_you_mean, nearest
 
 KEYS = ["num_neighbours", "ef_search", "lr", "SASRec"]
@@ -26,3 +27,23 @@ def test_ready_to_append() -> None:
     assert did_you_mean("rl", KEYS) == "; did you mean 'lr'?"
     assert did_you_mean("zzz", KEYS) == ""
     assert did_you_mean("zzz", []) == ""
+
+
+def test_a_word_longer_than_any_name_is_compared_with_nothing() -> None:
+    assert nearest("k" * 1_000_000, ["k" * 999_999, *KEYS]) is None
+
+
+def test_many_options_are_not_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+    monkeypatch.setattr(
+        suggest.difflib,
+        "get_close_matches",
+        lambda word, options, **rest: compared.append(len(options)) or [],
+    )
+    assert nearest("zzz", (f"file{k}" for k in range(50_000))) is None
+    assert compared == [suggest.MOST_OPTIONS]
+
+
+def test_many_options_are_counted() -> None:
+    assert suggest.listed(["a", "b"]) == "a, b"
+    assert suggest.listed([f"{k}" for k in range(5_000)]).endswith("28, 29 and 4,970 more")

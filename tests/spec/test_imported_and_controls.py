@@ -38,7 +38,10 @@ def test_formats_are_told_by_suffixes_packed_or_not(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("controls: [markof]", "3:12 controls[0]: the text 'markof' is not one of .*did you mean 'markov'?"),
-        ("controls: [random, random]", "3:1 controls: controls repeat"),
+        (
+            "controls: [random, random]",
+            "3:1 controls: controls.1. repeats controls.0.; random is given twice",
+        ),
         ("controls: [item_knn]", "3:1 controls: item_knn needs a compared method that reads embeddings"),
         ("controls: yes", "3:11 controls: expected a list"),
         ("control_seeds: second", "not one of first, all"),

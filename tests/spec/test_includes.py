@@ -141,7 +141,7 @@ def test_doubling_includes_are_cut_short(folder: Path) -> None:
         ("[3]", "expected a file name, got 3"),
         ("{a: b}", "expected a file name, got a mapping"),
         ("", "expected a file name, got nothing"),
-        (".", "no file '.'"),
+        (".", "'.' names a folder; name a file"),
     ],
 )
 def test_what_is_no_file(folder: Path, include: str, expected: str) -> None:

@@ -1,0 +1,75 @@
+"""Every path that a spec names, checked where it is written: its characters, and what it leads to.
+
+A path that leads nowhere is no fault of the spec, which may be read on a machine without the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grasp_bench.core.files import FILE, FOLDER, NOTHING, expanded, fault_of_name, kind_of
+from grasp_bench.spec.locations import data_root
+from grasp_bench.spec.problems import Problems
+from grasp_bench.spec.tree import Node, Part
+from grasp_bench.spec.wording import describe
+
+# What each key may name, by the end of its dotted key: patches and lists have theirs before it.
+ENDS: dict[str, tuple[str, ...]] = {
+    "dataset.source": (FILE, FOLDER),
+    "dataset.items": (FILE,),
+    "dataset.users": (FILE,),
+    "text.users.template": (FILE,),
+    "text.items.template": (FILE,),
+    "text.users.path": (FILE,),
+    "text.items.path": (FILE,),
+    "encoder.model": (FOLDER,),
+    "encoder.users": (FILE, FOLDER),
+    "encoder.items": (FILE, FOLDER),
+    "imported.run": (FILE,),
+    "published.file": (FILE,),
+}
+TEMPLATE_SUFFIX = ".j2"  # a template without it is a shipped one
+
+
+def check_paths(tree: Node, problems: Problems) -> None:
+    """Note paths that cannot be one, and those that lead to something else than they should."""
+    for key, path, node in texts_of(tree):
+        wanted = wanted_at(key)
+        if wanted and (wrong := what_is_wrong(key, node.value, wanted)) is not None:
+            problems.add(node.place, path, wrong)
+
+
+def wanted_at(key: str) -> tuple[str, ...]:
+    """What a dotted key may name; nothing where it names no file."""
+    return next((kinds for end, kinds in ENDS.items() if f".{key}".endswith(f".{end}")), ())
+
+
+def what_is_wrong(key: str, name: str, wanted: tuple[str, ...]) -> str | None:
+    """Why a name cannot be read under a dotted key that wants one of these kinds; None when it can be."""
+    if (fault := fault_of_name(name)) is not None:
+        return f"{fault}; correct the path"
+    if key.endswith(".template") and not name.endswith(TEMPLATE_SUFFIX):
+        return None
+    path = expanded(name)
+    if key.endswith("dataset.source") and path.name == name and kind_of(data_root() / name) == FOLDER:
+        return None  # a dataset by its name
+    kind = kind_of(path)
+    if kind in (NOTHING, *wanted):
+        return None
+    return f"{describe(name)} names {kind}; name {' or '.join(wanted)}"
+
+
+def texts_of(tree: Node) -> Iterator[tuple[str, tuple[Part, ...], Node]]:
+    """Dotted key, path and node of every text of a spec; places in lists are no part of the dotted key."""
+    return _texts(tree, "", ())
+
+
+def _texts(node: Node, key: str, path: tuple[Part, ...]) -> Iterator[tuple[str, tuple[Part, ...], Node]]:
+    if isinstance(node.value, dict):
+        for name, entry in node.value.items():
+            yield from _texts(entry.node, f"{key}.{name}" if key else name, (*path, name))
+    elif isinstance(node.value, list):
+        for place, item in enumerate(node.value):
+            yield from _texts(item, key, (*path, place))
+    elif isinstance(node.value, str):
+        yield key, path, node
