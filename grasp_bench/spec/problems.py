@@ -37,17 +37,17 @@ class Problems:
 
     found: list[Problem] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    _noted: set[Problem] = field(default_factory=set)
 
     def add(self, place: Place, key: Sequence[Part] | str, message: str) -> None:
         """Note a problem."""
-        problem = Problem(place, key if isinstance(key, str) else dotted(key), message)
-        if problem not in self.found:
-            self.found.append(problem)
+        self.extend([Problem(place, key if isinstance(key, str) else dotted(key), message)])
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Note several problems."""
         for problem in problems:
-            if problem not in self.found:
+            if problem not in self._noted:
+                self._noted.add(problem)
                 self.found.append(problem)
 
     def lines(self) -> list[str]:

@@ -16,13 +16,12 @@ from grasp_bench.spec.controls import SHUFFLED, SHUFFLED_ENHANCERS, controls_ask
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
 from grasp_bench.spec.model import NEEDS_EMBEDDINGS
-from grasp_bench.spec.patches import PATCH, apply_patch, patched
+from grasp_bench.spec.patches import PATCH, SECTIONS, Patcher
 from grasp_bench.spec.problems import Problem, Problems
-from grasp_bench.spec.tree import Entry, Node, Place, from_plain, locate, plain
+from grasp_bench.spec.tree import Entry, Node, Place, locate, plain
 from grasp_bench.spec.tuning_space import check_space, told_values
-from grasp_bench.spec.validation import Finding, build
+from grasp_bench.spec.validation import Finding
 
-SECTIONS = ("dataset", "text", "encoder", "index", "model", "training")
 FIXED = frozenset(Experiment.model_fields) - frozenset(SECTIONS)
 MAX_COMBINATIONS = 500  # beyond these the plan finds what only goes wrong in combination
 
@@ -35,7 +34,7 @@ def check_patches(
     `doubtful` are paths of the base that are wrong themselves: what a patch says below them cannot
     be judged yet.
     """
-    base = from_plain(experiment.model_dump(mode="json", by_alias=True), Place(""))
+    base = Patcher(experiment, Place(""))
     unsure = tuple(".".join(path) + "." for path in doubtful)
     for above, patch in _patches(tree):
         _check(base, above, {key: patch[key] for key in patch if not key.startswith(unsure)}, problems)
@@ -72,7 +71,7 @@ def _items(node: Node) -> list[Node]:
     return [item for item in node.value if not item.broken] if isinstance(node.value, list) else []
 
 
-def _check(base: Node, above: str, patch: Mapping[str, Entry], problems: Problems) -> None:
+def _check(base: Patcher, above: str, patch: Mapping[str, Entry], problems: Problems) -> None:
     """Try one patch on the base; what is wrong is told under the path of the patch."""
     found = Problems()
     allowed = {}
@@ -81,7 +80,7 @@ def _check(base: Node, above: str, patch: Mapping[str, Entry], problems: Problem
             found.add(entry.key_place, key, f"cannot vary; a patch may name {', '.join(SECTIONS)}")
         else:
             allowed[key] = entry
-    built = build(patched(base, allowed, found))
+    built = base.build(allowed, found)
     if not isinstance(built, Experiment):
         # Findings elsewhere come from a combination that other patches may complete.
         found.extend(each for each in built if any(_concerns(each, key) for key in allowed))
@@ -110,7 +109,7 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
     """
     said: set[str] = set()
     methods: set[Method] = set()
-    names = (None, *experiment.ablations)
+    base, names = Patcher(experiment), (None, *experiment.ablations)
     combinations = (
         (name, dict(zip(experiment.compare, values, strict=True)))
         for values in itertools.product(*experiment.compare.values())
@@ -120,7 +119,7 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
     for ablation, cell in itertools.islice(combinations, MAX_COMBINATIONS):
         patch = experiment.ablations[ablation] if ablation else {}
         try:
-            model = apply_patch(experiment, {**cell, **patch}).model
+            model = base.apply({**cell, **patch}).model
         except SpecError as error:
             new = [line for line in error.problems if line not in said]
             said.update(new)
