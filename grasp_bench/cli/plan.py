@@ -152,26 +152,19 @@ def _stages(plan: Plan, now: Status, guess: Estimate) -> Table:
 
 
 def _cells(plan: Plan, now: Status) -> Table:
-    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
+    from grasp_bench.core.long_tables import add_rows
+
     table = Table("cell", "kind", "dataset", "ablation", "seed", "state", title="Cells", title_justify="left")
     started = {cell.hash for cell in now.started}
-    rows: list[tuple[str, ...]] = []
+    rows = []
     for cell in plan.cells:
         cached = now.states[cell.hash] == "cached"
         state = "done" if cached else "started" if cell.hash in started else "to do"
         seed = "" if cell.seed is None else str(cell.seed)
-        rows.append((cell.slug, cell.kind, cell.dataset, cell.ablation or "", seed, state))
-    columns = list(zip(*rows, strict=True))
-    widths = [
-        max(map(cell_len, (str(head.header), *each)))
-        for head, each in zip(table.columns, columns, strict=True)
-    ]
-    if sum(widths) + 3 * len(widths) + 1 <= console().width:
-        # Nothing is folded: one row of many lines looks the same, and thousands of rows take rich seconds.
-        rows = [tuple("\n".join(each) for each in columns)]
-    for row in rows:
-        table.add_row(*map(Text, row))
+        told = (cell.slug, cell.kind, cell.dataset, cell.ablation or "", seed, state)
+        rows.append([Text(text) for text in told])
+    add_rows(table, rows, console().width)
     return table
