@@ -21,7 +21,9 @@ def add_rows(table: Table, rows: Sequence[Sequence[Text]], width: int) -> None:
     """
     from rich.text import Text
 
-    if len(rows) > LONG and natural_width([str(column.header) for column in table.columns], rows) <= width:
+    heads = [str(column.header) for column in table.columns]
+    plain = all("\n" not in text.plain for row in rows for text in row)
+    if plain and len(rows) > LONG and natural_width(heads, rows) <= width:
         rows = [[Text("\n").join(column) for column in zip(*rows, strict=True)]]
     for row in rows:
         table.add_row(*row)
