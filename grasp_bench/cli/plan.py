@@ -154,14 +154,19 @@ def _stages(plan: Plan, now: Status, guess: Estimate) -> Table:
 
 
 def _cells(plan: Plan, now: Status) -> Table:
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
+
+    from grasp_bench.core.long_tables import add_rows
 
     table = Table("cell", "kind", "dataset", "ablation", "seed", "state", title="Cells", title_justify="left")
+    started = {cell.hash for cell in now.started}
+    rows = []
     for cell in plan.cells:
-        state = "done" if cell in now.done else "started" if cell in now.started else "to do"
-        table.add_row(
-            escape(cell.slug), cell.kind, escape(cell.dataset), escape(cell.ablation or ""),
-            "" if cell.seed is None else str(cell.seed), state,
-        )  # fmt: skip
+        cached = now.states[cell.hash] == "cached"
+        state = "done" if cached else "started" if cell.hash in started else "to do"
+        seed = "" if cell.seed is None else str(cell.seed)
+        told = (cell.slug, cell.kind, cell.dataset, cell.ablation or "", seed, state)
+        rows.append([Text(text) for text in told])
+    add_rows(table, rows, console().width)
     return table

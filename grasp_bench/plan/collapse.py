@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -47,18 +47,25 @@ class Request:
         }
 
 
-def kept(group: Sequence[Request]) -> Request:
+def kept(group: Sequence[Request], choices: Mapping[str, int]) -> Request:
     """The first of the requests that compute the same, without the keys that made no difference.
 
-    Only requests of its own ablation tell which: of a base with `attention: softmax` and an ablation
-    that sets softmax, the base keeps what it is known by.
+    `choices` says how many values each compared key has. Only requests of its own ablation tell: of a base
+    with `attention: softmax` and an ablation that sets softmax, the base keeps what it is known by.
     """
     first = group[0]
-    same = [request.compared for request in group if request.ablation == first.ablation]
-    idle = {
-        key for key, values in first.experiment.compare.items() if _makes_no_difference(key, values, same)
-    }
+    if len(group) == 1:
+        return first
+    # Requests of one crossing (other seeds, controls made of it) share the mapping.
+    crossings = {id(each.compared): each.compared for each in group if each.ablation == first.ablation}
+    same = {tuple((key, _text(value)) for key, value in each.items()) for each in crossings.values()}
+    idle = {key for key, count in choices.items() if _makes_no_difference(key, count, same)}
     return replace(first, without=first.without | idle)
+
+
+def choices_of(experiment: Experiment) -> dict[str, int]:
+    """How many different values each compared key has."""
+    return {key: len({_text(value) for value in values}) for key, values in experiment.compare.items()}
 
 
 def without_idle_noise(request: Request, nodes: Iterable[Node]) -> Request:
@@ -68,16 +75,16 @@ def without_idle_noise(request: Request, nodes: Iterable[Node]) -> Request:
     return replace(request, noise=None, experiment=request.experiment.model_copy(update={"noise": None}))
 
 
-def _makes_no_difference(key: str, values: Sequence[Any], compared: Sequence[Mapping[str, Any]]) -> bool:
+def _makes_no_difference(key: str, choices: int, crossed: Collection[tuple[tuple[str, str], ...]]) -> bool:
     """True when all values of the key are here, each with everything else that is here.
 
     Nothing less will do: dropped from `5, 10 and 20` where only 5 and 10 compute the same, the key
     would seem idle beside 20 too, and two cells could come to be known by the same coordinates.
     """
-    distinct = {_text(value) for value in values}
-    others = {_text({name: each[name] for name in each if name != key}) for each in compared}
-    crossed = {_text(each) for each in compared}
-    return len(distinct) > 1 and len(crossed) == len(distinct) * len(others)
+    if choices < 2 or len(crossed) < choices:
+        return False
+    others = {tuple(part for part in each if part[0] != key) for each in crossed}
+    return len(crossed) == choices * len(others)
 
 
 def _text(value: Any) -> str:

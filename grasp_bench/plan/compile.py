@@ -7,15 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.suggest import listed
 from grasp_bench.plan.cells import Cell
-from grasp_bench.plan.collapse import Request, kept, without_idle_noise
-from grasp_bench.plan.controls import control_nodes, controls
-from grasp_bench.plan.graph import Fingerprint, cell_nodes
+from grasp_bench.plan.collapse import Request, choices_of, kept, without_idle_noise
+from grasp_bench.plan.controls import control_nodes, controls, inputs_of
+from grasp_bench.plan.graph import CellNodes, Fingerprint
 from grasp_bench.plan.hypotheses import check_hypotheses
 from grasp_bench.plan.imported import imported, imported_nodes
 from grasp_bench.plan.nodes import Node
@@ -23,12 +24,10 @@ from grasp_bench.spec.controls import SHUFFLED
 from grasp_bench.spec.dataset import LATER_GROUP_KEYS
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.extent import too_many
-from grasp_bench.spec.locations import locate
 from grasp_bench.spec.noise import Noise
-from grasp_bench.spec.patches import apply_patch
+from grasp_bench.spec.patches import SECTIONS, Patcher
 from grasp_bench.spec.problems import dotted
 from grasp_bench.spec.section import settled
-from grasp_bench.spec.variations import SECTIONS
 
 Value = TypeVar("Value", bound=Hashable)
 
@@ -68,31 +67,41 @@ def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     requests = _requests(experiment)
     groups: dict[str, list[Request]] = {}
     found: dict[str, Mapping[str, Node]] = {}
+    made, choices = CellNodes(fingerprint), choices_of(experiment)
     for request in (*requests, *controls(experiment, requests), *imported(experiment, requests)):
-        nodes = _nodes(request, fingerprint)
+        nodes = _nodes_once(request, made)
         digest = nodes["metrics"].hash
         groups.setdefault(digest, []).append(request)
         found.setdefault(digest, nodes)
     shared: dict[str, Node] = {}
     cells = []
     for digest, group in groups.items():
-        request = without_idle_noise(kept(group), found[digest].values())
+        request = without_idle_noise(kept(group, choices), found[digest].values())
         if _slug(request) != _slug(group[0]):  # its nodes bear the label
-            found[digest] = _nodes(request, fingerprint)
-        cells.append(_cell(request, found[digest], shared))
+            found[digest] = _nodes(request, made)
+        cells.append(_cell(request, found[digest], shared, made))
     ordered = _distinct_slugs(_for_reading(cells, experiment))
     check_hypotheses(experiment, ordered, groups)
     return Plan(experiment.name, _in_order(ordered), ordered, _duplicates(ordered, groups))
 
 
-def _nodes(request: Request, fingerprint: Fingerprint) -> Mapping[str, Node]:
+def _nodes_once(request: Request, made: CellNodes) -> Mapping[str, Node]:
+    """The nodes of a request; a control that many cells ask for alike is made once, named by the first."""
+    if request.kind != "control" or request.name is None:
+        return _nodes(request, made)
+    protocol, read = request.experiment.dataset.protocol, made.read_by(request.experiment)
+    values = (request.name, *inputs_of(request, read))
+    return made.once("control", (protocol,), values, lambda: _nodes(request, made))
+
+
+def _nodes(request: Request, made: CellNodes) -> Mapping[str, Node]:
     label = _slug(request)
-    nodes = cell_nodes(request.experiment, label, fingerprint)
     if request.name is None:
-        return nodes
+        return made.of(request.experiment, label)
+    read = made.read_by(request.experiment)
     if request.kind == "imported":
-        return imported_nodes(request, nodes, label, fingerprint)
-    return control_nodes(request, nodes, label)
+        return imported_nodes(request, read, label, made.fingerprint)
+    return control_nodes(request, read, label)
 
 
 def _duplicates(cells: Sequence[Cell], groups: Mapping[str, Sequence[Request]]) -> dict[str, str]:
@@ -115,26 +124,27 @@ def _rates(experiment: Experiment) -> Sequence[Noise | None]:
 
 def _requests(experiment: Experiment) -> list[Request]:
     """All bases come before all ablations, so that a base keeps its name when both are the same."""
-    problems: list[str] = []
+    problems: dict[str, None] = {}  # in the order in which they are found
     requests: list[Request] = []
+    base, rates = Patcher(experiment), _rates(experiment)
     for ablation, patch in [(None, {}), *experiment.ablations.items()]:
         for values in itertools.product(*experiment.compare.values()):
             compared = dict(zip(experiment.compare, values, strict=True))
             try:
-                patched = _patched(experiment, compared, patch, ablation)
+                patched = _patched(base, compared, patch, ablation)
             except SpecError as error:
-                problems += [line for line in error.problems if line not in problems]
+                problems.update(dict.fromkeys(error.problems))
                 continue
-            for noise, seed in itertools.product(_rates(experiment), experiment.seeds):
-                base = patched.model_copy(update={"seeds": (seed,), "noise": noise})
-                requests.append(Request(base, ablation, compared, seed, frozenset(patch), noise=noise))
+            for noise, seed in itertools.product(rates, experiment.seeds):
+                cell = patched.model_copy(update={"seeds": (seed,), "noise": noise})
+                requests.append(Request(cell, ablation, compared, seed, frozenset(patch), noise=noise))
     if problems:
-        raise SpecError(problems)
+        raise SpecError(list(problems))
     return requests
 
 
 def _patched(
-    experiment: Experiment, compared: Mapping[str, Any], patch: Mapping[str, Any], ablation: str | None
+    base: Patcher, compared: Mapping[str, Any], patch: Mapping[str, Any], ablation: str | None
 ) -> Experiment:
     places = [(f"compare.{key}", key) for key in compared]
     places += [(f"ablations.{ablation}.{key}", key) for key in patch]
@@ -146,20 +156,20 @@ def _patched(
     if problems:
         raise SpecError(problems)
     try:
-        return apply_patch(experiment, {**compared, **patch})
+        return base.apply({**compared, **patch})
     except SpecError as error:
         where = f"ablations.{ablation}" if ablation else "compare"
         raise SpecError([f"{where}: {line}" for line in error.problems]) from None
 
 
-def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node]) -> Cell:
+def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node], made: CellNodes) -> Cell:
     # The first cell that asked for a node names it.
     nodes = {role: shared.setdefault(node.hash, node) for role, node in found.items()}
     protocol = request.experiment.dataset.protocol
     return Cell(
         slug=_slug(request),
         experiment=request.experiment,
-        dataset=locate(request.experiment.dataset).name,
+        dataset=made.located(request.experiment.dataset).name,
         ablation=request.ablation,
         noise=request.noise,
         variant=request.variant,
@@ -193,6 +203,7 @@ def _slug(request: Request) -> str:
     return "-".join(_plain(part) for part in parts)
 
 
+@lru_cache(maxsize=10_000)
 def _plain(text: str) -> str:
     """Letters, digits, dot and underscore only: safe as a file name and in a glob."""
     return re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("._")[:60] or "_"

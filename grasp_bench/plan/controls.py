@@ -38,10 +38,18 @@ def controls(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Re
 
 
 def control_nodes(request: Request, nodes: Mapping[str, Node], label: str) -> dict[str, Node]:
-    """The nodes of an untrained control, made of those of a cell."""
-    reads = ("split", "candidates", *((ITEM_EMBEDDINGS,) if request.name in READ_EMBEDDINGS else ()))
-    ranking = Ranking("control", {"control": request.name}, reads)
+    """The nodes of an untrained control, made of those that a training reads."""
+    ranking = Ranking("control", {"control": request.name}, _reads(request))
     return ranked_by(ranking, request.experiment.dataset.protocol, nodes, label)
+
+
+def inputs_of(request: Request, nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    """Hashes of what an untrained control reads: under one protocol they tell what it computes."""
+    return tuple(nodes[role].hash for role in _reads(request))
+
+
+def _reads(request: Request) -> tuple[str, ...]:
+    return ("split", "candidates", *((ITEM_EMBEDDINGS,) if request.name in READ_EMBEDDINGS else ()))
 
 
 def _without_noise(request: Request) -> Request:

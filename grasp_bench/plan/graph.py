@@ -11,15 +11,17 @@ from typing import Any
 
 from grasp_bench.plan.candidates import candidates_node, ranked_candidates
 from grasp_bench.plan.nodes import Node, make_node
+from grasp_bench.plan.once import Once
+from grasp_bench.plan.rankings import measured_as, ranked_as
 from grasp_bench.plan.untold import refuse_untold
-from grasp_bench.spec.dataset import LATER_GROUP_KEYS, Dataset
+from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.encoder import EncoderSource, LiteLLMEncoder, PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.locations import Located, locate
 from grasp_bench.spec.model import ENHANCER_READS, READS_PREFIXES
 from grasp_bench.spec.noise import Noise
-from grasp_bench.spec.section import asked_of, settled
+from grasp_bench.spec.section import asked_of
 from grasp_bench.spec.service import DELIVERY_KEYS
 from grasp_bench.spec.text import PrecomputedText
 from grasp_bench.spec.vector_files import vector_files
@@ -37,21 +39,69 @@ OTHER_PREFIX = {"users": "item_prefix", "items": "user_prefix"}
 EXACT_INDEX_KEYS = ("kind", "num_neighbours")
 
 
-def cell_nodes(experiment: Experiment, label: str, fingerprint: Fingerprint) -> dict[str, Node]:
-    """Map each role of a cell to its node, inputs before what reads them.
+class CellNodes:
+    """Makes the nodes of cells; nodes that read the same sections are made once for all of a spec's cells.
 
-    `label` names the cell in its own nodes (train, rank, metrics); shared ones are named by what
-    they hold. Raises MissingFileError for files that are not there, DataError for texts of items of
-    which nothing is known.
+    Sections are told apart as objects: cells whose patches leave a section as it is share it.
     """
-    located = locate(experiment.dataset)
-    nodes = {"split": _split_node(experiment.dataset, located, fingerprint)}
-    nodes["candidates"] = candidates_node(experiment.dataset.protocol, nodes["split"], located.name)
-    if reads := ENHANCER_READS[experiment.model.enhancer]:
-        nodes |= _leading_to(reads, _text_side_nodes(experiment, nodes["split"], fingerprint))
-        refuse_untold(nodes.values(), located)
-    nodes |= _model_nodes(experiment, label, nodes)
-    return nodes
+
+    def __init__(self, fingerprint: Fingerprint) -> None:
+        self.fingerprint = fingerprint
+        self.once = Once()
+
+    def located(self, dataset: Dataset) -> Located:
+        """Where the files of a dataset are."""
+        return self.once("located", (dataset,), (), lambda: locate(dataset))
+
+    def of(self, experiment: Experiment, label: str) -> dict[str, Node]:
+        """Map each role of a cell to its node, inputs before what reads them.
+
+        `label` names the cell in its own nodes (train, rank, metrics); shared ones are named by what
+        they hold. Raises MissingFileError for files that are not there, DataError for texts of items of
+        which nothing is known.
+        """
+        nodes = self.read_by(experiment)
+        return {**nodes, **_model_nodes(experiment, label, nodes)}
+
+    def read_by(self, experiment: Experiment) -> Mapping[str, Node]:
+        """Those of the nodes that a training reads, and what they are made from; raises as `of`."""
+        sections = (
+            experiment.dataset,
+            experiment.text,
+            experiment.encoder,
+            experiment.index,
+            experiment.noise,
+        )
+        seed = experiment.seeds[0] if experiment.noise is not None else None
+        values = (experiment.model.enhancer, seed)
+        return self.once("read", sections, values, lambda: self._read_by(experiment))
+
+    def _read_by(self, experiment: Experiment) -> Mapping[str, Node]:
+        dataset, located = experiment.dataset, self.located(experiment.dataset)
+        nodes = dict(
+            self.once("data", (dataset,), (), lambda: _data_nodes(dataset, located, self.fingerprint))
+        )
+        if reads := ENHANCER_READS[experiment.model.enhancer]:
+            clean = self.once(
+                "embedded",
+                (dataset, experiment.text, experiment.encoder),
+                (has_prefixes(experiment),),
+                lambda: _clean_nodes(experiment, nodes["split"], self.fingerprint),
+            )
+            made = _text_side_nodes(experiment, clean, nodes["split"], self.fingerprint)
+            nodes |= _leading_to(reads, made)
+            refuse_untold(nodes.values(), located)
+        return nodes
+
+
+def cell_nodes(experiment: Experiment, label: str, fingerprint: Fingerprint) -> dict[str, Node]:
+    """The nodes of one cell alone, as `CellNodes.of` makes them."""
+    return CellNodes(fingerprint).of(experiment, label)
+
+
+def _data_nodes(dataset: Dataset, located: Located, fingerprint: Fingerprint) -> dict[str, Node]:
+    split = _split_node(dataset, located, fingerprint)
+    return {"split": split, "candidates": candidates_node(dataset.protocol, split, located.name)}
 
 
 def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) -> Node:
@@ -72,21 +122,27 @@ def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) ->
     return make_node("split", settings, {}, f"split {located.name}", places)
 
 
-def _text_side_nodes(experiment: Experiment, split: Node, fingerprint: Fingerprint) -> dict[str, Node]:
+def _clean_nodes(experiment: Experiment, split: Node, fingerprint: Fingerprint) -> dict[str, Node]:
+    """Text and embeddings of both sides, as they are without noise."""
+    return _embedded(experiment, _texts(experiment, split, fingerprint), split, fingerprint)
+
+
+def _text_side_nodes(
+    experiment: Experiment, clean: Mapping[str, Node], split: Node, fingerprint: Fingerprint
+) -> dict[str, Node]:
     """Text, embeddings and neighbours of both sides.
 
     `…_vectors` are embeddings before they are reduced. Under noise these names are of what is corrupted, and
     CLEAN names what it was.
     """
-    clean = _embedded(experiment, _texts(experiment, split, fingerprint), split, fingerprint)
     noise = experiment.noise.at(experiment.noise.rate) if experiment.noise is not None else None
     if noise is None:
-        return clean | _neighbours(experiment, clean, split)
+        return {**clean, **_neighbours(experiment, clean, split)}
     if noise.target == "text":
         texts = _noisy_texts(noise, experiment.seeds[0], clean)
         nodes = _embedded(experiment, texts, split, fingerprint)
     else:
-        nodes = clean | _noisy_embeddings(noise, experiment.seeds[0], clean, split)
+        nodes = {**clean, **_noisy_embeddings(noise, experiment.seeds[0], clean, split)}
     searched = clean if noise.when == "after_retrieval" else nodes
     before = {_clean(role): node for role, node in clean.items() if nodes[role] != node}
     return before | nodes | _neighbours(experiment, searched, split)
@@ -236,7 +292,7 @@ def _index_settings(index: Index, side: str) -> dict[str, Any]:
     return settings
 
 
-def _model_nodes(experiment: Experiment, label: str, nodes: dict[str, Node]) -> dict[str, Node]:
+def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) -> dict[str, Node]:
     protocol, training = experiment.dataset.protocol, experiment.training
     reads = ("split", "candidates", *ENHANCER_READS[experiment.model.enhancer])
     inputs = {role: node for role, node in nodes.items() if role in reads}
@@ -256,18 +312,11 @@ def _model_nodes(experiment: Experiment, label: str, nodes: dict[str, Node]) -> 
         inputs,
         f"train {label}",
     )
-    ranking = {
-        "exclude_history": protocol.exclude_history,
-        "also_full_ranking": protocol.also_full_ranking,
-        "top": max(protocol.cutoffs),
-    }
     ranked = ranked_candidates(protocol, nodes["candidates"], train.hash, label)
-    rank = make_node("rank", ranking, {"train": train, **inputs, "candidates": ranked}, f"rank {label}")
-    measured = {
-        "cutoffs": list(protocol.cutoffs),
-        "ties": protocol.ties,
-        "groups": settled(protocol.groups, LATER_GROUP_KEYS),
-    }
-    metrics = make_node("metrics", measured, {"rank": rank, "split": nodes["split"]}, f"metrics {label}")
+    rank = make_node(
+        "rank", ranked_as(protocol), {"train": train, **inputs, "candidates": ranked}, f"rank {label}"
+    )
+    inputs = {"rank": rank, "split": nodes["split"]}
+    metrics = make_node("metrics", measured_as(protocol), inputs, f"metrics {label}")
     own = {} if ranked == nodes["candidates"] else {"ranked_candidates": ranked}
     return {"train": train, **own, "rank": rank, "metrics": metrics}

@@ -36,7 +36,10 @@ def imported(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Re
 def imported_nodes(
     request: Request, nodes: Mapping[str, Node], label: str, fingerprint: Fingerprint
 ) -> dict[str, Node]:
-    """The nodes of an imported run, made of those of a cell; MissingFileError when its file is not there."""
+    """The nodes of an imported run, made of those that a training reads.
+
+    Raises MissingFileError when its file is not there.
+    """
     run = run_of(request)
     settings: dict[str, Any] = {
         "run": fingerprint(Path(run.run)),

@@ -9,7 +9,8 @@ from typing import Any
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.candidates import ranked_candidates
 from grasp_bench.plan.nodes import Node, make_node
-from grasp_bench.spec.dataset import Protocol
+from grasp_bench.spec.dataset import LATER_GROUP_KEYS, Protocol
+from grasp_bench.spec.section import settled
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,26 @@ class Ranking:
     places: Mapping[str, Any] = field(default_factory=dict)
 
 
+def ranked_as(protocol: Protocol) -> dict[str, Any]:
+    """What a protocol tells the stage that ranks."""
+    return {
+        "exclude_history": protocol.exclude_history,
+        "also_full_ranking": protocol.also_full_ranking,
+        "top": max(protocol.cutoffs),
+    }
+
+
+def measured_as(protocol: Protocol) -> dict[str, Any]:
+    """What a protocol tells the metrics."""
+    return {
+        "cutoffs": list(protocol.cutoffs),
+        "ties": protocol.ties,
+        "groups": settled(protocol.groups, LATER_GROUP_KEYS),
+    }
+
+
 def ranked_by(ranking: Ranking, protocol: Protocol, nodes: Mapping[str, Node], label: str) -> dict[str, Node]:
-    """The nodes of a row: `nodes` are a model's of the same protocol, whose settings all rows share."""
+    """The nodes of a row; `nodes` are those that a training under the same protocol reads."""
     inputs = {role: nodes[role] for role in ranking.reads}
     leading = {node.hash for found in inputs.values() for node in (found, *found.ancestors())}
     kept = {role: node for role, node in nodes.items() if node.hash in leading}
@@ -35,10 +54,8 @@ def ranked_by(ranking: Ranking, protocol: Protocol, nodes: Mapping[str, Node], l
     ranked = ranked_candidates(protocol, shared, identity, label)
     if ranked != shared:
         kept["ranked_candidates"] = inputs["candidates"] = ranked
-    settings = {**ranking.settings, **nodes["rank"].settings}
+    settings = {**ranking.settings, **ranked_as(protocol)}
     rank = make_node(ranking.stage, settings, inputs, f"rank {label}", ranking.places)
-    measured = {**nodes["metrics"].inputs, "rank": rank}
-    metrics = make_node(
-        "metrics", {**nodes["metrics"].settings, **ranking.measured}, measured, f"metrics {label}"
-    )
+    read = {"rank": rank, "split": nodes["split"]}
+    metrics = make_node("metrics", {**measured_as(protocol), **ranking.measured}, read, f"metrics {label}")
     return {**kept, "rank": rank, "metrics": metrics}

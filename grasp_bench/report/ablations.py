@@ -12,7 +12,7 @@ from grasp_bench.report.methods import Method
 from grasp_bench.report.partitions import Partition, read_material
 from grasp_bench.report.schema import PairTest
 from grasp_bench.report.seeds import on_shared_seeds, seeds_of_pair
-from grasp_bench.report.significance import pair_test
+from grasp_bench.report.significance import pair_tests
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.correction import benjamini_hochberg
 
@@ -52,18 +52,22 @@ def _deltas(
         method: [c for c in cells if metric in (c.metrics.get(protocol) or {}).get("overall", {})]
         for method, cells in partition.cells.items()
     }
-    found: list[AblationDelta] = []
-    for method, base in _pairs(measured):
-        sides = on_shared_seeds(measured[method], measured[base])
-        if all(sides):
-            test = pair_test(*(values.of_method(cells, protocol, metric) for cells in sides))
-            found.append(
-                AblationDelta(
-                    label=labels[method], base=labels[base], seeds=seeds_of_pair(*sides), test=test, p_bh=1.0
-                )
-            )
-    for delta, p in zip(found, benjamini_hochberg([d["test"]["p_permutation"] for d in found]), strict=True):
-        delta["p_bh"] = p
+    pairs = {
+        (labels[method], labels[base]): sides
+        for method, base in _pairs(measured)
+        if all(sides := on_shared_seeds(measured[method], measured[base]))
+    }
+    tests = pair_tests(
+        [
+            (values.of_method(ablated, protocol, metric), values.of_method(whole, protocol, metric))
+            for ablated, whole in pairs.values()
+        ]
+    )
+    adjusted = benjamini_hochberg([test["p_permutation"] for test in tests])
+    found = [
+        AblationDelta(label=label, base=base, seeds=seeds_of_pair(*sides), test=test, p_bh=p)
+        for ((label, base), sides), test, p in zip(pairs.items(), tests, adjusted, strict=True)
+    ]
     return sorted(found, key=lambda delta: (delta["base"], -delta["test"]["difference"], delta["label"]))
 
 

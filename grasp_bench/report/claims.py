@@ -9,12 +9,15 @@ from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.partitions import Partition
 from grasp_bench.report.schema import Claim, PairTest
 from grasp_bench.report.seeds import on_shared_seeds, seeds_of_pair
-from grasp_bench.report.significance import pair_test
+from grasp_bench.report.significance import pair_tests
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.comparison import ALPHA
 from grasp_bench.stats.correction import holm
+from grasp_bench.stats.pairing import Values
 
 Hypothesis = Mapping[str, str]
+# A claim, and the users' values of both sides where it can be tested.
+Asked = tuple[Claim, tuple[Values, Values] | None]
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,9 @@ class Evidence:
 
 def judge(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[Claim]:
     """Test every declared hypothesis; one that cannot be tested stays in the family with p = 1."""
-    claims = [claim for hypothesis in hypotheses for claim in _expand(hypothesis, evidence)]
+    found = [each for hypothesis in hypotheses for each in _expand(hypothesis, evidence)]
+    tests = iter(pair_tests([sides for _, sides in found if sides is not None]))
+    claims = [claim if sides is None else claim | {"test": next(tests)} for claim, sides in found]
     raw = [1.0 if claim["test"] is None else claim["test"]["p_permutation"] for claim in claims]
     leaking = {
         evidence.labels[method]
@@ -44,35 +49,37 @@ def judge(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[Claim]:
     return claims
 
 
-def _expand(hypothesis: Hypothesis, evidence: Evidence) -> list[Claim]:
+def _expand(hypothesis: Hypothesis, evidence: Evidence) -> list[Asked]:
     """One claim a pair of methods that the hypothesis is about; at least one, untested if need be."""
     better, than = hypothesis["better"], hypothesis["than"]
     pairs = hypothesis_pairs(better, than, evidence.labels)
     if not pairs:
         known = ", ".join(sorted(evidence.labels.values()))
-        return [_claim(hypothesis, better, than, f"not tested: no such pair on this board ({known})")]
-    return [_tested(hypothesis, pair, evidence) for pair in pairs]
+        return [(_claim(hypothesis, better, than, f"not tested: no such pair on this board ({known})"), None)]
+    return [_asked(hypothesis, pair, evidence) for pair in pairs]
 
 
-def _tested(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Evidence) -> Claim:
-    """The test of one pair on the seeds that both have, or the reason why there is none."""
+def _asked(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Evidence) -> Asked:
+    """What the test of one pair takes, on the seeds that both have, or the reason why there is none."""
     left, right = (evidence.labels[method] for method in pair)
     home = next((p for p in evidence.partitions if all(p.cells.get(method) for method in pair)), None)
     if home is None:
-        return _claim(hypothesis, left, right, f"not tested: {_why_apart(pair, evidence)}")
+        return _claim(hypothesis, left, right, f"not tested: {_why_apart(pair, evidence)}"), None
     first, second = on_shared_seeds(*(home.cells[method] for method in pair))
     if not first:
-        return _claim(hypothesis, left, right, "not tested: the two have no seed in common")
+        return _claim(hypothesis, left, right, "not tested: the two have no seed in common"), None
     protocol, metric = hypothesis["protocol"], hypothesis["metric"]
     figures = [cell.metrics.get(protocol) for cell in (*first, *second)]
     if not all(figures):
-        return _claim(hypothesis, left, right, f"not tested: no {protocol} ranking was stored")
+        return _claim(hypothesis, left, right, f"not tested: no {protocol} ranking was stored"), None
     # Ranks could be cut anywhere; those of an imported list mean nothing beyond its depth.
     if any(figure and metric not in figure.get("overall", {}) for figure in figures):
-        return _claim(hypothesis, left, right, f"not tested: {metric} ({protocol}) was not measured of both")
-    test = pair_test(*(evidence.values.of_method(cells, protocol, metric) for cells in (first, second)))
+        return _claim(
+            hypothesis, left, right, f"not tested: {metric} ({protocol}) was not measured of both"
+        ), None
+    users, others = (evidence.values.of_method(cells, protocol, metric) for cells in (first, second))
     seeds, missing = seeds_of_pair(first, second), {s for method in pair for s in home.unfinished(method)}
-    return _claim(hypothesis, left, right, _on_part_of(seeds, missing), test, seeds)
+    return _claim(hypothesis, left, right, _on_part_of(seeds, missing), seeds), (users, others)
 
 
 def _why_apart(pair: tuple[Method, Method], evidence: Evidence) -> str:
@@ -97,17 +104,14 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
 
 
-def _claim(
-    hypothesis: Hypothesis, better: str, than: str, words: str,
-    test: PairTest | None = None, seeds: Sequence[int] = (),
-) -> Claim:  # fmt: skip
+def _claim(hypothesis: Hypothesis, better: str, than: str, words: str, seeds: Sequence[int] = ()) -> Claim:
     return Claim(
         better=better,
         than=than,
         metric=hypothesis["metric"],
         protocol=hypothesis["protocol"],
         seeds=list(seeds),
-        test=test,
+        test=None,
         p_holm=None,
         verdict="untested",
         words=words,

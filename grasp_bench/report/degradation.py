@@ -13,8 +13,8 @@ from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.findings.interval import Interval
 from grasp_bench.report.methods import Method, label_methods, same_setting, touched_by_noise
 from grasp_bench.report.partitions import Partition
-from grasp_bench.report.schema import Degradation, DropTest, NoiseCurve, NoisePoint
-from grasp_bench.report.significance import pair_test
+from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, DropTest, NoiseCurve, NoisePoint
+from grasp_bench.report.significance import pair_tests
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.correction import benjamini_hochberg
 from grasp_bench.stats.figure import figure_interval
@@ -188,24 +188,38 @@ def _below(course: Course, alone: Course, rates: Sequence[float]) -> tuple[float
 
 
 def _drops(courses: Sequence[Course], labels: Mapping[Method, str]) -> list[DropTest]:
-    """Every pair of methods at every rate above the lowest, corrected together (Benjamini–Hochberg)."""
-    found = []
-    for a, b in itertools.combinations(courses, 2):
+    """Pairs of methods at every rate above the lowest, corrected together (Benjamini–Hochberg)."""
+    asked = []
+    for a, b in _drop_pairs(courses):
         lowest, seeds = a.rates[0], [seed for seed in a.seeds if seed in b.seeds]
         if lowest not in a.values or lowest not in b.values or not seeds:
             continue
         for rate in a.rates[1:]:
             if rate in a.values and rate in b.values:
-                drops = [
+                first, second = (
                     mean_over_seeds(each.at(lowest, seeds)) - mean_over_seeds(each.at(rate, seeds))
                     for each in (a, b)
-                ]
-                found.append((labels[a.method], labels[b.method], rate, drops, pair_test(*drops)))
-    adjusted = benjamini_hochberg([test["p_permutation"] for *_, test in found])
+                )
+                asked.append((labels[a.method], labels[b.method], rate, (first, second)))
+    tests = pair_tests([drops for *_, drops in asked])
+    adjusted = benjamini_hochberg([test["p_permutation"] for test in tests])
     return [
         DropTest(
             a=a, b=b, rate=rate, drop_a=float(drops[0].mean()), drop_b=float(drops[1].mean()),
             test=test, p_adjusted=p,
         )
-        for (a, b, rate, drops, test), p in zip(found, adjusted, strict=True)
+        for (a, b, rate, drops), test, p in zip(asked, tests, adjusted, strict=True)
     ]  # fmt: skip
+
+
+def _drop_pairs(courses: Sequence[Course]) -> list[tuple[Course, Course]]:
+    """Every pair of a few methods; of many, each with the one that is best at the lowest rate."""
+    if len(courses) <= ALL_PAIRS_OF:
+        return list(itertools.combinations(courses, 2))
+    there = [course for course in courses if course.rates[0] in course.values]
+    best = max(there, key=_at_the_lowest_rate, default=None)
+    return [] if best is None else [(course, best) for course in there if course is not best]
+
+
+def _at_the_lowest_rate(course: Course) -> float:
+    return float(mean_over_seeds(course.at(course.rates[0], course.seeds)).mean())

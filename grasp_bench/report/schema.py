@@ -10,6 +10,7 @@ from grasp_bench.report.findings.interval import Interval
 
 FORMAT = 9  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
+ALL_PAIRS_OF = 12  # methods whose drops are compared with each other: 66 pairs, each at every rate
 GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
 
 
@@ -159,7 +160,11 @@ class NoiseCurve(TypedDict):
 
 
 class DropTest(TypedDict):
-    """Paired test of how much two methods lose from the lowest rate to `rate`: a's drop less b's."""
+    """Paired test of how much two methods lose from the lowest rate to `rate`: a's drop less b's.
+
+    There is one for every pair of up to `ALL_PAIRS_OF` methods, at every rate; of more methods, for each
+    against the one that is best at the lowest rate.
+    """
 
     a: str
     b: str

@@ -10,14 +10,20 @@ from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.schema import AgainstBest, PairTest, RankingTests
 from grasp_bench.report.seeds import on_shared_seeds, seeds_of_pair
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.comparison import compare, top_tier
+from grasp_bench.stats.comparison import compare_all, top_tier
 from grasp_bench.stats.correction import benjamini_hochberg, holm
 from grasp_bench.stats.pairing import Values
 
 
 def pair_test(first: Values, second: Values) -> PairTest:
     """All tests of first less second, as stored in board.json."""
-    return cast(PairTest, asdict(compare(first, second)))
+    (test,) = pair_tests([(first, second)])
+    return test
+
+
+def pair_tests(pairs: Sequence[tuple[Values, Values]]) -> list[PairTest]:
+    """The tests of many pairs, which cost less together than one by one."""
+    return [cast(PairTest, asdict(comparison)) for comparison in compare_all(pairs)]
 
 
 def tests_against_best(
@@ -42,9 +48,12 @@ def tests_against_best(
     best = order[0]
     sides = {label: on_shared_seeds(ranked[label], ranked[best]) for label in order[1:]}
     sides = {label: both for label, both in sides.items() if both[0]}
-    tests = [
-        pair_test(*(values.of_method(cells, protocol, metric) for cells in both)) for both in sides.values()
-    ]
+    tests = pair_tests(
+        [
+            (values.of_method(method, protocol, metric), values.of_method(other, protocol, metric))
+            for method, other in sides.values()
+        ]
+    )
     raw = [test["p_permutation"] for test in tests]
     pairs = [
         AgainstBest(label=label, seeds=seeds_of_pair(*both), test=test, p_bh=bh, p_holm=p)

@@ -7,37 +7,96 @@ what the old variant said would have another meaning in the new one, or none.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.problems import Problem, Problems
 from grasp_bench.spec.shape import Choice, Names, Shape, fields, section_at, shape_of, variant
 from grasp_bench.spec.tree import Entry, Node, Place, View, assign, from_plain, locate, plain
-from grasp_bench.spec.validation import build
+from grasp_bench.spec.validation import Finding, build
 from grasp_bench.spec.wording import unknown_key
 from grasp_bench.spec.yaml_reader import MAX_DEPTH, read_text
 
+# What a patch of a cell may change, and what decides together with it whether a cell is valid.
+SECTIONS = ("dataset", "text", "encoder", "index", "model", "training")
+CELL = ("name", "noise", *SECTIONS)
 PATCH = Place("patch")
 OVERRIDE = Place("--set")
+
+
+class Patcher:
+    """Applies many patches to one experiment, at the cost of what each of them changes.
+
+    A spec with thousands of ablations is as large as they are many: it is turned into a tree once, a patch of
+    a cell is checked without them, and a section is validated once for all patches that make it the same.
+    `place` is where findings about the experiment's own values are said to be.
+    """
+
+    def __init__(self, experiment: Experiment, place: Place = PATCH) -> None:
+        self._experiment = experiment
+        self._tree = from_plain(experiment.model_dump(mode="json", by_alias=True), place)
+        self._rest = {key: value for key, value in experiment if key not in CELL}
+        self._sections: dict[tuple[str, str], Any] = {}
+
+    def apply(self, patch: Mapping[str, Any]) -> Experiment:
+        """`apply_patch` on this experiment; sections that come out alike are one object."""
+        problems = Problems()
+        entries = {key: Entry(PATCH, from_plain(value, PATCH)) for key, value in patch.items()}
+        built = self.build(entries, problems)
+        if not isinstance(built, Experiment):
+            problems.extend(built)
+        problems.raise_if_any()
+        assert isinstance(built, Experiment)
+        return built
+
+    def build(self, entries: Mapping[str, Entry], problems: Problems) -> Experiment | list[Finding]:
+        """The patched experiment, or what is wrong with it; keys that cannot be are noted as problems."""
+        tree = patched(self._tree, entries, problems)
+        if any(key.partition(".")[0] in self._rest for key in entries):
+            return build(tree)
+        cell = Node({key: tree.value[key] for key in CELL}, tree.place)
+        built = self._from_sections(cell) or build(cell)
+        return built.model_copy(update=self._rest) if isinstance(built, Experiment) else built
+
+    def _from_sections(self, cell: Node) -> Experiment | None:
+        """The experiment of these sections; None when something is wrong, which `build` puts into words."""
+        try:
+            values = {key: self._section(key, cell.value[key].node) for key in CELL}
+            return Experiment.model_validate(values, strict=True, by_alias=True, by_name=False)
+        except ValidationError:
+            return None
+
+    def _section(self, key: str, node: Node) -> Any:
+        if node is self._tree.value[key].node:
+            return getattr(self._experiment, key)
+        text = json.dumps(plain(node))
+        if (key, text) not in self._sections:
+            # Strictly and through JSON, as `build` does.
+            self._sections[key, text] = _adapter(key).validate_json(
+                text, strict=True, by_alias=True, by_name=False
+            )
+        return self._sections[key, text]
+
+
+@cache
+def _adapter(key: str) -> TypeAdapter[Any]:
+    info = Experiment.model_fields[key]
+    section: Any = Annotated[info.annotation, info]
+    return TypeAdapter(section)
 
 
 def apply_patch(experiment: Experiment, patch: Mapping[str, Any]) -> Experiment:
     """Return the experiment with dotted keys assigned and everything validated again.
 
     The result differs from `experiment` in exactly the named keys. SpecError names unknown keys
-    (with the nearest known one) and values that do not fit.
+    (with the nearest known one) and values that do not fit. For many patches of one experiment: `Patcher`.
     """
-    problems = Problems()
-    base = from_plain(experiment.model_dump(mode="json", by_alias=True), PATCH)
-    entries = {key: Entry(PATCH, from_plain(value, PATCH)) for key, value in patch.items()}
-    tree = patched(base, entries, problems)
-    built = build(tree)
-    if not isinstance(built, Experiment):
-        problems.extend(built)
-    problems.raise_if_any()
-    assert isinstance(built, Experiment)
-    return built
+    return Patcher(experiment).apply(patch)
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -17,7 +17,7 @@ from grasp_bench.core.errors import SpecError
 from grasp_bench.spec.encoder import SentenceTransformersEncoder
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.loading import LoadedSpec, load
-from grasp_bench.spec.patches import apply_patch
+from grasp_bench.spec.patches import Patcher
 from grasp_bench.spec.text import TemplateText
 
 SUFFIX = "-demo"
@@ -64,11 +64,14 @@ def _without_files(experiment: Experiment) -> dict[str, Any]:
 
 def _without_foreign(experiment: Experiment) -> dict[str, Any]:
     """The sections that ask for more than the catalogue and the local encoder, without what does."""
+    base = Patcher(experiment)
     compare = {
-        key: [value for value in values if _stays(experiment, {key: value})]
+        key: [value for value in values if _stays(experiment, base, {key: value})]
         for key, values in experiment.compare.items()
     }
-    ablations = {name: patch for name, patch in experiment.ablations.items() if _stays(experiment, patch)}
+    ablations = {
+        name: patch for name, patch in experiment.ablations.items() if _stays(experiment, base, patch)
+    }
     left_out = {*experiment.ablations} - {*ablations} | {run.name for run in experiment.imported}
     settings: dict[str, Any] = {}
     if any(len(compare[key]) < len(values) for key, values in experiment.compare.items()):
@@ -83,10 +86,10 @@ def _without_foreign(experiment: Experiment) -> dict[str, Any]:
     return settings
 
 
-def _stays(experiment: Experiment, patch: Mapping[str, Any]) -> bool:
+def _stays(experiment: Experiment, base: Patcher, patch: Mapping[str, Any]) -> bool:
     """True when a patched cell still reads the catalogue alone and costs nothing."""
     try:
-        patched = apply_patch(experiment, patch)
+        patched = base.apply(patch)
     except SpecError:  # it may need another one beside it; the plan tells
         return True
     places = [(each.dataset.source, each.dataset.items, each.dataset.users) for each in (experiment, patched)]

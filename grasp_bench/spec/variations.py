@@ -18,13 +18,12 @@ from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.extent import too_many
 from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
 from grasp_bench.spec.model import NEEDS_EMBEDDINGS
-from grasp_bench.spec.patches import PATCH, apply_patch, patched
+from grasp_bench.spec.patches import CELL, PATCH, SECTIONS, Patcher
 from grasp_bench.spec.problems import Problem, Problems, dotted
-from grasp_bench.spec.tree import Entry, Node, Part, Place, from_plain, locate, plain
+from grasp_bench.spec.tree import Entry, Node, Part, Place, locate, plain
 from grasp_bench.spec.tuning_space import MOST_VALUES, check_space, told_values
-from grasp_bench.spec.validation import Finding, build
+from grasp_bench.spec.validation import Finding
 
-SECTIONS = ("dataset", "text", "encoder", "index", "model", "training")
 FIXED = frozenset(Experiment.model_fields) - frozenset(SECTIONS)
 LONGEST_NAME = 80  # of an ablation, as of a spec
 MAX_COMBINATIONS = 500  # beyond these the plan finds what only goes wrong in combination
@@ -43,7 +42,7 @@ def check_patches(
     if (excess := too_many(experiment)) is not None:
         problems.add(locate(tree, excess.path).key_place, excess.path, excess.message)
         return
-    base = from_plain(experiment.model_dump(mode="json", by_alias=True), Place(""))
+    base = Patcher(experiment, Place(""))
     unsure = tuple(".".join(path) + "." for path in doubtful)
     same: dict[tuple[str, ...], Patch] = {}
     for patch in _patches(tree):
@@ -51,7 +50,9 @@ def check_patches(
         made = _check(base, patch.above, entries, problems)
         if made is None or patch.among is None:
             continue
-        first = same.setdefault((patch.among, *sorted(entries), made.model_dump_json()), patch)
+        first = same.setdefault(
+            (patch.among, *sorted(entries), made.model_dump_json(include=set(CELL))), patch
+        )
         if first is not patch:
             problems.add(patch.place, patch.path, f"the same as {dotted(first.path)}{_where(first.place)}")
 
@@ -116,7 +117,7 @@ def _items(node: Node) -> list[Node]:
     return [item for item in node.value if not item.broken] if isinstance(node.value, list) else []
 
 
-def _check(base: Node, above: str, patch: Mapping[str, Entry], problems: Problems) -> Experiment | None:
+def _check(base: Patcher, above: str, patch: Mapping[str, Entry], problems: Problems) -> Experiment | None:
     """Try one patch on the base; what is wrong is told under the path of the patch.
 
     Returns what it makes, if all of it fits.
@@ -128,8 +129,7 @@ def _check(base: Node, above: str, patch: Mapping[str, Entry], problems: Problem
             found.add(entry.key_place, key, f"cannot vary; a patch may name {', '.join(SECTIONS)}")
         else:
             allowed[key] = entry
-    tree = patched(base, allowed, found)
-    built = build(tree) if problems.room and (tree is not base or not patch) else []
+    built = base.build(allowed, found) if problems.room and (allowed or not patch) else []
     if not isinstance(built, Experiment):
         # Findings elsewhere come from a combination that other patches may complete.
         found.extend(each for each in built if any(_concerns(each, key) for key in allowed))
@@ -159,7 +159,7 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
     """
     said: set[str] = set()
     methods: set[Method] = set()
-    names = (None, *experiment.ablations)
+    base, names = Patcher(experiment), (None, *experiment.ablations)
     combinations = (
         (name, dict(zip(experiment.compare, values, strict=True)))
         for values in itertools.product(*experiment.compare.values())
@@ -169,7 +169,7 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
     for ablation, cell in itertools.islice(combinations, MAX_COMBINATIONS):
         patch = experiment.ablations[ablation] if ablation else {}
         try:
-            model = apply_patch(experiment, {**cell, **patch}).model
+            model = base.apply({**cell, **patch}).model
         except SpecError as error:
             new = [line for line in error.problems if line not in said]
             said.update(new)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grasp_bench.stats.bootstrap import mean_interval
+from grasp_bench.stats.bootstrap import mean_intervals
 from grasp_bench.stats.correction import holm
 from grasp_bench.stats.effect import cohens_dz, rank_biserial
 from grasp_bench.stats.paired_tests import paired_t, wilcoxon
 from grasp_bench.stats.pairing import paired_differences
-from grasp_bench.stats.permutation import sign_flip
+from grasp_bench.stats.permutation import sign_flips
 
 ALPHA = 0.05
 
@@ -45,21 +45,31 @@ def compare(first: ArrayLike, second: ArrayLike) -> Comparison:
 
     Raises IncomparableError for different lengths, DataError for no users, NaN or infinity.
     """
-    d = paired_differences(first, second)
-    interval = mean_interval(d)
-    return Comparison(
-        n=d.size,
-        gained=int(np.count_nonzero(d > 0)),
-        lost=int(np.count_nonzero(d < 0)),
-        difference=float(d.mean()),
-        low=interval.low,
-        high=interval.high,
-        cohens_dz=cohens_dz(d),
-        rank_biserial=rank_biserial(d),
-        p_t=paired_t(d),
-        p_wilcoxon=wilcoxon(d),
-        p_permutation=sign_flip(d),
-    )
+    (comparison,) = compare_all([(first, second)])
+    return comparison
+
+
+def compare_all(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> list[Comparison]:
+    """Compare each pair; what is drawn at random is drawn once for many. Raises as `compare`."""
+    differences = [paired_differences(first, second) for first, second in pairs]
+    return [
+        Comparison(
+            n=d.size,
+            gained=int(np.count_nonzero(d > 0)),
+            lost=int(np.count_nonzero(d < 0)),
+            difference=float(d.mean()),
+            low=interval.low,
+            high=interval.high,
+            cohens_dz=cohens_dz(d),
+            rank_biserial=rank_biserial(d),
+            p_t=paired_t(d),
+            p_wilcoxon=wilcoxon(d),
+            p_permutation=p_permutation,
+        )
+        for d, interval, p_permutation in zip(
+            differences, mean_intervals(differences), sign_flips(differences), strict=True
+        )
+    ]
 
 
 def top_tier(p_against_best: Sequence[float], *, alpha: float = ALPHA) -> list[bool]:

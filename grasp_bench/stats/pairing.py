@@ -46,6 +46,14 @@ def checked(differences: ArrayLike) -> Values:
     return _finite(np.asarray(differences))
 
 
+def by_size(arrays: Sequence[Values]) -> list[list[int]]:
+    """Places of the arrays, those of equally many users together."""
+    places: dict[int, list[int]] = {}
+    for place, array in enumerate(arrays):
+        places.setdefault(array.size, []).append(place)
+    return list(places.values())
+
+
 def require_same_users(label: str, users: NDArray[Any], other: str, users_other: NDArray[Any]) -> None:
     """Raise IncomparableError unless two cells have the same users, each in ascending order."""
     if np.array_equal(users, users_other):

@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from grasp_bench.report.board import load_board
 from grasp_bench.report.layout import headline, lay_out
 from grasp_bench.report.renderers import markdown
+from grasp_bench.report.sections.noise import drop_table
 
 RATES, SEEDS, METRIC = (0.0, 0.2, 0.6), (1, 2), "NDCG@10"
 NOISE = {"kind": "permute", "side": "both", "when": "before_retrieval"}
@@ -124,6 +125,25 @@ def test_drops_are_paired_by_user_and_corrected_together(results: Results) -> No
     expected = multipletests(raw, method="fdr_bh")[1]
     assert [drop["p_adjusted"] for drop in found] == pytest.approx(list(expected))
     assert found[1]["p_adjusted"] < 0.01
+
+
+@pytest.mark.parametrize(("methods", "pairs"), [(12, 66), (14, 13)])
+def test_drops_of_many_methods_are_compared_with_the_best_alone(
+    results: Results, methods: int, pairs: int
+) -> None:
+    for k in range(methods):
+        for rate in (0.0, 0.5):
+            noise = {**NOISE, "rate": rate} if rate else None
+            lists = np.maximum(1, BASE - (k == 3) * 3 + k % 3 + round(10 * rate))
+            variant = {"index.num_neighbours": k}
+            results.cell(f"c{k}-{rate}", lists, seed=1, enhancer="grasp", variant=variant, noise=noise)
+    results.study()
+    found = full(load_board(results.folder)["rankings"][0])
+    drops, table = found["drops"], drop_table(found)
+    assert len({(drop["a"], drop["b"]) for drop in drops}) == len(drops) == pairs
+    assert table is not None
+    alone = "each stands against grasp (num_neighbours=3)" in " ".join(table.notes)
+    assert alone == (methods > 12) == ({drop["b"] for drop in drops} == {"grasp (num_neighbours=3)"})
 
 
 def test_an_unfinished_rate_leaves_a_blank_and_no_area(results: Results) -> None:

@@ -70,7 +70,7 @@ def test_sixty_thousand_unknown_keys(form: str, indent: str, monkeypatch: pytest
     ],
 )
 def test_more_cells_than_a_spec_may_ask_for(text: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(variations, "patched", None)  # nothing is expanded
+    monkeypatch.setattr(variations, "Patcher", None)  # nothing is expanded
     error = error_of(text)
     assert [line[: len(place) + 7] for line in error.problems] == [f"x.yaml:{place}"]
     assert "and a spec may ask for 10,000; vary less, or write several specs" in error.message

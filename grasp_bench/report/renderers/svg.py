@@ -23,7 +23,7 @@ def render(board: Board, document: Document) -> str:
                 console.print(line, markup=False)
         if section.kind == "ranking":
             for table in section.tables:
-                console.print(rich_table(table))
+                console.print(rich_table(table, width))
                 for note in table.notes:
                     console.print(note, style="dim", markup=False)
     # Without an id rich makes one from a random-looking checksum of the text; a name keeps diffs small.

@@ -6,10 +6,10 @@ import io
 
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from grasp_bench.core import long_tables
 from grasp_bench.report.document import Document, Entry, Section, Table, without_column
 from grasp_bench.report.schema import Board
 
@@ -35,7 +35,7 @@ def show_section(section: Section, console: Console) -> None:
     for table in section.tables:
         console.print()
         table = fit(table, console.width)
-        console.print(rich_table(table))
+        console.print(rich_table(table, console.width))
         for note in table.notes:
             console.print(escape(note), style="dim")
 
@@ -57,19 +57,17 @@ def fit(table: Table, width: int) -> Table:
 
 def natural_width(table: Table) -> int:
     """Characters that the table takes when nothing is folded."""
-    console = Console(width=10_000, file=io.StringIO())
-    return Measurement.get(console, console.options, rich_table(table)).maximum
+    return long_tables.natural_width([column.head for column in table.columns], _texts(table))
 
 
-def rich_table(table: Table) -> RichTable:
-    """Turn one table into rich's."""
+def rich_table(table: Table, width: int) -> RichTable:
+    """Turn one table into rich's, to be printed `width` characters wide."""
     made = RichTable(
         title=escape(table.title) or None, title_justify="left", title_style="bold", header_style="bold"
     )
     for column in table.columns:
         made.add_column(escape(column.head), justify=column.align, overflow="fold")
-    for row in table.rows:
-        made.add_row(*(_text(entry) for entry in row))
+    long_tables.add_rows(made, _texts(table), width)
     return made
 
 
@@ -78,6 +76,10 @@ def render(board: Board, document: Document) -> str:
     stream = io.StringIO()
     show(document, Console(file=stream, width=PLAIN_WIDTH, color_system=None, highlight=False))
     return stream.getvalue()
+
+
+def _texts(table: Table) -> list[list[Text]]:
+    return [[_text(entry) for entry in row] for row in table.rows]
 
 
 def _text(entry: Entry) -> Text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
 from grasp_bench.report.findings.interval import Interval
 from grasp_bench.report.numbers import p_value, percent_with_interval, points, points_with_interval
-from grasp_bench.report.schema import Degradation, NoiseCurve, Ranking
+from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, NoiseCurve, Ranking
 
 CURVE_NOTES = (
     "95 % intervals over users and seeds. Area: mean over the range of rates, by trapezoids; kept: area over "
@@ -72,4 +72,10 @@ def drop_table(found: Degradation) -> Table | None:
         ]
         for drop in found["drops"]
     ]  # fmt: skip
-    return Table(f"Drop against drop, {found['protocol']} ranking", columns, rows, [DROP_NOTE])
+    notes = [DROP_NOTE]
+    if len({drop["a"] for drop in found["drops"]}) >= ALL_PAIRS_OF:
+        best = found["drops"][0]["b"]
+        notes.append(
+            f"Of more than {ALL_PAIRS_OF} methods, each stands against {best}, the best at the lowest rate."
+        )
+    return Table(f"Drop against drop, {found['protocol']} ranking", columns, rows, notes)
