@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 
 from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from grasp_bench.core.console import ShowingConsole, plain
 from grasp_bench.report.document import Document, Entry, Section, Table, without_column
 from grasp_bench.report.schema import Board
 
@@ -19,9 +19,9 @@ PLAIN_WIDTH = 160
 
 def show(document: Document, console: Console) -> None:
     """Print all sections to the console."""
-    console.print(f"[bold]{escape(document.title)}[/bold]")
+    console.print(plain(document.title, "bold"))
     for line in document.lines:
-        console.print(escape(line), style="dim")
+        console.print(plain(" ".join(line.split("\n"))), style="dim")
     for section in document.sections:
         show_section(section, console)
 
@@ -29,15 +29,15 @@ def show(document: Document, console: Console) -> None:
 def show_section(section: Section, console: Console) -> None:
     """Print one section."""
     console.print()
-    console.rule(f"[bold]{escape(section.title)}[/bold]", align="left")
+    console.rule(plain(section.title, "bold"), align="left")
     for line in section.lines:
-        console.print(escape(line))
+        console.print(plain(line))
     for table in section.tables:
         console.print()
         table = fit(table, console.width)
         console.print(rich_table(table))
         for note in table.notes:
-            console.print(escape(note), style="dim")
+            console.print(plain(note), style="dim")
 
 
 def fit(table: Table, width: int) -> Table:
@@ -57,17 +57,17 @@ def fit(table: Table, width: int) -> Table:
 
 def natural_width(table: Table) -> int:
     """Characters that the table takes when nothing is folded."""
-    console = Console(width=10_000, file=io.StringIO())
+    console = ShowingConsole(width=10_000, file=io.StringIO())
     return Measurement.get(console, console.options, rich_table(table)).maximum
 
 
 def rich_table(table: Table) -> RichTable:
     """Turn one table into rich's."""
     made = RichTable(
-        title=escape(table.title) or None, title_justify="left", title_style="bold", header_style="bold"
+        title=plain(table.title, "bold") if table.title else None, title_justify="left", header_style="bold"
     )
     for column in table.columns:
-        made.add_column(escape(column.head), justify=column.align, overflow="fold")
+        made.add_column(plain(column.head), justify=column.align, overflow="fold")
     for row in table.rows:
         made.add_row(*(_text(entry) for entry in row))
     return made
@@ -76,10 +76,10 @@ def rich_table(table: Table) -> RichTable:
 def render(board: Board, document: Document) -> str:
     """Plain text without colours, for a file or a pipe."""
     stream = io.StringIO()
-    show(document, Console(file=stream, width=PLAIN_WIDTH, color_system=None, highlight=False))
+    show(document, ShowingConsole(file=stream, width=PLAIN_WIDTH, color_system=None, highlight=False))
     return stream.getvalue()
 
 
 def _text(entry: Entry) -> Text:
-    text = Text(entry.text, style=STYLES[entry.mark])
+    text = plain(entry.text, STYLES[entry.mark])
     return text.append(" ≈", style="not bold not underline") if entry.tier else text
