@@ -110,8 +110,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> None:
-    from rich.markup import escape
-
+    from grasp_bench.core.console import plain
     from grasp_bench.core.durations import readable
 
     console().print(_stages(plan, now, guess))
@@ -119,7 +118,7 @@ def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> 
     if plan.duplicates:
         slug, same = next(iter(plan.duplicates.items()))
         text = f"left out because they compute the same as one of these: {len(plan.duplicates)}"
-        console().print(escape(f"{text} (such as {slug} = {same})"), style="dim")
+        console().print(plain(f"{text} (such as {slug} = {same})"), style="dim")
     left = len(plan.cells) - len(now.done)
     console().print(
         f"{len(plan.cells)} cells, {left} to finish; {len(plan.nodes)} nodes, {len(now.to_run)} to run: "
@@ -154,14 +153,15 @@ def _stages(plan: Plan, now: Status, guess: Estimate) -> Table:
 
 
 def _cells(plan: Plan, now: Status) -> Table:
-    from rich.markup import escape
     from rich.table import Table
+
+    from grasp_bench.core.console import plain
 
     table = Table("cell", "kind", "dataset", "ablation", "seed", "state", title="Cells", title_justify="left")
     for cell in plan.cells:
         state = "done" if cell in now.done else "started" if cell in now.started else "to do"
         table.add_row(
-            escape(cell.slug), cell.kind, escape(cell.dataset), escape(cell.ablation or ""),
+            plain(cell.slug), cell.kind, plain(cell.dataset), plain(cell.ablation or ""),
             "" if cell.seed is None else str(cell.seed), state,
         )  # fmt: skip
     return table
