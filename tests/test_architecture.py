@@ -49,6 +49,27 @@ def test_sources_say_what_they_are_and_import_by_full_name(path: Path) -> None:
             assert (node.module or "").partition(".")[0] not in FORBIDDEN_IMPORTS
 
 
+def test_text_leaves_the_process_in_few_places() -> None:
+    """All of them write through `core.outlets`; rich prints through `core.console`, text as `plain`."""
+    streams = {"core/outlets", "cli/output", "cli/app", "cli/data_progress", "engine/view", "engine/worker"}
+    for path in SOURCES:
+        name = str(path.relative_to(PACKAGE).with_suffix(""))
+        names = {
+            ast.unparse(node)
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Attribute | ast.Name | ast.alias)
+        }
+        assert name in streams or not names & {"sys.stdout", "sys.stderr", "print", "print_exc"}, path
+        assert name == "core/outlets" or not any(each.startswith("sys.__std") for each in names), path
+        called = {
+            ast.unparse(node.func)
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+        }
+        assert not called & {"Console", "escape_markup", "rich.print"}, path
+        assert "from rich.markup" not in path.read_text(encoding="utf-8"), path
+
+
 def test_test_folders_mirror_the_packages() -> None:
     packages = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
     with_code = {

@@ -5,12 +5,10 @@ Commands are imported when they are called: `--help` lists them without importin
 
 from __future__ import annotations
 
-import errno
 import importlib
-import os
 import sys
 import traceback
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 import typer.core
@@ -19,6 +17,7 @@ import typer.main
 from grasp_bench import __version__
 from grasp_bench.cli.output import note, report_error, say
 from grasp_bench.core.errors import GraspBenchError
+from grasp_bench.core.outlets import guard_streams
 
 # Name: (module:attribute, help). The attribute is a function, or a typer.Typer with commands of its own.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -88,10 +87,9 @@ class Commands(typer.core.TyperGroup):
                 traceback.print_exc()
             raise typer.Exit(report_error(error)) from None
         except OSError as error:
-            if debug or error.errno in (None, errno.EPIPE):  # EPIPE: `| head` has read enough
+            if debug or error.errno is None:
                 raise
-            note(f"error: {error}")
-            raise typer.Exit(SYSTEM_FAULT) from None
+            _fail(error)
 
 
 def _print_version(value: bool) -> None:
@@ -105,6 +103,7 @@ app = typer.Typer(
     name="grasp-bench",
     add_completion=False,
     rich_markup_mode=None,  # rich help costs more than the whole answer
+    pretty_exceptions_enable=False,  # a bug's traceback is Python's own, and goes through the Outlet
     no_args_is_help=True,
 )
 
@@ -123,11 +122,28 @@ def options(
 
 def main() -> None:
     """Entry point of the console script; always leaves by SystemExit."""
+    guard_streams()
     try:
         app(prog_name="grasp-bench")
     except KeyboardInterrupt:  # before or after a command's own time
         note("interrupted; the same command resumes")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _fail(error)
+    finally:
+        _write_the_rest()
+
+
+def _write_the_rest() -> None:
+    """Write what stdout holds back while its failure can still be told in words."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _fail(error)
+
+
+def _fail(error: OSError) -> NoReturn:
+    note(f"error: {error}")
+    raise SystemExit(SYSTEM_FAULT) from None

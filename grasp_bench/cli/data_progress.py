@@ -6,7 +6,9 @@ import sys
 import time
 from types import TracebackType
 
+from grasp_bench.core.outlets import styled
 from grasp_bench.core.progress import Event
+from grasp_bench.core.shown import shown_line
 
 BETWEEN_CHANGES, BETWEEN_LINES = 0.2, 10.0  # seconds
 
@@ -36,9 +38,10 @@ class Telling:
             return
         ended = "\n" if self._live and self._task and (event.task != self._task or event.note) else ""
         self._said, self._task = now, event.task
-        line = f"{event.task}  {_amount(event)}" + (f"  {event.note}" if event.note else "")
-        sys.stderr.write(f"{ended}\r\x1b[K{line}" if self._live else f"{line}\n")
-        sys.stderr.flush()
+        line = shown_line(f"{event.task}  {_amount(event)}" + (f"  {event.note}" if event.note else ""))
+        stream = styled(sys.stderr)  # for the return and the clearing of the line
+        stream.write(f"{ended}\r\x1b[K{line}" if self._live else f"{line}\n")
+        stream.flush()
 
 
 def _amount(event: Event) -> str:

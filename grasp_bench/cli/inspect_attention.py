@@ -18,7 +18,7 @@ from grasp_bench.cli.options import (
     SpecPath,
     StorePath,
 )
-from grasp_bench.cli.output import console, note, say, say_json
+from grasp_bench.cli.output import console, note, say_json, say_whole
 
 
 class Format(StrEnum):
@@ -81,7 +81,7 @@ def attention(
     if output is Format.json:
         say_json(found)
     elif output is Format.md:
-        say(text.rstrip("\n"))
+        say_whole(text)
     else:
         show(document, console())
         show_heat_maps(found, console())

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from grasp_bench.cli.options import DEFAULT_RESULTS, ResultsPath
-from grasp_bench.cli.output import console, note, say
+from grasp_bench.cli.output import console, note, say_json, say_whole
 
 
 class Format(StrEnum):
@@ -60,9 +60,12 @@ def leaderboard(
 
         show(document, console())
         return
+    if format is Format.JSON and out is None:
+        say_json(board)
+        return
     text = RENDERERS.get(format.value)(board, document)
     if out is None:
-        say(text.rstrip("\n"))
+        say_whole(text)
     else:
         atomic.write_text(out, text)
         note(f"wrote {out}")

@@ -22,7 +22,8 @@ def show_money(plan: Plan, now: Status, store: Store) -> None:
     lines += absent_keys(now.to_run)
     lines += [spend_line(spending) for spending in spendings(plan.nodes, store)]
     if lines:
-        say("\n".join(["", "Services", *lines]))
+        for line in ("", "Services", *lines):
+            say(line)
 
 
 def money_as_json(plan: Plan, now: Status, store: Store) -> dict[str, Any]:

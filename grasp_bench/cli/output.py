@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from grasp_bench.core.characters import visible
 from grasp_bench.core.errors import GraspBenchError, SpecError
+from grasp_bench.core.outlets import json_for
+from grasp_bench.core.shown import shown_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from grasp_bench.core.console import ShowingConsole
 
 
 PIPE_WIDTH = 200
 
 
 @cache
-def console() -> Console:
+def console() -> ShowingConsole:
     """The console that tables are printed on; rich is imported at the first call."""
-    from rich.console import Console
+    from grasp_bench.core.console import ShowingConsole
 
     # Into a file or a pipe, lines are for programs and grep: wide enough not to be folded.
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=PIPE_WIDTH if piped else None)
+    return ShowingConsole(highlight=False, width=PIPE_WIDTH if piped else None)
 
 
 def say(text: str) -> None:
-    """Print a line of result to stdout, as it is."""
-    sys.stdout.write(text + "\n")
+    """Print a line of result to stdout; it stays one line, whatever names are in it."""
+    sys.stdout.write(shown_line(text) + "\n")
+
+
+def say_whole(text: str) -> None:
+    """Print a result of many lines, such as a board in some format, to stdout."""
+    sys.stdout.write(text.rstrip("\n") + "\n")
 
 
 _LOG = {"format": "text"}  # of stderr, for the whole process
@@ -43,21 +48,31 @@ def log_in_json() -> None:
 
 
 def note(text: str) -> None:
-    """Print a line to stderr, as it is."""
+    """Print a line to stderr; it stays one line, whatever names are in it."""
     if _LOG["format"] == "json":
         _log("note", text=text)
     else:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(shown_line(text) + "\n")
+
+
+def note_message(text: str) -> None:
+    """Print a message to stderr: what follows its first line is indented, so that it passes for no other."""
+    if _LOG["format"] == "json":
+        note(text)
+    else:
+        first, *others = text.split("\n")
+        for line in (first, *(f"    {other}" for other in others)):
+            note(line)
 
 
 def _log(event: str, **fields: Any) -> None:
     line = {"time": round(time.time(), 3), "event": event, **fields}
-    sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
+    sys.stderr.write(json_for(sys.stderr, line) + "\n")
 
 
 def say_json(value: Any) -> None:
     """Print a value as JSON."""
-    say(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
+    say_whole(json_for(sys.stdout, value, indent=2))
 
 
 def report_error(error: GraspBenchError) -> int:
@@ -67,18 +82,13 @@ def report_error(error: GraspBenchError) -> int:
         _log("error", message=error.message, mend=error.mend, problems=problems, exit_code=error.exit_code)
     elif isinstance(error, SpecError):
         for problem in error.problems:
-            note(_visible(problem))
+            note(problem)
         if error.more:
             note(f"and {error.more:,} more problems; the first {len(error.problems)} are told")
         elif len(error.problems) > 1:
             note(f"{len(error.problems)} problems")
     else:
-        note(_visible(f"error: {error.message}"))
+        note_message(f"error: {error.message}")
         if error.mend:
-            note(_visible(f"  mend: {error.mend}"))
+            note_message(f"  mend: {error.mend}")
     return error.exit_code
-
-
-def _visible(message: str) -> str:
-    """A message may quote what commands a terminal; its own lines stay lines."""
-    return "\n".join(visible(line) for line in message.split("\n"))

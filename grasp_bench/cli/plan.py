@@ -110,8 +110,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> None:
-    from rich.markup import escape
-
+    from grasp_bench.core.console import plain
     from grasp_bench.core.durations import readable
 
     console().print(_stages(plan, now, guess))
@@ -119,7 +118,7 @@ def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> 
     if plan.duplicates:
         slug, same = next(iter(plan.duplicates.items()))
         text = f"left out because they compute the same as one of these: {len(plan.duplicates)}"
-        console().print(escape(f"{text} (such as {slug} = {same})"), style="dim")
+        console().print(plain(f"{text} (such as {slug} = {same})"), style="dim")
     left = len(plan.cells) - len(now.done)
     console().print(
         f"{len(plan.cells)} cells, {left} to finish; {len(plan.nodes)} nodes, {len(now.to_run)} to run: "
@@ -155,8 +154,8 @@ def _stages(plan: Plan, now: Status, guess: Estimate) -> Table:
 
 def _cells(plan: Plan, now: Status) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
+    from grasp_bench.core.console import plain
     from grasp_bench.core.long_tables import add_rows
 
     table = Table("cell", "kind", "dataset", "ablation", "seed", "state", title="Cells", title_justify="left")
@@ -167,6 +166,6 @@ def _cells(plan: Plan, now: Status) -> Table:
         state = "done" if cached else "started" if cell.hash in started else "to do"
         seed = "" if cell.seed is None else str(cell.seed)
         told = (cell.slug, cell.kind, cell.dataset, cell.ablation or "", seed, state)
-        rows.append([Text(text) for text in told])
+        rows.append([plain(text) for text in told])
     add_rows(table, rows, console().width)
     return table

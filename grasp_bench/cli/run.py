@@ -22,7 +22,7 @@ from grasp_bench.cli.options import (
     StorePath,
     load_for,
 )
-from grasp_bench.cli.output import console, log_in_json, note
+from grasp_bench.cli.output import console, log_in_json, note, note_message
 from grasp_bench.cli.plan import Device
 from grasp_bench.core.errors import RunFailedError, StoreError
 
@@ -183,9 +183,9 @@ def _report(plan: Plan, results: Path, leaderboard: Path) -> None:
 
 def _tell_failures(outcome: Outcome) -> None:
     for failure in outcome.failures:
-        note(f"failed: {failure.node.stage} ({failure.node.label}): {failure.message}")
+        note_message(f"failed: {failure.node.stage} ({failure.node.label}): {failure.message}")
         if failure.mend:
-            note(f"  mend: {failure.mend}")
+            note_message(f"  mend: {failure.mend}")
         if failure.report:
             note(f"  traceback: {failure.report}")
         slugs = [slug for slug, cause in outcome.failed.items() if cause is failure]

@@ -59,7 +59,8 @@ def _print_table(rows: list[tuple[str, Any, str]]) -> None:
     import json
 
     from rich.table import Table
-    from rich.text import Text
+
+    from grasp_bench.core.console import plain
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("key", no_wrap=True)
@@ -68,5 +69,5 @@ def _print_table(rows: list[tuple[str, Any, str]]) -> None:
     for key, value, source in rows:
         style = "dim" if source == "default" else ""
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        table.add_row(Text(key, style), Text(text, style), Text(source, style))
+        table.add_row(plain(key, style), plain(text, style), plain(source, style))
     console().print(table)

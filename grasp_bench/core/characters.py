@@ -1,4 +1,4 @@
-"""Characters that nobody sees or that command a terminal: refused in names, escaped where quoted."""
+"""Characters that nobody sees or that command a terminal: refused in names (`core.shown` escapes them)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,5 @@ def unseen(text: str) -> str | None:
     return next((_name(letter) for letter in text if unicodedata.category(letter) in UNSEEN), None)
 
 
-def visible(text: str) -> str:
-    """The text with unseen characters written out, as in `\\x1b[31m`: safe to print, and on one line."""
-    if text.isprintable():
-        return text
-    return "".join(_escaped(letter) if unicodedata.category(letter) in UNSEEN else letter for letter in text)
-
-
 def _name(letter: str) -> str:
     return f"U+{ord(letter):04X}"
-
-
-def _escaped(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")

@@ -10,8 +10,9 @@ import stat
 from functools import cache
 from pathlib import Path
 
-from grasp_bench.core.characters import unseen, visible
+from grasp_bench.core.characters import unseen
 from grasp_bench.core.errors import MissingFileError
+from grasp_bench.core.shown import shown_line
 
 LONGEST_NAME = 4096  # characters; no file system takes more
 KERNEL = ("/proc", "/sys")  # some of what lies there has no end either
@@ -69,5 +70,5 @@ def require_file(path: Path, *, mend: str) -> Path:
     kind = kind_of(path)
     if kind != FILE:
         there = "no such file" if kind == NOTHING else f"is {kind}, not a file"
-        raise MissingFileError(f"{visible(str(path))}: {there}", mend=mend)
+        raise MissingFileError(f"{shown_line(str(path))}: {there}", mend=mend)
     return path

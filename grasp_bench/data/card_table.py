@@ -6,6 +6,7 @@ from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from grasp_bench.core.console import plain
 from grasp_bench.data.card import Card
 
 BAR_WIDTH = 40
@@ -25,7 +26,8 @@ def card_table(card: Card) -> RenderableType:
 
 
 def _facts(card: Card) -> Table:
-    table = Table(title=f"Dataset card: {card['name']}", box=box.SIMPLE_HEAD, show_header=False)
+    title = plain(f"Dataset card: {card['name']}", "table.title")
+    table = Table(title=title, box=box.SIMPLE_HEAD, show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right")
     table.add_column(style="dim")
@@ -48,9 +50,11 @@ def _facts(card: Card) -> Table:
         _add_windows(table, card["temporal"])
     table.add_row("cloned users", _percent(clones["any"]), "share their exact sequence with somebody")
     table.add_row("", _percent(clones["ten_or_more"]), "with ten or more others")
-    table.add_row(f"ties in {card['order']}", f"{card['time_ties']['interactions']:,}", _tied_users(card))
+    table.add_row(
+        plain(f"ties in {card['order']}"), f"{card['time_ties']['interactions']:,}", _tied_users(card)
+    )
     for column, count in card["items_with_text"].items():
-        table.add_row(f"items with {column}", f"{count:,}", _percent(count / card["items"]))
+        table.add_row(plain(f"items with {column}"), f"{count:,}", _percent(count / card["items"]))
     return table
 
 
@@ -61,8 +65,8 @@ def _add_windows(table: Table, found: Card) -> None:
         for date, key in zip(found["dates"], ("valid_from", "test_from"), strict=True)
     )
     parts = (f"{count:,} {name.replace('_', ' ')}" for name, count in found["interactions"].items())
-    table.add_row("cuts", "", " and ".join(cuts))
-    table.add_row("interactions by part", "", ", ".join(parts))
+    table.add_row("cuts", "", plain(" and ".join(cuts)))
+    table.add_row("interactions by part", "", plain(", ".join(parts)))
     table.add_row(
         "validated users", f"{found['validated_users']:,}", "with a target in the validation window"
     )

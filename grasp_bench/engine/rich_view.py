@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, ProgressColumn, TaskID, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.progress import Task as Bar
 from rich.table import Column
 from rich.text import Text
 
+from grasp_bench.core.console import ShowingConsole, plain
 from grasp_bench.core.durations import readable, roughly
+from grasp_bench.core.outlets import guard_streams
 from grasp_bench.engine.course import Course
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
@@ -34,6 +34,26 @@ class _Count(ProgressColumn):
             cells = self._course
             return Text(f"{count} nodes" if cells is None else f"{cells.cells_finished}/{cells.cells} cells")
         return Text(f"{count} {task.fields['unit']}".rstrip())
+
+
+class _Label(ProgressColumn):
+    """The name of a node, or `all`."""
+
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True, overflow="ellipsis", ratio=3, min_width=12))
+
+    def render(self, task: Bar) -> Text:
+        return plain(task.description, "bold" if task.fields["node"] is None else "")
+
+
+class _Note(ProgressColumn):
+    """What a stage says besides its count."""
+
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True, overflow="ellipsis", ratio=4))
+
+    def render(self, task: Bar) -> Text:
+        return plain(task.fields["note"], "dim")
 
 
 class _Rate(ProgressColumn):
@@ -66,31 +86,30 @@ class RichView:
     """Live bars; ended nodes scroll up as lines."""
 
     def __init__(self, total: int, course: Course | None = None) -> None:
-        console = Console(stderr=True)
-        label = Column(no_wrap=True, overflow="ellipsis", ratio=3, min_width=12)
+        console = ShowingConsole(stderr=True)
         columns: list[ProgressColumn] = [
-            TextColumn("{task.description}", table_column=label),
+            _Label(),
             BarColumn(bar_width=12),
             _Count(course),
             _Rate(),
             _Left(course),
         ]
         if console.width >= NARROW:
-            said = Column(no_wrap=True, overflow="ellipsis", ratio=4)
             columns.insert(-1, TimeElapsedColumn(Column(no_wrap=True)))
-            columns.append(TextColumn("[dim]{task.fields[note]}", table_column=said))
+            columns.append(_Note())
         self._bars = Bars(*columns, console=console, transient=True, expand=True)
         self._running: dict[str, TaskID] = {}
-        self._whole = self._add("[bold]all", total, None) if total else None
+        self._whole = self._add("all", total, None) if total else None
         self._bars.start()
+        guard_streams()  # also the stand-ins of rich, which would read sequences of others as styles
 
     def note(self, line: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(escape(line), highlight=False)
+        self._bars.console.print(plain(line))
 
     def started(self, node: Node) -> None:
         """Add a bar."""
-        self._running[node.hash] = self._add(escape(node.label), None, node)
+        self._running[node.hash] = self._add(node.label, None, node)
 
     def progress(self, progress: Progress) -> None:
         """Move a bar."""
@@ -101,22 +120,21 @@ class RichView:
                 completed=event.done,
                 total=event.total or None,
                 unit=event.unit,
-                note=escape(event.note),
+                note=event.note,
             )
 
     def finished(self, done: Done) -> None:
         """Turn a bar into a line."""
         self._end(done.node)
-        how = "[dim]found[/dim]" if done.reused else "[green]done[/green] "
-        self._bars.console.print(
-            f"{how} {escape(done.node.label)} [dim]{readable(done.seconds)}", highlight=False
-        )
+        how = Text("found", "dim") if done.reused else Text("done ", "green")
+        seconds = Text(readable(done.seconds), "dim")
+        self._bars.console.print(Text(" ").join((how, plain(done.node.label), seconds)))
 
     def failed(self, failure: Failure) -> None:
         """Turn a bar into a red line."""
         self._end(failure.node)
-        text = f"[red]failed[/red] {escape(failure.node.label)}: {escape(failure.message)}"
-        self._bars.console.print(text, highlight=False)
+        what = plain(f"{failure.node.label}: {failure.message}")
+        self._bars.console.print(Text(" ").join((Text("failed", "red"), what)))
 
     def close(self) -> None:
         """Take the bars off the screen."""

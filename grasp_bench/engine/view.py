@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
 from typing import IO, Any, Protocol
 
 from grasp_bench.core.durations import readable, roughly
+from grasp_bench.core.outlets import json_for
 from grasp_bench.core.registry import Registry
+from grasp_bench.core.shown import shown_line
 from grasp_bench.engine.audience import Listener
 from grasp_bench.engine.course import Course
 from grasp_bench.engine.failures import Failure
@@ -39,8 +40,8 @@ class PlainView:
         self._said: dict[str, float] = {}
 
     def note(self, line: str) -> None:
-        """Print a line."""
-        print(f"{time.strftime('%H:%M:%S')} {line}", file=self._stream, flush=True)
+        """Print a line; it stays one, whatever names are in it."""
+        print(f"{time.strftime('%H:%M:%S')} {shown_line(line)}", file=self._stream, flush=True)
 
     def started(self, node: Node) -> None:
         """Say what begins."""
@@ -93,7 +94,7 @@ class JsonView:
 
     def _say(self, event: str, **fields: Any) -> None:
         line = {"time": round(time.time(), 3), "event": event, **fields}
-        print(json.dumps(line, ensure_ascii=False, allow_nan=False), file=sys.stderr, flush=True)
+        print(json_for(sys.stderr, line), file=sys.stderr, flush=True)
 
     def _whole(self) -> dict[str, Any]:
         """How far the run is, in every event of a node."""

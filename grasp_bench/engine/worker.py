@@ -103,4 +103,6 @@ def _redirect_output(log: Path) -> None:
     os.dup2(descriptor, sys.stdout.fileno())
     os.dup2(descriptor, sys.stderr.fileno())
     os.close(descriptor)
+    for stream in (sys.stdout, sys.stderr):  # no glyph that this place cannot encode ends a stage
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     faulthandler.enable()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from grasp_bench.core.characters import visible
 from grasp_bench.core.errors import MOST_PROBLEMS, SpecError
 from grasp_bench.core.secrets import masked
+from grasp_bench.core.shown import shown_line
 from grasp_bench.spec.tree import Part, Place
 
 MOST_EXPLAINED = 2 * MOST_PROBLEMS  # hints cost far more than problems: those that nobody will read get none
@@ -40,7 +40,7 @@ class Problem:
     def __str__(self) -> str:
         key = f" {shortened(self.key, LONGEST_KEY)}" if self.key else ""
         text = f"{self.place}{key}: {shortened(self.message, LONGEST_MESSAGE)}"
-        return visible(masked(text))  # a message may quote what was written
+        return shown_line(masked(text))  # a message may quote what was written
 
 
 @dataclass

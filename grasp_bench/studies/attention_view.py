@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from grasp_bench.core.console import plain
 from grasp_bench.report.findings.attention import Attention, HeatMap
 from grasp_bench.studies.attention_layout import DIGITS
 
@@ -23,7 +23,7 @@ def show_heat_maps(found: Attention, console: Console) -> None:
         if not cell["heat_maps"]:
             continue
         console.print()
-        console.rule(f"[bold]Histories, {escape(cell['slug'])}[/bold]", align="left")
+        console.rule(plain(f"Histories, {cell['slug']}", "bold"), align="left")
         for each in cell["heat_maps"]:
             console.print(heat_map(each))
 
@@ -33,15 +33,15 @@ def heat_map(found: HeatMap) -> Table:
     values = [weight for weights in found["weights"] for weight in weights]
     low, high = min(values, default=0.0), max(values, default=0.0)
     title = f"user {found['user']}: weights from {low:.{DIGITS}f} to {high:.{DIGITS}f}"
-    table = Table(title=escape(title), title_justify="left", title_style="bold", header_style="bold")
+    table = Table(title=plain(title, "bold"), title_justify="left", header_style="bold")
     table.add_column("item")
     for part in found["parts"]:
-        table.add_column(part, justify="right")
+        table.add_column(plain(part), justify="right")
     first = max(0, len(found["items"]) - LATEST)
     if first:
         table.caption = f"{first} earlier items are left out; --format json has all"
     for place, item in list(enumerate(found["items"]))[first:]:
-        table.add_row(Text(item), *_cells(found, place, low, high))
+        table.add_row(plain(item), *_cells(found, place, low, high))
     return table
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from grasp_bench.report.renderers.markdown import escape
+
 TEXT = """\
 # {cell}
 
@@ -54,9 +56,9 @@ def readme(manifest: Mapping[str, Any]) -> str:
     """What it is, a usage example that runs in its folder, and what goes in."""
     width = manifest["embedding_width"]
     return TEXT.format(
-        cell=manifest["cell"],
+        cell=escape(manifest["cell"]),
         spec=manifest["spec"],
-        dataset=manifest["dataset"],
+        dataset=escape(manifest["dataset"]),
         torch=manifest["versions"]["torch"].partition("+")[0],
         example=EXAMPLE if width is None else EXAMPLE_OF_USERS,
         max_len=manifest["model"]["max_len"],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grasp_bench.core.characters import unseen, visible
+from grasp_bench.core.characters import unseen
 from grasp_bench.core.errors import MissingFileError
 from grasp_bench.core.files import expanded, fault_of_name, kind_of, require_file
 
@@ -66,9 +66,8 @@ def test_names_that_no_file_has(name: str, fault: str) -> None:
 @pytest.mark.parametrize("name", ["data/Größe 漢字.csv", "a b|c`.csv", "${X}/y", "~/x", "📚.csv"])
 def test_names_that_files_have(name: str) -> None:
     assert fault_of_name(name) is None
-    assert visible(name) == name
 
 
-def test_what_commands_a_terminal_is_written_out() -> None:
-    assert visible("\x1b[31mred\u202e\n") == r"\x1b[31mred\u202e\n"
+def test_what_commands_a_terminal_is_found() -> None:
+    assert unseen("a\x1b[31mred") == "U+001B"
     assert unseen("red") is None

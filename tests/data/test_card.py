@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 
@@ -9,6 +10,7 @@ import numpy as np
 from hypothesis import given
 from integer_histories import histories, sequences_of
 
+from grasp_bench.core.console import ShowingConsole
 from grasp_bench.data.card import (
     card_of_dataset,
     clone_share,
@@ -71,3 +73,12 @@ def test_card_of_the_demo_prints_and_survives_json() -> None:
     text = capture.get()
     for words in ("Dataset card: demo", "1,500", "600", "repeat targets", "cloned users", "Users by length"):
         assert words in text
+
+
+def test_names_on_a_card_are_neither_markup_nor_sent() -> None:
+    name = "[/bold]\x1b]0;x\x07"
+    card = card_of_dataset(Dataset(source="demo"))
+    told = {**card, "name": name, "order": name, "items_with_text": {name: 1}}
+    stream = io.StringIO()
+    ShowingConsole(file=stream, width=120).print(card_table(told))
+    assert stream.getvalue().count(r"[/bold]\x1b]0;x\x07") == 3

@@ -11,6 +11,7 @@ from importlib import resources
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from grasp_bench.core.shown import shown
 from grasp_bench.report.document import BLANK, Entry, Table
 from grasp_bench.report.page.parts import Page, Part
 
@@ -55,11 +56,17 @@ def _source(name: str) -> str:
     return (folder / name).read_text(encoding="utf-8")
 
 
+def _text(value: object) -> object:
+    """What a template writes: markup as it is, text as it may be shown."""
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FunctionLoader(_source),
         autoescape=True,
+        finalize=_text,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -23,8 +23,8 @@ HEAD = (
 
 def render(board: Board, document: Document) -> str:
     """Means (seed `mean`, with the spread over seeds) and every seed's overall values."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    stream = io.StringIO(newline="\n")
+    writer = csv.writer(_Lines(stream))
     writer.writerow(HEAD)
     for ranking in board["rankings"]:
         beside = _published(ranking)
@@ -38,6 +38,16 @@ def render(board: Board, document: Document) -> str:
                 published = beside.get((row["label"], *rest[:4]), NOTHING)
                 writer.writerow((*start, *rest, *marks, *published, "; ".join(row["substituted"])))
     return stream.getvalue()
+
+
+class _Lines:
+    """Ends rows by a line feed. Told to do so, csv would leave names with a return in them unquoted."""
+
+    def __init__(self, stream: io.StringIO) -> None:
+        self._stream = stream
+
+    def write(self, row: str) -> int:
+        return self._stream.write(row.removesuffix("\r\n") + "\n")
 
 
 def _published(ranking: Ranking) -> dict[tuple[object, ...], tuple[object, ...]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
 
+from grasp_bench.core.shown import shown
 from grasp_bench.report.document import Document, Entry, Section, Table
 from grasp_bench.report.schema import Board
 
@@ -35,6 +36,11 @@ def render(board: Board, document: Document) -> str:
         "</body>", "</html>",
     ]  # fmt: skip
     return "\n".join(blocks) + "\n"
+
+
+def escape(text: str) -> str:
+    """Make text literal in HTML, attributes included."""
+    return html.escape(shown(text))
 
 
 def _section(index: int, section: Section) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grasp_bench.core.shown import shown
 from grasp_bench.report.document import Document, Entry, Table
 from grasp_bench.report.numbers import UNITS
 from grasp_bench.report.schema import Board
@@ -22,12 +23,14 @@ def render(board: Board, document: Document) -> str:
         if section.title != "Provenance"
         for table in section.tables
     ]
-    return "\n".join([f"% {' '.join(document.title.split())}: needs \\usepackage{{booktabs}}", *tables])
+    return "\n".join(
+        [f"% {shown(' '.join(document.title.split()))}: needs \\usepackage{{booktabs}}", *tables]
+    )
 
 
 def escape(text: str) -> str:
     """Make text literal in LaTeX."""
-    return "".join(_ESCAPES.get(character, character) for character in text)
+    return "".join(_ESCAPES.get(character, character) for character in shown(text))
 
 
 def _table(table: Table, title: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from grasp_bench.core.shown import shown
 from grasp_bench.report.document import Document, Entry, Section, Table
 from grasp_bench.report.schema import Board
 
-_SPECIAL = re.compile(r"([\\`*_\[\]|<>#~])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|<>#~&])")
+_BREAK = re.compile(r"[\r\n]+")
 
 
 def render(board: Board, document: Document) -> str:
@@ -25,7 +27,7 @@ def document_text(document: Document) -> str:
 
 def escape(text: str) -> str:
     """Make text literal in Markdown, table cells included; line breaks become spaces."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.splitlines()))
+    return _SPECIAL.sub(r"\\\1", shown(_BREAK.sub(" ", text)))
 
 
 def _section(section: Section) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from grasp_bench.core import long_tables
+from grasp_bench.core.console import ShowingConsole, plain
+from grasp_bench.core.shown import shown_line
 from grasp_bench.report.document import Document, Entry, Section, Table, without_column
 from grasp_bench.report.schema import Board
 
@@ -19,9 +20,9 @@ PLAIN_WIDTH = 160
 
 def show(document: Document, console: Console) -> None:
     """Print all sections to the console."""
-    console.print(f"[bold]{escape(document.title)}[/bold]")
+    console.print(plain(document.title, "bold"))
     for line in document.lines:
-        console.print(escape(line), style="dim")
+        console.print(plain(" ".join(line.split("\n"))), style="dim")
     for section in document.sections:
         show_section(section, console)
 
@@ -29,15 +30,15 @@ def show(document: Document, console: Console) -> None:
 def show_section(section: Section, console: Console) -> None:
     """Print one section."""
     console.print()
-    console.rule(f"[bold]{escape(section.title)}[/bold]", align="left")
+    console.rule(plain(section.title, "bold"), align="left")
     for line in section.lines:
-        console.print(escape(line))
+        console.print(plain(line))
     for table in section.tables:
         console.print()
         table = fit(table, console.width)
         console.print(rich_table(table, console.width))
         for note in table.notes:
-            console.print(escape(note), style="dim")
+            console.print(plain(note), style="dim")
 
 
 def fit(table: Table, width: int) -> Table:
@@ -57,16 +58,16 @@ def fit(table: Table, width: int) -> Table:
 
 def natural_width(table: Table) -> int:
     """Characters that the table takes when nothing is folded."""
-    return long_tables.natural_width([column.head for column in table.columns], _texts(table))
+    return long_tables.natural_width([shown_line(column.head) for column in table.columns], _texts(table))
 
 
 def rich_table(table: Table, width: int) -> RichTable:
     """Turn one table into rich's, to be printed `width` characters wide."""
     made = RichTable(
-        title=escape(table.title) or None, title_justify="left", title_style="bold", header_style="bold"
+        title=plain(table.title, "bold") if table.title else None, title_justify="left", header_style="bold"
     )
     for column in table.columns:
-        made.add_column(escape(column.head), justify=column.align, overflow="fold")
+        made.add_column(plain(column.head), justify=column.align, overflow="fold")
     long_tables.add_rows(made, _texts(table), width)
     return made
 
@@ -74,7 +75,7 @@ def rich_table(table: Table, width: int) -> RichTable:
 def render(board: Board, document: Document) -> str:
     """Plain text without colours, for a file or a pipe."""
     stream = io.StringIO()
-    show(document, Console(file=stream, width=PLAIN_WIDTH, color_system=None, highlight=False))
+    show(document, ShowingConsole(file=stream, width=PLAIN_WIDTH, color_system=None, highlight=False))
     return stream.getvalue()
 
 
@@ -83,5 +84,5 @@ def _texts(table: Table) -> list[list[Text]]:
 
 
 def _text(entry: Entry) -> Text:
-    text = Text(entry.text, style=STYLES[entry.mark])
+    text = plain(entry.text, STYLES[entry.mark])
     return text.append(" ≈", style="not bold not underline") if entry.tier else text

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from xml.etree import ElementTree
 
 from markupsafe import Markup
 
 from grasp_bench.core.extras import require
+from grasp_bench.core.shown import shown, shown_line
 from grasp_bench.report.page.charts.theme import CONFIG, NARROW, WIDE, Spec
 from grasp_bench.report.page.parts import Picture
 
@@ -43,7 +45,8 @@ def to_svg(specification: Spec, name: str) -> Markup:
     A mark's `description` becomes `data-tip`, which the page's script shows on hovering.
     """
     converter = require("vl_convert", extra="report")
-    whole = {"$schema": SCHEMA, "config": CONFIG, **specification}
+    # What XML cannot hold would end the process, not raise: the converter aborts natively.
+    whole = _shown({"$schema": SCHEMA, "config": CONFIG, **specification})
     root = ElementTree.fromstring(converter.vegalite_to_svg(json.dumps(whole), vl_version=VERSION))
     for element in root.iter():
         if element.tag.removeprefix(_SVG) not in _ALLOWED:  # no script, link or style leaves this function
@@ -51,9 +54,18 @@ def to_svg(specification: Spec, name: str) -> Markup:
         _strip(element)
     _prune(root)
     root.attrib = {key: root.attrib[key] for key in ("viewBox", "width", "height")}
-    root.attrib |= {"role": "img", "aria-label": name}
+    root.attrib |= {"role": "img", "aria-label": shown_line(name)}
     ElementTree.register_namespace("", _SVG[1:-1])
     return Markup(ElementTree.tostring(root, encoding="unicode").replace(_XMLNS, "", 1))
+
+
+def _shown(value: Any) -> Any:
+    """The same specification, its texts as they may be shown."""
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, Mapping):
+        return {shown(key): _shown(each) for key, each in value.items()}
+    return [_shown(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _strip(element: ElementTree.Element) -> None:
