@@ -215,7 +215,7 @@ def test_the_same_results_give_the_same_file(toy: Results, tmp_path: Path) -> No
         (lambda content: json.dumps(dict(list(content.items())[1:])), "Field required"),
         (lambda content: json.dumps({**content, "notes": [float("nan")]}), "NaN is no number"),
         (lambda content: json.dumps({**content, "notes": "text"}), "valid list"),
-        (lambda content: "[]", "dictionary"),
+        (lambda content: "[]", "no JSON object"),
     ],
 )
 def test_a_damaged_study_is_named_and_nothing_is_written(name, damage, said, toy: Results, tmp_path) -> None:
