@@ -18,7 +18,6 @@ from typer.testing import CliRunner, Result
 from grasp_bench.cli.app import app
 from grasp_bench.core.integrity import SIDECAR
 
-NAME = "damaged"
 SPEC = """\
 name: damaged
 dataset: {{source: {data}, protocol: {{negatives: 5}}}}
@@ -42,6 +41,10 @@ class Place:
     folder: Path
 
     @property
+    def name(self) -> str:
+        return self.spec.stem
+
+    @property
     def store(self) -> Path:
         return self.folder / "store"
 
@@ -57,7 +60,7 @@ class Place:
 
     def board(self) -> Result:
         """`grasp-bench leaderboard`, as JSON."""
-        return invoke("leaderboard", NAME, "--results", self.results, "--format", "json")
+        return invoke("leaderboard", self.name, "--results", self.results, "--format", "json")
 
     def copy(self, to: Path) -> Place:
         """The same study elsewhere, to be harmed."""
