@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +25,7 @@ from grasp_bench.cli.options import (
 )
 from grasp_bench.cli.output import console, log_in_json, note, note_message
 from grasp_bench.cli.plan import Device
-from grasp_bench.core.errors import RunFailedError, StoreError
+from grasp_bench.core.errors import DamagedError, RunFailedError, StoreError
 
 if TYPE_CHECKING:
     from grasp_bench.engine.run import Outcome
@@ -126,7 +127,8 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = whole.only(only)
     # Before the first cell, so that boards of a stopped run know what was asked; again for the cards.
-    _write_study(loaded, whole, store, results)
+    with suppress(DamagedError):  # it is set aside now, and made again in the next line
+        _write_study(loaded, whole, store, results)
     outcome = run_plan(chosen, shop)
     _write_study(loaded, whole, store, results)
     _report(whole, results, leaderboard)
@@ -153,8 +155,8 @@ def _write_study(loaded: LoadedSpec, plan: Plan, store: Path, results: Path) -> 
     folder, cards = results / plan.name, dataset_cards(plan, Store(store))
     planned = [identity(cell) for cell in plan.cells]
     try:
-        write_study(folder, loaded.experiment, planned, cards, loaded.published)
-        write_user_groups(plan, Store(store), folder)
+        files = write_user_groups(plan, Store(store), folder)
+        write_study(folder, loaded.experiment, planned, cards, loaded.published, files)
     except OSError as error:
         raise StoreError(
             f"{results}: cannot be written ({error.strerror or error})", mend="pass --results"

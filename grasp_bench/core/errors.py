@@ -8,7 +8,8 @@
     ├── MissingExtraError          exit 4   an optional part is not installed; says which extra
     ├── MissingFileError           exit 3   a path named by the user is not there
     ├── UnknownNameError           exit 2   a registry has no such entry; suggests the nearest
-    ├── StoreError                 exit 5   an artefact is damaged, or the store cannot be written
+    ├── StoreError                 exit 5   an artefact is absent, or the store cannot be written
+    │   └── DamagedError           exit 5   an artefact is not as it was written; it is set aside
     ├── TrainingError              exit 1   loss or score is not finite, or a setting cannot be trained
     ├── EvaluationError            exit 1   the evaluation fails a check of itself: no figure can be trusted
     ├── ServiceError               exit 7   a model's provider cannot be reached, refuses, or answers nonsense
@@ -100,9 +101,13 @@ class UnknownNameError(GraspBenchError):
 
 
 class StoreError(GraspBenchError):
-    """An artefact is damaged or the store cannot be written."""
+    """An artefact is absent or damaged, or the store cannot be written."""
 
     exit_code = 5
+
+
+class DamagedError(StoreError):
+    """An artefact is not as it was written."""
 
 
 class TrainingError(GraspBenchError):

@@ -2,6 +2,7 @@
 
     <root>/<stage>/<hash>/            finished; files plus the sidecar artefact.json
     <root>/<stage>/<hash>.partial/    work in progress, kept after a crash so that a stage may resume
+    <root>/<stage>/<hash>.damaged/    was not as it had been written; nothing reads it (core/integrity.py)
     <root>/<stage>/<hash>.lock        held while a process works on the node
 
 A finished folder appears by one rename, so a reader needs no lock. Seconds spent on attempts that
@@ -10,8 +11,6 @@ failed or were interrupted stay in the partial folder and are added to the artef
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.core import atomic, locks
+from grasp_bench.core import atomic, integrity, locks, sealing
 from grasp_bench.core.errors import StoreError
+from grasp_bench.core.integrity import SIDECAR
 
-SIDECAR = "artefact.json"
 ELAPSED = ".elapsed"  # seconds that earlier attempts at a partial folder took
 
 
@@ -35,13 +34,12 @@ class Artefact:
     sidecar: dict[str, Any]
 
     def file(self, name: str) -> Path:
-        """Path of one of the artefact's files; StoreError if it is gone."""
-        path = self.path / name
-        if not path.is_file():
-            raise StoreError(
-                f"{path}: missing from a finished artefact", mend=f"delete {self.path} and run again"
-            )
-        return path
+        """Path of one of the artefact's files; DamagedError if it is gone or not as it was written."""
+        return integrity.verified(self.path / name, self.path)
+
+    def has_file(self, name: str) -> bool:
+        """True when a file of this name is part of the artefact."""
+        return integrity.lists(self.path, name)
 
 
 class Store:
@@ -59,24 +57,26 @@ class Store:
         return (self.folder(stage, digest) / SIDECAR).is_file()
 
     def get(self, stage: str, digest: str) -> Artefact:
-        """Open a finished artefact; StoreError when absent or its sidecar is damaged."""
+        """Open a finished artefact; StoreError when absent, DamagedError where its sidecar is damaged."""
         folder = self.folder(stage, digest)
-        try:
-            sidecar = json.loads((folder / SIDECAR).read_text())
-        except FileNotFoundError:
-            raise StoreError(f"{folder}: no such artefact", mend="run the spec that makes it") from None
-        except ValueError:
-            raise _damaged(folder, "not JSON") from None
-        if not isinstance(sidecar, dict) or sidecar.get("hash", digest) != digest:
-            raise _damaged(folder, "describes another artefact")
-        return Artefact(folder, sidecar)
+        return Artefact(folder, integrity.read_sidecar(folder))
+
+    def was_damaged(self, stage: str, digest: str) -> bool:
+        """True when the node was finished, then found damaged, and is not made again yet."""
+        folder = self.folder(stage, digest)
+        left = folder.is_dir() or folder.with_name(f"{digest}{integrity.ASIDE}").is_dir()
+        return left and not self.has(stage, digest)
+
+    def set_aside(self) -> list[Path]:
+        """Folders of damaged artefacts: nothing reads them, and who needs the space may delete them."""
+        return sorted(self.root.glob(f"*/*{integrity.ASIDE}*"))
 
     def artefacts(self, stage: str) -> Iterator[Artefact]:
-        """Finished artefacts of a stage; damaged ones are passed over."""
+        """Finished artefacts of a stage; damaged ones are passed over and left where they are."""
         for sidecar in sorted((self.root / stage).glob(f"*/{SIDECAR}")):
-            if not sidecar.parent.name.endswith(".partial"):
-                with suppress(StoreError):
-                    yield self.get(stage, sidecar.parent.name)
+            folder = sidecar.parent
+            if not folder.suffix and (found := integrity.sidecar_if_whole(folder)) is not None:
+                yield Artefact(folder, found)
 
     def has_partial(self, stage: str, digest: str) -> bool:
         """True when an unfinished attempt left files to resume from."""
@@ -120,6 +120,7 @@ class Store:
         final = self.folder(stage, digest)
         partial = final.with_name(f"{digest}.partial")
         partial.mkdir(parents=True, exist_ok=True)
+        (partial / SIDECAR).unlink(missing_ok=True)  # of an attempt that ended just before the rename
         before = _elapsed(partial)
         started = time.perf_counter()
         try:
@@ -133,9 +134,11 @@ class Store:
         for path in partial.rglob("*"):
             if path.is_file():
                 atomic.fsync_path(path)
-        atomic.write_json(partial / SIDECAR, sidecar)
-        if final.exists():  # a folder without a sidecar: damaged by hand
-            shutil.rmtree(final)
+        sidecar["hash"] = digest
+        sidecar["files"] = integrity.measure(partial)
+        sealing.write(partial / SIDECAR, sidecar)
+        if final.exists():  # a folder that lost its sidecar
+            integrity.set_aside(final)
         partial.rename(final)
         atomic.fsync_path(final.parent)
 
@@ -145,10 +148,6 @@ def _elapsed(partial: Path) -> float:
         return max(0.0, float((partial / ELAPSED).read_text()))
     except (OSError, ValueError):
         return 0.0
-
-
-def _damaged(folder: Path, why: str) -> StoreError:
-    return StoreError(f"{folder / SIDECAR}: damaged sidecar ({why})", mend=f"delete {folder} and run again")
 
 
 def _not_writable(path: Path, error: OSError) -> StoreError:

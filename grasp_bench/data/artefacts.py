@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from grasp_bench.core import integrity
 from grasp_bench.core.errors import StoreError
 from grasp_bench.data.splits import NOTHING, Ints, Part, Split, TrainPart
 
@@ -74,7 +75,7 @@ def read_split(path: Path) -> Split:
 def read_rest(path: Path, window: str) -> Part:
     """What a window (`valid`, `test`) holds behind its targets; nothing by leave-one-out."""
     file = path / f"{window}_rest.parquet"
-    if not file.is_file():
+    if not integrity.lists(path, file.name):
         return NOTHING
     return Part(*_read_part(file, _rows(path / "users.parquet"), _rows(path / "items.parquet")))
 
@@ -118,17 +119,20 @@ def _read_part(path: Path, num_users: int, num_items: int) -> tuple[Ints, Ints]:
 
 def _read(path: Path, columns: list[str] | None) -> pl.DataFrame:
     try:
-        return pl.read_parquet(path, columns=columns, glob=False)
+        return pl.read_parquet(integrity.verified(path), columns=columns, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from None
 
 
 def _rows(path: Path) -> int:
     try:
-        return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
+        return int(pl.scan_parquet(integrity.verified(path), glob=False).select(pl.len()).collect().item())
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from None
 
 
 def _damaged(path: Path, what: str) -> StoreError:
+    """Of a finished artefact, which has no checksums then, the whole is set aside."""
+    if (path.parent / integrity.SIDECAR).is_file():
+        integrity.reject(path.parent, f"{path}: {what}")
     return StoreError(f"{path}: {what}", mend=f"delete {path.parent} and run again")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from grasp_bench.core import processor
+from grasp_bench.core.integrity import SIDECAR
 from grasp_bench.spec.locations import data_root
 
 REQUIRED = (
@@ -156,8 +157,26 @@ def _store(store: Path) -> Iterator[Finding]:
         yield Finding("broken", "store", f"{there}: cannot be written ({error.strerror}); {mend}")
         return
     yield Finding("ok", "store", f"{there}, writable")
+    yield from _artefacts(store)
     free = shutil.disk_usage(folder).free / GIB
     yield Finding("ok" if free >= LOW_DISK_GIB else "note", "disk", f"{free:.1f} GiB free at the store")
+
+
+def _artefacts(root: Path) -> Iterator[Finding]:
+    """Which artefacts nothing vouches for, and which were found damaged; no file of theirs is opened."""
+    from grasp_bench.core.store import Store
+
+    store = Store(root)
+    stages = sorted({sidecar.parent.parent.name for sidecar in root.glob(f"*/*/{SIDECAR}")})
+    found = [artefact for stage in stages for artefact in store.artefacts(stage)]
+    bare = sum("files" not in artefact.sidecar for artefact in found)
+    if bare:
+        text = f"{bare} of {len(found)} are of an earlier version, without checksums: not verifiable"
+        yield Finding("note", "artefacts", text)
+    for folder in store.set_aside():
+        again = store.has(folder.parent.name, folder.name.partition(".")[0])
+        state = "made again since, may be deleted" if again else "made again by the next run that needs it"
+        yield Finding("note", "damaged", f"{folder}: {state}")
 
 
 def _memory() -> Iterator[Finding]:

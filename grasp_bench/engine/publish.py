@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.core import atomic
-from grasp_bench.core.errors import StoreError
+from grasp_bench.core import atomic, integrity, published
+from grasp_bench.core.errors import DataError, StoreError
+from grasp_bench.core.published import CELL, MEASURED
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.engine.substitutions import substituted_texts
 from grasp_bench.plan.cells import Cell
@@ -18,26 +18,27 @@ from grasp_bench.spec.encoder import PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.section import asked_of
 
-CELL = "cell.json"
 PATH_KEYS = ("path", "users", "items")
-MEASURED = ("metrics.json", "ranks.parquet")
 
 
 def publish(cell: Cell, spec: str, store: Store, results: Path) -> bool:
-    """Write the cell's files unless the same are there; True when something was written.
+    """Write the cell's files unless the same are there, unharmed; True when something was written.
 
     `cell.json` goes last and is taken away first: while it is there, the other files belong to it.
-    Raises StoreError when the results folder cannot be written.
+    Raises StoreError when the results folder cannot be written, DamagedError where the figures in the store
+    are not those that were written.
     """
     folder = results / spec / cell.slug
     if is_published(cell, folder):
         return False
     metrics = store.get("metrics", cell.hash)
+    _require_figures(cell, metrics)
+    contents = {name: metrics.file(name).read_bytes() for name in MEASURED}
     try:
         (folder / CELL).unlink(missing_ok=True)
-        for name in MEASURED:
-            atomic.write_bytes(folder / name, metrics.file(name).read_bytes())
-        atomic.write_json(folder / CELL, describe(cell, spec, metrics, store))
+        for name, content in contents.items():
+            atomic.write_bytes(folder / name, content)
+        published.seal_cell(folder, describe(cell, spec, metrics, store))
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be written ({error.strerror or error})", mend="pass --results or free the disk"
@@ -46,13 +47,27 @@ def publish(cell: Cell, spec: str, store: Store, results: Path) -> bool:
 
 
 def is_published(cell: Cell, folder: Path) -> bool:
-    """True when the folder holds this very cell, whole."""
+    """True when the folder holds this very cell, with the bytes that were published.
+
+    Earlier versions published no checksums: such a cell is published once more.
+    """
     try:
-        found = json.loads((folder / CELL).read_text())
-    except (OSError, ValueError):
+        found = published.read_object(folder / CELL)
+    except DataError:
         return False
-    same = isinstance(found, dict) and found.get("hash") == cell.hash
-    return same and all((folder / name).is_file() for name in MEASURED)
+    files = found.get("files")
+    return found.get("hash") == cell.hash and files is not None and not published.changed_files(folder, files)
+
+
+def _require_figures(cell: Cell, metrics: Artefact) -> None:
+    """Figures whose bytes nothing vouches for must at least be those of the ranks beside them."""
+    if "files" in metrics.sidecar:
+        return
+    from grasp_bench.core.figures import problem_of
+
+    problem = problem_of(metrics.path, cell.experiment.dataset.protocol.ties)
+    if problem is not None:
+        integrity.reject(metrics.path, f"{metrics.path}: {problem}")
 
 
 def stale_folders(results: Path, spec: str, slugs: set[str]) -> list[Path]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grasp_bench.core.durations import readable
-from grasp_bench.core.errors import GraspBenchError
+from grasp_bench.core.errors import DamagedError, GraspBenchError
 from grasp_bench.core.store import Store
 from grasp_bench.engine import machine, money, preflight
 from grasp_bench.engine.audience import Audience, Listener
@@ -26,6 +26,7 @@ from grasp_bench.plan.estimate import Estimate, estimate, interactions_of, work_
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.status import Status, status
 
+PASSES = 4  # damage may show only when what was damaged before it has been made again
 STAGES = "grasp_bench.stages.registry:STAGES"
 
 
@@ -75,11 +76,26 @@ def worker_devices(plan: Plan, choice: str, workers: int | None) -> tuple[str, .
 def run_plan(plan: Plan, shop: Workshop) -> Outcome:
     """Make what is absent and publish every finished cell as soon as it is one.
 
-    A failed node fails the cells that need it and nothing else. KeyboardInterrupt ends the workers
-    and passes on; what they were at can be resumed. Raises StoreError when nothing can be written.
+    A failed node fails the cells that need it and nothing else. What is found damaged is set aside by who
+    opens it, and made again by another pass. KeyboardInterrupt ends the workers and passes on; what they were
+    at can be resumed. Raises StoreError when nothing can be written.
     """
     store = Store(shop.store)
-    now = status(plan, store)
+    for _ in range(PASSES - 1):
+        now = status(plan, store)
+        try:
+            outcome = _pass(plan, now, store, shop)
+        except DamagedError:
+            continue
+        if not any(
+            now.states[node.hash] == "cached" and store.was_damaged(node.stage, node.hash)
+            for node in plan.nodes
+        ):
+            return outcome
+    return _pass(plan, status(plan, store), store, shop)
+
+
+def _pass(plan: Plan, now: Status, store: Store, shop: Workshop) -> Outcome:
     guess = estimate(plan, now.to_run, store, len(shop.devices))
     if now.to_run:
         preflight.check(store, shop.results, guess.disk_mb)
@@ -87,6 +103,9 @@ def run_plan(plan: Plan, shop: Workshop) -> Outcome:
     view = _audience(plan, now, guess, shop)
     try:
         view.note(opening(plan, now, guess))
+        for node in now.to_run:
+            if store.was_damaged(node.stage, node.hash):
+                view.note(f"found damaged and set aside, made again: {node.label} ({node.stage}/{node.hash})")
         for cell in now.done:
             publish(cell, plan.name, store, shop.results)
         if not now.to_run:
@@ -125,7 +144,7 @@ def opening(plan: Plan, now: Status, guess: Estimate) -> str:
     """The first line of a run: what there is to do, and whether it goes on from before."""
     cells, left = len(plan.cells), len(plan.cells) - len(now.done)
     counted = f"{cells} cell{'' if cells == 1 else 's'}, {len(plan.nodes)} nodes"
-    if not left:
+    if not now.to_run:
         return f"{counted}, nothing to do"
     about = f"{len(now.to_run)} to do, about {readable(guess.seconds)} (rough)"
     if now.done or now.started:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 from typing import Any
 
+from grasp_bench.core.errors import DamagedError
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import identity, settings_of
@@ -18,6 +19,7 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
 
 SECONDS_TO_SEND = 30.0  # what trackers get for the rest when all is done
+LOG = "log.jsonl"
 OF_A_CURVE = ("epoch", "seconds")  # in a line of log.jsonl, besides its figures
 
 Act = Callable[[Tracker], None]
@@ -167,8 +169,12 @@ def _curve(cell: Cell, store: Store) -> Iterator[tuple[int, dict[str, float]]]:
     node = cell.nodes.get("train")
     if node is None or not store.has(node.stage, node.hash):
         return
-    path = store.get(node.stage, node.hash).path / "log.jsonl"
-    for line in path.read_text().splitlines() if path.is_file() else ():
+    try:
+        training = store.get(node.stage, node.hash)
+        lines = training.file(LOG).read_text().splitlines() if training.has_file(LOG) else []
+    except DamagedError:  # the next run tells, and makes it again
+        return
+    for line in lines:
         entry = json.loads(line)
         yield entry["epoch"], {key: value for key, value in entry.items() if key not in OF_A_CURVE}
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from grasp_bench.core import atomic
+from grasp_bench.core import sealing
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.files import require_file
 from grasp_bench.core.hashing import content_hash, file_hash
@@ -46,7 +46,7 @@ class Fingerprints:
     def _save(self) -> None:
         if self._cache is not None:
             with suppress(OSError):
-                atomic.write_json(self._cache, self._known)
+                sealing.write(self._cache, self._known)
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -60,12 +60,12 @@ def _files_below(folder: Path) -> list[Path]:
 
 
 def _load(cache: Path) -> dict[str, list[int | str]]:
-    """A damaged or foreign cache file is an empty one: it only saves time."""
+    """A damaged, altered or foreign cache file is an empty one: it only saves time."""
     try:
         found = json.loads(cache.read_text())
     except (OSError, ValueError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not sealing.is_sealed(found) or sealing.is_broken(found):
         return {}
     return {key: value for key, value in found.items() if isinstance(value, list) and len(value) == 3}
 

@@ -43,12 +43,16 @@ def status(plan: Plan, store: Store) -> Status:
     """Compare a plan with a store, reading names only.
 
     A cell is done when its metrics are; it is started when its training is finished or has left
-    something to resume from.
+    something to resume from. What was found damaged is made again, whether or not anything waits for it:
+    a study of a finished cell may have found it.
     """
     present = {node.hash for node in plan.nodes if store.has(node.stage, node.hash)}
     wanted: set[str] = set()
     for cell in plan.cells:
         _want(cell.nodes["metrics"], present, wanted)
+    for node in plan.nodes:
+        if node.hash not in present and store.was_damaged(node.stage, node.hash):
+            _want(node, present, wanted)
     states: dict[str, State] = {}
     for node in plan.nodes:
         if node.hash in present:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import cast
 
-from grasp_bench.core import atomic
+from grasp_bench.core import sealing
 from grasp_bench.core.errors import DataError, UnknownNameError
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.report.cells import cell_folders, fingerprint
 from grasp_bench.report.rows import measured_metrics
 from grasp_bench.report.schema import FORMAT, Board
-from grasp_bench.report.study import read_object
 
 FILE = "board.json"
 
@@ -60,17 +60,21 @@ def _tested(board: Board, metric: str) -> bool:
 
 
 def _cached(path: Path, key: str) -> Board | None:
-    if not path.is_file():
-        return None
+    """The kept board; None where it is absent, of other cells, or not as it was written.
+
+    A damaged or altered cache is made again, nobody needs to hear of it. What has no checksum may be altered.
+    """
     try:
-        board = cast(Board, read_object(path))
-    except DataError:
-        return None  # a damaged cache is made again, nobody needs to hear of it
-    return board if board.get("key") == key else None
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or not sealing.is_sealed(found) or sealing.is_broken(found):
+        return None
+    return cast(Board, sealing.opened(found)) if found.get("key") == key else None
 
 
 def _keep(path: Path, board: Board) -> None:
     try:
-        atomic.write_json(path, board)
+        sealing.write(path, board)
     except OSError:
         return  # published results may lie on a read-only disk; the board is only slower there

@@ -6,18 +6,22 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from grasp_bench.core import published
 from grasp_bench.core.errors import DataError, IncomparableError, MissingFileError
 from grasp_bench.core.hashing import content_hash
+from grasp_bench.core.published import MEMBERS, read_object
 from grasp_bench.report.methods import Method, method_of
-from grasp_bench.report.study import Study, read_object
+from grasp_bench.report.study import Study
 
-CELL_FILE, METRICS_FILE, RANKS_FILE = "cell.json", "metrics.json", "ranks.parquet"
-MEMBERS = "groups-{}.parquet"  # by protocol hash: which users belong to which group
+if TYPE_CHECKING:  # a cached board is shown without numpy
+    from grasp_bench.core.figures import Members
+
+CELL_FILE, METRICS_FILE, RANKS_FILE = published.CELL, published.METRICS, published.RANKS
 _REQUIRED = ("slug", "dataset", "protocol_hash")
 _REQUIRED_OF_MODELS = ("backbone", "enhancer", "seed")
-_MEND = "delete {} and run the spec again"
+_MEND = published.mend("the cell")
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,19 @@ def fingerprint(folder: Path, *extra: Any) -> str:
 
 
 def collect(folder: Path, study: Study) -> Collected:
-    """Read all cells of a folder; leave out those that the study no longer plans or that are out of date."""
+    """Read all cells of a folder; leave out those that the study no longer plans or that are out of date.
+
+    Raises DataError for a cell that is damaged or altered; nobody opens one that is no longer planned.
+    """
     planned = None if study.planned is None else {cell["slug"]: cell for cell in study.planned}
     cells: list[ResultCell] = []
     left_out: list[tuple[str, str]] = []
+    members: dict[str, Members | None] = {}
     for path in cell_folders(folder):
-        cell = read_cell(path)
+        if planned is not None and path.name not in planned:
+            left_out.append((path.name, "the spec no longer asks for it"))
+            continue
+        cell = read_cell(path, members)
         reason = _why_left_out(cell, planned)
         if reason:
             left_out.append((cell.slug, reason))
@@ -114,26 +125,46 @@ def collect(folder: Path, study: Study) -> Collected:
     return Collected(tuple(cells), tuple(left_out))
 
 
-def read_cell(folder: Path) -> ResultCell:
-    """Read one cell; DataError names the file and key that is damaged or missing."""
+def read_cell(folder: Path, members: dict[str, Members | None] | None = None) -> ResultCell:
+    """Read one cell; DataError names the file and key that is damaged, altered or missing.
+
+    `members` remembers who is in which group by protocol hash, where several cells are read.
+    """
     info = read_object(folder / CELL_FILE)
     required = _REQUIRED if info.get("name") else (*_REQUIRED, *_REQUIRED_OF_MODELS)
     for key in required:
         if info.get(key) is None:
-            raise DataError(f"{folder / CELL_FILE}: key '{key}' is missing", mend=_MEND.format(folder))
+            raise DataError(f"{folder / CELL_FILE}: key '{key}' is missing", mend=_MEND)
+    if info["slug"] != folder.resolve().name:
+        raise DataError(f"{folder / CELL_FILE}: is the cell '{info['slug']}', not this one", mend=_MEND)
     metrics = read_object(folder / METRICS_FILE)
     if not any(protocol in metrics for protocol in ("full", "sampled")):
-        raise DataError(
-            f"{folder / METRICS_FILE}: neither 'full' nor 'sampled' metrics", mend=_MEND.format(folder)
-        )
-    return ResultCell(folder, info, metrics, method_of(info))
+        raise DataError(f"{folder / METRICS_FILE}: neither 'full' nor 'sampled' metrics", mend=_MEND)
+    cell = ResultCell(folder, info, metrics, method_of(info))
+    _require_believable(cell, {} if members is None else members)
+    return cell
+
+
+def _require_believable(cell: ResultCell, members: dict[str, Members | None]) -> None:
+    """The files must be those that were published; where nothing says which, ranks must give the figures."""
+    files = cell.info.get("files")
+    if files is not None:
+        for name in published.changed_files(cell.folder, files):
+            raise DataError(f"{cell.folder / name}: not the file that {CELL_FILE} belongs to", mend=_MEND)
+        return
+    from grasp_bench.core.figures import problem_of
+    from grasp_bench.report.members import read_members
+
+    if cell.protocol_hash not in members:
+        members[cell.protocol_hash] = read_members(cell.folder.parent, cell.protocol_hash)
+    problem = problem_of(cell.folder, cell.ties, members[cell.protocol_hash])
+    if problem is not None:
+        raise DataError(f"{cell.folder}: {problem}", mend=_MEND)
 
 
 def _why_left_out(cell: ResultCell, planned: Mapping[str, Mapping[str, Any]] | None) -> str | None:
     if planned is None:
         return None
-    if cell.slug not in planned:
-        return "the spec no longer asks for it"
     wanted = planned[cell.slug].get("hash")
     if wanted is not None and wanted != cell.info.get("hash"):
         return "out of date: its settings or inputs have changed since"

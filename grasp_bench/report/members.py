@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from grasp_bench.core import atomic
 from grasp_bench.core.errors import DataError
-from grasp_bench.report.cells import MEMBERS
+from grasp_bench.core.published import MEMBERS, hash_if_there, mend, read_object
+from grasp_bench.report.study import FILE
 
 Bools = NDArray[np.bool_]
 
@@ -35,8 +36,15 @@ def write_members(
 
 
 def read_members(folder: Path, protocol_hash: str) -> tuple[NDArray[np.int32], dict[str, Bools]] | None:
-    """Users and the groups they belong to; None where the file is not there."""
+    """Users and the groups they belong to; None where there never was a file.
+
+    Raises DataError where it is not the file that study.json knows.
+    """
     path = folder / MEMBERS.format(protocol_hash)
+    study = read_object(folder / FILE) if (folder / FILE).is_file() else {}
+    known = study.get("files", {}).get(path.name)
+    if known is not None and hash_if_there(path) != known:
+        raise DataError(f"{path}: gone, or not the file that was published", mend=mend(path.name))
     if not path.is_file():
         return None
     try:
@@ -44,6 +52,4 @@ def read_members(folder: Path, protocol_hash: str) -> tuple[NDArray[np.int32], d
         groups = {name: frame[name].to_numpy() for name in frame.columns if name != "user"}
         return frame["user"].to_numpy(), groups
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(
-            f"{path}: cannot be read ({error})", mend="delete it and run the spec again"
-        ) from None
+        raise DataError(f"{path}: cannot be read ({error})", mend=mend(path.name)) from None

@@ -8,6 +8,7 @@
      "planned": [{"slug": "sasrec-grasp-s42", "dataset": …, "backbone": …, "enhancer": …, "ablation": null,
                   "noise": null, "variant": {}, "seed": 42, "hash": "…", "protocol_hash": "…"}],
      "cards": {"amazon-beauty": {…}},      dataset cards by dataset, or split: "toy (min_user=5)"
+     "files": {"groups-….parquet": "…"},   hashes of what lies beside it for all cells; may be absent
      "published": {"source": {…}, "settings": {…}, "seeds": […], "notes": […],      or null
                    "datasets": {"amazon-beauty": {"name": "Beauty", "facts": {…}, "rows": [
                        {"table": "Table 2", "backbone": "sasrec", "enhancer": "none", "ablation": null,
@@ -20,14 +21,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grasp_bench.core import atomic
+from grasp_bench.core import sealing
 from grasp_bench.core.errors import DataError
+from grasp_bench.core.published import mend, read_object
 
 if TYPE_CHECKING:  # a cached board is shown without pydantic
     from grasp_bench.spec.experiment import Experiment
@@ -61,18 +62,19 @@ def write_study(
     planned: Iterable[Mapping[str, Any]],
     cards: Mapping[str, Mapping[str, Any]] | None = None,
     published: PublishedFigures | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Path:
     """Write study.json into `results/<spec>` atomically and return its path.
 
     `planned` has one mapping a cell with the identity keys of cell.json; other keys are ignored.
     `cards` maps the name of a dataset, or of one of its splits, to its card.json; `published` are the figures
-    that the spec names.
+    that the spec names; `files` are the hashes of files beside it.
     """
     planned = list(planned)
     protocol = experiment.dataset.protocol
     cutoff = 10 if 10 in protocol.cutoffs else protocol.cutoffs[-1]
     path = folder / FILE
-    atomic.write_json(
+    sealing.write(
         path,
         {
             "format": FORMAT,
@@ -83,6 +85,7 @@ def write_study(
             "hypotheses": [hypothesis.model_dump() for hypothesis in experiment.hypotheses],
             "planned": [{key: cell[key] for key in IDENTITY if key in cell} for cell in planned],
             "cards": dict(cards or {}),
+            "files": dict(files or {}),
             "published": _published(published, {str(cell["dataset"]) for cell in planned}),
         },
     )
@@ -128,20 +131,4 @@ def read_study(folder: Path) -> Study:
             published=content.get("published"),
         )
     except KeyError as error:
-        raise DataError(
-            f"{path}: key {error} is missing", mend="run the spec again: it writes this file"
-        ) from None
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object; DataError names the file when it is damaged or something else."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error})", mend=_MEND.format(path.parent)) from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no JSON object", mend=_MEND.format(path.parent))
-    return content
-
-
-_MEND = "delete {} and run the spec again"
+        raise DataError(f"{path}: key {error} is missing", mend=mend(FILE)) from None

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from safetensors import safe_open
 
+from grasp_bench.core import integrity
 from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.core.suggest import did_you_mean
@@ -109,10 +110,7 @@ def _opened(store: Store, cell: Cell, side: Side, text: Artefact | None, table: 
 def _texts(artefact: Artefact, expected: int) -> list[str]:
     texts = pl.read_parquet(artefact.file("texts.parquet"), glob=False)["text"].fill_null("").to_list()
     if len(texts) != expected:
-        raise StoreError(
-            f"{artefact.path}: {len(texts)} texts for {expected} entities",
-            mend="delete the folder and run again",
-        )
+        integrity.reject(artefact.path, f"{artefact.path}: {len(texts)} texts for {expected} entities")
     return texts
 
 

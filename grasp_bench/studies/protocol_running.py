@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from grasp_bench.core import atomic
-from grasp_bench.core.errors import RunFailedError
+from grasp_bench.core.errors import DamagedError, RunFailedError
 from grasp_bench.core.store import Store
 from grasp_bench.engine.cards import dataset_cards
 from grasp_bench.engine.publish import identity
@@ -46,7 +47,8 @@ def run_audit(
 def _run(arm: Arm, shop: Workshop, tell: Callable[[str], None]) -> None:
     tell(f"{arm.name}:")
     folder = shop.results / arm.plan.name
-    _write_study(folder, arm, shop.store)
+    with suppress(DamagedError):  # it is set aside now, and made again below
+        _write_study(folder, arm, shop.store)
     if not arm.plan.cells:
         tell("nothing that it changes")
         return

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from grasp_bench.core.errors import DataError
+from grasp_bench.core.published import MEMBERS, hash_if_there, read_object
 from grasp_bench.core.store import Store
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.report.cells import MEMBERS
+from grasp_bench.report.study import FILE
 
 
-def write_user_groups(plan: Plan, store: Store, folder: Path) -> None:
+def write_user_groups(plan: Plan, store: Store, folder: Path) -> dict[str, str]:
     """Write a file for each protocol of a plan whose split is made; `folder` is `results/<spec>`.
 
-    A file that is there is left alone: its name is a hash of all that decides its content. So a finished
-    run loads no arrays. Raises StoreError for a damaged split, OSError where the folder cannot be written.
+    Returns the hash of each file's bytes by its name, for study.json. A file that is the one study.json knows
+    is left alone, so that a finished run loads no arrays; any other is written anew. Raises DamagedError for
+    a damaged split, OSError where the folder cannot be written.
     """
-    cells = {cell.protocol_hash: cell for cell in plan.cells}
-    for protocol_hash, cell in cells.items():
-        split = cell.nodes["split"]
-        if not (folder / MEMBERS.format(protocol_hash)).is_file() and store.has(split.stage, split.hash):
+    known, files = _known(folder), {}
+    for protocol_hash, cell in {cell.protocol_hash: cell for cell in plan.cells}.items():
+        name, split = MEMBERS.format(protocol_hash), cell.nodes["split"]
+        digest = known.get(name)
+        if (digest is None or hash_if_there(folder / name) != digest) and store.has(split.stage, split.hash):
             _write(cell, store, folder)
+            digest = hash_if_there(folder / name)
+        if digest is not None:
+            files[name] = digest
+    return files
+
+
+def _known(folder: Path) -> dict[str, str]:
+    try:
+        return dict(read_object(folder / FILE).get("files", {}))
+    except DataError:  # not there yet, or damaged
+        return {}
 
 
 def _write(cell: Cell, store: Store, folder: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
+from grasp_bench.core.errors import DamagedError
+from grasp_bench.core.store import Store
 from grasp_bench.engine import checkup
 from grasp_bench.services.variables import KEY_VARIABLES
 
@@ -78,3 +80,17 @@ def test_keys_are_told_of_by_name_only(runner: CliRunner, monkeypatch: pytest.Mo
     assert "MISTRAL_API_KEY" in absent
     assert "planted" not in result.stdout
     assert line_of(result.stdout, "litellm").split()[-1] == metadata.version("litellm")
+
+
+def test_damaged_and_unverifiable_artefacts_are_told(runner: CliRunner) -> None:
+    store, digests = Store(Path("store")), ("ab" * 8, "cd" * 8)
+    for digest in digests:
+        with store.writing("rank", digest, {}) as out:
+            (out / "a.txt").write_text("a")
+    (store.folder("rank", digests[0]) / "a.txt").write_text("b")
+    with pytest.raises(DamagedError):
+        store.get("rank", digests[0]).file("a.txt")
+    (store.folder("rank", digests[1]) / "artefact.json").write_text(f'{{"hash": "{digests[1]}"}}')
+    told = runner.invoke(app, ["doctor", "--store", "store"]).stdout
+    assert "1 of 1 are of an earlier version, without checksums: not verifiable" in told
+    assert f"{digests[0]}.damaged: made again by the next run that needs it" in told

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from grasp_bench.core.errors import StoreError
+from grasp_bench.core.errors import DamagedError, StoreError
 from grasp_bench.core.store import Store
 
 DIGEST = "ab" * 8
@@ -53,17 +53,19 @@ def test_a_damaged_sidecar_is_named(tmp_path: Path, content: str) -> None:
     store = Store(tmp_path)
     finish(store)
     (store.folder("train", DIGEST) / "artefact.json").write_text(content)
-    with pytest.raises(StoreError, match="damaged sidecar") as caught:
+    assert list(store.artefacts("train")) == []  # a listing moves nothing
+    assert not store.was_damaged("train", DIGEST)
+    with pytest.raises(DamagedError, match="damaged sidecar"):
         store.get("train", DIGEST)
-    assert "delete" in str(caught.value)
-    assert list(store.artefacts("train")) == []
+    assert store.was_damaged("train", DIGEST)
+    assert [(folder / "a.txt").read_text() for folder in store.set_aside()] == ["a"]
 
 
 def test_missing_files_of_an_artefact_are_named(tmp_path: Path) -> None:
     store = Store(tmp_path)
     finish(store)
     (store.folder("train", DIGEST) / "a.txt").unlink()
-    with pytest.raises(StoreError, match=r"a\.txt"):
+    with pytest.raises(DamagedError, match=r"a\.txt"):
         store.get("train", DIGEST).file("a.txt")
     with pytest.raises(StoreError, match="no such artefact"):
         store.get("train", "cd" * 8)
@@ -86,6 +88,7 @@ def test_a_folder_without_sidecar_is_made_anew(tmp_path: Path) -> None:
     assert not store.has("train", DIGEST)
     finish(store)
     assert not (store.folder("train", DIGEST) / "old.txt").exists()
+    assert [(folder / "old.txt").read_text() for folder in store.set_aside()] == ["old"]
 
 
 def test_who_waits_is_told_so_and_gets_the_lock(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_another_hash_is_not_this_cell(fakes: Fakes) -> None:
 def test_cleared_checkpoints_leave_blanks_and_run_nothing(fakes: Fakes) -> None:
     fakes.run("in_process")
     cell = fake_plan().cells[0]
-    (fakes.store / "train" / cell.nodes["train"].hash / "artefact.json").unlink()
+    shutil.rmtree(fakes.store / "train" / cell.nodes["train"].hash)
     (fakes.results / "fakes" / cell.slug / "cell.json").unlink()
     before = len(fakes.runs())
     fakes.run("in_process")

@@ -20,11 +20,13 @@ from studies_written import EVIL, LONG, tuning, write_studies
 from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
+from grasp_bench.core import sealing
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingExtraError
 from grasp_bench.report.document import Entry
 from grasp_bench.report.page.charts.bars import Bar, bars
 from grasp_bench.report.page.charts.drawing import to_svg
 from grasp_bench.report.page.render import order_of
+from grasp_bench.report.page.studies import read_studies
 from grasp_bench.report.page.write import write_report
 
 STUDY_SECTIONS = ("tuning", "attention", "latency", "freshness", "probe")
@@ -215,7 +217,7 @@ def test_the_same_results_give_the_same_file(toy: Results, tmp_path: Path) -> No
         (lambda content: json.dumps(dict(list(content.items())[1:])), "Field required"),
         (lambda content: json.dumps({**content, "notes": [float("nan")]}), "NaN is no number"),
         (lambda content: json.dumps({**content, "notes": "text"}), "valid list"),
-        (lambda content: "[]", "dictionary"),
+        (lambda content: "[]", "no JSON object"),
     ],
 )
 def test_a_damaged_study_is_named_and_nothing_is_written(name, damage, said, toy: Results, tmp_path) -> None:
@@ -226,6 +228,20 @@ def test_a_damaged_study_is_named_and_nothing_is_written(name, damage, said, toy
     assert f"{name}.json" in caught.value.message
     assert "again" in str(caught.value.mend)
     assert not (tmp_path / "leaderboard").exists()
+
+
+@pytest.mark.parametrize("name", ["tuning", "attention", "latency", "freshness", "probe"])
+def test_an_altered_digit_of_a_study_is_no_figure(name: str, toy: Results, tmp_path: Path) -> None:
+    content = write_studies(toy.folder)[name]
+    path = toy.folder / f"{name}.json"
+    sealing.write(path, content)
+    read_studies(toy.folder)  # sealed as the command does it
+    text = path.read_text()
+    place = next(k for k, letter in enumerate(text) if letter.isdigit() and text[k - 1] == ".")
+    path.write_text(f"{text[:place]}{9 - int(text[place])}{text[place + 1 :]}")
+    with pytest.raises(DataError, match=rf"{name}\.json: altered") as caught:
+        write_report(toy.folder, None, tmp_path / "leaderboard")
+    assert f"again: it writes {name}.json anew" in str(caught.value.mend)
 
 
 def test_a_spec_that_has_not_run_says_so(results: Results, tmp_path: Path) -> None:

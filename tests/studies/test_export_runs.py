@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 from ir_measures import RR, Success, nDCG
+from resealed import reseal
 from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
@@ -222,6 +223,7 @@ def test_users_who_rank_otherwise_than_stored_are_counted(shop: Path, tmp_path: 
         sampled_better=pl.when(index=3).then(99).otherwise("sampled_better")
     )
     other.drop("index").cast(frame.schema).write_parquet(stored)
+    reseal(stored.parent)
     done = invoke(
         "export", "runs", shop / "small.yaml", "--store", store, "--only", TRAINED, "--to", tmp_path
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from resealed import reseal
 from small_shop import Shop
 from trained_shop import SETTINGS, open_trained, train
 from typer.testing import CliRunner
@@ -171,9 +172,11 @@ def _few(shop: Shop, plan: Plan) -> None:
     kept = path.read_bytes()
     try:
         pl.read_parquet(path).head(3).write_parquet(path)
+        reseal(path.parent)
         draw_pairs(cells_of(plan), shop.store, 10, 0)
     finally:
         path.write_bytes(kept)
+        reseal(path.parent)
 
 
 def test_the_command_writes_figures_and_a_table(trained: tuple[Shop, Plan], tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_poisoned_test_items_are_not_noticed(shop: Path, whole: Searched, tmp_pa
     # Whoever opens them does notice.
     with pytest.raises(StoreError, match=r"test\.parquet"):
         read_split(split.path)
+    store.set_aside()[0].rename(split.path)
     cell = compile_plan(load(shop).experiment, Fingerprints()).cells[0]
     rank = cell.nodes["rank"]
     inputs = {role: store.get(node.stage, node.hash) for role, node in rank.inputs.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.hashing import content_hash
+from grasp_bench.core.published import read_object
 from grasp_bench.report.findings.attention import Attention
 from grasp_bench.report.findings.freshness import Freshness
 from grasp_bench.report.findings.latency import Latency
@@ -63,13 +63,9 @@ def read_studies(folder: Path) -> Studies:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error})", mend=_mend(path)) from None
-
-
-def _refuse(word: str) -> None:
-    raise ValueError(f"{word} is no number")
+        return read_object(path)
+    except DataError as error:
+        raise DataError(error.message, mend=_mend(path)) from None
 
 
 def _checked(path: Path, content: Any, shape: type[Found]) -> Found:
@@ -82,4 +78,4 @@ def _checked(path: Path, content: Any, shape: type[Found]) -> Found:
 
 
 def _mend(path: Path) -> str:
-    return f"delete it and run {COMMANDS[path.stem]} again"
+    return f"run {COMMANDS[path.stem]} again: it writes {path.name} anew"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optuna.study import Study
 
-from grasp_bench.core import atomic
+from grasp_bench.core import atomic, sealing
 from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import RunFailedError, SpecError
 from grasp_bench.core.store import Store
@@ -114,6 +114,6 @@ def _search(orders: Orders, study: Study, asked: Asked, seconds: float) -> None:
 
 
 def _write(found: Tuning, asked: Asked) -> None:
-    atomic.write_json(asked.results / found["spec"] / FILE, found)
+    sealing.write(asked.results / found["spec"] / FILE, found)
     text = document_text(lay_out_tuning(found))
     atomic.write_text(asked.leaderboard / f"{found['spec']}.tuning.md", text)
