@@ -16,6 +16,7 @@ from grasp_bench.services.keys import find_credentials
 from grasp_bench.services.ledger import Answer
 from grasp_bench.services.library import open_litellm
 from grasp_bench.services.prices import cost_of, price_of
+from grasp_bench.services.redirects import refused_redirect, staying_with_the_host
 from grasp_bench.services.scrub import Scrubber
 from grasp_bench.spec.service import Service
 
@@ -56,9 +57,12 @@ class Caller:
         """Send it once. One answer per key of the ask."""
         headers = {"Idempotency-Key": ask.name}
         try:
-            async with asyncio.timeout(self._most_seconds):
-                response = await self._send(**self._fixed, **ask.arguments, extra_headers=headers)
+            with staying_with_the_host():
+                async with asyncio.timeout(self._most_seconds):
+                    response = await self._send(**self._fixed, **ask.arguments, extra_headers=headers)
         except Exception as error:
+            if (refused := refused_redirect(error)) is not None:
+                return Lasting(str(refused), refused.mend)
             failure = understand(error, self._scrubber.message(error, ask.arguments), self._key_name)
             return self._forbidden(ask) if isinstance(failure, Filtered) else failure
         try:
