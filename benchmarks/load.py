@@ -3,8 +3,8 @@
     python benchmarks/load.py [--against FOLDER] [--limit 200]
 
 Each figure is the processor's time (user and system, on one thread) of one command in a process of its own.
-A board is made once without its cache and looked at again with it. `--against` names another checkout, which is
-measured beside this one, command by command; a command that reaches `--limit` seconds of processor time is
+A board is made once without its cache and looked at again with it. `--against` names another checkout, which
+is measured beside this one, command by command; a command that reaches `--limit` seconds of processor time is
 stopped, and its figure is null. Specs on amazon-beauty are left out where GRASP_BENCH_DATA does not hold it.
 Prints a JSON line for each command.
 """

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 from grasp_bench.core import atomic, integrity, locks, sealing
 from grasp_bench.core.errors import StoreError
 from grasp_bench.core.integrity import SIDECAR
+from grasp_bench.core.private import make_private, private_files
 
 ELAPSED = ".elapsed"  # seconds that earlier attempts at a partial folder took
 
@@ -110,17 +111,26 @@ class Store:
             lock.release()
 
     @contextmanager
-    def writing(self, stage: str, digest: str, sidecar: dict[str, Any]) -> Iterator[Path]:
+    def writing(
+        self, stage: str, digest: str, sidecar: dict[str, Any], *, private: bool = False
+    ) -> Iterator[Path]:
         """Yield the node's partial folder; on success fsync it and rename it into place.
 
         Call under `lock`. What a crashed attempt left in the folder is still there: a stage that
         cannot resume from it overwrites it. `sidecar` may be filled while the block runs; the
-        seconds that the block took are added.
+        seconds that the block took are added. A `private` folder and all in it is for the user alone.
         """
+        self.folder(stage, digest).parent.mkdir(parents=True, exist_ok=True)  # shared by all of a stage
+        with private_files() if private else nullcontext():
+            yield from self._writing(stage, digest, sidecar, private)
+
+    def _writing(self, stage: str, digest: str, sidecar: dict[str, Any], private: bool) -> Iterator[Path]:
         final = self.folder(stage, digest)
         partial = final.with_name(f"{digest}.partial")
-        partial.mkdir(parents=True, exist_ok=True)
+        partial.mkdir(exist_ok=True)
         (partial / SIDECAR).unlink(missing_ok=True)  # of an attempt that ended just before the rename
+        if private:
+            make_private(partial)
         before = _elapsed(partial)
         started = time.perf_counter()
         try:

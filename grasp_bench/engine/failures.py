@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grasp_bench.core import atomic
+from grasp_bench.core.private import private_files
 from grasp_bench.engine.tasks import Broken
 from grasp_bench.plan.nodes import Node
 
@@ -23,14 +24,16 @@ class Failure:
 
 def record(broken: Broken, store: Path) -> Failure:
     """Write `failures/<stage>-<hash>.txt`."""
-    path: Path | None = _path(broken.node, store)
+    path = _path(broken.node, store)
     text = f"{broken.node.label}\n{broken.message}\n"
     if broken.mend:
         text += f"mend: {broken.mend}\n"
     try:
-        atomic.write_text(_path(broken.node, store), f"{text}\n{broken.traceback}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with private_files():  # a traceback may quote a text
+            atomic.write_text(path, f"{text}\n{broken.traceback}")
     except OSError:  # the disk may be what failed
-        path = None
+        return Failure(broken.node, broken.message, broken.mend, None)
     return Failure(broken.node, broken.message, broken.mend, path)
 
 

@@ -17,6 +17,7 @@ from grasp_bench.core.store import Store
 from grasp_bench.engine import machine
 from grasp_bench.engine.tasks import Broken, Done, End, Task
 from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.paid import holds_answers
 from grasp_bench.plan.versions import STAGE_VERSIONS
 from grasp_bench.stages.context import RunContext, Stage
 
@@ -65,7 +66,7 @@ def _make(task: Task, store: Store, stages: Registry[type[Stage]], context: RunC
     inputs = {role: store.get(upstream.stage, upstream.hash) for role, upstream in node.inputs.items()}
     stage = stages.get(node.stage)()
     sidecar = _sidecar(node) | {"work_per_pass": task.work}
-    with store.writing(node.stage, node.hash, sidecar) as out:
+    with store.writing(node.stage, node.hash, sidecar, private=holds_answers(node)) as out:
         sidecar["facts"] = stage.run(node, inputs, out, context)
         sidecar["versions"] = _versions()
         sidecar["machine"] = machine.describe(context.device)

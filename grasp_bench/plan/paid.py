@@ -17,6 +17,13 @@ def asks_service(node: Node) -> bool:
     return service_in(node.stage, node.settings) is not None
 
 
+def holds_answers(node: Node) -> bool:
+    """True for nodes that keep texts which a service has answered, or may have: those from outside, too."""
+    if node.stage == "text_noise":
+        return holds_answers(node.inputs["text"])
+    return node.stage == "text" and node.settings["source"]["provider"] != "template"
+
+
 def service_in(stage: str, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The section of a node's settings that says what is asked of a service; None when nothing is."""
     section, tag = SECTIONS.get(stage, ("", ""))

@@ -3,7 +3,7 @@
 litellm mends what providers send: it invents a status, counts tokens nobody counted, calls a reason that
 it does not know "stop", and sends a request again in its own way. Money and truth hang on what was really
 said, so each of its HTTP transports is watched. A request may be sent once: sending again is our decision,
-and a redirect may lead to another address of the same host only.
+and a redirect may lead to another address of the same host (and port) only.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 256 * 2**20  # of one answer: 2,048 vectors of 4,096 numbers in JSON take 170 MB
 SAME_REQUEST = (307, 308)  # redirects that keep method and body
+MOST_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, *SAME_REQUEST)
 
 
@@ -80,10 +81,15 @@ class Exchange:
         assert self._origin is not None
         if self.status not in REDIRECTS:
             return "a request is sent once an attempt"
-        if origin[1:] != self._origin[1:] and (origin[0], origin[1]) != ("https", self._origin[1]):
-            self.refused = f"{self._origin[1]} redirects to another host, {origin[1]}, which is not followed"
+        encrypted = ("https", self._origin[1], None)  # from http, on the usual ports
+        asked = f"{self._request.url.scheme}://{self._request.url.netloc.decode()}"
+        if origin != self._origin and not (origin == encrypted and self._origin[2] is None):
+            other = f"{request.url.scheme}://{request.url.netloc.decode()}"
+            self.refused = f"{asked} redirects to another host, {other}, which is not followed"
+        elif self.sent > MOST_REDIRECTS:
+            self.refused = f"{asked} redirects by {self.status}, again and again"
         elif self.status not in SAME_REQUEST:
-            self.refused = f"{self._origin[1]} redirects by {self.status}, which would lose the request"
+            self.refused = f"{asked} redirects by {self.status}, which would lose the request"
         return self.refused
 
     async def keep(self, stream: Any) -> AsyncIterator[bytes]:

@@ -86,9 +86,9 @@ class Inquiry:
     def _for_vectors(self, node: Node) -> Quote:
         """Batches of the distinct texts that have no vector; bounds where texts are yet to be generated."""
         section = LiteLLMEncoder.model_validate(service_of(node))
-        text, side = node.inputs["text"], node.settings["side"]
+        text, side = _as_written(node.inputs["text"]), node.settings["side"]
         if asks_service(text) and not self._store.has(text.stage, text.hash):
-            return self._before_generation(node, section)
+            return self._before_generation(node, text, section)
         subjects, step = thinned(self._subjects(text, SOURCE.validate_python(text.located()["source"])))
         prefix = section.user_prefix if side == "users" else section.item_prefix
         told = tell(prefix, side, list(subjects.ids), list(self._texts(text, subjects, step)))
@@ -105,10 +105,10 @@ class Inquiry:
         exact = tokens.exact and step == 1
         return Quote(node.label, node.hash, section, load, load, answered, exact, headroom)
 
-    def _before_generation(self, node: Node, section: LiteLLMEncoder) -> Quote:
+    def _before_generation(self, node: Node, text: Node, section: LiteLLMEncoder) -> Quote:
         """No text will be longer than its answer may be, but for templates in the place of answers."""
-        source = LiteLLMText.model_validate(service_of(node.inputs["text"]))
-        count = len(self._subjects(node.inputs["text"], source).ids)
+        source = LiteLLMText.model_validate(service_of(text))
+        count = len(self._subjects(text, source).ids)
         longest = min(source.max_tokens, section.max_tokens)
         most = Load(1 + -(-(count - 1) // section.batch_size), count * longest)  # the first goes alone
         return Quote(node.label, node.hash, section, Load(), most, 0, False, 0)
@@ -147,6 +147,13 @@ class Inquiry:
             if k % BLOCK == 0:
                 self._report(Event(node.label, k, len(subjects.ids), "prompts counted"))
             yield part
+
+
+def _as_written(text: Node) -> Node:
+    """The texts before noise, which gives them to other entities and leaves the texts themselves the same."""
+    while text.stage == "text_noise":
+        text = text.inputs["text"]
+    return text
 
 
 def _blocks(parts: Iterable[Part]) -> Iterator[list[Part]]:

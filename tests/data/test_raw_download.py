@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import os
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from grasp_bench.core.errors import DownloadError, StoreError
 from grasp_bench.core.progress import Event
 from grasp_bench.data.raw import download
 from grasp_bench.data.raw.download import fetch
+from grasp_bench.data.raw.http import Redirections
 
 CONTENT = bytes(range(256)) * 8000  # 2 MB
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -135,6 +139,47 @@ def test_redirections_stay_with_http(address: str, manners: Manners, tmp_path: P
     assert only(tmp_path) == ["a.bin"]
 
 
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_another_host_is_not_followed(address: str, manners: Manners, tmp_path: Path, name: str) -> None:
+    """Neither another machine nor another port of the same one; both hosts are named, and the way out."""
+    other = Manners(files={"/a.bin": b"anything"})
+    with serving(other) as elsewhere:
+        target = elsewhere.replace("127.0.0.1", name) + "a.bin"
+        manners.moved = {"/old.bin": target}
+        with pytest.raises(DownloadError) as caught:
+            fetch(address.replace("a.bin", "old.bin"), tmp_path / "a.bin", pauses=AT_ONCE)
+    hosts = [part.split("/")[2] for part in (address, target)]
+    assert all(host in caught.value.message for host in hosts)
+    assert f"--url: {target}" in str(caught.value.mend)
+    assert other.requests == []
+    assert only(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "other", "follows"),
+    [
+        ("http://a.org/x", "https://a.org/x", True),
+        ("http://a.org:80/x", "https://a.org:443/y", True),
+        ("https://a.org/x", "https://a.org:443/y", True),
+        ("https://a.org/x", "https://A.org/y", True),
+        ("http://a.org/x", "https://a.org:8443/x", False),
+        ("https://a.org/x", "https://cdn.a.org/x", False),
+        ("https://a.org/x", "https://a.org@b.org/x", False),
+        ("https://a.org/x", "http://a.org/x", False),
+    ],
+)
+def test_which_redirects_stay_with_the_host(asked: str, other: str, follows: bool) -> None:
+    handler, request = Redirections(), urllib.request.Request(asked)
+    arguments = (request, io.BytesIO(), 302, "Found", Message(), other)
+    if follows:
+        found = handler.redirect_request(*arguments)
+        assert found is not None
+        assert found.full_url == other
+    else:
+        with pytest.raises(DownloadError, match="not followed"):
+            handler.redirect_request(*arguments)
+
+
 def test_nobody_answers(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -168,6 +213,7 @@ import resource, sys
 from pathlib import Path
 from grasp_bench.core.errors import StoreError
 from grasp_bench.data.raw.download import fetch
+from grasp_bench.data.raw.http import Redirections
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
     fetch(sys.argv[1], Path(sys.argv[2]))

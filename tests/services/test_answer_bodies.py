@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llm_server.launch import Running, launch
+from llm_server.launch import Running
 from llm_server.settings import Fault
 from questionnaire import KEY, MAX_TOKENS, PAYER, answer_all, questions, service_at
 
@@ -170,27 +170,6 @@ def test_an_attempt_is_one_request_and_the_providers_words_are_shown(
     assert server.counts().received == 1
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         assert ledger.spent(PAYER).lost_requests == 0
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_to_another_host_is_not_followed(
-    llm_server: Start, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, status: int
-) -> None:
-    other = tmp_path_factory.mktemp("other")
-    with launch(other) as elsewhere:
-        address = elsewhere.address.replace("127.0.0.1", "localhost")
-        server = llm_server(faults=[Fault("redirect", status=status, text=f"{address}/chat/completions")])
-        with pytest.raises(ServiceError, match="redirects to another host, localhost") as told:
-            answer_all(tmp_path / "ledger.sqlite", service_at(server), 1)
-        assert "api_base" in str(told.value.mend)
-        assert elsewhere.counts().received == 0
-
-
-def test_a_redirect_on_the_same_host_keeps_the_request(llm_server: Start, tmp_path: Path) -> None:
-    moved = Fault("redirect", first=1, status=307, text="/v1/chat/completions")
-    server = llm_server(faults=[moved])
-    assert ask_once(server, tmp_path).finish == "stop"
-    assert server.counts().received == 2
 
 
 def vectors_of(count: int) -> list[dict[str, Any]]:

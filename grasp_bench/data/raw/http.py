@@ -11,12 +11,14 @@ from email.message import Message
 from http.client import HTTPResponse
 from typing import IO, Any
 from urllib.error import HTTPError
+from urllib.parse import SplitResult, urlsplit
 
 from grasp_bench import __version__
 from grasp_bench.core.errors import DownloadError
 
 TIMEOUT = 30.0  # seconds without a byte
 RANGE_NOT_SATISFIABLE = 416
+PORTS = {"http": 80, "https": 443}
 # Answers that another attempt may better: time-outs, too many requests, and the server's own faults.
 PASSING = frozenset({408, 425, 429, *range(500, 600)})
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
@@ -97,8 +99,11 @@ def _validator(headers: Message) -> str | None:
     return etag if etag.startswith('"') else headers.get("Last-Modified")
 
 
-class _Redirections(urllib.request.HTTPRedirectHandler):
-    """Follows within HTTP and HTTPS, and never from the second to the first."""
+class Redirections(urllib.request.HTTPRedirectHandler):
+    """Follows on the host that was asked, and never from HTTPS to HTTP.
+
+    Another host is another publisher as far as anybody knows: who trusts it names it.
+    """
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
@@ -109,14 +114,32 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
                 f"{req.full_url}: is redirected to {newurl}, which is not followed",
                 mend="give the address that is meant with --url, or the file itself with --raw",
             )
+        asked, other = urlsplit(req.full_url), urlsplit(newurl)
+        if _host(asked) != _host(other) and not _becomes_safe(asked, other):
+            here, there = (parts.netloc.rpartition("@")[2] for parts in (asked, other))
+            raise DownloadError(
+                f"{req.full_url}: {here} redirects to another host, {there}, which is not followed",
+                mend=f"if {there} is to be trusted, give the address there with --url: {newurl}; or give the "
+                "file itself with --raw",
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _host(address: SplitResult) -> tuple[str | None, int | None]:
+    return address.hostname, address.port or PORTS.get(address.scheme)
+
+
+def _becomes_safe(asked: SplitResult, other: SplitResult) -> bool:
+    """The same name, by HTTPS instead of HTTP, both on their usual ports."""
+    usual = (PORTS["http"], PORTS["https"])
+    return asked.hostname == other.hostname and (_host(asked)[1], _host(other)[1]) == usual
 
 
 def _opener() -> urllib.request.OpenerDirector:
     """HTTP, HTTPS and proxies from the environment; nothing that reads local files or FTP."""
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler, _Redirections,
+        urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler, Redirections,
         urllib.request.HTTPDefaultErrorHandler, urllib.request.HTTPErrorProcessor,
     ):  # fmt: skip
         opener.add_handler(handler())
