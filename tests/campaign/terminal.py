@@ -121,7 +121,6 @@ def write_shop(folder: Path, draw: random.Random, server: Running) -> None:
     }  # fmt: skip
     spec = {
         "name": "shop",
-        "description": name_of(draw),
         "dataset": {"source": str(data), "protocol": {"negatives": 3}},
         "text": {
             side: {"provider": "litellm", "model": "openai/test", **service} for side in ("users", "items")
@@ -168,7 +167,7 @@ def quick_cases(name: str) -> list[Case]:
         Case("report", ["report", "toy", *toy, "--out", "report.html"]),
         *(Case(f"validate wrong {kind}", ["validate", f"wrong_{kind}.yaml"], 2)
           for kind in ("key", "value", "name")),
-        Case("plan of no data", ["plan", "wrong_source.yaml"], 3),
+        Case("plan of no data", ["plan", "wrong_source.yaml"], 2),
         Case("validate torn", ["validate", "torn.yaml"], 2),
         Case("validate nothing", ["validate", f"{name}.yaml".replace("/", "")], 3),
         Case("a key that is none", ["validate", "shop.yaml", "--set", f"{name}=1"], 2),
