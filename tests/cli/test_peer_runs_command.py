@@ -74,4 +74,4 @@ def test_a_run_that_is_not_there_is_said_before_anything_is_computed(tmp_path: P
     (tmp_path / "small.yaml").write_text(SPEC)
     done = bench(tmp_path, "plan", "small.yaml")
     assert done.returncode == 3
-    assert done.stderr.startswith("error: theirs.run: no such file")
+    assert done.stderr.startswith("error: small.yaml:4:32 imported.run: theirs.run: no such file")
