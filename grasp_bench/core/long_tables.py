@@ -25,6 +25,8 @@ def add_rows(table: Table, rows: Sequence[Sequence[Text]], width: int) -> None:
     plain = all("\n" not in text.plain for row in rows for text in row)
     if plain and len(rows) > LONG and natural_width(heads, rows) <= width:
         rows = [[Text("\n").join(column) for column in zip(*rows, strict=True)]]
+        for column in table.columns:
+            column.no_wrap = True  # rich need not look for where to fold
     for row in rows:
         table.add_row(*row)
 
