@@ -11,6 +11,7 @@ import re
 _ACTING = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 less tab and line feed, DEL, C1 (\x9b is a CSI of one character)
+    "\u200b\ufeff"  # of no width and no use: a word that holds one looks like another
     "\u2028\u2029"  # separators of lines and paragraphs
     "\u202a-\u202e\u2066-\u2069"  # embeddings, overrides and isolates of writing directions
     "\ud800-\udfff"  # lone surrogates: no encoding has them, or they stand for raw bytes of a path

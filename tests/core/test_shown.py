@@ -19,7 +19,7 @@ def acts(character: str) -> bool:
     return character not in "\t\n" and (
         unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs")
         or unicodedata.bidirectional(character) in BIDI
-        or character in "\ufffe\uffff"
+        or character in "\u200b\ufeff\ufffe\uffff"
     )
 
 
