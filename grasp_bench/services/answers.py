@@ -15,7 +15,12 @@ import numpy as np
 MOST_COUNTED = 10**9  # tokens of one request that are believed; budgets add them up, the ledger keeps them
 
 # Why an answer ended, as providers say it, in lower case without separators.
-COMPLETE = frozenset({"stop", "stopsequence", "endturn", "complete", "eos", "eostoken", "endofturn"})
+COMPLETE = frozenset(
+    {
+        "stop", "stopsequence", "endturn", "endofturn", "complete", "completed", "finished", "done", "eos",
+        "eostoken", "finishreasonstop",
+    }
+)  # fmt: skip
 OVER_LONG = frozenset(
     {
         "length", "maxtokens", "maxlength", "modellength", "modelcontextwindowexceeded", "maxoutputtokens",
@@ -71,6 +76,8 @@ def read_chat(body: Any, response: Any, most_output: int) -> tuple[str, str]:
     if not choices:
         return "", "stop"
     choice = choices[0]
+    if isinstance(choice, Mapping) and isinstance(choice.get("text"), str):  # of a model that completes text
+        return choice["text"], _ending(_reason(choice), body, most_output)
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(message, Mapping):
         raise Unreadable("the first choice has no message")

@@ -70,6 +70,7 @@ def ask_once(server: Running, folder: Path, **settings: Any) -> Answer:
     [
         (chat_body(said(PARTS)), "A fine balm.", "stop"),
         (chat_body(said(None)), "", "stop"),
+        (json.dumps({"choices": [{"text": "A fine balm.", "finish_reason": "eos"}]}), "A fine balm.", "stop"),
         (chat_body(finish="model_length"), "A fine balm.", "length"),
         (chat_body(finish="model_context_window_exceeded"), "A fine balm.", "length"),
         (chat_body(finish="MAX_TOKENS"), "A fine balm.", "length"),
