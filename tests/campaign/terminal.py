@@ -11,17 +11,13 @@ terminals and in pipes, with streams that are closed, full, or left by their rea
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
-import pty
 import random
 import re
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +29,7 @@ import polars as pl
 import yaml
 from llm_server.launch import Running, launch
 from llm_server.settings import Fault
+from on_terminal import on_terminal
 from results_builder import three_methods
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -223,21 +220,9 @@ def to_nobody(arguments: Sequence[str], folder: Path, environment: Mapping[str, 
 
 def on_a_terminal(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Arrived:
     """Both streams on one terminal."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     alive = {name: value for name, value in environment.items() if name != "COLUMNS"}
-    with subprocess.Popen(
-        arguments, cwd=folder, env=alive, stdin=theirs, stdout=theirs, stderr=theirs
-    ) as run:
-        os.close(theirs)
-        written = b""
-        try:
-            while part := os.read(ours, 65536):
-                written += part
-        except OSError:  # the other end is closed
-            pass
-        os.close(ours)
-    return Arrived(run.returncode, written, terminal=True)
+    code, written = on_terminal(arguments, folder, alive, columns=120)
+    return Arrived(code, written, terminal=True)
 
 
 def deliveries() -> Iterator[tuple[str, str, Deliver]]:

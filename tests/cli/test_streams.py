@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from on_terminal import on_terminal
 from results_builder import three_methods
 
 NAME = "soft\x1b]52;c;Zm9v\x07\x9b31m\u202e\n12:00:00 done [/bold] :bomb: 日本 <img>"
@@ -76,19 +76,9 @@ def test_json_on_stdout_keeps_the_name(place: Path, encoding: str) -> None:
 
 
 def test_a_terminal_gets_colours_and_nothing_else(place: Path) -> None:
-    ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "grasp_bench", "leaderboard", "toy"]
-    environment = {**os.environ, "TERM": "xterm-256color"}
-    with subprocess.Popen(command, cwd=place, env=environment, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        written = b""
-        try:
-            while part := os.read(ours, 65536):
-                written += part
-        except OSError:  # the other end is closed
-            pass
-    os.close(ours)
-    assert process.returncode == 0, written
+    code, written = on_terminal(command, place, {**os.environ, "TERM": "xterm-256color"})
+    assert code == 0, written
     assert COLOURS.search(written)
     assert not NEVER.search(COLOURS.sub(b"", written).decode().replace("\r\n", "\n"))
 

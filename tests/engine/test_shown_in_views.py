@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
 import re
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from on_terminal import on_terminal
 
 from grasp_bench.core.progress import Event
 from grasp_bench.engine.failures import Failure
@@ -63,21 +63,10 @@ def test_json_lines_keep_what_is_said(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_live_view_sends_its_own_sequences_only() -> None:
-    ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "200"}
-    with subprocess.Popen(
-        [sys.executable, "-c", LIVE], stdout=theirs, stderr=theirs, env=environment
-    ) as process:
-        os.close(theirs)
-        written = b""
-        try:
-            while part := os.read(ours, 65536):
-                written += part
-        except OSError:  # the other end is closed
-            pass
-    os.close(ours)
+    code, written = on_terminal([sys.executable, "-c", LIVE], Path.cwd(), environment)
     text = written.decode()
-    assert process.returncode == 0, text
+    assert code == 0, text
     assert r"\x1b[5;35mstray\x1b]8;;http://evil\x1b\ text" in text
     assert r"\x1b[5mafter" in text
     assert r"\n12:00:00 done [/bold] :bomb:" in text
