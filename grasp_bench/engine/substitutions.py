@@ -41,7 +41,7 @@ def _facts(node: Node, store: Store) -> Mapping[str, Any]:
 
 def _substituted(node: Node, store: Store) -> str | None:
     """`text.items: 35 % of texts are not by openai/x (3 empty, 1 refusal): the default template …`."""
-    if node.stage != "text":
+    if node.stage != "text" or node.settings["source"]["provider"] == "template":
         return None
     facts = _facts(node, store)
     source = node.settings["source"]
