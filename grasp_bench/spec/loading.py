@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grasp_bench.core.errors import MissingFileError
 from grasp_bench.core.files import FILE, FOLDER, NOTHING, kind_of
+from grasp_bench.core.garbage import no_collection
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.include import KEY as INCLUDE
@@ -54,21 +53,9 @@ def load(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
         raise _missing(path, kind)
     problems = Problems()
     files = SpecFiles(path, problems)
-    with _no_collecting():
+    with no_collection():  # a tree makes no garbage, and would be searched for it again and again
         tree = files.read(path, str(path))
         return _finish(tree, path, overrides, problems, complete=files.complete)
-
-
-@contextmanager
-def _no_collecting() -> Iterator[None]:
-    """No search for garbage meanwhile: a tree makes none, and would be searched again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def load_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> LoadedSpec:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from grasp_bench.core.garbage import no_collection
 
 Name = TypeVar("Name")
 Asked = TypeVar("Asked")
@@ -41,19 +42,6 @@ class Times:
         )
 
 
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Garbage is collected before, not meanwhile."""
-    was_on = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 def in_turns(
     calls: Mapping[Name, Callable[[Asked], object]], requests: Sequence[Asked], turn: int = TURN
 ) -> dict[Name, Times]:
@@ -63,6 +51,7 @@ def in_turns(
     """
     names = list(calls)
     taken = {name: Times(np.empty(len(requests)), np.empty(len(requests))) for name in names}
+    gc.collect()  # before, not meanwhile
     with no_collection():
         for number, start in enumerate(range(0, len(requests), turn)):
             at = number % len(names) if names else 0
