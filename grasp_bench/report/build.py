@@ -32,7 +32,7 @@ def build_board(folder: Path, key: str) -> Board:
         metric=metric,
         rank_by=study.rank_by if any(study.rank_by in r["protocols"] for r in rankings) else "sampled",
         rankings=rankings,
-        claims=judge(study.hypotheses, Evidence(material.partitions, material.labels, values)),
+        claims=judge(study.hypotheses, Evidence(material.partitions, material.labels, values, study.looks)),
         missing=_missing(material),
         left_out=[
             LeftOut(slug=slug, method="", seed=None, reason=reason)

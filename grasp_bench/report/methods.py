@@ -108,20 +108,26 @@ def touched_by_noise(methods: Collection[Method]) -> frozenset[Method]:
     return frozenset(method.clean for method in methods if method.noise)
 
 
-def hypothesis_pairs(better: str, than: str, labels: Mapping[Method, str]) -> list[tuple[Method, Method]]:
+def hypothesis_pairs(
+    better: str, than: str, labels: Mapping[Method, str], *, noise: float = 0.0
+) -> list[tuple[Method, Method]]:
     """The pairs of methods that one declared hypothesis is about.
 
-    A full label means that method alone. A short name that fits several methods (two backbones, three
-    noise rates) is asked of each: the two sides then agree in dataset, noise and variant, and in the
-    backbone unless both names give one. A key that one side's variant lacks made no difference to it,
-    so it agrees with any value of the other; so does noise that one side does not notice, and all of a model
-    with what has none.
+    A full label means that method alone. A short name that fits several methods (two backbones, two datasets)
+    is asked of each: the two sides then agree in dataset and variant, and in the backbone unless both names
+    give one; of several noise rates only `noise` is asked about. A key that one side's variant lacks made no
+    difference to it, so it agrees with any value of the other; so does noise that one side does not notice,
+    and all of a model with what has none.
     """
     left, right = _candidates(better, labels), _candidates(than, labels)
     if len(left) == 1 and len(right) == 1:
         return [(left[0], right[0])] if left[0] != right[0] else []
     free_backbone = "+" in better and "+" in than
     touched = touched_by_noise(labels)
+    if " (" not in better + than:  # a label with details tells its rate
+        left, right = (
+            [m for m in side if m.rate == noise or m.clean not in touched] for side in (left, right)
+        )
     return [
         (a, b)
         for a in left

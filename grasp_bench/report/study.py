@@ -54,6 +54,7 @@ class Study:
     planned: tuple[Mapping[str, Any], ...] | None
     cards: Mapping[str, Any]
     published: Mapping[str, Any] | None = None
+    looks: tuple[int, ...] = ()
 
 
 def write_study(
@@ -129,6 +130,7 @@ def read_study(folder: Path) -> Study:
             planned=tuple(content["planned"]),
             cards=content["cards"],
             published=content.get("published"),
+            looks=tuple(content.get("looks") or ()),
         )
     except KeyError as error:
         raise DataError(f"{path}: key {error} is missing", mend=mend(FILE)) from None
