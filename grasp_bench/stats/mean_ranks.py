@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from grasp_bench.stats.comparison import ALPHA
 from grasp_bench.stats.pairing import Values
 
-ALPHA = 0.05
 LEAST_DATASETS = 5  # below, Demšar's tests have next to no power, and chi-square is a poor approximation
 LEAST_METHODS = 3  # of two methods Friedman's test is a sign test
 
