@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from string import ascii_lowercase
 
 from grasp_bench.report.across_schema import AcrossDatasets, AcrossRow
-from grasp_bench.report.document import BLANK, Column, Entry, Section, Table, mark_best
+from grasp_bench.report.document import BLANK, Column, Entry, Mark, Section, Table, mark_best
 from grasp_bench.report.numbers import p_value, percent
 from grasp_bench.report.schema import Marked
 from grasp_bench.report.sections.marks import label_of, mark_notes
@@ -63,7 +62,7 @@ def across_table(across: AcrossDatasets) -> Table:
     columns = [Column("method", "left"), *(Column(name, spare=True) for name in across["datasets"])]
     columns += [Column("mean rank"), Column("won / tied / lost")]
     columns += [Column("group", "left")] if letters else []
-    by_dataset = [_dataset_entries(across["rows"], index) for index in range(len(across["datasets"]))]
+    by_dataset = [_dataset_entries(across, index) for index in range(len(across["datasets"]))]
     rows = [
         [
             Entry(label_of(_marked(row))),
@@ -116,13 +115,16 @@ def _title(across: AcrossDatasets) -> str:
     return f"Across {count} datasets ({found}): {across['metric']}, {across['protocol']} ranking"
 
 
-def _dataset_entries(rows: Sequence[AcrossRow], index: int) -> list[Entry]:
-    means = [row["means"][index] for row in rows]
-    places = [row["places"][index] for row in rows]
-    ranked = [None if place is None else mean for mean, place in zip(means, places, strict=True)]
+def _dataset_entries(across: AcrossDatasets, index: int) -> list[Entry]:
+    """Means and places on one dataset; marks only where there is a verdict, for they read as one."""
+    means = [row["means"][index] for row in across["rows"]]
+    places = [row["places"][index] for row in across["rows"]]
+    marks: list[Mark] = [""] * len(means)
+    if across["no_verdict"] is None:
+        marks = mark_best([mean if place else None for mean, place in zip(means, places, strict=True)])
     return [
         Entry(percent(mean) if place is None else f"{percent(mean)} ({place:g})", mark)
-        for mean, place, mark in zip(means, places, mark_best(ranked), strict=True)
+        for mean, place, mark in zip(means, places, marks, strict=True)
     ]
 
 
