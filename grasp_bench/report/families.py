@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from grasp_bench.report.across_schema import OutOfRanks
-from grasp_bench.report.methods import Method, label_methods
+from grasp_bench.report.methods import SOURCE, Method, label_methods
 from grasp_bench.report.partitions import Material, Partition
 from grasp_bench.report.schema import Ranking, Row
 from grasp_bench.report.seeds import Cells
-
-SOURCE = "dataset.source"  # the compared key that a method's dataset already tells
 
 
 @dataclass(frozen=True)
