@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+SOURCE = "dataset.source"  # the compared key that `dataset` mostly tells
+
 
 @dataclass(frozen=True)
 class Method:
@@ -88,6 +90,8 @@ def label_methods(methods: Collection[Method]) -> dict[Method, str]:
     touched = touched_by_noise(methods)
     one_kind = len({method.noise_kind for method in methods if method.noise}) == 1
     varying = _varying_keys(methods)
+    if several_datasets and _dataset_tells_source(methods):
+        varying = [key for key in varying if key != SOURCE]
     labels = {}
     for method in methods:
         values = dict(method.variant)
@@ -160,6 +164,12 @@ def _same_noise(a: Method, b: Method, touched: Collection[Method]) -> bool:
 def _varying_keys(methods: Collection[Method]) -> list[str]:
     keys = sorted({key for method in methods for key, _ in method.variant})
     return [key for key in keys if len({dict(method.variant).get(key) for method in methods}) > 1]
+
+
+def _dataset_tells_source(methods: Collection[Method]) -> bool:
+    """False where two sources have one name, as two folders may."""
+    pairs = {(m.dataset, value) for m in methods for key, value in m.variant if key == SOURCE}
+    return len(pairs) == len({dataset for dataset, _ in pairs})
 
 
 def _last_part(key: str, keys: Collection[str]) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from grasp_bench.report.across_schema import AcrossDatasets
 from grasp_bench.report.findings.interval import Interval
 
-FORMAT = 10  # part of the cache key: raise it when the shape or the meaning of a number changes
+FORMAT = 11  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
 ALL_PAIRS_OF = 12  # methods whose drops are compared with each other: 66 pairs, each at every rate
 GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
@@ -21,7 +22,16 @@ class Stat(TypedDict):
     sd: float | None
 
 
-class Row(TypedDict):
+class Marked(TypedDict):
+    """What a method's name is marked by: a row has it, of a ranking or across datasets."""
+
+    label: str
+    kind: str
+    leaks: list[str]
+    substituted: list[str]
+
+
+class Row(Marked):
     """One method of a ranking; `values` (protocol → group → metric) are means over `seeds`, those of
     `planned_seeds` that are there.
 
@@ -29,14 +39,10 @@ class Row(TypedDict):
     and no place. `substituted` says which of its texts stand in for those that were asked for.
     """
 
-    label: str
     coordinates: dict[str, Any]
     slugs: list[str]
     seeds: list[int]
     planned_seeds: list[int]
-    kind: str
-    leaks: list[str]
-    substituted: list[str]
     users: int | None
     values: dict[str, dict[str, dict[str, Stat]]]
     group_users: dict[str, int]
@@ -257,7 +263,7 @@ class LeftOut(TypedDict):
 
 
 class Board(TypedDict):
-    """Everything that the renderers show."""
+    """Everything that the renderers show; `across` is there where several datasets are."""
 
     format: int
     key: str
@@ -266,6 +272,7 @@ class Board(TypedDict):
     metric: str
     rank_by: str
     rankings: list[Ranking]
+    across: AcrossDatasets | None
     claims: list[Claim]
     missing: list[LeftOut]
     left_out: list[LeftOut]

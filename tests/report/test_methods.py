@@ -26,6 +26,15 @@ def test_labels_with_noise_variant_and_dataset() -> None:
     assert list(label_methods([here, there]).values()) == ["none (dataset=d)", "none (dataset=e)"]
 
 
+def test_a_source_is_not_told_beside_its_dataset() -> None:
+    d, e = (method("none", dataset=name, variant={"dataset.source": name}) for name in "de")
+    assert list(label_methods([d, e]).values()) == ["none (dataset=d)", "none (dataset=e)"]
+    folders = [method("none", variant={"dataset.source": name}) for name in ("a/d", "b/d")]
+    assert list(label_methods([*folders, e]).values()) == [
+        "none (source=a/d, dataset=d)", "none (source=b/d, dataset=d)", "none (source=e, dataset=e)",
+    ]  # fmt: skip
+
+
 def test_who_notices_no_noise_is_not_named_by_it_and_meets_the_rate_that_is_asked_about() -> None:
     noise = {"kind": "permute", "side": "both"}
     alone, clean = method("none"), method("grasp")
