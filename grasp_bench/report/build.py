@@ -10,7 +10,7 @@ from grasp_bench.report.degradation import degradations
 from grasp_bench.report.methods import method_of
 from grasp_bench.report.partitions import Material, Partition, read_material, why_apart
 from grasp_bench.report.rows import make_row, measured_metrics
-from grasp_bench.report.schema import FORMAT, PROTOCOLS, Board, LeftOut, Ranking
+from grasp_bench.report.schema import FORMAT, PROTOCOLS, Board, Claim, LeftOut, Ranking
 from grasp_bench.report.shuffled import left_of_gains
 from grasp_bench.report.significance import tests_against_best
 from grasp_bench.report.user_values import UserValues
@@ -32,7 +32,7 @@ def build_board(folder: Path, key: str) -> Board:
         metric=metric,
         rank_by=study.rank_by if any(study.rank_by in r["protocols"] for r in rankings) else "sampled",
         rankings=rankings,
-        claims=judge(study.hypotheses, Evidence(material.partitions, material.labels, values)),
+        claims=claims_of(material, values),
         missing=_missing(material),
         left_out=[
             LeftOut(slug=slug, method="", seed=None, reason=reason)
@@ -44,6 +44,11 @@ def build_board(folder: Path, key: str) -> Board:
     for ranking, partition in zip(board["rankings"], material.partitions, strict=True):
         ranking["noise"] = degradations(partition, ranking["protocols"], metric, values)
     return board
+
+
+def claims_of(material: Material, values: UserValues) -> list[Claim]:
+    """The declared hypotheses of a study, judged by the cells that are there."""
+    return judge(material.study.hypotheses, Evidence(material.partitions, material.labels, values))
 
 
 def add_tests(folder: Path, board: Board, metric: str) -> None:
