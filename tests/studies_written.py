@@ -206,8 +206,8 @@ def pair_test(difference: float) -> dict[str, Any]:
     """A paired test of this difference."""
     return {
         "n": 300, "gained": 90, "lost": 110, "difference": difference, "low": difference - 0.002,
-        "high": difference + 0.002, "cohens_dz": None, "rank_biserial": -0.1, "p_t": 0.01, "p_wilcoxon": 0.01,
-        "p_permutation": 0.01,
+        "high": difference + 0.002, "p": 0.01, "freedom": 4.0, "trainings": [2, 2], "superiority": 0.49,
+        "cohens_dz": None, "rank_biserial": -0.1, "p_t": 0.01, "p_wilcoxon": 0.01, "p_permutation": 0.01,
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What each ablation costs: its method less the one that it was made from, on the seeds that both have."""
+"""What each ablation costs: its method less the one that it was made from."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.methods import Method
 from grasp_bench.report.partitions import Partition, read_material
 from grasp_bench.report.schema import PairTest
-from grasp_bench.report.seeds import on_shared_seeds, seeds_of_pair
-from grasp_bench.report.significance import pair_tests
+from grasp_bench.report.significance import corrected, measured, pair_tests
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.correction import benjamini_hochberg
 
 
 class AblationDelta(TypedDict):
@@ -22,9 +20,8 @@ class AblationDelta(TypedDict):
 
     label: str
     base: str
-    seeds: list[int]
     test: PairTest
-    p_bh: float
+    p_bh: float | None
 
 
 Deltas = Mapping[str, Mapping[str, Sequence[AblationDelta]]]
@@ -33,8 +30,7 @@ Deltas = Mapping[str, Mapping[str, Sequence[AblationDelta]]]
 def ablation_deltas(folder: Path, metric: str, protocols: Sequence[str]) -> Deltas:
     """Deltas of `metric` by protocol hash and protocol; empty where a spec has no ablations.
 
-    A pair whose values were not all measured, or that has no seed in common, is left out. Raises as
-    `UserValues` does for damaged cells.
+    A pair whose values were not all measured is left out. Raises as `UserValues` does for damaged cells.
     """
     material, values = read_material(folder), UserValues()
     return {
@@ -48,25 +44,24 @@ def ablation_deltas(folder: Path, metric: str, protocols: Sequence[str]) -> Delt
 def _deltas(
     partition: Partition, labels: Mapping[Method, str], protocol: str, metric: str, values: UserValues
 ) -> list[AblationDelta]:
-    measured = {
-        method: [c for c in cells if metric in (c.metrics.get(protocol) or {}).get("overall", {})]
+    there = {
+        method: cells
         for method, cells in partition.cells.items()
+        if cells and len(measured(cells, protocol, metric)) == len(cells)
     }
-    pairs = {
-        (labels[method], labels[base]): sides
-        for method, base in _pairs(measured)
-        if all(sides := on_shared_seeds(measured[method], measured[base]))
-    }
+    pairs = list(_pairs(there))
     tests = pair_tests(
         [
-            (values.of_method(ablated, protocol, metric), values.of_method(whole, protocol, metric))
-            for ablated, whole in pairs.values()
+            (
+                values.trainings(there[ablated], protocol, metric),
+                values.trainings(there[whole], protocol, metric),
+            )
+            for ablated, whole in pairs
         ]
     )
-    adjusted = benjamini_hochberg([test["p_permutation"] for test in tests])
     found = [
-        AblationDelta(label=label, base=base, seeds=seeds_of_pair(*sides), test=test, p_bh=p)
-        for ((label, base), sides), test, p in zip(pairs.items(), tests, adjusted, strict=True)
+        AblationDelta(label=labels[ablated], base=labels[whole], test=test, p_bh=p)
+        for (ablated, whole), test, p in zip(pairs, tests, corrected(tests), strict=True)
     ]
     return sorted(found, key=lambda delta: (delta["base"], -delta["test"]["difference"], delta["label"]))
 

@@ -18,6 +18,7 @@ from grasp_bench.report.schema import Beside, Difference, PublishedFigure
 from grasp_bench.report.user_values import TOLERANCE, UserValues
 from grasp_bench.stats.figure import figure_interval
 from grasp_bench.stats.pairing import Values
+from grasp_bench.stats.trainings import Trainings
 
 PROTOCOL = "sampled"
 Rows = Sequence[Mapping[str, Any]]
@@ -84,7 +85,7 @@ class _Figures:
             self._users(cell, row["group"], metric, mean) for cell, mean in zip(cells, means, strict=True)
         ]
         known = [each for each in users if each is not None]
-        interval = figure_interval(known) if len(known) == len(cells) else None
+        interval = figure_interval(Trainings.of(known)) if len(known) == len(cells) else None
         mean = interval.mean if interval else sum(means) / len(means)
         return PublishedFigure(
             label=self.material.labels[method],
@@ -97,7 +98,7 @@ class _Figures:
             high=interval.high if interval else None,
             theirs=theirs,
             difference=mean - theirs,
-            inside=interval.low <= theirs <= interval.high if interval else None,
+            inside=interval.low <= theirs <= interval.high if interval and len(cells) > 1 else None,
         )
 
     def _users(self, cell: ResultCell, group: str, metric: str, mean: float) -> Values | None:

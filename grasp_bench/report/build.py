@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from grasp_bench.report.across import Scale, across_datasets
 from grasp_bench.report.beside import beside
 from grasp_bench.report.claims import Evidence, judge
 from grasp_bench.report.degradation import degradations
@@ -24,14 +25,17 @@ def build_board(folder: Path, key: str) -> Board:
     rankings = [_ranking(partition, material, values) for partition in material.partitions]
     measured = measured_metrics(rankings)
     metric = study.metric if study.metric in measured or not measured else measured[0]
+    is_there = any(study.rank_by in ranking["protocols"] for ranking in rankings)
+    rank_by = study.rank_by if is_there else "sampled"
     board = Board(
         format=FORMAT,
         key=key,
         name=study.name,
         description=study.description,
         metric=metric,
-        rank_by=study.rank_by if any(study.rank_by in r["protocols"] for r in rankings) else "sampled",
+        rank_by=rank_by,
         rankings=rankings,
+        across=across_datasets(rankings, material, Scale(metric, rank_by, values)),
         claims=claims_of(material, values),
         missing=_missing(material),
         left_out=[
@@ -48,7 +52,8 @@ def build_board(folder: Path, key: str) -> Board:
 
 def claims_of(material: Material, values: UserValues) -> list[Claim]:
     """The declared hypotheses of a study, judged by the cells that are there."""
-    return judge(material.study.hypotheses, Evidence(material.partitions, material.labels, values))
+    study = material.study
+    return judge(study.hypotheses, Evidence(material.partitions, material.labels, values, study.looks))
 
 
 def add_tests(folder: Path, board: Board, metric: str) -> None:

@@ -1,85 +1,186 @@
-"""The declared hypotheses: tested as one family, corrected by Holm, answered in plain words."""
+"""The declared hypotheses: tested as a family, corrected by Holm, answered in plain words."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.partitions import Partition
-from grasp_bench.report.schema import Claim, PairTest
-from grasp_bench.report.seeds import on_shared_seeds, seeds_of_pair
-from grasp_bench.report.significance import pair_tests
+from grasp_bench.report.schema import Claim
+from grasp_bench.report.significance import measured, pair_tests
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.comparison import ALPHA
+from grasp_bench.report.verdict_words import ONE_TRAINING, UNDECIDED, UNTESTED, words_of
 from grasp_bench.stats.correction import holm
-from grasp_bench.stats.pairing import Values
+from grasp_bench.stats.crossed import difference
+from grasp_bench.stats.levels import ALPHA
+from grasp_bench.stats.looks import shares
+from grasp_bench.stats.trainings import Trainings
+from grasp_bench.stats.verdict import ABOVE, BELOW, EQUIVALENT, Region, region
 
-Hypothesis = Mapping[str, str]
-# A claim, and the users' values of both sides where it can be tested.
-Asked = tuple[Claim, tuple[Values, Values] | None]
+Hypothesis = Mapping[str, Any]
+ANY_SIZE = {ABOVE: "supported", BELOW: "refuted"}
+OF_A_SIZE = {ABOVE: "better", EQUIVALENT: "equivalent", BELOW: "worse"}
+POINT = 100  # figures are fractions, `at_least` is points of percent
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What hypotheses are judged by: finished cells, what their methods are called, and users' values."""
+    """What hypotheses are judged by: finished cells, what their methods are called, and users' values.
+
+    `looks` are the trainings at which a study looks that adds seeds until it is decided; none otherwise.
+    """
 
     partitions: Sequence[Partition]
     labels: Mapping[Method, str]
     values: UserValues = field(default_factory=UserValues)
+    looks: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was seen at one look: both sides as they were then, and p after what the look may spend."""
+
+    trainings: int | None
+    sides: tuple[Trainings, Trainings]
+    found: Region
+    p: float
+
+
+@dataclass
+class _Asked:
+    """A claim in the making, what may be said behind its verdict, and what was seen of it at every look."""
+
+    claim: Claim
+    behind: str = ""
+    sides: tuple[Trainings, Trainings] | None = None
+    looks: list[_Look] = field(default_factory=list)
+
+    @property
+    def decides(self) -> bool:
+        """Whether both sides were trained often enough to say something of their methods."""
+        return self.sides is not None and all(side.known for side in self.sides)
 
 
 def judge(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[Claim]:
-    """Test every declared hypothesis; one that cannot be tested stays in the family with p = 1."""
-    found = [each for hypothesis in hypotheses for each in _expand(hypothesis, evidence)]
-    tests = iter(pair_tests([sides for _, sides in found if sides is not None]))
-    claims = [claim if sides is None else claim | {"test": next(tests)} for claim, sides in found]
-    raw = [1.0 if claim["test"] is None else claim["test"]["p_permutation"] for claim in claims]
+    """Test every declared hypothesis; one that cannot be tested stays in its family with p = 1.
+
+    Those about a noise rate above 0 are a family of their own.
+    """
+    asked = [each for hypothesis in hypotheses for each in _expand(hypothesis, evidence)]
     leaking = {
         evidence.labels[method]
         for partition in evidence.partitions
         for method, cells in partition.cells.items()
         if any(cell.leaks for cell in cells)
     }
-    for claim, p in zip(claims, holm(raw), strict=True):
-        if claim["test"] is not None:
-            claim["p_holm"] = p
-            claim["verdict"] = _verdict(claim["test"], p)
-            claim["words"] = _words(claim, claim["test"], p) + claim["words"] + _warning(claim, leaking)
-    return claims
+    for each in asked:
+        each.looks = list(_looks_at(each, evidence.looks))
+    for family in ("declared", "noise"):
+        _decide([each for each in asked if each.claim["family"] == family])
+    tests = iter(pair_tests([_shown(each) for each in asked if each.sides is not None]))
+    for each in asked:
+        if each.sides is not None:
+            claim = each.claim
+            claim["test"] = next(tests)
+            claim["words"] = words_of(claim) + each.behind + _warning(claim, leaking)
+    return [each.claim for each in asked]
 
 
-def _expand(hypothesis: Hypothesis, evidence: Evidence) -> list[Asked]:
+def _looks_at(asked: _Asked, looks: Sequence[int]) -> list[_Look]:
+    """Every look for which there are trainings enough; without looks, one at all that there is."""
+    if asked.sides is None or not asked.decides:
+        return []
+    at_least, found = asked.claim["at_least"] / POINT, []
+    planned: list[tuple[int | None, float]] = [(None, 1.0)]
+    if looks:
+        planned = list(zip(looks, shares(looks), strict=True))
+    for trainings, share in planned:
+        if trainings is not None and any(not s.fixed and s.count < trainings for s in asked.sides):
+            break
+        first, second = (s if trainings is None else s.first(trainings) for s in asked.sides)
+        seen = region(difference(first, second), at_least)
+        found.append(_Look(trainings, (first, second), seen, min(1.0, seen.p / share)))
+    return found
+
+
+def _decide(family: Sequence[_Asked]) -> None:
+    """Give each claim its corrected p and verdict, at the first look at which the family lets it fall.
+
+    What a look has shown is never taken back: of a hypothesis the least p so far counts, which Bonferroni's
+    inequality over the looks allows.
+    """
+    stages = max((len(each.looks) for each in family), default=0)
+    least: list[_Look | None] = [None] * len(family)
+    for stage in range(max(1, stages)):
+        for place, each in enumerate(family):
+            before = least[place]
+            if stage < len(each.looks) and (before is None or each.looks[stage].p < before.p):
+                least[place] = each.looks[stage]
+        adjusted = holm([1.0 if look is None else look.p for look in least])
+        for each, look, p in zip(family, least, adjusted, strict=True):
+            if look is not None and each.claim["verdict"] in (UNTESTED, UNDECIDED):
+                seen = look if p < ALPHA else each.looks[min(stage, len(each.looks) - 1)]
+                verdict = UNDECIDED if p >= ALPHA else _verdict(each.claim, seen.found)
+                each.claim |= {"p_holm": p, "verdict": verdict, "look": seen.trainings}
+    for each in family:
+        if each.sides is not None and not each.decides:
+            each.claim["verdict"] = ONE_TRAINING
+
+
+def _verdict(claim: Claim, found: Region) -> str:
+    return (OF_A_SIZE if claim["at_least"] else ANY_SIZE)[found.where]
+
+
+def _shown(asked: _Asked) -> tuple[Trainings, Trainings]:
+    """Both sides as they were at the look that the claim tells of."""
+    assert asked.sides is not None
+    seen = [look.sides for look in asked.looks if look.trainings == asked.claim["look"]]
+    sides = seen[0] if seen else asked.sides
+    for key, side in zip(("seeds", "than_seeds"), sides, strict=True):
+        asked.claim[key] = asked.claim[key][: side.count]  # type: ignore[literal-required]
+    return sides
+
+
+def _expand(hypothesis: Hypothesis, evidence: Evidence) -> list[_Asked]:
     """One claim a pair of methods that the hypothesis is about; at least one, untested if need be."""
     better, than = hypothesis["better"], hypothesis["than"]
-    pairs = hypothesis_pairs(better, than, evidence.labels)
+    pairs = hypothesis_pairs(better, than, evidence.labels, noise=hypothesis.get("noise") or 0.0)
     if not pairs:
         known = ", ".join(sorted(evidence.labels.values()))
-        return [(_claim(hypothesis, better, than, f"not tested: no such pair on this board ({known})"), None)]
+        claim = _claim(hypothesis, better, than, hypothesis.get("noise") or 0.0)
+        return [_untested(claim, f"no such pair on this board ({known})")]
     return [_asked(hypothesis, pair, evidence) for pair in pairs]
 
 
-def _asked(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Evidence) -> Asked:
-    """What the test of one pair takes, on the seeds that both have, or the reason why there is none."""
+def _asked(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Evidence) -> _Asked:
+    """Both sides of one pair, or the reason why there is nothing to test."""
     left, right = (evidence.labels[method] for method in pair)
+    claim = _claim(hypothesis, left, right, max(method.rate for method in pair))
     home = next((p for p in evidence.partitions if all(p.cells.get(method) for method in pair)), None)
     if home is None:
-        return _claim(hypothesis, left, right, f"not tested: {_why_apart(pair, evidence)}"), None
-    first, second = on_shared_seeds(*(home.cells[method] for method in pair))
-    if not first:
-        return _claim(hypothesis, left, right, "not tested: the two have no seed in common"), None
+        return _untested(claim, _why_apart(pair, evidence))
     protocol, metric = hypothesis["protocol"], hypothesis["metric"]
-    figures = [cell.metrics.get(protocol) for cell in (*first, *second)]
-    if not all(figures):
-        return _claim(hypothesis, left, right, f"not tested: no {protocol} ranking was stored"), None
+    both = [home.cells[method] for method in pair]
+    if not all(cell.metrics.get(protocol) for cells in both for cell in cells):
+        return _untested(claim, f"no {protocol} ranking was stored")
     # Ranks could be cut anywhere; those of an imported list mean nothing beyond its depth.
-    if any(figure and metric not in figure.get("overall", {}) for figure in figures):
-        return _claim(
-            hypothesis, left, right, f"not tested: {metric} ({protocol}) was not measured of both"
-        ), None
-    users, others = (evidence.values.of_method(cells, protocol, metric) for cells in (first, second))
-    seeds, missing = seeds_of_pair(first, second), {s for method in pair for s in home.unfinished(method)}
-    return _claim(hypothesis, left, right, _on_part_of(seeds, missing), seeds), (users, others)
+    if any(len(measured(cells, protocol, metric)) < len(cells) for cells in both):
+        return _untested(claim, f"{metric} ({protocol}) was not measured of both")
+    claim |= {"seeds": _seeds(both[0]), "than_seeds": _seeds(both[1]), "looks": list(evidence.looks)}
+    first, second = (evidence.values.trainings(cells, protocol, metric) for cells in both)
+    return _Asked(claim, _on_part_of(pair, home, evidence.labels), (first, second))
+
+
+def _seeds(cells: Sequence[ResultCell]) -> list[int]:
+    return [cell.seed for cell in cells if cell.seed is not None]
+
+
+def _untested(claim: Claim, why: str) -> _Asked:
+    claim["words"] = f"not tested: {why}"
+    return _Asked(claim)
 
 
 def _why_apart(pair: tuple[Method, Method], evidence: Evidence) -> str:
@@ -93,53 +194,34 @@ def _why_apart(pair: tuple[Method, Method], evidence: Evidence) -> str:
     return "the two were measured under different protocols"
 
 
-def _on_part_of(seeds: Sequence[int], missing: Collection[int]) -> str:
+def _on_part_of(pair: tuple[Method, Method], home: Partition, labels: Mapping[Method, str]) -> str:
     """Said behind the verdict where planned seeds are missing; nothing otherwise."""
-    if not missing:
-        return ""
-    return f"; on {_seeds(seeds)} alone, {_seeds(sorted(missing))} not finished"
+    missing = {labels[method]: home.unfinished(method) for method in pair}
+    told = [f"{', '.join(map(str, seeds))} of {label}" for label, seeds in missing.items() if seeds]
+    return f"; not finished: seed {', seed '.join(told)}" if told else ""
 
 
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
-
-
-def _claim(hypothesis: Hypothesis, better: str, than: str, words: str, seeds: Sequence[int] = ()) -> Claim:
+def _claim(hypothesis: Hypothesis, better: str, than: str, noise: float) -> Claim:
     return Claim(
         better=better,
         than=than,
         metric=hypothesis["metric"],
         protocol=hypothesis["protocol"],
-        seeds=list(seeds),
+        at_least=float(hypothesis.get("at_least") or 0.0),
+        noise=noise,
+        family="noise" if noise else "declared",
+        seeds=[],
+        than_seeds=[],
+        looks=[],
+        look=None,
         test=None,
         p_holm=None,
         verdict="untested",
-        words=words,
+        words="",
     )
-
-
-def _verdict(test: PairTest, p: float) -> str:
-    if p >= ALPHA or test["difference"] == 0:
-        return "undecided"
-    return "supported" if test["difference"] > 0 else "refuted"
 
 
 def _warning(claim: Claim, leaking: Collection[str]) -> str:
     """A hypothesis about a leak is a fair question; nobody should read its answer as one about a method."""
     seen = [name for name in (claim["better"], claim["than"]) if name in leaking]
     return f"; {' and '.join(seen)} read text made from held-out items" if seen else ""
-
-
-def _words(claim: Claim, test: PairTest, p: float) -> str:
-    """The answer as one would say it; differences in points of percent, as the tables are."""
-    better, than = claim["better"], claim["than"]
-    span = f"95 % interval {100 * test['low']:+.2f} to {100 * test['high']:+.2f}, corrected p {p:.4f}"
-    size = f"{100 * abs(test['difference']):.2f} points of {claim['metric']} ({claim['protocol']})"
-    if test["difference"] == 0:
-        return f"not supported: {better} and {than} are equal in {claim['metric']} ({claim['protocol']})"
-    side = "above" if test["difference"] > 0 else "below"
-    if claim["verdict"] == "supported":
-        return f"supported: {better} is above {than} by {size}; {span}"
-    if claim["verdict"] == "refuted":
-        return f"not supported: {better} is below {than} by {size}, and the data show that it is; {span}"
-    return f"not supported: {better} is {side} {than} by {size}, which chance alone may give; {span}"

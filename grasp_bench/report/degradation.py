@@ -5,50 +5,49 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.findings.interval import Interval
 from grasp_bench.report.methods import Method, label_methods, same_setting, touched_by_noise
 from grasp_bench.report.partitions import Partition
 from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, DropTest, NoiseCurve, NoisePoint
-from grasp_bench.report.significance import pair_tests
+from grasp_bench.report.significance import measured
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.correction import benjamini_hochberg
+from grasp_bench.stats.crossed import Terms, contrast
 from grasp_bench.stats.figure import figure_interval
-from grasp_bench.stats.pairing import Values, mean_over_seeds
-from grasp_bench.stats.ratio import ratio_interval, ratio_of_means
+from grasp_bench.stats.trainings import Trainings
 
 NO_ENHANCER = "none"
 
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """One method, as it is without noise, and its values by rate and seed, (users,) each.
+    """One method, as it is without noise, and its values at each rate.
 
     A method that notices no noise has the same values at every rate.
     """
 
     method: Method
-    values: Mapping[float, Mapping[int, Values]]
+    values: Mapping[float, Trainings]
     rates: Sequence[float]
     constant: bool
-
-    @cached_property
-    def seeds(self) -> list[int]:
-        """Those that it has at every rate that it has."""
-        return sorted(set.intersection(*(set(of_seed) for of_seed in self.values.values())))
-
-    def at(self, rate: float, seeds: Sequence[int]) -> list[Values]:
-        """Values at a rate, one array a seed."""
-        return [self.values[rate][seed] for seed in seeds]
 
     @property
     def whole(self) -> bool:
         """Whether every rate is there."""
         return all(rate in self.values for rate in self.rates)
+
+    def drop(self, rate: float) -> Terms:
+        """From the lowest rate to this one."""
+        return [(1.0, self.values[self.rates[0]]), (-1.0, self.values[rate])]
+
+    def area(self) -> Terms:
+        """Mean over the range of rates, by trapezoids: a weighted sum of the values at the rates."""
+        steps = np.diff(self.rates) / (self.rates[-1] - self.rates[0])
+        weights = (np.append(steps, 0.0) + np.insert(steps, 0, 0.0)) / 2
+        return [(float(w), self.values[rate]) for w, rate in zip(weights, self.rates, strict=True)]
 
 
 def degradations(
@@ -104,79 +103,67 @@ def _courses(partition: Partition, kind: str, protocol: str, metric: str, values
     rates = sorted({m.rate for m in partition.planned if m.noise_kind == kind or m in touched})
     courses = []
     for method in dict.fromkeys(m.clean for m in partition.planned if m.kind == "trained"):
-        found: dict[float, Mapping[int, Values]] = {}
-        for other, cells in partition.cells.items():
-            of_seed = _values(cells, protocol, metric, values) if other.clean == method else {}
-            if of_seed and other.noise_kind in ("", kind):
-                found[other.rate] = of_seed
+        found = {
+            other.rate: values.trainings(cells, protocol, metric)
+            for other, cells in partition.cells.items()
+            if other.clean == method and other.noise_kind in ("", kind)
+            if cells and len(measured(cells, protocol, metric)) == len(cells)
+        }
         constant = method not in noticing and 0.0 in found
         if constant:
             found = dict.fromkeys(rates, found[0.0])
-        course = Course(method, found, rates, constant)
-        if len(found) > 1 and course.seeds:
-            courses.append(course)
+        if len(found) > 1:
+            courses.append(Course(method, found, rates, constant))
     return courses
 
 
-def _values(cells: Sequence[ResultCell], protocol: str, metric: str, values: UserValues) -> dict[int, Values]:
-    return {
-        cell.seed: values.of_cell(cell, protocol, metric)
-        for cell in cells
-        if cell.seed is not None and metric in (cell.metrics.get(protocol) or {}).get("overall", {})
-    }
-
-
 def _curve(course: Course, label: str, alone: Course | None) -> NoiseCurve:
-    seeds, rates = course.seeds, [rate for rate in course.rates if rate in course.values]
-    area = retained = None
-    if course.whole:
-        areas = [_area(rates, [course.values[rate][seed] for rate in rates]) for seed in seeds]
-        area = _interval(areas)
-        retained = _retained(areas, course.at(rates[0], seeds))
+    rates = [rate for rate in course.rates if rate in course.values]
     below, words = (None, "") if alone is None else _below(course, alone, rates)
     return NoiseCurve(
         label=label,
         backbone=course.method.backbone,
-        seeds=seeds,
-        points=[NoisePoint(rate=rate, **_interval(course.at(rate, seeds))) for rate in rates],
-        area=area,
-        retained=retained,
+        trainings=[course.values[rate].count for rate in rates],
+        points=[NoisePoint(rate=rate, **_figure(course.values[rate])) for rate in rates],
+        area=_interval(course.area()) if course.whole else None,
+        retained=_retained(course) if course.whole else None,
         below=below,
         below_words=words,
         constant=course.constant,
     )
 
 
-def _interval(values_SU: Sequence[Values]) -> Interval:
-    found = figure_interval(values_SU)
+def _figure(values: Trainings) -> Interval:
+    found = figure_interval(values)
     return Interval(mean=found.mean, low=found.low, high=found.high)
 
 
-def _area(rates: Sequence[float], values_RU: Sequence[Values]) -> Values:
-    """Mean over the range of rates of each user's value, by trapezoids."""
-    area: Values = np.trapezoid(np.stack(values_RU), np.asarray(rates), axis=0)
-    return area / (rates[-1] - rates[0])
+def _interval(terms: Terms) -> Interval:
+    found = contrast(terms)
+    low, high = found.interval()
+    return Interval(mean=found.difference, low=low, high=high)
 
 
-def _retained(areas: Sequence[Values], clean: Sequence[Values]) -> Interval | None:
-    """Share of the clean value that the area is; its interval redraws users, of seeds it knows nothing."""
-    top, bottom = mean_over_seeds(areas), mean_over_seeds(clean)
-    share, bounds = ratio_of_means(top, bottom), ratio_interval(top, bottom)
-    if share is None:
+def _retained(course: Course) -> Interval | None:
+    """Share of the clean value that the area is.
+
+    Its interval is by the delta method: the area less the share of the clean value is zero on average, and
+    its standard error over the clean value is that of the share.
+    """
+    clean = course.values[course.rates[0]]
+    if not clean.mean:
         return None
-    low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
-    return Interval(mean=share, low=low, high=high)
+    area = course.area()
+    share = contrast(area).difference / clean.mean
+    low, high = contrast([*area, (-share, clean)]).interval()
+    return Interval(mean=share, low=share + low / clean.mean, high=share + high / clean.mean)
 
 
 def _below(course: Course, alone: Course, rates: Sequence[float]) -> tuple[float | None, str]:
-    """From which rate the method's mean stays below that of its backbone, on the seeds of both."""
-    seeds = [seed for seed in course.seeds if seed in alone.seeds]
-    if not seeds:
-        return None, "no seed in common with its backbone"
-    gaps = [
-        float(mean_over_seeds(course.at(rate, seeds)).mean() - mean_over_seeds(alone.at(rate, seeds)).mean())
-        for rate in rates
-    ]
+    """From which rate the method's mean stays below that of its backbone."""
+    gaps = [course.values[rate].mean - alone.values[rate].mean for rate in rates if rate in alone.values]
+    if len(gaps) < len(rates):
+        return None, "its backbone is not there at every rate"
     if gaps[-1] >= 0:
         return None, f"not up to {rates[-1]:g}"
     last = max((k for k, gap in enumerate(gaps) if gap >= 0), default=None)
@@ -189,27 +176,27 @@ def _below(course: Course, alone: Course, rates: Sequence[float]) -> tuple[float
 
 def _drops(courses: Sequence[Course], labels: Mapping[Method, str]) -> list[DropTest]:
     """Pairs of methods at every rate above the lowest, corrected together (Benjamini–Hochberg)."""
-    asked = []
-    for a, b in _drop_pairs(courses):
-        lowest, seeds = a.rates[0], [seed for seed in a.seeds if seed in b.seeds]
-        if lowest not in a.values or lowest not in b.values or not seeds:
-            continue
-        for rate in a.rates[1:]:
-            if rate in a.values and rate in b.values:
-                first, second = (
-                    mean_over_seeds(each.at(lowest, seeds)) - mean_over_seeds(each.at(rate, seeds))
-                    for each in (a, b)
-                )
-                asked.append((labels[a.method], labels[b.method], rate, (first, second)))
-    tests = pair_tests([drops for *_, drops in asked])
-    adjusted = benjamini_hochberg([test["p_permutation"] for test in tests])
-    return [
-        DropTest(
-            a=a, b=b, rate=rate, drop_a=float(drops[0].mean()), drop_b=float(drops[1].mean()),
-            test=test, p_adjusted=p,
-        )
-        for (a, b, rate, drops), test, p in zip(asked, tests, adjusted, strict=True)
-    ]  # fmt: skip
+    tests = [
+        _drop_test(a, b, rate, labels)
+        for a, b in _drop_pairs(courses)
+        for rate in a.rates[1:]
+        if all(each in course.values for course in (a, b) for each in (a.rates[0], rate))
+    ]
+    adjusted = iter(benjamini_hochberg([test["p"] for test in tests if test["p"] is not None]))
+    for test in tests:
+        test["p_adjusted"] = None if test["p"] is None else next(adjusted)
+    return tests
+
+
+def _drop_test(a: Course, b: Course, rate: float, labels: Mapping[Method, str]) -> DropTest:
+    """A sum over four sets of trainings: a seed at two rates counts as two trainings."""
+    first, second = (contrast(course.drop(rate)).difference for course in (a, b))
+    found = contrast([*a.drop(rate), *((-weight, values) for weight, values in b.drop(rate))])
+    low, high = found.interval()
+    return DropTest(
+        a=labels[a.method], b=labels[b.method], rate=rate, drop_a=first, drop_b=second,
+        difference=found.difference, low=low, high=high, p=found.p, p_adjusted=None,
+    )  # fmt: skip
 
 
 def _drop_pairs(courses: Sequence[Course]) -> list[tuple[Course, Course]]:
@@ -222,4 +209,4 @@ def _drop_pairs(courses: Sequence[Course]) -> list[tuple[Course, Course]]:
 
 
 def _at_the_lowest_rate(course: Course) -> float:
-    return float(mean_over_seeds(course.at(course.rates[0], course.seeds)).mean())
+    return course.values[course.rates[0]].mean

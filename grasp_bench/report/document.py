@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["ranking", "claims", "gaps", "noise", "detail"]
+Kind = Literal["ranking", "across", "claims", "gaps", "noise", "detail"]
 Mark = Literal["", "best", "second"]
 BLANK = "–"
 DECIMALS = 9  # means of equal values in another order may differ by a float64 rounding

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from grasp_bench.report.document import Document, Section, Table
 from grasp_bench.report.numbers import UNITS
 from grasp_bench.report.schema import Board, Ranking
+from grasp_bench.report.sections.across import across_section
 from grasp_bench.report.sections.evidence import claims_section, exploratory_table, shuffled_table
 from grasp_bench.report.sections.groups import beyond_table, group_metrics, group_table
 from grasp_bench.report.sections.noise import noise_section
@@ -25,7 +26,7 @@ def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = N
     metric, protocol = metric or board["metric"], protocol or board["rank_by"]
     sections: list[Section | None] = []
     sections += [_ranking_section(board, ranking, protocol, metric) for ranking in board["rankings"]]
-    sections += [gaps_section(board), claims_section(board)]
+    sections += [across_section(board["across"]), gaps_section(board), claims_section(board)]
     sections += [noise_section(ranking, protocol, _of(board, ranking)) for ranking in board["rankings"]]
     sections += [published_section(ranking, _of(board, ranking)) for ranking in board["rankings"]]
     for ranking in board["rankings"]:
@@ -39,7 +40,7 @@ def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = N
 
 
 def headline(document: Document) -> Document:
-    """The short view: rankings, what is missing, answers to the declared hypotheses, what noise costs."""
+    """The short view: rankings, datasets together, what is missing, declared hypotheses, what noise costs."""
     sections = [section for section in document.sections if section.kind != "detail"]
     return Document(document.title, document.lines, sections)
 

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+SOURCE = "dataset.source"  # the compared key that `dataset` mostly tells
+
 
 @dataclass(frozen=True)
 class Method:
@@ -88,6 +90,8 @@ def label_methods(methods: Collection[Method]) -> dict[Method, str]:
     touched = touched_by_noise(methods)
     one_kind = len({method.noise_kind for method in methods if method.noise}) == 1
     varying = _varying_keys(methods)
+    if several_datasets and _dataset_tells_source(methods):
+        varying = [key for key in varying if key != SOURCE]
     labels = {}
     for method in methods:
         values = dict(method.variant)
@@ -108,20 +112,26 @@ def touched_by_noise(methods: Collection[Method]) -> frozenset[Method]:
     return frozenset(method.clean for method in methods if method.noise)
 
 
-def hypothesis_pairs(better: str, than: str, labels: Mapping[Method, str]) -> list[tuple[Method, Method]]:
+def hypothesis_pairs(
+    better: str, than: str, labels: Mapping[Method, str], *, noise: float = 0.0
+) -> list[tuple[Method, Method]]:
     """The pairs of methods that one declared hypothesis is about.
 
-    A full label means that method alone. A short name that fits several methods (two backbones, three
-    noise rates) is asked of each: the two sides then agree in dataset, noise and variant, and in the
-    backbone unless both names give one. A key that one side's variant lacks made no difference to it,
-    so it agrees with any value of the other; so does noise that one side does not notice, and all of a model
-    with what has none.
+    A full label means that method alone. A short name that fits several methods (two backbones, two datasets)
+    is asked of each: the two sides then agree in dataset and variant, and in the backbone unless both names
+    give one; of several noise rates only `noise` is asked about. A key that one side's variant lacks made no
+    difference to it, so it agrees with any value of the other; so does noise that one side does not notice,
+    and all of a model with what has none.
     """
     left, right = _candidates(better, labels), _candidates(than, labels)
     if len(left) == 1 and len(right) == 1:
         return [(left[0], right[0])] if left[0] != right[0] else []
     free_backbone = "+" in better and "+" in than
     touched = touched_by_noise(labels)
+    if " (" not in better + than:  # a label with details tells its rate
+        left, right = (
+            [m for m in side if m.rate == noise or m.clean not in touched] for side in (left, right)
+        )
     return [
         (a, b)
         for a in left
@@ -154,6 +164,12 @@ def _same_noise(a: Method, b: Method, touched: Collection[Method]) -> bool:
 def _varying_keys(methods: Collection[Method]) -> list[str]:
     keys = sorted({key for method in methods for key, _ in method.variant})
     return [key for key in keys if len({dict(method.variant).get(key) for method in methods}) > 1]
+
+
+def _dataset_tells_source(methods: Collection[Method]) -> bool:
+    """False where two sources have one name, as two folders may."""
+    pairs = {(m.dataset, value) for m in methods for key, value in m.variant if key == SOURCE}
+    return len(pairs) == len({dataset for dataset, _ in pairs})
 
 
 def _last_part(key: str, keys: Collection[str]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from grasp_bench.core.durations import readable
 from grasp_bench.report.document import BLANK
-from grasp_bench.report.schema import PairTest, Stat
+from grasp_bench.report.schema import DifferenceInterval, Stat
+from grasp_bench.stats.levels import ALPHA
 
 UNITS = "Metrics in percent, mean ± standard deviation over seeds; differences in points of percent."
 
@@ -41,16 +42,26 @@ def plain(value: float | None) -> str:
     return BLANK if value is None else f"{value:.4g}"
 
 
-def points_with_interval(test: PairTest) -> str:
-    """A paired difference and its interval: +1.20 [+0.90, +1.49]."""
+def points_with_interval(test: DifferenceInterval) -> str:
+    """A difference and its interval: +1.20 [+0.90, +1.49]."""
     return f"{100 * test['difference']:+.2f} [{100 * test['low']:+.2f}, {100 * test['high']:+.2f}]"
 
 
 def p_value(p: float | None) -> str:
-    """0.0123; small ones as < 0.0001, for no test here resolves more."""
+    """0.0123; small ones as < 0.0001, beyond which no assumption holds."""
     if p is None:
         return BLANK
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def not_told_apart(p: float | None) -> bool:
+    """Whether a corrected p leaves open that there is no difference; so does none."""
+    return p is None or p >= ALPHA
+
+
+def probability(value: float) -> str:
+    """0.5312 as 0.531."""
+    return f"{value:.3f}"
 
 
 def effect(value: float | None) -> str:

@@ -13,18 +13,17 @@ from grasp_bench.report.schema import PROTOCOLS, PairTest, Row
 from grasp_bench.report.sides import Side, find_sides
 from grasp_bench.report.significance import pair_test
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.paired_tests import paired_t
-from grasp_bench.stats.pairing import paired_differences
+from grasp_bench.stats.crossed import difference
 
 
 class MetricDifference(TypedDict):
-    """Overall means of one metric; the t-test alone, for orientation."""
+    """Overall means of one metric; `p` of users and trainings crossed, None where it decides nothing."""
 
     metric: str
     first: float
     second: float
     difference: float
-    p_t: float
+    p: float | None
 
 
 class GroupDifference(TypedDict):
@@ -36,13 +35,12 @@ class GroupDifference(TypedDict):
     difference: float
 
 
-class SeedDifference(TypedDict):
-    """Overall means of the chosen metric for one seed."""
+class SeedMeans(TypedDict):
+    """Overall means of the chosen metric for one seed; None where a side does not have it."""
 
     seed: int
-    first: float
-    second: float
-    difference: float
+    first: float | None
+    second: float | None
 
 
 class ProtocolPair(TypedDict):
@@ -51,7 +49,7 @@ class ProtocolPair(TypedDict):
     test: PairTest
     metrics: list[MetricDifference]
     groups: list[GroupDifference]
-    seeds: list[SeedDifference]
+    seeds: list[SeedMeans]
 
 
 class Pair(TypedDict):
@@ -70,8 +68,8 @@ class Pair(TypedDict):
 def compare_pair(folder: Path, first: str, second: str, metric: str | None = None) -> Pair:
     """Explain `first` less `second`, each a method's label or a cell's slug in `results/<spec>`.
 
-    Two methods are compared on the seeds that both have. Raises UnknownNameError (with a suggestion)
-    for names that are not there, IncomparableError for cells that may not share a ranking.
+    Every method has the seeds that it has: trainings are not paired. Raises UnknownNameError (with a
+    suggestion) for names that are not there, IncomparableError for cells that may not share a ranking.
     """
     material = read_material(folder)
     left, right = find_sides(first, second, material)
@@ -106,12 +104,12 @@ def _require_measured(metric: str, rows: Sequence[Row], protocols: Sequence[str]
 def _under(
     protocol: str, metric: str, left: Side, right: Side, rows: tuple[Row, Row], values: UserValues
 ) -> ProtocolPair:
-    first, second = (values.of_method(side.cells, protocol, metric) for side in (left, right))
+    first, second = (values.trainings(side.cells, protocol, metric) for side in (left, right))
     return ProtocolPair(
         test=pair_test(first, second),
         metrics=list(_metric_differences(protocol, left, right, rows, values)),
         groups=list(_group_differences(protocol, metric, rows)),
-        seeds=list(_seed_differences(protocol, metric, rows)),
+        seeds=list(_seed_means(protocol, metric, rows)),
     )
 
 
@@ -121,14 +119,10 @@ def _metric_differences(
     ours, theirs = (row["values"][protocol]["overall"] for row in rows)
     for metric in ours:
         if metric in theirs:
-            first, second = (values.of_method(side.cells, protocol, metric) for side in (left, right))
-            differences = paired_differences(first, second)
+            first, second = (values.trainings(side.cells, protocol, metric) for side in (left, right))
+            found = difference(first, second)
             yield MetricDifference(
-                metric=metric,
-                first=float(first.mean()),
-                second=float(second.mean()),
-                difference=float(differences.mean()),
-                p_t=paired_t(differences),
+                metric=metric, first=first.mean, second=second.mean, difference=found.difference, p=found.p
             )
 
 
@@ -140,12 +134,11 @@ def _group_differences(protocol: str, metric: str, rows: tuple[Row, Row]) -> Ite
             yield GroupDifference(group=group, first=first, second=second, difference=first - second)
 
 
-def _seed_differences(protocol: str, metric: str, rows: tuple[Row, Row]) -> Iterator[SeedDifference]:
+def _seed_means(protocol: str, metric: str, rows: tuple[Row, Row]) -> Iterator[SeedMeans]:
     ours, theirs = (row["per_seed"][protocol] for row in rows)
-    for seed in ours:
-        if seed in theirs:
-            first, second = ours[seed][metric], theirs[seed][metric]
-            yield SeedDifference(seed=int(seed), first=first, second=second, difference=first - second)
+    for seed in sorted({*ours, *theirs}, key=int):
+        first, second = (each.get(seed, {}).get(metric) for each in (ours, theirs))
+        yield SeedMeans(seed=int(seed), first=first, second=second)
 
 
 def _differing_settings(left: Side, right: Side) -> Iterator[tuple[str, Any, Any]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from grasp_bench.report.document import BLANK, Column, Document, Entry, Section, Table
-from grasp_bench.report.numbers import UNITS, count, p_value, percent
+from grasp_bench.report.numbers import UNITS, count, p_value, percent, points, probability
 from grasp_bench.report.pair import Pair, ProtocolPair
 from grasp_bench.report.schema import PairTest
-from grasp_bench.report.sections.evidence import METHOD_NOTE, columns_of_tests, entries_of_test
+from grasp_bench.report.sections.evidence import columns_of_tests, entries_of_test, notes_of_tests
 from grasp_bench.report.sections.groups import GROUP_HEADS
-from grasp_bench.stats.comparison import ALPHA
+from grasp_bench.stats.levels import ALPHA
 
 
 def lay_out_pair(pair: Pair) -> Document:
@@ -22,21 +24,28 @@ def in_words(first: str, second: str, metric: str, test: PairTest) -> list[str]:
     """Say what the tests say: direction, size and certainty, then who gains and loses."""
     if test["gained"] == test["lost"] == 0:
         return [f"No user differs in {metric} between {first} and {second}."]
-    certain = test["p_permutation"] < ALPHA
     side = "above" if test["difference"] > 0 else "below" if test["difference"] < 0 else "level with"
     lines = [
         f"{first} is {side} {second} by {100 * abs(test['difference']):.2f} points of {metric} "
         f"(95 % interval {100 * test['low']:+.2f} to {100 * test['high']:+.2f}).",
-        f"Chance alone is {'an unlikely' if certain else 'a possible'} reason: "
-        f"permutation p {p_value(test['p_permutation'])}, uncorrected and exploratory.",
+        _certainty(test),
+        f"A new user gets more from {first} with probability {probability(test['superiority'])}, both "
+        "freshly trained, ties counting half.",
         f"{count(test['gained'])} of {count(test['n'])} users gain, {count(test['lost'])} lose, "
         f"{count(test['n'] - test['gained'] - test['lost'])} see no difference.",
     ]
-    if (test["p_wilcoxon"] < ALPHA) != certain:
-        lines.append(
-            "Wilcoxon's test says otherwise: it weighs how many users gain or lose, not by how much in sum."
-        )
     return lines
+
+
+def _certainty(test: PairTest) -> str:
+    if test["p"] is None:
+        return (
+            "These are two trainings: one of the methods was trained once, so that nothing is known of what "
+            "another seed would give. The interval is over users alone."
+        )
+    reason = "an unlikely" if test["p"] < ALPHA else "a possible"
+    told = f"Chance in users and trainings is {reason} reason: p {p_value(test['p'])}"
+    return f"{told}, uncorrected and exploratory."
 
 
 def _seeds_line(pair: Pair) -> str:
@@ -45,7 +54,7 @@ def _seeds_line(pair: Pair) -> str:
         return "Neither has a seed."
     if not (ours and theirs):
         return f"Seeds: {ours or theirs}, each against the one row of what has none."
-    return f"Seeds: {ours}." if ours == theirs else f"Seeds: {ours} against {theirs} (none shared)."
+    return f"Seeds: {ours}." if ours == theirs else f"Seeds: {ours} against {theirs}."
 
 
 def _settings(pair: Pair) -> Section:
@@ -60,7 +69,9 @@ def _settings(pair: Pair) -> Section:
 
 def _protocol(name: str, pair: Pair, found: ProtocolPair) -> Section:
     metric = pair["metric"]
-    tests = Table(f"{metric}, all users", columns_of_tests(), [entries_of_test(found["test"])], [METHOD_NOTE])
+    columns = columns_of_tests([found["test"]])
+    entries = entries_of_test(found["test"], columns)
+    tests = Table(f"{metric}, all users", columns, [entries], notes_of_tests([found["test"]]))
     groups = [(GROUP_HEADS.get(g["group"], g["group"]), g["first"], g["second"]) for g in found["groups"]]
     seeds = [(f"seed {s['seed']}", s["first"], s["second"]) for s in found["seeds"]]
     tables = [
@@ -73,29 +84,30 @@ def _protocol(name: str, pair: Pair, found: ProtocolPair) -> Section:
     return Section(f"{name} ranking", [table for table in tables if table.rows], words)
 
 
-def _means(title: str, pair: Pair, rows: list[tuple[str, float, float]]) -> Table:
+def _means(title: str, pair: Pair, rows: Sequence[tuple[str, float | None, float | None]]) -> Table:
     columns = [Column("", "left"), Column(pair["first"]), Column(pair["second"]), Column("difference")]
     entries = [
-        [Entry(name), Entry(percent(ours)), Entry(percent(theirs)), Entry(f"{100 * (ours - theirs):+.2f}")]
+        [Entry(name), Entry(percent(ours)), Entry(percent(theirs)),
+         Entry(BLANK if ours is None or theirs is None else points(ours - theirs))]
         for name, ours, theirs in rows
-    ]
+    ]  # fmt: skip
     return Table(title, columns, entries)
 
 
 def _metrics(pair: Pair, found: ProtocolPair) -> Table:
     columns = [Column("metric", "left"), Column(pair["first"]), Column(pair["second"])]
-    columns += [Column("difference"), Column("p t")]
+    columns += [Column("difference"), Column("p")]
     rows = [
         [
             Entry(m["metric"]),
             Entry(percent(m["first"])),
             Entry(percent(m["second"])),
-            Entry(f"{100 * m['difference']:+.2f}"),
-            Entry(p_value(m["p_t"])),
+            Entry(points(m["difference"])),
+            Entry(p_value(m["p"])),
         ]
         for m in found["metrics"]
     ]
-    return Table("All metrics (p of the paired t-test, uncorrected)", columns, rows)
+    return Table("All metrics (p of users and trainings crossed, uncorrected)", columns, rows)
 
 
 def _shown(value: object) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from grasp_bench.report.across_schema import AcrossDatasets
 from grasp_bench.report.findings.interval import Interval
 
-FORMAT = 9  # part of the cache key: raise it when the shape or the meaning of a number changes
+FORMAT = 11  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
 ALL_PAIRS_OF = 12  # methods whose drops are compared with each other: 66 pairs, each at every rate
 GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
@@ -21,7 +22,16 @@ class Stat(TypedDict):
     sd: float | None
 
 
-class Row(TypedDict):
+class Marked(TypedDict):
+    """What a method's name is marked by: a row has it, of a ranking or across datasets."""
+
+    label: str
+    kind: str
+    leaks: list[str]
+    substituted: list[str]
+
+
+class Row(Marked):
     """One method of a ranking; `values` (protocol → group → metric) are means over `seeds`, those of
     `planned_seeds` that are there.
 
@@ -29,14 +39,10 @@ class Row(TypedDict):
     and no place. `substituted` says which of its texts stand in for those that were asked for.
     """
 
-    label: str
     coordinates: dict[str, Any]
     slugs: list[str]
     seeds: list[int]
     planned_seeds: list[int]
-    kind: str
-    leaks: list[str]
-    substituted: list[str]
     users: int | None
     values: dict[str, dict[str, dict[str, Stat]]]
     group_users: dict[str, int]
@@ -45,30 +51,43 @@ class Row(TypedDict):
     provenance: list[dict[str, Any]]
 
 
-class PairTest(TypedDict):
-    """A stats.comparison.Comparison and what corrected it: Holm (tiers, declared) and BH (exploratory)."""
+class DifferenceInterval(TypedDict):
+    """A difference and its 95 % interval."""
+
+    difference: float
+    low: float
+    high: float
+
+
+class PairTest(DifferenceInterval):
+    """A stats.comparison.Comparison: `p`, `low` and `high` are of users and trainings crossed, and decide.
+
+    `p` is None where one side was trained once. What is corrected (Holm, Benjamini–Hochberg) is `p`; the
+    effect sizes and the tests over users (`p_t`, `p_permutation`, `p_wilcoxon`) speak of these trainings
+    alone.
+    """
 
     n: int
     gained: int
     lost: int
-    difference: float
-    low: float
-    high: float
+    p: float | None
+    freedom: float
+    trainings: list[int]
+    superiority: float
     cohens_dz: float | None
     rank_biserial: float
     p_t: float
-    p_wilcoxon: float
     p_permutation: float
+    p_wilcoxon: float | None
 
 
 class AgainstBest(TypedDict):
-    """One exploratory pair: a method against the best of its ranking, on the seeds that both have."""
+    """One exploratory pair: a method against the best of its ranking; without p where it decides nothing."""
 
     label: str
-    seeds: list[int]
     test: PairTest
-    p_bh: float
-    p_holm: float
+    p_bh: float | None
+    p_holm: float | None
 
 
 class LeftOfGain(TypedDict):
@@ -76,14 +95,16 @@ class LeftOfGain(TypedDict):
 
     label: str
     over: str
-    seeds: list[int]
     gain: PairTest
     left: PairTest
     words: str
 
 
 class RankingTests(TypedDict):
-    """All tests of one ranking by one metric; `tier` has the methods not distinguishable from `best`."""
+    """All tests of one ranking by one metric; `tier` has the methods not distinguishable from `best`.
+
+    It is empty where `best` was trained once: nobody knows then what another training would give.
+    """
 
     best: str | None
     tier: list[str]
@@ -94,8 +115,8 @@ class RankingTests(TypedDict):
 class PublishedFigure(TypedDict):
     """One published number beside ours, of the sampled ranking, as fractions.
 
-    `low` and `high` bound our mean over `seeds` (stats/figure.py); without them nobody knows whether
-    theirs lies `inside`.
+    `low` and `high` bound our mean for other users and trainings (stats/figure.py); `inside` tells whether
+    theirs lies between, and is None where nobody knows: without them, or of one training.
     """
 
     label: str
@@ -140,7 +161,7 @@ class NoisePoint(Interval):
 
 
 class NoiseCurve(TypedDict):
-    """One method over all rates, on the seeds it has at each of them.
+    """One method over all rates; `trainings` are those at each.
 
     `area` is the mean of the metric over the range of rates (trapezoids), `retained` that over its value at
     the lowest rate; both are None while a rate is not there. `below` is the lowest rate, between rates by a
@@ -150,7 +171,7 @@ class NoiseCurve(TypedDict):
 
     label: str
     backbone: str | None
-    seeds: list[int]
+    trainings: list[int]
     points: list[NoisePoint]
     area: Interval | None
     retained: Interval | None
@@ -159,9 +180,11 @@ class NoiseCurve(TypedDict):
     constant: bool
 
 
-class DropTest(TypedDict):
-    """Paired test of how much two methods lose from the lowest rate to `rate`: a's drop less b's.
+class DropTest(DifferenceInterval):
+    """How much two methods lose from the lowest rate to `rate`: a's drop less b's, users and trainings
+    crossed.
 
+    `p` is None where something was trained once.
     There is one for every pair of up to `ALL_PAIRS_OF` methods, at every rate; of more methods, for each
     against the one that is best at the lowest rate.
     """
@@ -171,8 +194,8 @@ class DropTest(TypedDict):
     rate: float
     drop_a: float
     drop_b: float
-    test: PairTest
-    p_adjusted: float
+    p: float | None
+    p_adjusted: float | None
 
 
 class Degradation(TypedDict):
@@ -204,16 +227,26 @@ class Ranking(TypedDict):
 
 
 class Claim(TypedDict):
-    """A declared hypothesis and its verdict: supported, refuted, undecided or untested.
+    """A declared hypothesis and its verdict.
 
-    `seeds` are those that both methods have and that the test is on.
+    That is supported, refuted or undecided; of a hypothesis with `at_least` (points of percent) better,
+    equivalent, worse or undecided; one_training where a side was trained once; untested where nothing could
+    be tested. `family` is declared, or noise of those about a `noise` rate above 0: each is corrected by
+    itself. `seeds` and `than_seeds` are those that the test is on. Where seeds are added until it is decided,
+    `looks` are the trainings at each look, and `look` those at which this one fell, or at the last so far.
     """
 
     better: str
     than: str
     metric: str
     protocol: str
+    at_least: float
+    noise: float
+    family: str
     seeds: list[int]
+    than_seeds: list[int]
+    looks: list[int]
+    look: int | None
     test: PairTest | None
     p_holm: float | None
     verdict: str
@@ -230,7 +263,7 @@ class LeftOut(TypedDict):
 
 
 class Board(TypedDict):
-    """Everything that the renderers show."""
+    """Everything that the renderers show; `across` is there where several datasets are."""
 
     format: int
     key: str
@@ -239,6 +272,7 @@ class Board(TypedDict):
     metric: str
     rank_by: str
     rankings: list[Ranking]
+    across: AcrossDatasets | None
     claims: list[Claim]
     missing: list[LeftOut]
     left_out: list[LeftOut]

@@ -8,11 +8,12 @@ from dataclasses import replace
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.methods import Method
 from grasp_bench.report.schema import LeftOfGain, PairTest
-from grasp_bench.report.significance import pair_test
+from grasp_bench.report.significance import measured, pair_test
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.comparison import ALPHA
+from grasp_bench.stats.levels import ALPHA
 
 SHUFFLED, NO_ENHANCER = "shuffled", "none"
+ONCE = "one training, which decides nothing"
 Cells = Mapping[Method, Sequence[ResultCell]]
 
 
@@ -21,30 +22,19 @@ def left_of_gains(
 ) -> list[LeftOfGain]:
     """Of each method trained on shuffled embeddings too, its gain over its backbone alone, and what is left.
 
-    Both on the seeds that were shuffled. Methods whose backbone alone is not there are left out.
+    Methods whose backbone alone is not there are left out.
     """
-    measured = {
-        method: [c for c in found if metric in (c.metrics.get(protocol) or {}).get("overall", {})]
+    there = {
+        method: found
         for method, found in cells.items()
+        if found and len(measured(found, protocol, metric)) == len(found)
     }
     found = []
-    for shuffled, base, alone in _trios(measured):
-        seeds = {cell.seed for cell in measured[shuffled]}
-        seeds &= {cell.seed for cell in measured[base]} & {cell.seed for cell in measured[alone]}
-        sides = {
-            method: [cell for cell in measured[method] if cell.seed in seeds]
-            for method in (shuffled, base, alone)
-        }
-        if seeds:
-            users = {m: values.of_method(mine, protocol, metric) for m, mine in sides.items()}
-            gain, left = (pair_test(users[method], users[alone]) for method in (base, shuffled))
-            named = sorted(seed for seed in seeds if seed is not None)
-            found.append(
-                LeftOfGain(
-                    label=labels[base], over=labels[alone], seeds=named, gain=gain, left=left,
-                    words=_words(gain, left),
-                )
-            )  # fmt: skip
+    for shuffled, base, alone in _trios(there):
+        values_of = {m: values.trainings(there[m], protocol, metric) for m in (shuffled, base, alone)}
+        gain, left = (pair_test(values_of[method], values_of[alone]) for method in (base, shuffled))
+        words = _words(gain, left)
+        found.append(LeftOfGain(label=labels[base], over=labels[alone], gain=gain, left=left, words=words))
     return found
 
 
@@ -52,12 +42,14 @@ def _words(gain: PairTest, left: PairTest) -> str:
     """What is not told from nothing is not said to be nothing."""
     if gain["difference"] <= 0:
         return "no gain to lose"
-    if gain["p_permutation"] >= ALPHA:
-        return "no gain beyond chance"
+    if gain["p"] is None or gain["p"] >= ALPHA:
+        return "no gain beyond chance" if gain["p"] is not None else ONCE
     if left["difference"] <= 0:
-        return "vanishes"
+        return "vanishes" if left["p"] is not None else f"vanishes in {ONCE}"
     share = f"{left['difference'] / gain['difference']:.0%} stays"
-    return share if left["p_permutation"] < ALPHA else f"{share}, which chance alone may give"
+    if left["p"] is None:
+        return f"{share} in {ONCE}"
+    return share if left["p"] < ALPHA else f"{share}, which chance may give"
 
 
 def _trios(cells: Cells) -> Iterator[tuple[Method, Method, Method]]:

@@ -12,7 +12,6 @@ from grasp_bench.report.methods import Method, NamePattern
 from grasp_bench.report.partitions import Material, difference_of_protocol
 from grasp_bench.report.rows import make_row
 from grasp_bench.report.schema import Row
-from grasp_bench.report.seeds import on_shared_seeds
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,12 @@ class Side:
 
 
 def find_sides(first: str, second: str, material: Material) -> tuple[Side, Side]:
-    """Resolve two names to cells of one protocol, on the seeds that both have.
+    """Resolve two names to cells of one protocol.
 
     Raises UnknownNameError (with a suggestion) for names that are not there, IncomparableError for
     cells that may not share a ranking.
     """
-    return _same_seeds(*_one_protocol(_sides(first, material), _sides(second, material)))
+    return _one_protocol(_sides(first, material), _sides(second, material))
 
 
 def _sides(name: str, material: Material) -> list[Side]:
@@ -88,11 +87,3 @@ def _one_protocol(firsts: Sequence[Side], seconds: Sequence[Side]) -> tuple[Side
         f"{left.name} cannot be compared with {right.name}: {left.name} has {reason}",
         mend="compare cells of one dataset and one protocol",
     )
-
-
-def _same_seeds(left: Side, right: Side) -> tuple[Side, Side]:
-    """Restrict both sides to the seeds that they share; without any, every side keeps its own."""
-    first, second = on_shared_seeds(left.cells, right.cells)
-    if not first:
-        return left, right
-    return Side(left.name, left.method, tuple(first)), Side(right.name, right.method, tuple(second))

@@ -1,4 +1,4 @@
-"""Exploratory tests: every method of a ranking against the best of it, on the seeds that both have."""
+"""Exploratory tests: every method of a ranking against the best of it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,35 @@ from typing import cast
 
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.schema import AgainstBest, PairTest, RankingTests
-from grasp_bench.report.seeds import on_shared_seeds, seeds_of_pair
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.comparison import compare_all, top_tier
 from grasp_bench.stats.correction import benjamini_hochberg, holm
-from grasp_bench.stats.pairing import Values
+from grasp_bench.stats.trainings import Trainings
 
 
-def pair_test(first: Values, second: Values) -> PairTest:
+def pair_test(first: Trainings, second: Trainings) -> PairTest:
     """All tests of first less second, as stored in board.json."""
     (test,) = pair_tests([(first, second)])
     return test
 
 
-def pair_tests(pairs: Sequence[tuple[Values, Values]]) -> list[PairTest]:
+def pair_tests(pairs: Sequence[tuple[Trainings, Trainings]]) -> list[PairTest]:
     """The tests of many pairs, which cost less together than one by one."""
-    return [cast(PairTest, asdict(comparison)) for comparison in compare_all(pairs)]
+    return [
+        cast(PairTest, asdict(comparison) | {"trainings": list(comparison.trainings)})
+        for comparison in compare_all(pairs)
+    ]
+
+
+def corrected(tests: Sequence[PairTest]) -> list[float | None]:
+    """p of each test after Benjamini–Hochberg over those that decide; None for the others."""
+    adjusted = iter(benjamini_hochberg([test["p"] for test in tests if test["p"] is not None]))
+    return [None if test["p"] is None else next(adjusted) for test in tests]
+
+
+def measured(cells: Sequence[ResultCell], protocol: str, metric: str) -> list[ResultCell]:
+    """The cells that have a value of the metric in this ranking."""
+    return [cell for cell in cells if metric in (cell.metrics.get(protocol) or {}).get("overall", {})]
 
 
 def tests_against_best(
@@ -32,34 +45,27 @@ def tests_against_best(
     """Find the best method by mean, test all others against it, and mark the tier that it leads.
 
     Differences are method less best. Methods that were not ranked by this protocol or lack the metric are
-    left out, and so are those that share no seed with the best.
+    left out. Pairs of which one was trained once decide nothing: they are in no family and mark no tier, and
+    a best that was trained once leads none.
     """
     ranked = {
-        label: cells
+        label: values.trainings(cells, protocol, metric)
         for label, cells in methods.items()
-        if all(metric in (cell.metrics.get(protocol) or {}).get("overall", {}) for cell in cells)
+        if len(measured(cells, protocol, metric)) == len(cells)
     }
-    means = {
-        label: float(values.of_method(cells, protocol, metric).mean()) for label, cells in ranked.items()
-    }
-    order = sorted(means, key=lambda label: (-means[label], label))
+    order = sorted(ranked, key=lambda label: (-ranked[label].mean, label))
     if not order:
         return RankingTests(best=None, tier=[], pairs=[], shuffled=[])
-    best = order[0]
-    sides = {label: on_shared_seeds(ranked[label], ranked[best]) for label in order[1:]}
-    sides = {label: both for label, both in sides.items() if both[0]}
-    tests = pair_tests(
-        [
-            (values.of_method(method, protocol, metric), values.of_method(other, protocol, metric))
-            for method, other in sides.values()
-        ]
-    )
-    raw = [test["p_permutation"] for test in tests]
+    best, *others = order
+    tests = pair_tests([(ranked[label], ranked[best]) for label in others])
+    raw = [test["p"] for test in tests if test["p"] is not None]
+    by_holm, inside = iter(holm(raw)), iter(top_tier(raw))
     pairs = [
-        AgainstBest(label=label, seeds=seeds_of_pair(*both), test=test, p_bh=bh, p_holm=p)
-        for (label, both), test, bh, p in zip(
-            sides.items(), tests, benjamini_hochberg(raw), holm(raw), strict=True
-        )
+        AgainstBest(label=label, test=test, p_bh=bh, p_holm=None if bh is None else next(by_holm))
+        for label, test, bh in zip(others, tests, corrected(tests), strict=True)
     ]
-    inside = [label for label, stays in zip(sides, top_tier(raw), strict=True) if stays]
-    return RankingTests(best=best, tier=[best, *inside], pairs=pairs, shuffled=[])
+    tier = [pair["label"] for pair in pairs if pair["p_bh"] is not None and next(inside)]
+    leads = not others or bool(raw)
+    return RankingTests(
+        best=best, tier=[best, *tier] if leads and ranked[best].known else [], pairs=pairs, shuffled=[]
+    )

@@ -140,7 +140,7 @@ def read_study(folder: Path) -> Study:
             planned=tuple(content["planned"]),
             cards=content["cards"],
             published=content.get("published"),
-            looks=tuple(content.get("looks", ())),
+            looks=tuple(content.get("looks") or ()),
         )
     except KeyError as error:
         raise DataError(f"{path}: key {error} is missing", mend=mend(FILE)) from None

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from grasp_bench.core import ranks as rank_metrics
 from grasp_bench.core.errors import DataError, IncomparableError
 from grasp_bench.report.cells import RANKS_FILE, ResultCell
-from grasp_bench.stats.pairing import Values, mean_over_seeds, require_same_users
+from grasp_bench.stats.pairing import Values, require_same_users
+from grasp_bench.stats.trainings import Trainings
 
 # metrics.json may be rounded; anything beyond that means the two files belong to different runs.
 TOLERANCE = 1e-4
@@ -25,10 +26,17 @@ class UserValues:
 
     _ranks: dict[str, pl.DataFrame] = field(default_factory=dict)
     _reference: dict[str, str] = field(default_factory=dict)
+    _trainings: dict[tuple[str, ...], Trainings] = field(default_factory=dict)
 
-    def of_method(self, cells: Sequence[ResultCell], protocol: str, metric: str) -> Values:
-        """Mean over the seeds of one method, per user, shape (users,)."""
-        return mean_over_seeds([self.of_cell(cell, protocol, metric) for cell in cells])
+    def trainings(self, cells: Sequence[ResultCell], protocol: str, metric: str) -> Trainings:
+        """Values of one method's cells, a row a seed; what nothing trains has no chance of training."""
+        key = (protocol, metric, *(str(cell.folder) for cell in cells))
+        if key not in self._trainings:
+            self._trainings[key] = Trainings.of(
+                [self.of_cell(cell, protocol, metric) for cell in cells],
+                fixed=all(untrained(cell) for cell in cells),
+            )
+        return self._trainings[key]
 
     def of_cell(self, cell: ResultCell, protocol: str, metric: str) -> Values:
         """Values of one cell, shape (users,).
@@ -65,6 +73,11 @@ class UserValues:
                 f"{found:.6f} by {RANKS_FILE}",
                 mend=f"delete {cell.folder} and run the spec again",
             )
+
+
+def untrained(cell: ResultCell) -> bool:
+    """A control that nothing trains; an imported run was trained by somebody, nobody knows how often."""
+    return cell.method.kind == "control" and not cell.trained
 
 
 def _read_ranks(cell: ResultCell) -> pl.DataFrame:

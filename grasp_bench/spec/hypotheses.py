@@ -60,6 +60,11 @@ def check_hypotheses(experiment: Experiment, methods: Methods, tree: Node, probl
             wrong["metric"] = f"{hypothesis.metric} is not among dataset.protocol.cutoffs"
         if hypothesis.protocol == "full" and not protocol.also_full_ranking:
             wrong["protocol"] = "'full' needs dataset.protocol.also_full_ranking"
+        rates = (0.0,) if experiment.noise is None else experiment.noise.rates
+        labels = all(" (" in given for given in (hypothesis.better, hypothesis.than))
+        if hypothesis.noise not in rates and not labels:
+            told = ", ".join(f"{rate:g}" for rate in rates)
+            wrong["noise"] = f"{hypothesis.noise:g} is not among noise.rates ({told})"
         for key, message in wrong.items():
             place = locate(tree, ("hypotheses", index, key)).node.place
             problems.add(place, ("hypotheses", index, key), message)

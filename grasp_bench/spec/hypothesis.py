@@ -20,3 +20,16 @@ class Hypothesis(Section):
     than: str = Field(min_length=1)
     metric: str = Field("NDCG@10", pattern=r"^(NDCG|HR|MRR)@[1-9][0-9]*$")
     protocol: Literal["sampled", "full"] = "full"
+    at_least: float = Field(
+        0.0,
+        ge=0,
+        lt=100,
+        description="Points of percent from which a difference matters: the verdict is then better by at "
+        "least that, equivalent, worse, or undecided.",
+    )
+    noise: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="The rate of `noise:` that it is about; those above 0 are a family of their own.",
+    )

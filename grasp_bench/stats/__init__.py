@@ -1,1 +1,3 @@
-"""Paired statistics over users: tests, intervals, effects, corrections, tiers. Imports scipy late."""
+"""Statistics of methods over users and trainings: tests, intervals, effects, corrections, tiers. Imports
+scipy late.
+"""

@@ -1,4 +1,4 @@
-"""Everything that is said of one paired comparison."""
+"""Everything that is said of two methods measured on the same users."""
 
 from __future__ import annotations
 
@@ -6,25 +6,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from grasp_bench.stats.bootstrap import mean_intervals
 from grasp_bench.stats.correction import holm
-from grasp_bench.stats.effect import cohens_dz, rank_biserial
+from grasp_bench.stats.crossed import difference
+from grasp_bench.stats.effect import cohens_dz, rank_biserial, superiority
+from grasp_bench.stats.levels import ALPHA
 from grasp_bench.stats.paired_tests import paired_t, wilcoxon
 from grasp_bench.stats.pairing import paired_differences
 from grasp_bench.stats.permutation import sign_flips
+from grasp_bench.stats.trainings import Trainings
 
-ALPHA = 0.05
+WILCOXON_BELOW = 1_000  # its error grows with the users (Ihemelandu and Ekstrand, SIGIR 2023)
 
 
 @dataclass(frozen=True)
 class Comparison:
     """First method less second; differences in the unit of the metric, all tests two-sided.
 
-    `p_permutation` is the p that is corrected and decided on: it tests the mean, which is what the
-    board ranks by, and assumes neither normality nor symmetry of ranks. The t-test (the paper's)
-    and Wilcoxon's stand beside it. `gained` and `lost` count users who differ, out of `n`.
+    `p`, `low` and `high` decide: they come of users and trainings crossed (stats/crossed.py). Where a method
+    was trained once, `p` is None, and the interval speaks of these trainings and other users. `trainings`
+    counts those of both sides, 0 of what nothing trains. `superiority` is the probability that the first
+    method gives a new user more than the second, each freshly trained.
+
+    The rest speaks of these trainings and other users alone: effect sizes, users who `gained` and `lost` out
+    of `n`, and the tests over users after averaging each user's value over trainings. `p_wilcoxon` is None
+    from `WILCOXON_BELOW` users on.
     """
 
     n: int
@@ -33,43 +39,52 @@ class Comparison:
     difference: float
     low: float
     high: float
+    p: float | None
+    freedom: float
+    trainings: tuple[int, int]
+    superiority: float
     cohens_dz: float | None
     rank_biserial: float
     p_t: float
-    p_wilcoxon: float
     p_permutation: float
+    p_wilcoxon: float | None
 
 
-def compare(first: ArrayLike, second: ArrayLike) -> Comparison:
-    """Compare two methods by their per-user values, shape (users,), in the same order of users.
-
-    Raises IncomparableError for different lengths, DataError for no users, NaN or infinity.
-    """
+def compare(first: Trainings, second: Trainings) -> Comparison:
+    """Compare two methods on the same users. Raises IncomparableError for different numbers of them."""
     (comparison,) = compare_all([(first, second)])
     return comparison
 
 
-def compare_all(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> list[Comparison]:
-    """Compare each pair; what is drawn at random is drawn once for many. Raises as `compare`."""
-    differences = [paired_differences(first, second) for first, second in pairs]
+def compare_all(pairs: Sequence[tuple[Trainings, Trainings]]) -> list[Comparison]:
+    """Compare each pair; what is drawn at random is drawn once for all. Raises as `compare`."""
+    over_users = [paired_differences(first.users, second.users) for first, second in pairs]
     return [
-        Comparison(
-            n=d.size,
-            gained=int(np.count_nonzero(d > 0)),
-            lost=int(np.count_nonzero(d < 0)),
-            difference=float(d.mean()),
-            low=interval.low,
-            high=interval.high,
-            cohens_dz=cohens_dz(d),
-            rank_biserial=rank_biserial(d),
-            p_t=paired_t(d),
-            p_wilcoxon=wilcoxon(d),
-            p_permutation=p_permutation,
-        )
-        for d, interval, p_permutation in zip(
-            differences, mean_intervals(differences), sign_flips(differences), strict=True
-        )
+        _comparison(first, second, d, p)
+        for (first, second), d, p in zip(pairs, over_users, sign_flips(over_users), strict=True)
     ]
+
+
+def _comparison(first: Trainings, second: Trainings, d: np.ndarray, p_permutation: float) -> Comparison:
+    crossed = difference(first, second)
+    low, high = crossed.interval()
+    return Comparison(
+        n=d.size,
+        gained=int(np.count_nonzero(d > 0)),
+        lost=int(np.count_nonzero(d < 0)),
+        difference=crossed.difference,
+        low=low,
+        high=high,
+        p=crossed.p,
+        freedom=crossed.freedom,
+        trainings=(0 if first.fixed else first.count, 0 if second.fixed else second.count),
+        superiority=superiority(first.values_SU, second.values_SU),
+        cohens_dz=cohens_dz(d),
+        rank_biserial=rank_biserial(d),
+        p_t=paired_t(d),
+        p_permutation=p_permutation,
+        p_wilcoxon=wilcoxon(d) if d.size < WILCOXON_BELOW else None,
+    )
 
 
 def top_tier(p_against_best: Sequence[float], *, alpha: float = ALPHA) -> list[bool]:

@@ -1,8 +1,4 @@
-"""From per-user values of two methods to the paired differences that every test takes.
-
-The unit is the user. A method's value for a user is the mean over its seeds, taken before any
-test, so that seeds are not counted as if they were more users.
-"""
+"""From per-user values of methods to the paired differences that tests over users take."""
 
 from __future__ import annotations
 
@@ -20,8 +16,30 @@ DECIMALS = 12
 
 def mean_over_seeds(values_SU: Sequence[ArrayLike]) -> Values:
     """Average each user's value over seeds: S arrays of shape (users,) to one of the same shape."""
-    means: Values = _finite(np.stack([np.asarray(row) for row in values_SU])).mean(axis=0)
+    means: Values = checked_table(values_SU).mean(axis=0)
     return means
+
+
+def checked_table(values_SU: Sequence[ArrayLike]) -> Values:
+    """Stack S arrays of shape (users,) to float64 (S, users).
+
+    Raises IncomparableError when lengths differ, DataError when empty or not finite.
+    """
+    rows = [np.asarray(row) for row in values_SU]
+    if not rows:
+        raise DataError("no training to compare", mend="run the spec: no seed of the method is finished")
+    same_users(rows)
+    return _finite(np.stack(rows))
+
+
+def same_users(rows: Sequence[NDArray[Any]]) -> None:
+    """Raise IncomparableError unless all rows have one value for each of equally many users."""
+    sizes = sorted({row.size for row in rows})
+    if len(sizes) > 1:
+        raise IncomparableError(
+            f"paired values need the same users: {sizes[0]} against {sizes[-1]}",
+            mend="compare cells of one protocol hash",
+        )
 
 
 def paired_differences(first: ArrayLike, second: ArrayLike) -> Values:
@@ -33,25 +51,13 @@ def paired_differences(first: ArrayLike, second: ArrayLike) -> Values:
     Raises IncomparableError when the lengths differ, DataError when empty or not finite.
     """
     a, b = _finite(np.asarray(first)), _finite(np.asarray(second))
-    if a.shape != b.shape:
-        raise IncomparableError(
-            f"paired values need the same users: {a.size} against {b.size}",
-            mend="compare cells of one protocol hash",
-        )
+    same_users([a, b])
     return np.round(a - b, DECIMALS)
 
 
 def checked(differences: ArrayLike) -> Values:
     """Return float64 differences of shape (users,); DataError when empty or not finite."""
     return _finite(np.asarray(differences))
-
-
-def by_size(arrays: Sequence[Values]) -> list[list[int]]:
-    """Places of the arrays, those of equally many users together."""
-    places: dict[int, list[int]] = {}
-    for place, array in enumerate(arrays):
-        places.setdefault(array.size, []).append(place)
-    return list(places.values())
 
 
 def require_same_users(label: str, users: NDArray[Any], other: str, users_other: NDArray[Any]) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grasp_bench.stats.bootstrap import LEVEL, SEED, Interval
+from grasp_bench.stats.bootstrap import SEED, Interval
+from grasp_bench.stats.levels import LEVEL
 from grasp_bench.stats.pairing import Values, checked
 
 RESAMPLES = 999  # a ratio's interval is read to two digits

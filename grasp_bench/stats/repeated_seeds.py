@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.stats.bootstrap import LEVEL
+from grasp_bench.stats.levels import LEVEL
 
 
 def half_width(values_PS: ArrayLike, *, level: float = LEVEL) -> float | None:

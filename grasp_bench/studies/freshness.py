@@ -1,7 +1,7 @@
 """How old profiles may grow: the metric against their age, and the tokens that rarer profiles save.
 
 Ages come by an ordinary `compare:` or `ablations:` of `text.users.stale`. What is said of them comes from
-published ranks by the tests of boards: the user is the unit, paired, seeds averaged first.
+published ranks by the tests of boards: users and trainings crossed.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from grasp_bench.report.cells import CELL_FILE, ResultCell, read_cell
 from grasp_bench.report.findings.freshness import Age, Freshness, FreshnessCurve
 from grasp_bench.report.methods import Method, label_methods, method_of
 from grasp_bench.report.schema import PROTOCOLS
-from grasp_bench.report.significance import pair_test
+from grasp_bench.report.significance import corrected, pair_test
 from grasp_bench.report.study import read_study
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.spec.patches import SECTIONS
-from grasp_bench.stats.correction import benjamini_hochberg
 from grasp_bench.stats.figure import figure_interval
 from grasp_bench.studies.freshness_tokens import ProfileTokens, profile_tokens
 
@@ -202,12 +201,12 @@ def _ages(
     values: UserValues,
 ) -> list[Age]:
     freshest, every_time = min(found), tokens.asked(0)
-    fresh = values.of_method(found[freshest], protocol, metric)
+    fresh = values.trainings(found[freshest], protocol, metric)
     ages = []
     for stale, cells in found.items():
-        by_seed = [values.of_cell(cell, protocol, metric) for cell in cells]
-        figure, asked = figure_interval(by_seed), tokens.asked(stale)
-        test = pair_test(values.of_method(cells, protocol, metric), fresh) if stale != freshest else None
+        aged = values.trainings(cells, protocol, metric)
+        figure, asked = figure_interval(aged), tokens.asked(stale)
+        test = pair_test(aged, fresh) if stale != freshest else None
         ages.append(
             Age(
                 stale=stale,
@@ -225,7 +224,6 @@ def _ages(
 
 def _correct(curves: Sequence[FreshnessCurve]) -> None:
     """All tests of the study are one exploratory family; declared hypotheses are on the board."""
-    tested = [age for curve in curves for age in curve["ages"] if age["test"] is not None]
-    raw = [age["test"]["p_permutation"] for age in tested if age["test"] is not None]
-    for age, p in zip(tested, benjamini_hochberg(raw), strict=True):
+    tested = [(age, age["test"]) for curve in curves for age in curve["ages"] if age["test"] is not None]
+    for (age, _), p in zip(tested, corrected([test for _, test in tested]), strict=True):
         age["p_adjusted"] = p

@@ -10,8 +10,8 @@ from grasp_bench.studies.wording import share, table
 RANKINGS = {"full": "Full ranking", "sampled": "Sampled negatives"}
 HEADS = ("profiles", "metric", "less fresh ones", "p BH", "tokens", "saved")
 NOTE = (
-    "In percent, mean and 95 % interval over users and seeds; differences in points, paired by user, "
-    "sign-flip permutation p by Benjamini and Hochberg over all tests here."
+    "In percent, mean and 95 % interval for other users and trainings; differences in points, p of users and "
+    "trainings crossed, by Benjamini and Hochberg over all tests here."
 )
 
 

@@ -15,8 +15,7 @@ from grasp_bench.report.methods import Method, method_of
 from grasp_bench.report.partitions import Material, read_material
 from grasp_bench.report.schema import Claim
 from grasp_bench.report.user_values import UserValues
-
-UNDECIDED = "undecided"
+from grasp_bench.report.verdict_words import UNDECIDED, short_verdict
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,10 @@ def judged(folder: Path) -> Judgement:
 
 
 @dataclass(frozen=True)
-class Trainings:
+class SeedCounts:
     """How many seeds each trained method has by now, and the looks at which methods may get more.
 
-    `limits` are the seeds that there can be of a method, for all of which seeds tell apart. It is more than
-    `counts` knows: an imported run may have several seeds, and gets no more.
+    `limits` are the seeds that there can be of each method that has any: an imported run has those it has.
     """
 
     counts: Mapping[Method, int]
@@ -61,22 +59,21 @@ class Trainings:
     looks: tuple[int, ...]
 
     @classmethod
-    def at_first(cls, whole: Plan, looks: tuple[int, ...]) -> Trainings:
+    def at_first(cls, whole: Plan, looks: tuple[int, ...]) -> SeedCounts:
         """What a study starts with; `whole` is the plan with every seed that there may be."""
-        seeds = Counter(method_of(identity(cell)) for cell in whole.cells)
+        limits = Counter(method_of(identity(cell)) for cell in whole.cells if cell.seed is not None)
         trained = dict.fromkeys(method_of(identity(cell)) for cell in whole.cells if "train" in cell.nodes)
-        limits = {method: count for method, count in seeds.items() if method in trained or count > 1}
         return cls({method: min(looks[0], limits[method]) for method in trained}, limits, looks)
 
     def of(self, cell: Cell) -> int:
         """How many seeds the method of a trained cell has."""
         return self.counts[method_of(identity(cell))]
 
-    def further(self, judgement: Judgement) -> Trainings:
+    def further(self, judgement: Judgement) -> SeedCounts:
         """What the methods of undecided hypotheses have at the next look; the same when none gets more.
 
-        A look at part of the planned seeds is none, so that such a hypothesis waits. One whose other side can
-        have no more seeds (a control on shuffled embeddings, which has one) would be compared on the same.
+        A look at part of the planned seeds is none, so that such a hypothesis waits. Neither is a look that
+        one side cannot have seeds enough for, as a control on shuffled embeddings with its one.
         """
         counts = dict(self.counts)
         for claim in judgement.undecided:
@@ -92,7 +89,7 @@ class Trainings:
         return replace(self, counts=counts)
 
 
-def told(judgement: Judgement, before: Trainings, after: Trainings) -> str:
+def told(judgement: Judgement, before: SeedCounts, after: SeedCounts) -> str:
     """What a look left undecided, and what is trained next."""
     labels = judgement.material.labels
     more = [
@@ -110,10 +107,9 @@ def told(judgement: Judgement, before: Trainings, after: Trainings) -> str:
 def verdicts(judgement: Judgement) -> Iterator[str]:
     """How each hypothesis was decided, a line each."""
     for claim in judgement.claims:
-        yield f"{claim['verdict'].replace('_', ' ')}: {_comparison(claim)}"
+        yield f"{short_verdict(claim)}: {_comparison(claim)}"
 
 
 def _comparison(claim: Claim) -> str:
-    seeds = len(claim["seeds"])
-    after = f", after {seeds} training{'' if seeds == 1 else 's'}" if seeds else ""
+    after = f", after {claim['look']} trainings" if claim["look"] else ""
     return f"{claim['better']} over {claim['than']} ({claim['metric']}, {claim['protocol']}{after})"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.stats.bootstrap import LEVEL
+from grasp_bench.stats.levels import LEVEL
 from grasp_bench.studies.probe_pairs import Features, Pairs
 
 Values = NDArray[np.float64]

@@ -1,7 +1,7 @@
 """Which conclusions survive an honest protocol: one method set under several, and each hazard alone.
 
 Every arm is an ordinary plan, made and published like any other. What is said of it comes from
-published ranks by the tests of boards: the user is the unit, paired, seeds averaged first.
+published ranks by the tests of boards: users and trainings crossed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from grasp_bench.report.methods import Method
 from grasp_bench.report.partitions import Material, read_material
 from grasp_bench.report.schema import Claim
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.comparison import compare
+from grasp_bench.stats.crossed import contrast, difference
 from grasp_bench.studies.protocol_arms import BASE, FULL, Arm, Hazard
 
 VERDICTS = {
     "supported": "holds",
     "refuted": "reversed",
+    "better": "holds",
+    "worse": "reversed",
+    "equivalent": "equivalent",
     "undecided": "not distinguishable",
+    "one_training": "trained once",
     "untested": "not measured",
 }
 # Their place says nothing of a method: by optimistic ties a constant is the best of all.
@@ -54,7 +58,7 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class Effect:
-    """A method's figure without and with one hazard; paired interval where the figure is of all users."""
+    """A method's figure without and with one hazard; the difference has an interval for all users alone."""
 
     method: str
     without: float
@@ -186,10 +190,17 @@ def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric
     for method in [method for method in without if method in with_it]:
         low = high = None
         if hazard.group == "overall":
-            after = values.of_method(others[method], hazard.ranking, metric)
-            test = compare(after, values.of_method(cells[method], before, metric))
-            low, high = test.low, test.high
+            after = values.trainings(others[method], hazard.ranking, metric)
+            unhazarded = values.trainings(cells[method], before, metric)
+            same = [_training(cell) for cell in others[method]] == [_training(cell) for cell in cells[method]]
+            found = contrast([(1.0, after.less(unhazarded))]) if same else difference(after, unhazarded)
+            low, high = found.interval()
         effects.append(Effect(strict.labels[method], without[method], with_it[method], low, high))
     # What the hazard leaves alone keeps its figure, and its place in the order.
     orders = ({strict.labels[m]: v for m, v in each.items()} for each in (without, {**without, **with_it}))
     return HazardEffects(hazard, tuple(effects), kendall(*orders))
+
+
+def _training(cell: ResultCell) -> tuple[int | None, object]:
+    """What tells whether two cells rank by the same trained model; a control is the same by its nature."""
+    return cell.seed, (cell.info.get("nodes") or {}).get("train")

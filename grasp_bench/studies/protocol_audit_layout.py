@@ -49,8 +49,8 @@ def _conclusions(found: Audit) -> Table:
         for each in found.conclusions
     ]
     notes = [
-        "Difference in points [95 % interval], p corrected by Holm over the conclusions of a protocol. The "
-        "unit of testing is the user, paired, averaged over seeds; sign-flip permutation test, two-sided."
+        "Difference in points [95 % interval], p corrected by Holm over the conclusions of a protocol: "
+        "users and trainings crossed, two-sided."
     ]
     return table("", ["conclusion", "metric", *found.rankings], rows, notes)
 

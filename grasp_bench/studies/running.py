@@ -37,22 +37,22 @@ def run_study(loaded: LoadedSpec, whole: Plan, only: str, shop: Workshop, tell: 
     if not looks:
         return _run(loaded, whole, only, shop)
     # Loads arrays, which a finished run of a list of seeds does without.
-    from grasp_bench.studies.looks import Trainings, judged, told, verdicts
+    from grasp_bench.studies.looks import SeedCounts, judged, told, verdicts
 
-    trainings = Trainings.at_first(whole, looks)
+    counts = SeedCounts.at_first(whole, looks)
     while True:
-        planned = with_seeds(whole, loaded.experiment, trainings.of)
+        planned = with_seeds(whole, loaded.experiment, counts.of)
         ran = _run(loaded, planned, only, shop)
         if ran.outcome.failed:
             return ran
         judgement = judged(shop.results / whole.name)
-        further = trainings.further(judgement)
-        if further == trainings:
+        further = counts.further(judgement)
+        if further == counts:
             for line in verdicts(judgement):
                 tell(line)
             return ran
-        tell(told(judgement, trainings, further))
-        trainings = further
+        tell(told(judgement, counts, further))
+        counts = further
 
 
 def _run(loaded: LoadedSpec, planned: Plan, only: str, shop: Workshop) -> Ran:

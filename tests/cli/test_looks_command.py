@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from grasp_bench.report.schema import Claim
+from grasp_bench.report.verdict_words import short_verdict
+
 SPEC = """\
 name: looked
 dataset: {source: demo, sample_users: 300}
@@ -52,13 +55,13 @@ def test_seeds_follow_from_the_verdicts_of_the_board(finished: tuple[Path, str])
     seeds = Counter(entry["ablation"] or entry["name"] or "none" for entry in study["planned"])
     assert study["looks"] == [3, 5]
     assert not board["missing"]
-    by_better = {claim["better"]: claim for claim in board["claims"]}
+    by_better: dict[str, Claim] = {claim["better"]: claim for claim in board["claims"]}
     again, fast = by_better["none/again"], by_better["none/fast"]
-    assert len(again["seeds"]) == seeds["again"] == seeds["none"]
-    assert len(fast["seeds"]) == seeds["fast"]
+    assert again["look"] == seeds["again"] == seeds["none"]
+    assert fast["look"] == seeds["fast"]
     for claim in (again, fast):  # what is undecided in the end has had all that it may have
-        assert claim["verdict"] != "undecided" or len(claim["seeds"]) == 5
-        assert f"{claim['verdict'].replace('_', ' ')}: {claim['better']} over {claim['than']}" in said
+        assert claim["verdict"] != "undecided" or claim["look"] == 5
+        assert f"{short_verdict(claim)}: {claim['better']} over {claim['than']}" in said
     assert seeds["markov"] == 1
 
 

@@ -19,12 +19,20 @@ from grasp_bench.report.layout import headline, lay_out
 from grasp_bench.report.renderers import terminal
 from grasp_bench.report.study import read_study, write_study
 from grasp_bench.spec.experiment import Experiment
+from grasp_bench.stats.crossed import difference
+from grasp_bench.stats.trainings import Trainings
 
 RANKS = np.arange(1, 41)
 
 
 def rows_of(board, ranking=0):
     return {row["label"]: row for row in board["rankings"][ranking]["rows"]}
+
+
+def values_of(results, slug: str) -> np.ndarray:
+    """NDCG@10 of every user in the full ranking of a cell."""
+    frame = pl.read_parquet(results.folder / slug / "ranks.parquet")
+    return metric_values(frame["full_better"].to_numpy() + 1)["NDCG@10"]
 
 
 def table_of(board, index=0, **asked):
@@ -37,10 +45,7 @@ def test_methods_are_ranked_by_the_mean_over_seeds(toy) -> None:
     assert [row[1].text for row in table.rows][-1] == "none"
     best, second, last = (row[3] for row in table.rows)
     assert (best.mark, second.mark, last.mark) == ("best", "second", "")
-    per_seed = []
-    for seed in (42, 43, 44):
-        frame = pl.read_parquet(toy.folder / f"sasrec-none-s{seed}" / "ranks.parquet")
-        per_seed.append(metric_values(frame["full_better"].to_numpy() + 1)["NDCG@10"].mean())
+    per_seed = [values_of(toy, f"sasrec-none-s{seed}").mean() for seed in (42, 43, 44)]
     assert last.text == f"{100 * np.mean(per_seed):.2f} ± {100 * np.std(per_seed, ddof=1):.2f}"
 
 
@@ -53,7 +58,7 @@ def test_the_tier_has_the_method_that_only_noise_tells_apart(toy) -> None:
 def test_verdicts(toy) -> None:
     claims = load_board(toy.folder)["claims"]
     assert [claim["verdict"] for claim in claims] == ["supported", "refuted", "untested"]
-    raw = [1.0 if claim["test"] is None else claim["test"]["p_permutation"] for claim in claims]
+    raw = [1.0 if claim["test"] is None else claim["test"]["p"] for claim in claims]
     expected = multipletests(raw, method="holm")[1]
     assert [claim["p_holm"] for claim in claims[:2]] == pytest.approx(list(expected[:2]))
     assert claims[1]["words"].startswith("not supported: none is below grasp/softmax by ")
@@ -78,30 +83,56 @@ def test_a_missing_seed_is_told_and_the_mean_is_over_those_that_are_there(toy) -
     assert "missing (not finished), seed 44: grasp." in text
 
 
-def test_a_comparison_is_on_the_seeds_that_both_have(toy) -> None:
+def test_a_comparison_is_on_the_seeds_that_each_has(toy) -> None:
     (toy.folder / "sasrec-grasp-s44" / "cell.json").unlink()
     (toy.folder / "sasrec-none-s42" / "cell.json").unlink()
     board = load_board(toy.folder)
     claim = board["claims"][0]
-    assert claim["seeds"] == [43]
-    assert "on seed 43 alone, seeds 42, 44 not finished" in claim["words"]
-    values = []
-    for method in ("grasp", "none"):
-        frame = pl.read_parquet(toy.folder / f"sasrec-{method}-s43" / "ranks.parquet")
-        values.append(metric_values(frame["full_better"].to_numpy() + 1)["NDCG@10"].mean())
-    assert claim["test"]["difference"] == pytest.approx(values[0] - values[1])
-    pairs = {
-        pair["label"]: pair["seeds"] for pair in board["rankings"][0]["tests"]["full"]["NDCG@10"]["pairs"]
+    assert (claim["seeds"], claim["than_seeds"], claim["test"]["trainings"]) == ([42, 43], [43, 44], [2, 2])
+    assert claim["words"].endswith("not finished: seed 44 of grasp, seed 42 of none")
+    means = {
+        method: np.mean([values_of(toy, f"sasrec-{method}-s{seed}").mean() for seed in seeds])
+        for method, seeds in (("grasp", (42, 43)), ("none", (43, 44)))
     }
-    assert pairs == {"grasp": [42, 43], "none": [43, 44]}
+    assert claim["test"]["difference"] == pytest.approx(means["grasp"] - means["none"])
+    pairs = board["rankings"][0]["tests"]["full"]["NDCG@10"]["pairs"]
+    assert {pair["label"]: pair["test"]["trainings"] for pair in pairs} == {"grasp": [2, 3], "none": [2, 3]}
 
 
-def test_methods_without_a_common_seed_are_not_compared(toy) -> None:
-    for slug in ("grasp-s43", "grasp-s44", "none-s42"):
-        (toy.folder / f"sasrec-{slug}" / "cell.json").unlink()
+def test_the_p_of_a_board_is_of_users_and_trainings_crossed(toy) -> None:
+    test = load_board(toy.folder)["claims"][0]["test"]
+    sides = [
+        Trainings.of([values_of(toy, f"sasrec-{method}-s{seed}") for seed in (42, 43, 44)])
+        for method in ("grasp", "none")
+    ]
+    found = difference(*sides)
+    assert test["p"] == pytest.approx(found.p)
+    assert (test["low"], test["high"]) == pytest.approx(found.interval())
+
+
+def test_one_training_has_no_verdict_no_tier_and_a_mend(toy) -> None:
+    for seed in (43, 44):
+        (toy.folder / f"sasrec-grasp-s{seed}" / "cell.json").unlink()
     board = load_board(toy.folder)
-    assert board["claims"][0]["words"] == "not tested: the two have no seed in common"
-    assert board["claims"][0]["verdict"] == "untested"
+    claim = board["claims"][0]
+    assert (claim["verdict"], claim["p_holm"], claim["test"]["p"]) == ("one_training", None, None)
+    assert "these two trainings" in claim["words"]
+    assert "train grasp with more seeds" in claim["words"]
+    tests = board["rankings"][0]["tests"]["full"]["NDCG@10"]
+    assert "grasp" not in tests["tier"]
+    text = terminal.render(board, lay_out(board))
+    assert "Add seeds" in text
+
+
+def test_a_best_that_was_trained_once_leads_no_tier(results) -> None:
+    for seed in (1, 2):
+        results.cell(f"m{seed}", RANKS + seed, seed=seed)
+    results.cell("g", RANKS, enhancer="grasp", seed=1)
+    results.study()
+    board = load_board(results.folder)
+    tests = board["rankings"][0]["tests"]["full"]["NDCG@10"]
+    assert (tests["best"], tests["tier"], tests["pairs"][0]["p_holm"]) == ("grasp", [], None)
+    assert any("No ≈: grasp was trained once" in note for note in table_of(board).notes)
 
 
 def test_what_nothing_trained_meets_every_seed(results) -> None:
@@ -224,7 +255,7 @@ def test_one_user_and_one_method(results) -> None:
     results.cell("a", np.array([3]))
     board = load_board(results.folder)
     tests = board["rankings"][0]["tests"]["full"]["NDCG@10"]
-    assert (tests["best"], tests["tier"], tests["pairs"]) == ("none", ["none"], [])
+    assert (tests["best"], tests["tier"], tests["pairs"]) == ("none", [], [])
 
 
 def test_unknown_metric_suggests(toy) -> None:

@@ -13,6 +13,8 @@ from grasp_bench.report.board import load_board
 from grasp_bench.report.layout import headline, lay_out
 from grasp_bench.report.renderers import markdown
 from grasp_bench.report.sections.noise import drop_table
+from grasp_bench.stats.crossed import contrast
+from grasp_bench.stats.trainings import Trainings
 
 RATES, SEEDS, METRIC = (0.0, 0.2, 0.6), (1, 2), "NDCG@10"
 NOISE = {"kind": "permute", "side": "both", "when": "before_retrieval"}
@@ -71,7 +73,7 @@ def test_points_areas_and_what_is_kept(results: Results) -> None:
         ) / (RATES[-1] - RATES[0])
         assert curve["area"]["mean"] == pytest.approx(area)
         assert curve["retained"]["mean"] == pytest.approx(area / means[0])
-        assert curve["seeds"] == list(SEEDS)
+        assert curve["trainings"] == [len(SEEDS)] * len(RATES)
     kept = found["curves"][1]["retained"]
     assert kept["low"] < kept["mean"] < kept["high"] < 1
 
@@ -108,7 +110,7 @@ def test_its_own_backbone_has_its_own_settings(results: Results) -> None:
     }  # fmt: skip
 
 
-def test_drops_are_paired_by_user_and_corrected_together(results: Results) -> None:
+def test_drops_are_of_users_and_trainings_crossed_and_corrected_together(results: Results) -> None:
     found = full(noisy(results))["drops"]
     assert [(drop["a"], drop["b"], drop["rate"]) for drop in found] == [
         ("grasp", "llmesr", 0.2), ("grasp", "llmesr", 0.6),
@@ -119,12 +121,33 @@ def test_drops_are_paired_by_user_and_corrected_together(results: Results) -> No
             for name in ("grasp", "llmesr")
         ]
         assert (drop["drop_a"], drop["drop_b"]) == pytest.approx([each.mean() for each in per_user])
-        assert drop["test"]["difference"] == pytest.approx((per_user[0] - per_user[1]).mean())
-        assert drop["test"]["n"] == 200
-    raw = [drop["test"]["p_permutation"] for drop in found]
+        assert drop["difference"] == pytest.approx((per_user[0] - per_user[1]).mean())
+        four = {
+            (name, rate): Trainings.of([users(name, rate, s) for s in SEEDS])
+            for name in ("grasp", "llmesr")
+            for rate in (0.0, drop["rate"])
+        }
+        signs = {("grasp", 0.0): 1, ("llmesr", drop["rate"]): 1}
+        expected = contrast([(signs.get(key, -1), each) for key, each in four.items()])
+        assert (drop["p"], drop["low"]) == (pytest.approx(expected.p), pytest.approx(expected.interval()[0]))
+    raw = [drop["p"] for drop in found]
     expected = multipletests(raw, method="fdr_bh")[1]
     assert [drop["p_adjusted"] for drop in found] == pytest.approx(list(expected))
     assert found[1]["p_adjusted"] < 0.01
+
+
+def test_what_is_kept_has_the_interval_of_a_ratio(results: Results) -> None:
+    """Against a bootstrap of users and trainings, drawn anew together."""
+    kept = curves(noisy(results))["grasp"]["retained"]
+    values = np.array([[users("grasp", rate, seed) for seed in SEEDS] for rate in RATES])
+    rng, weights = np.random.default_rng(0), np.array([0.2, 0.6, 0.4]) / 1.2
+    drawn = []
+    for _ in range(2_000):
+        chosen = rng.integers(0, values.shape[2], values.shape[2])
+        means = np.array([each[rng.integers(0, 2, 2)].mean(axis=0)[chosen].mean() for each in values])
+        drawn.append((weights * means).sum() / means[0])
+    assert kept["high"] - kept["low"] == pytest.approx(2 * 1.96 * np.std(drawn), rel=0.35)
+    assert kept["low"] < np.mean(drawn) < kept["high"]
 
 
 @pytest.mark.parametrize(("methods", "pairs"), [(12, 66), (14, 13)])
@@ -158,9 +181,9 @@ def test_an_unfinished_rate_leaves_a_blank_and_no_area(results: Results) -> None
     assert found["none"]["area"] is not None, "who notices none is known at every rate"
 
 
-def test_a_seed_that_one_rate_lacks_counts_at_none(results: Results) -> None:
+def test_every_rate_has_the_trainings_that_it_has(results: Results) -> None:
     results.cell("grasp-lone", ranks("grasp", 0.2, 3), seed=3, enhancer="grasp", noise={**NOISE, "rate": 0.2})
-    assert curves(noisy(results))["grasp"]["seeds"] == list(SEEDS)
+    assert curves(noisy(results))["grasp"]["trainings"] == [2, 3, 2]
 
 
 def test_two_kinds_are_two_curves_with_one_clean_point(results: Results) -> None:

@@ -26,19 +26,31 @@ def test_labels_with_noise_variant_and_dataset() -> None:
     assert list(label_methods([here, there]).values()) == ["none (dataset=d)", "none (dataset=e)"]
 
 
-def test_who_notices_no_noise_is_not_named_by_it_and_meets_every_rate() -> None:
+def test_a_source_is_not_told_beside_its_dataset() -> None:
+    d, e = (method("none", dataset=name, variant={"dataset.source": name}) for name in "de")
+    assert list(label_methods([d, e]).values()) == ["none (dataset=d)", "none (dataset=e)"]
+    folders = [method("none", variant={"dataset.source": name}) for name in ("a/d", "b/d")]
+    assert list(label_methods([*folders, e]).values()) == [
+        "none (source=a/d, dataset=d)", "none (source=b/d, dataset=d)", "none (source=e, dataset=e)",
+    ]  # fmt: skip
+
+
+def test_who_notices_no_noise_is_not_named_by_it_and_meets_the_rate_that_is_asked_about() -> None:
     noise = {"kind": "permute", "side": "both"}
     alone, clean = method("none"), method("grasp")
     some, more = (method("grasp", noise={"rate": rate, **noise}) for rate in (0.2, 0.4))
     labels = label_methods([alone, clean, some, more])
     assert list(labels.values()) == ["none", "grasp (noise=0)", "grasp (noise=0.2)", "grasp (noise=0.4)"]
-    assert hypothesis_pairs("grasp", "none", labels) == [(each, alone) for each in (clean, some, more)]
+    assert hypothesis_pairs("grasp", "none", labels) == [(clean, alone)]
+    assert hypothesis_pairs("grasp", "none", labels, noise=0.4) == [(more, alone)]
+    assert hypothesis_pairs("grasp (noise=0.2)", "none", labels) == [(some, alone)]
     other = method("grasp", noise={"rate": 0.2, "kind": "gaussian", "side": "both"})
     labels = label_methods([alone, clean, some, other])
     assert labels[other] == "grasp (noise=0.2 gaussian+both)"
     pairs = [method("llmesr"), method("llmesr", noise={"rate": 0.2, **noise}), clean, some]
-    found = hypothesis_pairs("grasp", "llmesr", label_methods(pairs))
-    assert found == [(clean, pairs[0]), (some, pairs[1])]
+    labels = label_methods(pairs)
+    assert hypothesis_pairs("grasp", "llmesr", labels) == [(clean, pairs[0])]
+    assert hypothesis_pairs("grasp", "llmesr", labels, noise=0.2) == [(some, pairs[1])]
 
 
 def test_keys_with_the_same_last_part_stay_whole() -> None:

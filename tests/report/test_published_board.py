@@ -20,6 +20,7 @@ from grasp_bench.report.renderers.registry import RENDERERS
 from grasp_bench.report.study import read_study, write_study
 from grasp_bench.spec.loading import load
 from grasp_bench.stats.figure import figure_interval
+from grasp_bench.stats.trainings import Trainings
 
 USERS = 200
 
@@ -65,7 +66,7 @@ def beside(results: Results, rows: list[dict[str, Any]], **facts: Any) -> Any:
 
 def test_ours_theirs_difference_and_interval(results: Results, ranks: dict[int, np.ndarray]) -> None:
     values = [metric_values(sampled(ranks[seed]))["NDCG@10"] for seed in (42, 43)]
-    expected = figure_interval(values)
+    expected = figure_interval(Trainings.of(values))
     inside, outside = expected.low + 1e-6, expected.high + 1e-6
     found = beside(results, [row("none", NDCG_10=inside, HR_10=0.9)])
     first, second = found["figures"]
@@ -100,8 +101,8 @@ def test_ablations_and_methods_without_a_row(results: Results, ranks: dict[int, 
 def test_one_seed_has_an_interval_of_users_alone(results: Results, ranks: dict[int, np.ndarray]) -> None:
     (results.folder / "none-43" / "cell.json").unlink()
     figure = beside(results, [row("none", NDCG_10=0.2)])["figures"][0]
-    expected = figure_interval([metric_values(sampled(ranks[42]))["NDCG@10"]])
-    assert figure["seeds"] == [42]
+    expected = figure_interval(Trainings.of([metric_values(sampled(ranks[42]))["NDCG@10"]]))
+    assert (figure["seeds"], figure["inside"]) == ([42], None)
     assert (figure["low"], figure["high"]) == pytest.approx((expected.low, expected.high))
 
 
@@ -117,7 +118,7 @@ def test_groups_have_intervals_once_their_users_are_known(
     write_members(results.folder, "p1", shuffled.astype(np.int32), groups)
     figure = beside(results, rows)["figures"][0]
     values = [metric_values(sampled(ranks[seed]))["NDCG@10"][::2] for seed in (42, 43)]
-    expected = figure_interval(values)
+    expected = figure_interval(Trainings.of(values))
     assert (figure["ours"], figure["low"], figure["high"]) == pytest.approx(
         (expected.mean, expected.low, expected.high)
     )

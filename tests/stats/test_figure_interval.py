@@ -6,42 +6,38 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from grasp_bench.core.errors import DataError
 from grasp_bench.stats.figure import figure_interval
+from grasp_bench.stats.trainings import Trainings
 
 
-def test_one_seed_is_students_interval_over_users() -> None:
+def test_one_training_is_students_interval_over_users() -> None:
     values = np.random.default_rng(0).beta(2, 5, size=80)
-    found = figure_interval([values])
+    found = figure_interval(Trainings.of([values]))
     low, high = stats.t.interval(0.95, 79, loc=values.mean(), scale=stats.sem(values))
     assert (found.low, found.high) == pytest.approx((low, high))
-    assert (found.mean, found.seeds) == (pytest.approx(values.mean()), 1)
+    assert (found.mean, found.trainings) == (pytest.approx(values.mean()), 1)
 
 
-def test_without_spread_over_users_it_is_students_interval_over_seeds() -> None:
+def test_without_spread_over_users_it_is_students_interval_over_trainings() -> None:
     means = [0.30, 0.32, 0.37]
-    found = figure_interval([np.full(50, mean) for mean in means])
+    found = figure_interval(Trainings.of([np.full(50, mean) for mean in means]))
     low, high = stats.t.interval(0.95, 2, loc=np.mean(means), scale=stats.sem(means))
     assert (found.low, found.high) == pytest.approx((low, high))
 
 
-def test_it_covers_the_truth_where_users_and_seeds_both_vary() -> None:
+def test_it_covers_the_truth_where_users_and_trainings_both_vary() -> None:
     rng = np.random.default_rng(1)
     hits = 0
     for _ in range(600):
-        users, seeds = rng.normal(0, 0.1, 60), rng.normal(0, 0.02, (3, 1))
-        found = figure_interval(list(0.5 + users + seeds + rng.normal(0, 0.03, (3, 60))))
+        users, trainings = rng.normal(0, 0.1, 60), rng.normal(0, 0.02, (3, 1))
+        values = 0.5 + users + trainings + rng.normal(0, 0.03, (3, 60))
+        found = figure_interval(Trainings.of(list(values)))
         hits += found.low <= 0.5 <= found.high
     assert 0.93 <= hits / 600 <= 0.99
 
 
 def test_constant_values_and_the_ends_of_the_scale() -> None:
-    assert figure_interval([np.ones(5), np.ones(5)]).low == 1.0
-    assert figure_interval([np.array([0.0])]).high == 0.0
-    nearly = figure_interval([np.array([0.0, 0.0, 0.0, 1.0])])
+    assert figure_interval(Trainings.of([np.ones(5), np.ones(5)])).low == 1.0
+    assert figure_interval(Trainings.of([np.array([0.0])])).high == 0.0
+    nearly = figure_interval(Trainings.of([np.array([0.0, 0.0, 0.0, 1.0])]))
     assert (nearly.low, nearly.high) == (0.0, 1.0)
-
-
-def test_no_user_is_refused() -> None:
-    with pytest.raises(DataError, match="no users"):
-        figure_interval([np.array([])])

@@ -14,10 +14,11 @@ from scipy import stats as scipy_stats
 from grasp_bench.core.errors import DataError, IncomparableError
 from grasp_bench.stats.bootstrap import mean_interval
 from grasp_bench.stats.comparison import compare, top_tier
-from grasp_bench.stats.effect import cohens_dz, rank_biserial
+from grasp_bench.stats.effect import cohens_dz, rank_biserial, superiority
 from grasp_bench.stats.paired_tests import paired_t, wilcoxon
 from grasp_bench.stats.pairing import mean_over_seeds, paired_differences, require_same_users
 from grasp_bench.stats.permutation import sign_flip
+from grasp_bench.stats.trainings import Trainings
 
 DIFFERENCES = arrays(np.float64, st.integers(2, 40), elements=st.sampled_from([-0.5, -0.25, 0.0, 0.125, 1.0]))
 
@@ -32,7 +33,7 @@ def test_roundings_do_not_count_as_differences() -> None:
 
 
 def test_different_lengths_are_refused() -> None:
-    with pytest.raises(IncomparableError, match="3 against 2"):
+    with pytest.raises(IncomparableError, match="2 against 3"):
         paired_differences([0, 1, 1], [0, 1])
 
 
@@ -162,12 +163,29 @@ def test_effects_by_hand() -> None:
 
 
 def test_comparison_counts_and_turns_round() -> None:
-    first, second = np.array([1.0, 0.5, 0.2, 0.2]), np.array([0.0, 0.5, 0.4, 0.1])
+    first, second = Trainings.of([[1.0, 0.5, 0.2, 0.2]]), Trainings.of([[0.0, 0.5, 0.4, 0.1]])
     one, other = compare(first, second), compare(second, first)
     assert (one.n, one.gained, one.lost) == (4, 2, 1)
     assert one.difference == pytest.approx(0.225)
     assert one.difference == -other.difference
     assert (one.p_t, one.p_wilcoxon, one.p_permutation) == (other.p_t, other.p_wilcoxon, other.p_permutation)
+    assert (one.p, one.trainings, one.superiority) == (None, (1, 1), (2 + 1 / 2) / 4)
+
+
+def test_wilcoxon_is_left_out_where_users_are_many() -> None:
+    rng = np.random.default_rng(0)
+    few, many = ([Trainings.of(rng.random((2, n))) for _ in range(2)] for n in (999, 1_000))
+    assert compare(*few).p_wilcoxon is not None
+    assert compare(*many).p_wilcoxon is None
+
+
+def test_superiority_counts_every_pair_of_trainings_and_halves_ties() -> None:
+    ours, theirs = [[1, 0], [0.5, 0]], [[0.5, 0], [0.2, 0.1], [1, 1]]
+    wins = sum((a > b) + (a == b) / 2 for x in ours for y in theirs for a, b in zip(x, y, strict=True))
+    assert superiority(ours, theirs) == pytest.approx(wins / 12)
+    assert superiority(ours, ours) == 0.5
+    u = scipy_stats.mannwhitneyu([1, 0.5], [0.5, 0.2, 1]).statistic
+    assert superiority([[1], [0.5]], [[0.5], [0.2], [1]]) == pytest.approx(u / 6)
 
 
 def test_tier_holds_what_holm_does_not_reject() -> None:

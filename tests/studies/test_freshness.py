@@ -87,7 +87,7 @@ def test_figures_tests_and_tokens(shop: Shop, plan: Plan, tmp_path: Path) -> Non
     assert (same["test"]["difference"], same["p_adjusted"]) == (0.0, 1.0)
     assert old["test"]["difference"] == pytest.approx((values(3) - values(0)).mean())
     assert old["test"]["p_t"] == pytest.approx(stats.ttest_rel(values(3), values(0)).pvalue)
-    tests = [age["test"]["p_permutation"] for c in found["curves"] for age in c["ages"] if age["test"]]
+    tests = [age["test"]["p"] for c in found["curves"] for age in c["ages"] if age["test"]]
     adjusted = stats.false_discovery_control(tests, method="bh")
     assert [a["p_adjusted"] for c in found["curves"] for a in c["ages"] if a["test"]] == pytest.approx(
         adjusted

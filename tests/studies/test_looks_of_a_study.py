@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +16,13 @@ from grasp_bench.core.store import Store
 from grasp_bench.engine.run import Workshop
 from grasp_bench.plan.compile import compile_plan
 from grasp_bench.report.methods import Method
+from grasp_bench.report.partitions import Material
+from grasp_bench.report.schema import Claim
 from grasp_bench.report.study import read_study
+from grasp_bench.report.user_values import UserValues
 from grasp_bench.spec.loading import load_text
 from grasp_bench.studies import looks
-from grasp_bench.studies.looks import Judgement, Trainings
+from grasp_bench.studies.looks import Judgement, SeedCounts
 from grasp_bench.studies.running import Ran, run_study
 
 SPEC = """\
@@ -66,12 +69,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Both hypotheses are decided at the first look unless the test says otherwise."""
     here, judge = Place(tmp_path), looks.claims_of
 
-    def scripted(*evidence: Any) -> list[Any]:
-        def verdict(claim: Mapping[str, Any]) -> str:
-            enough = here.decided_after.get(claim["better"], 2)
-            return "supported" if len(claim["seeds"]) >= enough else "undecided"
+    def scripted(material: Material, values: UserValues) -> list[Any]:
+        def verdict(claim: Claim) -> dict[str, Any]:
+            cells = [c for c in material.collected.cells if material.labels[c.method] == claim["better"]]
+            enough = len(cells) >= here.decided_after.get(claim["better"], 2)
+            return {"verdict": "supported" if enough else "undecided", "look": len(cells)}
 
-        return [{**claim, "verdict": verdict(claim)} for claim in judge(*evidence)]
+        return [{**claim, **verdict(claim)} for claim in judge(material, values)]
 
     monkeypatch.setattr(looks, "claims_of", scripted)
     return here
@@ -130,7 +134,10 @@ def test_a_run_stopped_between_two_looks_ends_where_it_would_have(place: Place, 
 def test_a_control_gets_no_seeds_and_at_most_it_ends_undecided(place: Place) -> None:
     place.decided_after = {SLOW: 99}
     assert seeds_of(place.run()) == {"none": 2, "fast": 2, "slow": 5, "popularity": 1}
-    assert place.lines[-1] == "undecided: none/slow over popularity (NDCG@10, full, after 5 trainings)"
+    assert (
+        place.lines[-1]
+        == "not supported (undecided): none/slow over popularity (NDCG@10, full, after 5 trainings)"
+    )
 
 
 def test_a_failed_cell_ends_it_at_its_look(place: Place) -> None:
@@ -168,28 +175,27 @@ LABELS = {SASREC: "grasp", SHUFFLED: "grasp/shuffled", MARKOV: "markov", THEIRS:
     ("than", "limits", "expected"),
     [
         ("markov", {}, 5),
-        ("grasp/shuffled", {SHUFFLED: 1}, 3),  # the seed that both have would be the same one
-        ("theirs", {}, 5),  # one run meets all seeds
-        ("theirs", {THEIRS: 3}, 3),  # no more than three in common
+        ("grasp/shuffled", {SHUFFLED: 1}, 3),  # a look takes as many of either side
+        ("theirs", {THEIRS: 3}, 3),
         ("theirs", {THEIRS: 8}, 5),
     ],
 )
 def test_seeds_are_added_where_they_can_decide(than: str, limits: dict[Method, int], expected: int) -> None:
     counts = {SASREC: 3} | ({SHUFFLED: 1} if SHUFFLED in limits else {})
-    trainings = Trainings(counts, {SASREC: 12, **limits}, (3, 5, 8, 12))
+    start = SeedCounts(counts, {SASREC: 12, **limits}, (3, 5, 8, 12))
     claim: Any = {"better": "grasp", "than": than, "verdict": "undecided"}
     material: Any = SimpleNamespace(labels=LABELS, partitions=())
-    assert trainings.further(Judgement(material, [claim])).counts[SASREC] == expected
+    assert start.further(Judgement(material, [claim])).counts[SASREC] == expected
 
 
 def test_a_method_is_extended_once_for_all_hypotheses_that_name_it() -> None:
     other = Method("demo", "sasrec", "none")
-    trainings = Trainings({SASREC: 5, other: 3}, {SASREC: 12, other: 12}, (3, 5, 8, 12))
+    start = SeedCounts({SASREC: 5, other: 3}, {SASREC: 12, other: 12}, (3, 5, 8, 12))
     claims: Any = [
         {"better": "grasp", "than": "none", "verdict": "undecided"},
         {"better": "grasp", "than": "markov", "verdict": "supported"},
     ]
     material: Any = SimpleNamespace(labels={**LABELS, other: "none"}, partitions=())
-    first = trainings.further(Judgement(material, claims))
+    first = start.further(Judgement(material, claims))
     assert first.counts == {SASREC: 5, other: 5}  # the other catches up before both go on
     assert first.further(Judgement(material, [claims[0], claims[0]])).counts == {SASREC: 8, other: 8}

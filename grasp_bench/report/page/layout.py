@@ -8,6 +8,7 @@ from grasp_bench.report.numbers import UNITS, count
 from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import Fact, Page, PageSection
 from grasp_bench.report.page.sections.ablations import ablations_section
+from grasp_bench.report.page.sections.across import across_section
 from grasp_bench.report.page.sections.attention import attention_section
 from grasp_bench.report.page.sections.boards import board_section
 from grasp_bench.report.page.sections.claims import hypotheses_section
@@ -23,9 +24,9 @@ from grasp_bench.report.page.sections.published import paper_section
 from grasp_bench.report.page.sections.tuning import tuning_section
 
 SECTIONS: tuple[Callable[[PageMaterial], PageSection | None], ...] = (
-    found_section, hypotheses_section, board_section, paper_section, ablations_section, noise_section,
-    tuning_section, attention_section, latency_section, freshness_section, probe_section, groups_section,
-    data_section, gaps, provenance_section,
+    found_section, hypotheses_section, board_section, across_section, paper_section, ablations_section,
+    noise_section, tuning_section, attention_section, latency_section, freshness_section, probe_section,
+    groups_section, data_section, gaps, provenance_section,
 )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class Commands:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer to one declared hypothesis; `kind` is supported, refuted, undecided or untested."""
+    """The answer to one declared hypothesis; `kind` is a verdict (report/verdict_words.py)."""
 
     kind: str
     statement: str

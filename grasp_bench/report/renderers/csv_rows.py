@@ -1,7 +1,8 @@
 """The board as tidy CSV: one number a line, fractions in [0, 1].
 
 A mean is over as many seeds as its line says. `published`, and the interval of our
-mean from `low` to `high`, stand where the spec names a published figure.
+mean from `low` to `high`, stand where the spec names a published figure. Mean ranks over datasets, and the
+pairs won, tied and lost there, are no fractions; they have no protocol hash, for they are of several.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import csv
 import io
 from collections.abc import Iterator
 
+from grasp_bench.report.across_schema import AcrossDatasets
 from grasp_bench.report.document import Document
 from grasp_bench.report.schema import Board, Ranking, Row
 
 NOTHING = (None, None, None)
+ACROSS = "across datasets"
 PROTOCOL = "sampled"  # papers rank among sampled negatives
 HEAD = (
     "protocol_hash", "dataset", "method", "seeds", "planned_seeds", "users", "protocol", "group", "metric",
@@ -37,6 +40,8 @@ def render(board: Board, document: Document) -> str:
             for rest in [*_means(row), *_seeds(row)]:
                 published = beside.get((row["label"], *rest[:4]), NOTHING)
                 writer.writerow((*start, *rest, *marks, *published, "; ".join(row["substituted"])))
+    if board["across"] is not None:
+        writer.writerows(_across(board["across"]))
     return stream.getvalue()
 
 
@@ -57,6 +62,23 @@ def _published(ranking: Ranking) -> dict[tuple[object, ...], tuple[object, ...]]
         (f["label"], PROTOCOL, f["group"], f["metric"], "mean"): (f["low"], f["high"], f["theirs"])
         for f in figures
     }
+
+
+def _across(across: AcrossDatasets) -> Iterator[tuple[object, ...]]:
+    """Mean rank, and pairs won, tied and lost, of every ranked method."""
+    datasets = ", ".join(across["datasets"])
+    for row in across["rows"]:
+        if row["mean_rank"] is None:
+            continue
+        figures = {
+            "mean rank": row["mean_rank"], "won": row["won"], "tied": row["tied"], "lost": row["lost"],
+        }  # fmt: skip
+        for name, figure in figures.items():
+            yield (
+                None, datasets, row["label"], None, None, None, across["protocol"], ACROSS,
+                f"{name} by {across['metric']}", "mean", figure, None, "", row["kind"], *NOTHING,
+                "; ".join(row["substituted"]),
+            )  # fmt: skip
 
 
 def _means(row: Row) -> Iterator[tuple[object, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grasp_bench.report.schema import Row
+from grasp_bench.report.schema import Marked
 
 LEAK_MARK = "†"
 CONTROL_MARK = "°"
@@ -15,19 +15,19 @@ CONTROL_NOTE = f"{CONTROL_MARK} control: shows what a figure is worth; has no pl
 IMPORTED_NOTE = f"{IMPORTED_MARK} imported: ranked by the scores of somebody else's run."
 
 
-def label_of(row: Row) -> str:
+def label_of(row: Marked) -> str:
     """The method's name and its signs: leaks, substituted texts, controls, imported runs."""
     marks = LEAK_MARK if row["leaks"] else ""
     marks += (SUBSTITUTED_MARK if row["substituted"] else "") + MARK_OF_KIND.get(row["kind"], "")
     return f"{row['label']} {marks}" if marks else row["label"]
 
 
-def has_place(row: Row) -> bool:
+def has_place(row: Marked) -> bool:
     """True for what may be ranked, and be the best."""
     return not row["leaks"] and row["kind"] != "control"
 
 
-def mark_notes(rows: Sequence[Row]) -> list[str]:
+def mark_notes(rows: Sequence[Marked]) -> list[str]:
     """What the signs mean; nothing when there are none."""
     notes = []
     if any(row["kind"] == "control" for row in rows):

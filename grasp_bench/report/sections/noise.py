@@ -8,15 +8,15 @@ from grasp_bench.report.numbers import p_value, percent_with_interval, points, p
 from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, NoiseCurve, Ranking
 
 CURVE_NOTES = (
-    "95 % intervals over users and seeds. Area: mean over the range of rates, by trapezoids; kept: area over "
-    "the value at the lowest rate, its interval over users alone.",
+    "95 % intervals for other users and trainings. Area: mean over the range of rates, by trapezoids; kept: "
+    "area over the value at the lowest rate.",
     "Below its backbone: from which rate on the mean is, by straight lines between rates. It has no "
     "interval of its own: those of the rates beside it say how sure it is.",
 )
 DROP_NOTE = (
-    "Drop: what is lost from the lowest rate to this one, paired by user, on seeds that both have. The "
-    "difference is the first's drop less the second's: above 0 the first loses more. Two-sided sign-flip "
-    "permutation test; Benjamini–Hochberg over this table."
+    "Drop: what is lost from the lowest rate to this one. The difference is the first's drop less the "
+    "second's: above 0 the first loses more. CI and p: users and trainings crossed, two-sided; "
+    "Benjamini–Hochberg over this table."
 )
 
 
@@ -29,7 +29,7 @@ def noise_section(ranking: Ranking, first: str, suffix: str) -> Section | None:
 
 def noise_table(found: Degradation) -> Table:
     """The metric of every method at every rate, its area, and where it falls below its backbone."""
-    columns = [Column("method", "left"), Column("seeds", spare=True)]
+    columns = [Column("method", "left"), Column("trainings", spare=True)]
     columns += [Column(f"{rate:g}") for rate in found["rates"]]
     columns += [Column("area"), Column("kept"), Column("below its backbone", "left")]
     rows = [_curve_row(curve, found["rates"]) for curve in found["curves"]]
@@ -42,7 +42,7 @@ def _curve_row(curve: NoiseCurve, rates: list[float]) -> list[Entry]:
     label = f"{curve['label']} (notices none)" if curve["constant"] else curve["label"]
     return [
         Entry(label),
-        Entry(str(len(curve["seeds"]))),
+        Entry(" / ".join(map(str, dict.fromkeys(curve["trainings"])))),
         *(Entry(_figure(by_rate.get(rate))) for rate in rates),
         Entry(_figure(curve["area"])),
         Entry(BLANK if curve["constant"] else _figure(curve["retained"])),
@@ -62,13 +62,13 @@ def drop_table(found: Degradation) -> Table | None:
         return None
     columns = [
         Column("drop of", "left"), Column("less that of", "left"), Column("rate"), Column("first"),
-        Column("second"), Column("difference [95 % CI]"), Column("p permutation"), Column("p BH"),
+        Column("second"), Column("difference [95 % CI]"), Column("p"), Column("p BH"),
     ]  # fmt: skip
     rows = [
         [
             Entry(drop["a"]), Entry(drop["b"]), Entry(f"{drop['rate']:g}"), Entry(points(drop["drop_a"])),
-            Entry(points(drop["drop_b"])), Entry(points_with_interval(drop["test"])),
-            Entry(p_value(drop["test"]["p_permutation"])), Entry(p_value(drop["p_adjusted"])),
+            Entry(points(drop["drop_b"])), Entry(points_with_interval(drop)),
+            Entry(p_value(drop["p"])), Entry(p_value(drop["p_adjusted"])),
         ]
         for drop in found["drops"]
     ]  # fmt: skip

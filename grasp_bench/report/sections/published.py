@@ -11,8 +11,8 @@ from grasp_bench.report.sections.groups import GROUP_HEADS
 from grasp_bench.report.sections.ranking import seeds_of
 
 INTERVAL_NOTE = (
-    "≈ theirs lies in our 95 % interval: over the choice of users and, of several seeds, over that of seeds "
-    "(two or three say little, and it is as wide as that). The published figure has none, so this is no test."
+    "≈ theirs lies in our 95 % interval for other users and trainings. Of one training the interval is over "
+    "users alone, and there is no sign. The published figure has no interval, so this is no test."
 )
 MAIN_CUTOFF, OTHER_CUTOFF = 10, 5
 
@@ -123,6 +123,6 @@ def _both(figure: PublishedFigure | None) -> Entry:
 
 
 def _without_interval(figures: Sequence[PublishedFigure]) -> list[str]:
-    if all(figure["inside"] is not None for figure in figures):
+    if all(figure["low"] is not None for figure in figures):
         return []
     return ["Without an interval: run the spec again, which writes down who belongs to which group."]

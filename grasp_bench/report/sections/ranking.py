@@ -12,7 +12,7 @@ from grasp_bench.report.sections.marks import CONTROL_MARK, has_place, label_of,
 # Few enough for a terminal; NDCG@1, HR@1 and MRR@1 are one number, and CSV and JSON hold them all.
 SHOWN = ("NDCG@10", "HR@10", "MRR@10", "NDCG@5", "HR@5", "NDCG@20", "HR@20", "HR@1")
 MOST_COLUMNS = 6
-TIER_NOTE = "≈ not distinguishable from the best: permutation test over users, Holm-corrected p ≥ 0.05."
+TIER_NOTE = "≈ not distinguishable from the best: users and trainings crossed, Holm-corrected p ≥ 0.05."
 
 
 def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
@@ -41,9 +41,21 @@ def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
         number = Entry(_place(place, row) if ranked else BLANK)
         entries.append([number, name, Entry(seeds_of(row)), *values, Entry(count(row["users"]))])
     notes = [*seed_notes(rows), *mark_notes(rows), *not_above_controls(rows, protocol, metric)]
-    if tests is not None and len(tests["tier"]) > 1:
-        notes.insert(0, TIER_NOTE)
+    if tests is not None:
+        notes[:0] = _tier_notes(tests)
     return Table(f"{protocol} ranking by {metric}", columns, entries, notes)
+
+
+def _tier_notes(tests: RankingTests) -> list[str]:
+    """What the sign of the tier means, or why nobody has it."""
+    once = [pair["label"] for pair in tests["pairs"] if pair["p_holm"] is None]
+    notes = [TIER_NOTE] if len(tests["tier"]) > 1 else []
+    if tests["pairs"] and not tests["tier"]:
+        named = tests["best"] if once == [pair["label"] for pair in tests["pairs"]] else ", ".join(once)
+        notes.append(f"No ≈: {named} was trained once, which says nothing of another training. Add seeds.")
+    elif once:
+        notes.append(f"Neither ≈ nor worse, trained once: {', '.join(once)}. Add seeds to tell.")
+    return notes
 
 
 def seed_notes(rows: Sequence[Row]) -> list[str]:
@@ -55,10 +67,7 @@ def seed_notes(rows: Sequence[Row]) -> list[str]:
     for row in partial:
         by_seeds.setdefault(", ".join(map(str, row["seeds"])), []).append(row["label"])
     named = "; ".join(f"{seeds} alone: {', '.join(labels)}" for seeds, labels in by_seeds.items())
-    return [
-        f"Places in brackets: means over fewer seeds than planned ({named}). Tests compare two methods on "
-        "the seeds that both have."
-    ]
+    return [f"Places in brackets: means over fewer seeds than planned ({named})."]
 
 
 def ordered_rows(ranking: Ranking, protocol: str, metric: str) -> list[Row]:

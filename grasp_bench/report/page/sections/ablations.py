@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from grasp_bench.report.ablations import AblationDelta
 from grasp_bench.report.document import Column, Entry, Table
-from grasp_bench.report.numbers import p_value, points_with_interval
+from grasp_bench.report.numbers import not_told_apart, p_value, points_with_interval
 from grasp_bench.report.page.charts.drawing import draw
 from grasp_bench.report.page.charts.whiskers import Whisker, whiskers
 from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import Figure, PageSection
 from grasp_bench.report.schema import Ranking
-from grasp_bench.report.sections.evidence import METHOD_NOTE, columns_of_tests, entries_of_test
-from grasp_bench.stats.comparison import ALPHA
+from grasp_bench.report.sections.evidence import (
+    columns_of_tests,
+    entries_of_test,
+    notes_of_tests,
+    trainings_of,
+)
 
 NOTE = "Left of the line: worse than the whole method. A hollow dot: corrected p of 0.05 or more."
 
@@ -40,7 +44,7 @@ def _figure(
             low=100 * delta["test"]["low"],
             high=100 * delta["test"]["high"],
             tip=f"{delta['label']} less {delta['base']}: {points_with_interval(delta['test'])}",
-            hollow=delta["p_bh"] >= ALPHA,
+            hollow=not_told_apart(delta["p_bh"]),
         )
         for delta in deltas
     ]
@@ -52,11 +56,14 @@ def _figure(
 
 
 def _table(metric: str, protocol: str, deltas: Sequence[AblationDelta]) -> Table:
-    columns = [Column("ablation", "left"), Column("base", "left"), Column("seeds")]
-    columns += [*columns_of_tests(), Column("p BH")]
+    tests = [delta["test"] for delta in deltas]
+    columns = [Column("ablation", "left"), Column("base", "left"), Column("trainings")]
+    columns += [*columns_of_tests(tests), Column("p BH")]
     rows = [
-        [Entry(delta["label"]), Entry(delta["base"]), Entry(", ".join(map(str, delta["seeds"]))),
-         *entries_of_test(delta["test"]), Entry(p_value(delta["p_bh"]))]
+        [Entry(delta["label"]), Entry(delta["base"]), Entry(trainings_of(delta["test"])),
+         *entries_of_test(delta["test"], columns), Entry(p_value(delta["p_bh"]))]
         for delta in deltas
     ]  # fmt: skip
-    return Table(f"{metric} of ablations less their base, {protocol} ranking", columns, rows, [METHOD_NOTE])
+    return Table(
+        f"{metric} of ablations less their base, {protocol} ranking", columns, rows, notes_of_tests(tests)
+    )

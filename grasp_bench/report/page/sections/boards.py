@@ -85,11 +85,14 @@ def _to_best(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure 
             low=100 * pair["test"]["low"],
             high=100 * pair["test"]["high"],
             tip=f"{pair['label']}: {points_with_interval(pair['test'])}, p BH {p_value(pair['p_bh'])}",
-            hollow=pair["label"] in tests["tier"],
+            hollow=pair["label"] in tests["tier"] or pair["p_holm"] is None,
         )
         for pair in tests["pairs"]
     ]
     name = f"Difference to {tests['best']}, {protocol} ranking{material.suffix(ranking)}"
     picture = draw(name, lambda width: whiskers(rows, width, DIFFERENCE.format(metric)))
-    note = "Whiskers: 95 % interval over users. A hollow dot: not distinguishable from the best."
+    note = (
+        "Whiskers: 95 % interval for other users and trainings. A hollow dot: not distinguishable from the "
+        "best, or trained once."
+    )
     return Figure(name, [picture], table, [note])

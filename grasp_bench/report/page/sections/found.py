@@ -10,8 +10,7 @@ from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import PageSection, Prose
 from grasp_bench.report.schema import Ranking
 from grasp_bench.report.sections.ranking import not_above_controls, ordered_rows, overall
-
-VERDICTS = ("supported", "refuted", "undecided", "untested")
+from grasp_bench.report.verdict_words import VERDICTS
 
 
 def found_section(material: PageMaterial) -> PageSection:
@@ -58,7 +57,9 @@ def _claims(material: PageMaterial) -> Iterator[str]:
         yield "The spec declares no hypothesis: all tests here are exploratory."
         return
     counts = Counter(claim["verdict"] for claim in claims)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
+    told = ", ".join(
+        f"{counts[verdict]} {verdict.replace('_', ' ')}" for verdict in VERDICTS if counts[verdict]
+    )
     word = "hypothesis" if len(claims) == 1 else "hypotheses"
     yield f"Of {len(claims)} declared {word}: {told}."
 

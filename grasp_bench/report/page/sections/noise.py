@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grasp_bench.report.document import Table
-from grasp_bench.report.numbers import percent_with_interval, points_with_interval
+from grasp_bench.report.numbers import not_told_apart, percent_with_interval, points_with_interval
 from grasp_bench.report.page.charts.curves import CurvePoint, curves
 from grasp_bench.report.page.charts.drawing import draw
 from grasp_bench.report.page.charts.whiskers import Whisker, whiskers
@@ -11,7 +11,6 @@ from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import Figure, PageSection
 from grasp_bench.report.schema import Degradation, NoiseCurve
 from grasp_bench.report.sections.noise import drop_table, noise_table
-from grasp_bench.stats.comparison import ALPHA
 
 DROP_AXIS = "difference of drops in points of percent"
 DROP_LEGEND = "Right of the line: the first method loses more. A hollow dot: corrected p of 0.05 or more."
@@ -52,12 +51,12 @@ def _drops(found: Degradation, table: Table, suffix: str) -> Figure:
     rows = [
         Whisker(
             label=f"{drop['rate']:g}: {drop['a']} − {drop['b']}",
-            value=100 * drop["test"]["difference"],
-            low=100 * drop["test"]["low"],
-            high=100 * drop["test"]["high"],
+            value=100 * drop["difference"],
+            low=100 * drop["low"],
+            high=100 * drop["high"],
             tip=f"drop of {drop['a']} less that of {drop['b']} at {drop['rate']:g}: "
-            f"{points_with_interval(drop['test'])}",
-            hollow=drop["p_adjusted"] >= ALPHA,
+            f"{points_with_interval(drop)}",
+            hollow=not_told_apart(drop["p_adjusted"]),
         )
         for drop in found["drops"]
     ]

@@ -1,0 +1,194 @@
+"""The same methods on several datasets: means and places, pairs won and lost, tests of mean ranks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import cast
+
+import numpy as np
+
+from grasp_bench.report.across_schema import (
+    AcrossDatasets,
+    AcrossRow,
+    FriedmanTest,
+    OutOfRanks,
+    RankPair,
+)
+from grasp_bench.report.cells import ResultCell
+from grasp_bench.report.document import DECIMALS
+from grasp_bench.report.families import Entrant, entrants_of, family_of, other_rankings
+from grasp_bench.report.partitions import Material
+from grasp_bench.report.schema import Ranking
+from grasp_bench.report.user_values import UserValues
+from grasp_bench.stats.correction import holm
+from grasp_bench.stats.crossed import difference
+from grasp_bench.stats.levels import ALPHA
+from grasp_bench.stats.mean_ranks import (
+    LEAST_DATASETS,
+    LEAST_METHODS,
+    critical_difference,
+    friedman,
+    groups,
+    least_p,
+    rank_test,
+    ranks,
+)
+from grasp_bench.stats.pairing import Values
+
+Cells = Sequence[ResultCell]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What methods are ranked by."""
+
+    metric: str
+    protocol: str
+    values: UserValues
+
+    def mean(self, entrant: Entrant, dataset: str) -> float | None:
+        """A method's mean on one dataset; None where it has none."""
+        return entrant.mean(dataset, self.protocol, self.metric)
+
+
+def across_datasets(rankings: Sequence[Ranking], material: Material, scale: Scale) -> AcrossDatasets | None:
+    """Compare methods over the rankings that differ in nothing but the dataset; None of a single dataset."""
+    family = family_of(material.partitions)
+    if len(family) < 2:
+        return None
+    datasets = list(family)
+    sides = {name: (rankings[index], material.partitions[index]) for name, index in family.items()}
+    entrants = entrants_of(sides, material)
+    why_not = {entrant.label: _why_unranked(entrant, datasets, scale) for entrant in entrants}
+    ranked = [entrant for entrant in entrants if why_not[entrant.label] is None]
+    rows = {
+        entrant.label: _row(entrant, datasets, scale)
+        for entrant in entrants
+        if not entrant.leaking and any(scale.mean(entrant, name) is not None for name in datasets)
+    }
+    left_out = [
+        OutOfRanks(label=entrant.label, reason=reason)
+        for entrant in entrants
+        if (reason := why_not[entrant.label]) and entrant.kind != "control"
+    ]
+    places = _place(ranked, datasets, rows, scale)
+    for name in datasets:
+        _count_pairs(ranked, name, rows, scale)
+    found = AcrossDatasets(
+        metric=scale.metric, protocol=scale.protocol, datasets=datasets,
+        rows=sorted(rows.values(), key=_order), left_out=[*left_out, *other_rankings(rankings, family)],
+        no_verdict=_why_no_verdict(len(datasets), len(ranked)),
+        friedman=None, critical_difference=None, groups=[], against_best=[],
+    )  # fmt: skip
+    if found["no_verdict"] is None:
+        _test(found, places)
+    return found
+
+
+def decide(
+    pairs: Sequence[tuple[Cells, Cells]], protocol: str, metric: str, values: UserValues
+) -> list[tuple[float, float | None]]:
+    """First less second and its p, for the cells of each two methods; None where one was trained once."""
+    found = [difference(*(values.trainings(cells, protocol, metric) for cells in pair)) for pair in pairs]
+    return [(each.difference, each.p) for each in found]
+
+
+def _why_unranked(entrant: Entrant, datasets: Sequence[str], scale: Scale) -> str | None:
+    if entrant.kind == "control":
+        return "a control"
+    if entrant.leaking:
+        return f"its text was made from held-out items ({', '.join(entrant.leaking)})"
+    missing = [name for name in datasets if scale.mean(entrant, name) is None]
+    return f"no figure on {', '.join(missing)}" if missing else None
+
+
+def _place(
+    ranked: Sequence[Entrant], datasets: Sequence[str], rows: Mapping[str, AcrossRow], scale: Scale
+) -> Values:
+    """Write places and mean ranks into the rows of the ranked methods; the places, (D, M)."""
+    means = [[cast(float, scale.mean(entrant, name)) for entrant in ranked] for name in datasets]
+    places_DM = ranks(np.round(means, DECIMALS)) if ranked else np.zeros((len(datasets), 0))
+    for entrant, places in zip(ranked, places_DM.T, strict=True):
+        rows[entrant.label]["places"] = places.tolist()
+        rows[entrant.label]["mean_rank"] = float(places.mean())
+    return places_DM
+
+
+def _row(entrant: Entrant, datasets: Sequence[str], scale: Scale) -> AcrossRow:
+    rows = entrant.rows
+    return AcrossRow(
+        label=entrant.label,
+        kind=entrant.kind,
+        substituted=sorted({line for row in rows.values() for line in row["substituted"]}),
+        means=[scale.mean(entrant, name) for name in datasets],
+        places=[None] * len(datasets),
+        mean_rank=None,
+        won=0, tied=0, lost=0, undecided=0,
+        part_of_seeds=[
+            name for name, row in rows.items()
+            if row["seeds"] and not set(row["planned_seeds"]) <= set(row["seeds"])
+        ],
+    )  # fmt: skip
+
+
+def _count_pairs(
+    ranked: Sequence[Entrant], dataset: str, rows: Mapping[str, AcrossRow], scale: Scale
+) -> None:
+    """Add what each pair of methods says on one dataset, corrected by Holm over the pairs of that dataset."""
+    pairs = list(itertools.combinations(ranked, 2))
+    tests = decide(
+        [(first.cells[dataset], second.cells[dataset]) for first, second in pairs],
+        scale.protocol, scale.metric, scale.values,
+    )  # fmt: skip
+    # What could not be decided stays in the family: that it was asked is what the correction is for.
+    corrected = holm([1.0 if p is None else p for _, p in tests])
+    for (first, second), (lead, p), p_holm in zip(pairs, tests, corrected, strict=True):
+        better, worse = (first, second) if lead > 0 else (second, first)
+        told_apart = p_holm < ALPHA and lead != 0
+        rows[better.label]["won" if told_apart else "tied"] += 1
+        rows[worse.label]["lost" if told_apart else "tied"] += 1
+        for side in (first, second):
+            rows[side.label]["undecided"] += p is None
+
+
+def _order(row: AcrossRow) -> tuple[bool, float, bool, float, str]:
+    """Ranked methods by mean rank, then those without one, then controls, by their mean over datasets."""
+    means = [mean for mean in row["means"] if mean is not None]
+    unranked = row["mean_rank"] is None
+    return unranked, row["mean_rank"] or 0.0, row["kind"] == "control", -float(np.mean(means)), row["label"]
+
+
+def _why_no_verdict(datasets: int, methods: int) -> str | None:
+    if methods < LEAST_METHODS:
+        return f"Friedman's test compares {LEAST_METHODS} methods or more, and {methods} can be ranked here"
+    if datasets < LEAST_DATASETS:
+        return f"{datasets} datasets are too few, it takes {LEAST_DATASETS} or more"
+    if (least := least_p(datasets, methods)) >= ALPHA:
+        return f"even the same order on all {datasets} datasets would give p {least:.2f}"
+    return None
+
+
+def _test(found: AcrossDatasets, places_DM: Values) -> None:
+    """Friedman's test; groups and pairs only where it is significant."""
+    datasets, methods = places_DM.shape
+    overall = friedman(places_DM)
+    found["friedman"] = cast(FriedmanTest, asdict(overall))
+    if overall.p >= ALPHA:
+        return
+    mean_ranks = {row["label"]: row["mean_rank"] for row in found["rows"] if row["mean_rank"] is not None}
+    labels = list(mean_ranks)
+    critical = critical_difference(datasets, methods)
+    runs = groups([mean_ranks[label] for label in labels], critical)
+    found["critical_difference"] = critical
+    found["groups"] = [[labels[index] for index in run] for run in runs]
+    pairs = list(itertools.combinations(labels, 2))
+    tests = [rank_test(mean_ranks[b], mean_ranks[a], datasets, methods) for a, b in pairs]
+    # The best is picked by the same ranks: its pairs are corrected as a part of all pairs.
+    corrected = holm([test.p for test in tests])
+    found["against_best"] = [
+        RankPair(label=other, z=test.z, p=test.p, p_holm=p)
+        for (best, other), test, p in zip(pairs, tests, corrected, strict=True)
+        if best == labels[0]
+    ]

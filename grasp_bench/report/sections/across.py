@@ -1,0 +1,160 @@
+"""Several datasets on the board: every method on each of them, its mean rank, and who is told from whom."""
+
+from __future__ import annotations
+
+from string import ascii_lowercase
+
+from grasp_bench.report.across_schema import AcrossDatasets, AcrossRow
+from grasp_bench.report.document import BLANK, Column, Entry, Mark, Section, Table, mark_best
+from grasp_bench.report.numbers import p_value, percent
+from grasp_bench.report.schema import Marked
+from grasp_bench.report.sections.marks import label_of, mark_notes
+
+TITLE = "Across datasets"
+RANK_NOTE = (
+    "In brackets: the place among the methods that every dataset has. Mean rank: mean of these places; lower "
+    "is better."
+)
+PAIRS_NOTE = (
+    "Won / tied / lost: every pair with another method on every dataset. It is tied where the test of that "
+    "dataset does not tell the two apart, Holm-corrected over its pairs."
+)
+GROUP_NOTE = "Group: methods that share a letter are not told apart across datasets."
+PAIRS_TITLE = "Mean ranks against the best"
+BEST_NOTE = (
+    "z: difference of mean ranks in standard errors. Holm's correction over all pairs of methods, since the "
+    "best is picked by the same ranks. It is the alternative to the groups, not a second chance."
+)
+
+
+def across_section(across: AcrossDatasets | None) -> Section | None:
+    """The verdict in words and the table behind it; None where there is one dataset."""
+    if across is None:
+        return None
+    tables = [across_table(across), *filter(None, [best_table(across)])]
+    return Section(TITLE, tables, [verdict(across)], kind="across")
+
+
+def verdict(across: AcrossDatasets) -> str:
+    """What may be said of the methods across datasets, in one line."""
+    if across["no_verdict"] is not None:
+        return f"No claim across datasets: {across['no_verdict']}. The table tells of these datasets alone."
+    test, count = across["friedman"], len(across["datasets"])
+    if test is None:
+        return ""
+    f = "infinite" if test["f"] is None else f"{test['f']:.2f}"
+    numbers = (
+        f"Friedman's chi-square {test['chi_square']:.2f}, p {p_value(test['p'])}; "
+        f"Iman–Davenport F {f}, p {p_value(test['p_f'])}"
+    )
+    difference = across["critical_difference"]
+    if difference is None:
+        return f"Over {count} datasets the methods are not told apart: {numbers}. No test of pairs follows."
+    return (
+        f"Over {count} datasets the methods differ: {numbers}. Two mean ranks that lie {difference:.2f} or "
+        "more apart differ (Nemenyi, 5 %)."
+    )
+
+
+def across_table(across: AcrossDatasets) -> Table:
+    """Methods by mean rank; what is not ranked stands below."""
+    letters = letters_of(across)
+    columns = [Column("method", "left"), *(Column(name, spare=True) for name in across["datasets"])]
+    columns += [Column("mean rank"), Column("won / tied / lost")]
+    columns += [Column("group", "left")] if letters else []
+    by_dataset = [_dataset_entries(across, index) for index in range(len(across["datasets"]))]
+    rows = [
+        [
+            Entry(label_of(_marked(row))),
+            *(column[index] for column in by_dataset),
+            *_summary(row),
+            *([Entry(letters.get(row["label"], BLANK))] if letters else []),
+        ]
+        for index, row in enumerate(across["rows"])
+    ]
+    return Table(_title(across), columns, rows, _notes(across))
+
+
+def best_table(across: AcrossDatasets) -> Table | None:
+    """Every method against the one of the best mean rank; None without a verdict."""
+    if not across["against_best"]:
+        return None
+    columns = [Column("method", "left"), Column("z"), Column("p"), Column("p Holm")]
+    rows = [
+        [
+            Entry(pair["label"]),
+            Entry(f"{pair['z']:.2f}"),
+            Entry(p_value(pair["p"])),
+            Entry(p_value(pair["p_holm"])),
+        ]
+        for pair in across["against_best"]
+    ]
+    best = across["rows"][0]["label"]
+    return Table(f"{PAIRS_TITLE}, {best}", columns, rows, [BEST_NOTE])
+
+
+def letters_of(across: AcrossDatasets) -> dict[str, str]:
+    """The letters of each method's groups: a, ab, b; nothing without a verdict."""
+    found: dict[str, str] = {}
+    for index, group in enumerate(across["groups"]):
+        for label in group:
+            found[label] = found.get(label, "") + letter(index)
+    return found
+
+
+def letter(index: int) -> str:
+    """a to z, then a1, b1 and so on."""
+    round_, place = divmod(index, len(ascii_lowercase))
+    return ascii_lowercase[place] + (str(round_) if round_ else "")
+
+
+def _title(across: AcrossDatasets) -> str:
+    """The verdict in short, for forms that show tables alone."""
+    count, test = len(across["datasets"]), across["friedman"]
+    found = "no claim across them" if test is None else f"Friedman's p {p_value(test['p'])}"
+    return f"Across {count} datasets ({found}): {across['metric']}, {across['protocol']} ranking"
+
+
+def _dataset_entries(across: AcrossDatasets, index: int) -> list[Entry]:
+    """Means and places on one dataset; marks only where there is a verdict, for they read as one."""
+    means = [row["means"][index] for row in across["rows"]]
+    places = [row["places"][index] for row in across["rows"]]
+    marks: list[Mark] = [""] * len(means)
+    if across["no_verdict"] is None:
+        marks = mark_best([mean if place else None for mean, place in zip(means, places, strict=True)])
+    return [
+        Entry(percent(mean) if place is None else f"{percent(mean)} ({place:g})", mark)
+        for mean, place, mark in zip(means, places, marks, strict=True)
+    ]
+
+
+def _summary(row: AcrossRow) -> list[Entry]:
+    rank = row["mean_rank"]
+    if rank is None:
+        return [Entry(BLANK), Entry(BLANK)]
+    return [Entry(f"{rank:.2f}"), Entry(f"{row['won']} / {row['tied']} / {row['lost']}")]
+
+
+def _notes(across: AcrossDatasets) -> list[str]:
+    notes = [RANK_NOTE, PAIRS_NOTE, *([GROUP_NOTE] if across["groups"] else [])]
+    # Each pair is counted by both of its methods.
+    undecided = sum(row["undecided"] for row in across["rows"]) // 2
+    if undecided:
+        notes.append(
+            f"Not decided, and counted as tied: {undecided} comparisons of two methods on one dataset, for "
+            "want of trainings to compare."
+        )
+    notes += [f"Not ranked: {out['label']} ({out['reason']})." for out in across["left_out"]]
+    partial = [
+        f"{row['label']} on {', '.join(row['part_of_seeds'])}"
+        for row in across["rows"]
+        if row["part_of_seeds"]
+    ]
+    if partial:
+        notes.append(f"Means over fewer seeds than planned: {'; '.join(partial)}.")
+    return [*notes, *mark_notes([_marked(row) for row in across["rows"]])]
+
+
+def _marked(row: AcrossRow) -> Marked:
+    """What the signs beside its name are made of; who leaks has no row."""
+    return Marked(label=row["label"], kind=row["kind"], leaks=[], substituted=row["substituted"])

@@ -1,0 +1,151 @@
+"""The test that decides: is a difference of methods there for other users *and* other trainings?
+
+Users and trainings are both drawn at random, and crossed. For a sum of methods' means with given weights
+(+1 and -1 for a difference) the variance is estimated as
+
+    users of the weighted means / U  -  sum of weight² noise / S  +  sum of weight² spread / S
+
+(`Trainings`): the first part holds each method's rest once, and so does each spread, so that one of them is
+taken off. Quantiles are Student's t with Satterthwaite's degrees of freedom (Biometrics Bulletin 1946).
+Trainings are not paired between methods: one seed gives two methods the same order of users and nothing else,
+and on 15 seeds of two methods neither means nor rests were correlated (benchmarks/calibration.py).
+
+Of two or three trainings a spread is hardly known, and by luck it may come out near zero. It is therefore
+never taken below twice the noise that it must contain, nor below a third of the largest spread in the
+comparison. Both bounds were chosen by simulation (benchmarks/calibration.py): variances pooled over methods,
+or shrunk towards those of the board (Smyth 2004), call up to 13 % of equal methods different when their
+spreads differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.stats.levels import LEVEL
+from grasp_bench.stats.pairing import Values, same_users
+from grasp_bench.stats.trainings import Trainings
+
+LEAST_OF_NOISE = 2.0
+LEAST_OF_LARGEST = 1 / 3
+DECIMALS = 12
+
+Terms = Sequence[tuple[float, Trainings]]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of methods' means, in the unit of the metric, and what chance is in it.
+
+    `users_variance` and `trainings_variance` add up to the squared standard error. Where some method was
+    trained once, the latter is unknown and `decides` is false: the interval then speaks of these trainings
+    and other users.
+    """
+
+    difference: float
+    users_variance: float
+    trainings_variance: float
+    freedom: float
+    decides: bool
+
+    @property
+    def error(self) -> float:
+        """Standard error."""
+        return float(np.sqrt(self.users_variance + self.trainings_variance))
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Two-sided confidence interval of the difference."""
+        if self.error == 0:
+            return self.difference, self.difference
+        from scipy import stats
+
+        half = float(stats.t.ppf((1 + level) / 2, self.freedom)) * self.error
+        return self.difference - half, self.difference + half
+
+    def above(self, value: float) -> float:
+        """One-sided p of "the difference is at most `value`"."""
+        if self.error == 0:
+            return 0.0 if self.difference > value else 1.0
+        from scipy import stats
+
+        return float(stats.t.sf((self.difference - value) / self.error, self.freedom))
+
+    def below(self, value: float) -> float:
+        """One-sided p of "the difference is at least `value`"."""
+        return self._mirrored().above(-value)
+
+    @property
+    def p(self) -> float | None:
+        """Two-sided p of "there is no difference"; None where it does not decide."""
+        if not self.decides:
+            return None
+        return min(1.0, 2 * min(self.above(0.0), self.below(0.0)))
+
+    def _mirrored(self) -> Contrast:
+        return Contrast(
+            -self.difference, self.users_variance, self.trainings_variance, self.freedom, self.decides
+        )
+
+
+def difference(first: Trainings, second: Trainings) -> Contrast:
+    """First method less second. Raises as `contrast`."""
+    return contrast([(1.0, first), (-1.0, second)])
+
+
+def contrast(terms: Terms) -> Contrast:
+    """The weighted sum of methods' means; a method that is named twice has the sum of its weights.
+
+    Raises IncomparableError when methods have different numbers of users, DataError for no method.
+    """
+    weighted = _merged(terms)
+    if not weighted:
+        raise DataError("nothing to compare: no method is given")
+    same_users([method.users for _, method in weighted])
+    users: Values = np.round(sum(weight * method.users for weight, method in weighted), DECIMALS)
+    n = users.size
+    of_users = float(users.var(ddof=1)) / n if n > 1 else 0.0
+    trained = [(weight**2 / method.count, method) for weight, method in weighted if not method.fixed]
+    decides = n > 1 and all(method.known for _, method in weighted)
+    mean = float(users.mean())
+    if not decides or not trained:
+        return Contrast(mean, of_users, 0.0, max(n - 1, 1), decides)
+    without_noise = max(0.0, of_users - sum(share * method.noise for share, method in trained))
+    of_trainings, squares = _of_trainings(trained)
+    variance = without_noise + of_trainings
+    squares += of_users**2 / (n - 1)
+    freedom = variance**2 / squares if squares else float(n - 1)
+    return Contrast(mean, without_noise, of_trainings, max(freedom, 1.0), True)
+
+
+def _of_trainings(trained: Sequence[tuple[float, Trainings]]) -> tuple[float, float]:
+    """The trainings' part of the variance, and the sum of its squared estimates over their freedom.
+
+    A bound by noise is known far better than a spread, and counts as known; one by the largest spread is as
+    uncertain as that is.
+    """
+    largest = max(range(len(trained)), key=lambda place: trained[place][1].spread)
+    bound = LEAST_OF_LARGEST * trained[largest][1].spread
+    total, slopes = 0.0, [0.0] * len(trained)
+    for place, (share, method) in enumerate(trained):
+        least = LEAST_OF_NOISE * method.noise
+        total += share * max(method.spread, bound, least)
+        if method.spread >= max(bound, least):
+            slopes[place] += share
+        elif bound > least:
+            slopes[largest] += share * LEAST_OF_LARGEST
+    squares = sum(
+        (slope * method.spread) ** 2 / (method.count - 1)
+        for slope, (_, method) in zip(slopes, trained, strict=True)
+    )
+    return total, squares
+
+
+def _merged(terms: Iterable[tuple[float, Trainings]]) -> list[tuple[float, Trainings]]:
+    found: dict[int, tuple[float, Trainings]] = {}
+    for weight, method in terms:
+        before = found.get(id(method), (0.0, method))[0]
+        found[id(method)] = (before + weight, method)
+    return list(found.values())
