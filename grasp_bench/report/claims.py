@@ -122,8 +122,8 @@ def _decide(family: Sequence[_Asked]) -> None:
         adjusted = holm([1.0 if look is None else look.p for look in least])
         for each, look, p in zip(family, least, adjusted, strict=True):
             if look is not None and each.claim["verdict"] in (UNTESTED, UNDECIDED):
-                seen = look if p < ALPHA else each.looks[min(stage, len(each.looks) - 1)]
-                verdict = UNDECIDED if p >= ALPHA else _verdict(each.claim, seen.found)
+                seen = each.looks[min(stage, len(each.looks) - 1)]
+                verdict = UNDECIDED if p >= ALPHA else _verdict(each.claim, look.found)
                 each.claim |= {"p_holm": p, "verdict": verdict, "look": seen.trainings}
     for each in family:
         if each.sides is not None and not each.decides:
