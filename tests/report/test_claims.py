@@ -122,3 +122,7 @@ def test_each_look_spends_its_share_and_what_fell_stays(tmp_path: Path) -> None:
 def test_a_look_needs_its_trainings_on_both_sides(tmp_path: Path) -> None:
     (claim,) = board(tmp_path / "few", [hypothesis("grasp", "none")], seeds=4, looks=[3, 5, 8])["claims"]
     assert (claim["look"], claim["seeds"], claim["looks"]) == (3, [0, 1, 2], [3, 5, 8])
+    (early,) = board(tmp_path / "early", [hypothesis("grasp", "none")], seeds=2, looks=[3, 5])["claims"]
+    assert (early["verdict"], early["words"]) == (
+        "untested", "not tested: the first look is at 3 trainings of both",
+    )  # fmt: skip
