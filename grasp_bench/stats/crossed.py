@@ -8,14 +8,14 @@ Users and trainings are both drawn at random, and crossed. For a sum of methods'
 (`Trainings`): the first part holds each method's rest once, and so does each spread, so that one of them is
 taken off. Quantiles are Student's t with Satterthwaite's degrees of freedom (Biometrics Bulletin 1946).
 Trainings are not paired between methods. One seed gives two methods the same order of users, the same
-negatives and, where shapes agree, the same initial weights, but over 15 seeds of two methods neither means nor
-rests were correlated (benchmarks/calibration.py).
+negatives and, where shapes agree, the same initial weights, but over 15 seeds of two methods neither means
+nor rests were correlated (benchmarks/calibration.py).
 
 Of two or three trainings a spread is hardly known, and by luck it may come out near zero. It is therefore
 never taken below twice the noise that it must contain, nor below a third of the largest spread in the
-comparison. Both bounds were chosen by simulation (benchmarks/calibration.py): of three trainings each, spreads
-pooled over the two methods call up to 11 % of equal methods different, spreads shrunk towards those of the
-board (Smyth 2004) up to 14 %, and these up to 5.6 %.
+comparison. Both bounds were chosen by simulation (benchmarks/calibration.py): of three trainings each,
+spreads pooled over the two methods call up to 11 % of equal methods different, spreads shrunk towards those
+of the board (Smyth 2004) up to 14 %, and these up to 5.6 %.
 """
 
 from __future__ import annotations
