@@ -1,4 +1,4 @@
-"""The components of variance of one method, as standard deviations, and how well that of trainings is known."""
+"""The components of variance of one method, and how well that between trainings is known."""
 
 from __future__ import annotations
 

@@ -137,14 +137,16 @@ class MeanSquares:
     @property
     def bounded(self) -> Values:
         """Spreads, none below what is believed of two or three trainings."""
-        bounds = np.maximum(LEAST_OF_LARGEST * self.spread.max(axis=0, initial=0), LEAST_OF_NOISE * self.noise)
+        bounds = np.maximum(
+            LEAST_OF_LARGEST * self.spread.max(axis=0, initial=0), LEAST_OF_NOISE * self.noise
+        )
         bounded: Values = np.maximum(self.spread, bounds)
         return bounded
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A contrast's variance: users' part without the rest, trainings' part, degrees of freedom; of D draws."""
+    """A contrast's variance: users' part without the rest, trainings' part, freedom; one value or (D,)."""
 
     users: Values
     trainings: Values

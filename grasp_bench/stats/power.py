@@ -1,4 +1,4 @@
-"""How many trainings it takes to tell a difference of two methods, by the test that decides (stats/crossed.py).
+"""How many trainings it takes to tell a difference of two methods, by the test of stats/crossed.py.
 
 Today's components of variance are taken for the true ones, spreads bounded as the test bounds them. With k
 trainings of each method the difference varies by the users' part, which no training makes smaller, plus the
@@ -101,8 +101,9 @@ def _test(outlook: Outlook, counts: Sequence[int]) -> tuple[float, Values, Value
     drawn = np.array(spreads).reshape(len(counts), users.size) * spread[:, None]
     squares = MeanSquares((1 / count)[:, None], count[:, None], drawn, noise[:, None])
     parts = parts_of_variance(users * (outlook.users_variance + (noise / count).sum()), outlook.n, squares)
-    quantiles: Values = special.stdtrit(parts.freedom, 1 - ALPHA / 2)
-    return error, quantiles * np.sqrt(parts.users + parts.trainings) / (error or 1.0), weights
+    quantiles = np.asarray(special.stdtrit(parts.freedom, 1 - ALPHA / 2), dtype=np.float64)
+    estimated: Values = np.sqrt(parts.users + parts.trainings)
+    return error, quantiles * estimated / (error or 1.0), weights
 
 
 def _chi_squares(freedom: int, nodes: int) -> tuple[Values, Values]:
