@@ -33,7 +33,7 @@ def power(
         ),
     ] = None,
     sure: Annotated[
-        float, typer.Option("--power", min=0.1, max=0.99, help="The chance with which it shall be told.")
+        float, typer.Option("--power", min=0.5, max=0.99, help="The chance with which it shall be told.")
     ] = 0.8,
     output: FormatOption = TableFormat.rich,
 ) -> None:

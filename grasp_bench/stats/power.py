@@ -81,6 +81,8 @@ def _least(outlook: Outlook, counts: tuple[int, ...], power: float) -> float:
     from scipy import optimize
 
     error, critical, weights = _test(outlook, counts)
+    if not error:
+        return 0.0
     most = 1.0
     while _power(most, critical, weights) < power:
         most *= 2
