@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from typing_extensions import TypedDict
-
 from grasp_bench.core.errors import DataError, IncomparableError, UnknownNameError
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.report.claims import POINT, Hypothesis
 from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.partitions import Material, Partition, read_material
+from grasp_bench.report.power_schema import MethodParts, Need, PairPower, ScalePower, SeedsNeeded
 from grasp_bench.report.significance import measured
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.components import components
@@ -20,73 +19,6 @@ from grasp_bench.stats.power import POWER, Outlook
 from grasp_bench.stats.trainings import Trainings
 
 POINTS = (0.1, 0.25, 0.5, 1.0)
-
-
-class MethodParts(TypedDict):
-    """Standard deviations of a trained method, as fractions; None where it was trained once.
-
-    `users` is what the users give to its mean, `user` what is between them; `rest` is what is left, in the
-    mean of one training.
-    """
-
-    label: str
-    trainings: int
-    mean: float
-    users: float | None
-    user: float | None
-    between_trainings: float | None
-    interval: tuple[float, float] | None
-    rest: float | None
-
-
-class Need(TypedDict):
-    """What it takes to tell so many points: trainings of each method; None of both where 50 are too few.
-
-    With `users`, no number of trainings suffices unless there are more users than that.
-    """
-
-    points: float
-    trainings: int | None
-    users: int | None
-
-
-class PairPower(TypedDict):
-    """One pair: figures as fractions; `tells` is the smallest difference that today's trainings tell.
-
-    `trainings` counts those of both, 0 of what nothing trains; `users` is the standard deviation that the
-    users alone give to the difference. Where one was trained once, `users` and `tells` are None and `needs`
-    is empty.
-    """
-
-    better: str
-    than: str
-    trainings: tuple[int, int]
-    difference: float
-    users: float | None
-    tells: float | None
-    needs: list[Need]
-
-
-class ScalePower(TypedDict):
-    """Methods and pairs of one dataset by one metric and protocol."""
-
-    dataset: str
-    protocol_hash: str
-    metric: str
-    protocol: str
-    methods: list[MethodParts]
-    pairs: list[PairPower]
-
-
-class SeedsNeeded(TypedDict):
-    """All that is said of one results folder; `declared` is true where pairs are those of hypotheses."""
-
-    name: str
-    power: float
-    points: list[float]
-    declared: bool
-    scales: list[ScalePower]
-    untold: list[str]
 
 
 @dataclass(frozen=True)
@@ -133,11 +65,7 @@ def seeds_needed(folder: Path, wanted: Wanted) -> SeedsNeeded:
         points=list(wanted.points),
         declared=bool(study.hypotheses),
         scales=[scale for scale in found if scale["methods"]],
-        untold=[
-            " > ".join(material.labels[method] for method in pair.methods)
-            for pair in declared
-            if pair.home is None
-        ],
+        untold=list(dict.fromkeys(_untold(study.hypotheses, declared, material))),
     )
 
 
@@ -149,12 +77,28 @@ def declared_pairs(
     for hypothesis in hypotheses:
         metric = wanted.metric or hypothesis["metric"]
         protocol = wanted.protocol or hypothesis["protocol"]
-        noise = hypothesis.get("noise") or 0.0
-        for pair in hypothesis_pairs(hypothesis["better"], hypothesis["than"], material.labels, noise=noise):
+        for pair in _methods_of(hypothesis, material):
             homes = (p for p in material.partitions if set(pair) <= set(_ranked(p, metric, protocol)))
             if (pair, metric, protocol) not in seen:
                 seen.add((pair, metric, protocol))
                 yield DeclaredPair(pair, metric, protocol, next(homes, None))
+
+
+def _methods_of(hypothesis: Hypothesis, material: Material) -> list[tuple[Method, Method]]:
+    noise = hypothesis.get("noise") or 0.0
+    return hypothesis_pairs(hypothesis["better"], hypothesis["than"], material.labels, noise=noise)
+
+
+def _untold(
+    hypotheses: Iterable[Hypothesis], declared: Iterable[DeclaredPair], material: Material
+) -> Iterator[str]:
+    """Hypotheses of which there is no pair of methods, and pairs that were not measured together."""
+    for hypothesis in hypotheses:
+        if not _methods_of(hypothesis, material):
+            yield f"{hypothesis['better']} > {hypothesis['than']}"
+    for pair in declared:
+        if pair.home is None:
+            yield " > ".join(material.labels[method] for method in pair.methods)
 
 
 def pair_of(pair: DeclaredPair, values: UserValues) -> tuple[Trainings, Trainings]:

@@ -5,7 +5,7 @@ trainings of each method the difference varies by the users' part, which no trai
 spreads over k. What the test will estimate of that is chance too: mean squares are multiples of chi-squares,
 independent of the means, and power is the mean over them of the normal chance to pass the test's critical
 value. A noncentral t with Satterthwaite's expected degrees of freedom would be simpler, and promises 80 % at
-three trainings where the test has 60 %: it takes for certain which spread is large.
+three trainings where the test may have 60 %: it takes for certain which spread is large.
 """
 
 from __future__ import annotations
