@@ -55,11 +55,15 @@ def _table(section: Schema, required: Sequence[str]) -> str:
         f"| `{key}` | {_type(value)} | {_default(value, key in required)} "
         f"| {_line(value.get('description', ''))} |"
         for key, value in section["properties"].items()
-        if not _sections(value) or "items" in value
+        if not _sections(value) or _is_list(value)
     ]
     if not rows:
         return ""
     return "\n".join(["| key | values | default | |", "| :-- | :-- | :-- | :-- |", *rows])
+
+
+def _is_list(value: Schema) -> bool:
+    return any("items" in option for option in [value, *value.get("oneOf", [])])
 
 
 def _sections(value: Schema) -> list[str]:
@@ -73,8 +77,10 @@ def _type(value: Schema) -> str:
         return ", ".join(f"`{each}`" for each in value["enum"])
     if "const" in value:
         return f"`{value['const']}`"
-    if "anyOf" in value:
-        return " or ".join(_type(option) for option in value["anyOf"])
+    if "$ref" in value:
+        return "section below"
+    if options := value.get("anyOf") or value.get("oneOf"):
+        return " or ".join(_type(option) for option in options)
     words = {"string": "text", "number": "number", "integer": "whole number", "boolean": "`true`, `false`"}
     words |= {"null": "nothing", "array": "list", "object": "keys and values"}
     return words.get(value.get("type", ""), "any") + _bounds(value)

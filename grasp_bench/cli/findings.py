@@ -15,15 +15,21 @@ if TYPE_CHECKING:
 
 
 def plan_of(spec: Path, overrides: list[str], store: Path) -> Plan:
-    """The plan of a spec file; hashes of files that the store remembers are not computed again."""
+    """The plan of a spec file, without seeds that may come and are not there.
+
+    Hashes of files that the store remembers are not computed again.
+    """
+    from grasp_bench.core.store import Store
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+    from grasp_bench.plan.seeds import seeds_begun
     from grasp_bench.spec.loading import load
     from grasp_bench.spec.placing import at_its_place
 
     loaded = load(spec, overrides)
     with at_its_place(loaded.tree):
-        return compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
+        whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
+    return seeds_begun(whole, loaded.experiment, Store(store))
 
 
 def leave(found: Mapping[str, Any], document: Document, stored: Path, rendered: Path) -> None:

@@ -70,7 +70,9 @@ def plan(
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.estimate import estimate
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+    from grasp_bench.plan.seeds import seeds_begun
     from grasp_bench.plan.status import status
+    from grasp_bench.report.study import looks_of
     from grasp_bench.spec.placing import at_its_place
     from grasp_bench.spec.rehearsal import mark_of
 
@@ -79,15 +81,21 @@ def plan(
         whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
     check_prices(whole.nodes, loaded.sources)
     places = worker_devices(whole, device.value, workers)
-    chosen = whole.only(only)
+    chosen = seeds_begun(whole, loaded.experiment, Store(store)).only(only)
+    looks = looks_of(loaded.experiment)
+    more = len(whole.only(only).cells) - len(chosen.cells) if looks else 0
     now = status(chosen, Store(store))
     guess = estimate(chosen, now.to_run, Store(store), len(places))
     if output is Format.json:
-        say_json(_as_json(chosen, now, guess, places, store) | money_as_json(chosen, now, Store(store)))
+        further = {"looks": looks, "further_cells": more} if looks else {}
+        money = money_as_json(chosen, now, Store(store))
+        say_json(_as_json(chosen, now, guess, places, store) | further | money)
     else:
         if mark := mark_of(loaded.experiment):
             say(mark)
         _show(chosen, now, guess, places)
+        if looks:
+            say(_further_line(more, looks))
         show_money(chosen, now, Store(store))
         _say_power(loaded.experiment, results)
 
@@ -99,7 +107,7 @@ def _say_power(experiment: Experiment, results: Path) -> None:
 
     hypotheses = [hypothesis.model_dump() for hypothesis in experiment.hypotheses]
     try:
-        for line in seeds_told(results / experiment.name, hypotheses, len(experiment.seeds)):
+        for line in seeds_told(results / experiment.name, hypotheses, len(experiment.all_seeds)):
             say(line)
     except GraspBenchError as error:
         note(f"note: what seeds can tell is not known: {error.message}")
@@ -128,6 +136,15 @@ def _as_json(
                      "disk_mb": round(guess.disk_mb), "learned": round(guess.learned, 3),
                      "workers": list(places)},
     }  # fmt: skip
+
+
+def _further_line(cells: int, looks: tuple[int, ...]) -> str:
+    """What may come on top, and when it is decided whether it does."""
+    *between, last = (str(look) for look in looks)
+    return (
+        f"until the hypotheses are decided: at most {cells} cells more, of methods that an undecided one "
+        f"names; they are judged at {', '.join(between)} and {last} trainings of a method"
+    )
 
 
 def _rounded(value: float | None) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,12 +24,11 @@ from grasp_bench.cli.options import (
 )
 from grasp_bench.cli.output import console, log_in_json, note, note_message
 from grasp_bench.cli.plan import Device
-from grasp_bench.core.errors import DamagedError, RunFailedError, StoreError
+from grasp_bench.core.errors import RunFailedError
 
 if TYPE_CHECKING:
     from grasp_bench.engine.run import Outcome
     from grasp_bench.plan.compile import Plan
-    from grasp_bench.spec.loading import LoadedSpec
 
 
 class LogFormat(StrEnum):
@@ -96,13 +94,14 @@ def run(
         log_in_json()
     from grasp_bench.core.store import Store
     from grasp_bench.engine.preflight import check_prices
-    from grasp_bench.engine.run import Workshop, run_plan, worker_devices
+    from grasp_bench.engine.run import Workshop, worker_devices
     from grasp_bench.engine.substitutions import warnings
     from grasp_bench.engine.trackers.registry import open_trackers
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.spec.placing import at_its_place
     from grasp_bench.spec.rehearsal import mark_of
+    from grasp_bench.studies.running import run_study
 
     loaded = load_for(spec, overrides, dataset)
     experiment = loaded.experiment
@@ -125,14 +124,10 @@ def run(
     )
     # A scheduler's way to say stop: save like after Ctrl-C, so that the next run can resume.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    chosen = whole.only(only)
-    # Before the first cell, so that boards of a stopped run know what was asked; again for the cards.
-    with suppress(DamagedError):  # it is set aside now, and made again in the next line
-        _write_study(loaded, whole, store, results)
-    outcome = run_plan(chosen, shop)
-    _write_study(loaded, whole, store, results)
-    _report(whole, results, leaderboard)
-    for line in warnings(chosen.nodes, Store(store)):
+    ran = run_study(loaded, whole, only, shop, note)
+    outcome = ran.outcome
+    _report(ran.planned, results, leaderboard)
+    for line in warnings(ran.chosen.nodes, Store(store)):
         note(f"warning: {line}")
     if mark := mark_of(experiment):
         note(f"{mark} Its board is {whole.name}, not {spec.stem}.")
@@ -142,25 +137,6 @@ def run(
             f"{len(outcome.failed)} of {len(outcome.failed) + len(outcome.finished)} cells failed",
             mend="see above; the same command keeps what is finished and tries the rest again",
         )
-
-
-def _write_study(loaded: LoadedSpec, plan: Plan, store: Path, results: Path) -> None:
-    """Write beside the cells what the spec asks, the dataset cards, and who is in which group."""
-    from grasp_bench.core.store import Store
-    from grasp_bench.engine.cards import dataset_cards
-    from grasp_bench.engine.publish import identity
-    from grasp_bench.report.study import write_study
-    from grasp_bench.studies.user_groups import write_user_groups
-
-    folder, cards = results / plan.name, dataset_cards(plan, Store(store))
-    planned = [identity(cell) for cell in plan.cells]
-    try:
-        files = write_user_groups(plan, Store(store), folder)
-        write_study(folder, loaded.experiment, planned, cards, loaded.published, files)
-    except OSError as error:
-        raise StoreError(
-            f"{results}: cannot be written ({error.strerror or error})", mend="pass --results"
-        ) from None
 
 
 def _report(plan: Plan, results: Path, leaderboard: Path) -> None:

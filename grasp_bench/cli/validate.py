@@ -37,15 +37,18 @@ def validate(
 def _count_cells(loaded: LoadedSpec) -> str:
     """Cells of the compiled plan, duplicates collapsed; without the data, cells before that."""
     from grasp_bench.plan.compile import compile_plan
+    from grasp_bench.plan.seeds import first_seeds
     from grasp_bench.spec.placing import at_its_place
 
     experiment = loaded.experiment
     try:
         # Files are told apart by path alone: hashing their content would take seconds.
         with at_its_place(loaded.tree):
-            cells = len(compile_plan(experiment, str).cells)
+            whole = compile_plan(experiment, str)
     except (DataError, MissingFileError) as error:
         note(f"note: {error.message} (needed to run, not to validate)")
         compared = prod(len(values) for values in experiment.compare.values())
-        return f"at most {compared * (1 + len(experiment.ablations)) * len(experiment.seeds)} cells"
-    return f"{cells} cell{'' if cells == 1 else 's'}"
+        return f"at most {compared * (1 + len(experiment.ablations)) * len(experiment.all_seeds)} cells"
+    cells, most = len(first_seeds(whole, experiment).cells), len(whole.cells)
+    more = f", at most {most} until it is decided" if most > cells else ""
+    return f"{cells} cell{'' if cells == 1 else 's'}{more}"

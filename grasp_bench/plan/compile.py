@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -48,16 +48,22 @@ class Plan:
         """The part of the plan whose slugs match a glob; SpecError when none does."""
         from fnmatch import fnmatchcase
 
-        cells = tuple(cell for cell in self.cells if fnmatchcase(cell.slug, pattern))
-        if not cells:
+        chosen = self.keep(lambda cell: fnmatchcase(cell.slug, pattern))
+        if not chosen.cells:
             known = listed([cell.slug for cell in self.cells])
             raise SpecError([f"--only {pattern}: no cell of {self.name} has such a slug; there are: {known}"])
+        return chosen
+
+    def keep(self, wanted: Callable[[Cell], bool]) -> Plan:
+        """The part of the plan that makes the cells that are wanted."""
+        cells = tuple(cell for cell in self.cells if wanted(cell))
         return replace(self, cells=cells, nodes=_in_order(cells))
 
 
 def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     """Expand compared values × (base + ablations) × noise rates × seeds to cells that share nodes.
 
+    All seeds that a method may come to have are in it (`plan.seeds` takes the part that is wanted).
     Cells that compute the same collapse into one; it keeps the label of the base, or of the first
     ablation that asked for it, and of its variant what made a difference. Raises SpecError with every
     patch that does not fit, and for hypotheses about a method that collapsed.
@@ -135,7 +141,7 @@ def _requests(experiment: Experiment) -> list[Request]:
             except SpecError as error:
                 problems.update(dict.fromkeys(error.problems))
                 continue
-            for noise, seed in itertools.product(rates, experiment.seeds):
+            for noise, seed in itertools.product(rates, experiment.all_seeds):
                 cell = patched.model_copy(update={"seeds": (seed,), "noise": noise})
                 requests.append(Request(cell, ablation, compared, seed, frozenset(patch), noise=noise))
     if problems:
@@ -220,7 +226,9 @@ def _distinct_slugs(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
 
 def _for_reading(cells: list[Cell], experiment: Experiment) -> tuple[Cell, ...]:
     """Seeds of a method together, rates ascending, ablations below their base, methods as in the spec."""
-    ablations, seeds = _places([None, *experiment.ablations, SHUFFLED]), _places([None, *experiment.seeds])
+    ablations = _places([None, *experiment.ablations, SHUFFLED])
+    # An imported run may have a seed that no model of ours has.
+    seeds = _places([None, *experiment.all_seeds, *(cell.seed for cell in cells)])
     methods = _places(_method(cell) for cell in cells)
 
     def place(cell: Cell) -> tuple[int, int, float, int]:

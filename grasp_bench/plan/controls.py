@@ -75,7 +75,7 @@ def _shuffled(experiment: Experiment, reading: Sequence[Request]) -> Iterator[Re
     They cost a training each: one backbone and enhancer has one in each dataset and protocol, with the
     first value of whatever else is compared, and only the first seed unless the spec says all.
     """
-    seeds = experiment.seeds if experiment.control_seeds == "all" else experiment.seeds[:1]
+    seeds = experiment.all_seeds if experiment.control_seeds == "all" else experiment.first_seeds[:1]
     first: dict[tuple[object, ...], Request] = {}
     for request in reading:
         model = request.experiment.model

@@ -72,7 +72,7 @@ class CellNodes:
             experiment.index,
             experiment.noise,
         )
-        seed = experiment.seeds[0] if experiment.noise is not None else None
+        seed = experiment.first_seeds[0] if experiment.noise is not None else None
         values = (experiment.model.enhancer, seed)
         return self.once("read", sections, values, lambda: self._read_by(experiment))
 
@@ -139,10 +139,10 @@ def _text_side_nodes(
     if noise is None:
         return {**clean, **_neighbours(experiment, clean, split)}
     if noise.target == "text":
-        texts = _noisy_texts(noise, experiment.seeds[0], clean)
+        texts = _noisy_texts(noise, experiment.first_seeds[0], clean)
         nodes = _embedded(experiment, texts, split, fingerprint)
     else:
-        nodes = {**clean, **_noisy_embeddings(noise, experiment.seeds[0], clean, split)}
+        nodes = {**clean, **_noisy_embeddings(noise, experiment.first_seeds[0], clean, split)}
     searched = clean if noise.when == "after_retrieval" else nodes
     before = {_clean(role): node for role, node in clean.items() if nodes[role] != node}
     return before | nodes | _neighbours(experiment, searched, split)
@@ -306,7 +306,7 @@ def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) 
         {
             "model": experiment.model.effective(),
             "training": training.model_dump(mode="json"),
-            "seed": experiment.seeds[0],
+            "seed": experiment.first_seeds[0],
             "validation": validation,
         },
         inputs,

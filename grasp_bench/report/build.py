@@ -11,7 +11,7 @@ from grasp_bench.report.degradation import degradations
 from grasp_bench.report.methods import method_of
 from grasp_bench.report.partitions import Material, Partition, read_material, why_apart
 from grasp_bench.report.rows import make_row, measured_metrics
-from grasp_bench.report.schema import FORMAT, PROTOCOLS, Board, LeftOut, Ranking
+from grasp_bench.report.schema import FORMAT, PROTOCOLS, Board, Claim, LeftOut, Ranking
 from grasp_bench.report.shuffled import left_of_gains
 from grasp_bench.report.significance import tests_against_best
 from grasp_bench.report.user_values import UserValues
@@ -36,7 +36,7 @@ def build_board(folder: Path, key: str) -> Board:
         rank_by=rank_by,
         rankings=rankings,
         across=across_datasets(rankings, material, Scale(metric, rank_by, values)),
-        claims=judge(study.hypotheses, Evidence(material.partitions, material.labels, values, study.looks)),
+        claims=claims_of(material, values),
         missing=_missing(material),
         left_out=[
             LeftOut(slug=slug, method="", seed=None, reason=reason)
@@ -48,6 +48,12 @@ def build_board(folder: Path, key: str) -> Board:
     for ranking, partition in zip(board["rankings"], material.partitions, strict=True):
         ranking["noise"] = degradations(partition, ranking["protocols"], metric, values)
     return board
+
+
+def claims_of(material: Material, values: UserValues) -> list[Claim]:
+    """The declared hypotheses of a study, judged by the cells that are there."""
+    study = material.study
+    return judge(study.hypotheses, Evidence(material.partitions, material.labels, values, study.looks))
 
 
 def add_tests(folder: Path, board: Board, metric: str) -> None:

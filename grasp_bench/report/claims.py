@@ -122,8 +122,8 @@ def _decide(family: Sequence[_Asked]) -> None:
         adjusted = holm([1.0 if look is None else look.p for look in least])
         for each, look, p in zip(family, least, adjusted, strict=True):
             if look is not None and each.claim["verdict"] in (UNTESTED, UNDECIDED):
-                seen = look if p < ALPHA else each.looks[min(stage, len(each.looks) - 1)]
-                verdict = UNDECIDED if p >= ALPHA else _verdict(each.claim, seen.found)
+                seen = each.looks[min(stage, len(each.looks) - 1)]
+                verdict = UNDECIDED if p >= ALPHA else _verdict(each.claim, look.found)
                 each.claim |= {"p_holm": p, "verdict": verdict, "look": seen.trainings}
     for each in family:
         if each.sides is not None and not each.decides:
@@ -169,6 +169,9 @@ def _asked(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Eviden
     # Ranks could be cut anywhere; those of an imported list mean nothing beyond its depth.
     if any(len(measured(cells, protocol, metric)) < len(cells) for cells in both):
         return _untested(claim, f"{metric} ({protocol}) was not measured of both")
+    first_look = min(evidence.looks, default=0)
+    if any(1 < len(cells) < first_look for cells in both):
+        return _untested(claim, f"the first look is at {first_look} trainings of both")
     claim |= {"seeds": _seeds(both[0]), "than_seeds": _seeds(both[1]), "looks": list(evidence.looks)}
     first, second = (evidence.values.trainings(cells, protocol, metric) for cells in both)
     return _Asked(claim, _on_part_of(pair, home, evidence.labels), (first, second))

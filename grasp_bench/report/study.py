@@ -7,6 +7,7 @@
      "hypotheses": [{"better": "grasp", "than": "none", "metric": "NDCG@10", "protocol": "full"}],
      "planned": [{"slug": "sasrec-grasp-s42", "dataset": …, "backbone": …, "enhancer": …, "ablation": null,
                   "noise": null, "variant": {}, "seed": 42, "hash": "…", "protocol_hash": "…"}],
+     "looks": [3, 5, 8, 12],               trainings at each look, where seeds are added; absent where not
      "cards": {"amazon-beauty": {…}},      dataset cards by dataset, or split: "toy (min_user=5)"
      "files": {"groups-….parquet": "…"},   hashes of what lies beside it for all cells; may be absent
      "published": {"source": {…}, "settings": {…}, "seeds": […], "notes": […],      or null
@@ -57,6 +58,14 @@ class Study:
     looks: tuple[int, ...] = ()
 
 
+def looks_of(experiment: Experiment) -> tuple[int, ...]:
+    """Trainings that a method has at each look at the hypotheses; none where seeds are a list."""
+    from grasp_bench.stats.looks import looks_at
+
+    seeds = experiment.seeds
+    return () if isinstance(seeds, tuple) else looks_at(seeds.least, seeds.most)
+
+
 def write_study(
     folder: Path,
     experiment: Experiment,
@@ -74,7 +83,7 @@ def write_study(
     planned = list(planned)
     protocol = experiment.dataset.protocol
     cutoff = 10 if 10 in protocol.cutoffs else protocol.cutoffs[-1]
-    path = folder / FILE
+    path, looks = folder / FILE, looks_of(experiment)
     sealing.write(
         path,
         {
@@ -85,6 +94,7 @@ def write_study(
             "metric": f"NDCG@{cutoff}",
             "hypotheses": [hypothesis.model_dump() for hypothesis in experiment.hypotheses],
             "planned": [{key: cell[key] for key in IDENTITY if key in cell} for cell in planned],
+            **({"looks": list(looks)} if looks else {}),
             "cards": dict(cards or {}),
             "files": dict(files or {}),
             "published": _published(published, {str(cell["dataset"]) for cell in planned}),

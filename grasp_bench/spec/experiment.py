@@ -16,6 +16,7 @@ from grasp_bench.spec.model import ENHANCER_KEYS, READS_PREFIXES, Model
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section, refuse_repeats
+from grasp_bench.spec.seeds import Seeds
 from grasp_bench.spec.text import Text
 from grasp_bench.spec.training import Training
 from grasp_bench.spec.tuning import Tuning
@@ -39,7 +40,11 @@ class Experiment(Section):
     index: Index = Index()
     model: Model = Model()
     training: Training = Training()
-    seeds: tuple[int, ...] = Field((42,), min_length=1)
+    seeds: Seeds = Field(
+        (42,),
+        description="Trainings of every method: a list, or a mapping that adds seeds until the hypotheses "
+        "are decided (docs/running.md).",
+    )
     compare: dict[str, tuple[Any, ...]] = Field(
         default={}, description="Dotted key to the values compared; several keys are crossed."
     )
@@ -63,13 +68,19 @@ class Experiment(Section):
     hypotheses: tuple[Hypothesis, ...] = ()
     published: Published | None = None
 
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        refuse_repeats("seeds", seeds)
-        if any(seed < 0 or seed >= 2**31 for seed in seeds):
-            raise ValueError("seeds must lie in [0, 2^31)")
-        return seeds
+    @property
+    def first_seeds(self) -> tuple[int, ...]:
+        """The seeds that every method starts with."""
+        return self.seeds if isinstance(self.seeds, tuple) else self.seeds.first_of(self.seeds.least)
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds that a method may come to have, the first ones first."""
+        return self.seeds if isinstance(self.seeds, tuple) else self.seeds.first_of(self.seeds.most)
+
+    def with_first_seeds(self) -> Experiment:
+        """The same with a list of the seeds that every method starts with, to which none are added."""
+        return self.model_copy(update={"seeds": self.first_seeds})
 
     @field_validator("ablations")
     @classmethod

@@ -24,7 +24,7 @@ def too_many(experiment: Experiment) -> Excess | None:
     factors: dict[tuple[str, ...], int] = {
         ("compare", key): len(values) for key, values in experiment.compare.items()
     }
-    factors |= {("ablations",): 1 + len(experiment.ablations), ("seeds",): len(experiment.seeds)}
+    factors |= {("ablations",): 1 + len(experiment.ablations), ("seeds",): len(experiment.all_seeds)}
     if experiment.noise is not None:
         factors["noise", "rates"] = len(experiment.noise.rates)
     runs: dict[tuple[str, ...], int] = {("imported",): len(experiment.imported)}

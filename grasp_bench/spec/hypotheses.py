@@ -37,7 +37,13 @@ class Methods:
 
 
 def check_hypotheses(experiment: Experiment, methods: Methods, tree: Node, problems: Problems) -> None:
-    """Note hypotheses about methods, cutoffs or protocols that the spec does not have."""
+    """Note hypotheses about methods, cutoffs or protocols that the spec does not have, and none to decide."""
+    if not experiment.hypotheses and not isinstance(experiment.seeds, tuple):
+        path = ("seeds", "until")
+        problems.add(
+            locate(tree, path).node.place, path,
+            "there is nothing to decide; declare hypotheses or give a list of seeds",
+        )  # fmt: skip
     names = methods.names()
     known = frozenset(names)
     protocol = experiment.dataset.protocol

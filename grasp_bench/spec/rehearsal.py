@@ -43,7 +43,7 @@ def mark_of(experiment: Experiment) -> str | None:
 
 def _quick(experiment: Experiment) -> dict[str, Any]:
     return {
-        "seeds": [experiment.seeds[0]],
+        "seeds": [experiment.first_seeds[0]],
         "training.max_epochs": min(10, experiment.training.max_epochs),
         "training.patience": min(5, experiment.training.patience),
         "model.embedding_dim": min(32, experiment.model.embedding_dim),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from pydantic import Tag
 from pydantic.fields import FieldInfo
 
 from grasp_bench.spec.experiment import Experiment
@@ -69,9 +70,21 @@ def shape_of(info: FieldInfo) -> Shape:
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return typing.get_args(annotation)
-    return (annotation,)
+    """The types of a union, or the one type; what annotates them is left out."""
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    options = typing.get_args(annotation) if union else (annotation,)
+    return tuple(_bare(option) for option in options)
+
+
+def _bare(annotation: Any) -> Any:
+    return annotation.__origin__ if typing.get_origin(annotation) is typing.Annotated else annotation
+
+
+def _marks(info: FieldInfo) -> frozenset[str]:
+    """What pydantic calls the forms of a value that is told apart by its form (`seeds`)."""
+    options = typing.get_args(info.annotation)
+    marks = (mark for option in options for mark in getattr(option, "__metadata__", ()))
+    return frozenset(mark.tag for mark in marks if isinstance(mark, Tag))
 
 
 def _tags(section: type[Section], key: str) -> tuple[str, ...]:
@@ -103,10 +116,14 @@ def variant(shape: Shape, values: Any) -> type[Section] | None:
 
 
 def without_tags(location: Sequence[str | int]) -> tuple[str | int, ...]:
-    """A pydantic error location as a path in YAML: variants' tags are in the former only."""
+    """A pydantic error location as a path in YAML: variants' and forms' tags are in the former only."""
     shape: Shape = Experiment
+    marks: frozenset[str] = frozenset()
     path: list[str | int] = []
     for part in location:
+        if part in marks:
+            marks = frozenset()
+            continue
         if isinstance(shape, Choice) and part in shape.variants:
             shape = shape.variants[str(part)]
             continue
@@ -114,7 +131,8 @@ def without_tags(location: Sequence[str | int]) -> tuple[str | int, ...]:
         if len(path) == len(location):  # nothing below it
             break
         known = fields(shape) if isinstance(shape, type) else {}
-        shape = shape_of(known[part]) if isinstance(part, str) and part in known else None
+        info = known.get(part) if isinstance(part, str) else None
+        shape, marks = (shape_of(info), _marks(info)) if info else (None, frozenset())
     return tuple(path)
 
 

@@ -132,7 +132,7 @@ def _inspect(cell: Cell, label: str, store: Store, asked: Asked, remarks: list[s
     return AttentionCell(
         slug=cell.slug,
         label=label,
-        seed=cell.seed if cell.seed is not None else cell.experiment.seeds[0],
+        seed=cell.seed if cell.seed is not None else cell.experiment.first_seeds[0],
         attention=cell.experiment.model.attention,
         noise=noise,
         scale=_scale(model),

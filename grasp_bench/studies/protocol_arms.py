@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grasp_bench.core.errors import DataError, SpecError
@@ -124,4 +124,6 @@ def _arm(spec: Path, overrides: Sequence[str], name: str, fingerprint: Fingerpri
 
 
 def _loaded(spec: Path, overrides: Sequence[str], protocol: str) -> LoadedSpec:
-    return load(spec, [*overrides, f"protocol={protocol}", f"{FULL}=true"])
+    """The spec under a protocol; no seeds are added here, for every arm is to have the same."""
+    loaded = load(spec, [*overrides, f"protocol={protocol}", f"{FULL}=true"])
+    return replace(loaded, experiment=loaded.experiment.with_first_seeds())

@@ -113,7 +113,7 @@ def test_unknown_keys_are_refused(key: str) -> None:
         ({"attention": "none"}, "patch attention: unknown key; did you mean 'model.attention'?"),
         ({"model.self_part": False}, "patch model.self_part: unknown key"),
         ({"model.heads.x": 1}, "patch model.heads.x: 'model.heads' is a value, with no keys below it"),
-        ({"seeds.0": 1}, "patch seeds.0: 'seeds' is a value, with no keys below it"),
+        ({"seeds.0": 1}, "patch seeds.0: unknown key; known here: from, least, most, until"),
         ({"model.heads": "2"}, "patch model.heads: expected a whole number, got the text '2'"),
         ({"model.heads": True}, "patch model.heads: expected a whole number, got true"),
         ({"model.heads": 3}, "patch model: embedding_dim 64 is not divisible by heads 3"),

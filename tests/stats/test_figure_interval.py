@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from grasp_bench.stats.figure import figure_interval
+from grasp_bench.stats.figure import figure_interval, over_trainings
 from grasp_bench.stats.trainings import Trainings
 
 
@@ -41,3 +41,22 @@ def test_constant_values_and_the_ends_of_the_scale() -> None:
     assert figure_interval(Trainings.of([np.array([0.0])])).high == 0.0
     nearly = figure_interval(Trainings.of([np.array([0.0, 0.0, 0.0, 1.0])]))
     assert (nearly.low, nearly.high) == (0.0, 1.0)
+
+
+def test_a_figure_that_is_no_mean_over_users_has_both_parts_too() -> None:
+    exact = over_trainings([0.30, 0.32, 0.37], [0.0] * 3)
+    low, high = stats.t.interval(0.95, 2, loc=0.33, scale=stats.sem([0.30, 0.32, 0.37]))
+    assert exact.interval() == pytest.approx((low, high))
+    assert exact.p == pytest.approx(stats.ttest_1samp([0.30, 0.32, 0.37], 0).pvalue)
+    users = over_trainings([0.3, 0.3], [0.01, 0.01])
+    assert users.interval() == pytest.approx((0.3 - 1.96 * 0.01, 0.3 + 1.96 * 0.01), abs=1e-5)
+    assert over_trainings([0.3], [0.01]).p is None
+
+
+def test_it_covers_where_users_are_shared_by_trainings() -> None:
+    rng, hits = np.random.default_rng(3), 0
+    for _ in range(800):
+        values = 0.1 + rng.normal(0, 0.02) + rng.normal(0, 0.01, 3) + rng.normal(0, 0.01, 3)
+        low, high = over_trainings(values.tolist(), [np.hypot(0.02, 0.01)] * 3).interval()
+        hits += low <= 0.1 <= high
+    assert hits / 800 >= 0.94

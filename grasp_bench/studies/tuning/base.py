@@ -45,7 +45,7 @@ def base_of(experiment: Experiment, spec: str) -> Base:
         example = "tuning: {space: {index.num_neighbours: [1, 50]}}"
         raise SpecError([f"{spec} tuning: required key is missing; for example {example}"])
     left_out = tuple(name for name in TOLD if getattr(experiment, name))
-    return Base(experiment.model_copy(update=BESIDES), experiment.tuning, left_out)
+    return Base(experiment.with_first_seeds().model_copy(update=BESIDES), experiment.tuning, left_out)
 
 
 def plan_of(base: Base, params: Mapping[str, Any], fingerprint: Fingerprint) -> Plan:

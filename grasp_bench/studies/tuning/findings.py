@@ -32,7 +32,7 @@ def tuning_of(base: Base, study: Study, total: int, idle: Sequence[str]) -> Tuni
     trials = [_trial(each, base) for each in ended]
     complete = [trial for trial in trials if trial["state"] == "complete"]
     best = max(complete, key=lambda trial: (trial["value"] or 0.0, -trial["number"]), default=None)
-    seeds = list(base.experiment.seeds)
+    seeds = list(base.experiment.first_seeds)
     own = {key: value for key, value in resolved(base.experiment).items() if key in base.space}
     return Tuning(
         spec=base.experiment.name,
@@ -85,10 +85,11 @@ def _notes(
     model, tuning = base.experiment.model, base.tuning
     notes = [
         f"Trials are of {model.backbone}-{model.enhancer}; the value of one is the mean over "
-        f"{_plural(len(base.experiment.seeds), 'seed')} of its best validation "
+        f"{_plural(len(base.experiment.first_seeds), 'seed')} of its best validation "
         f"{base.experiment.training.monitor}. No test item was read: test figures come by `grasp-bench run`.",
-        "Intervals (95 %) tell the points of a curve apart: spread over seeds, pooled over the points, less "
-        "what a seed adds to all of them (Loftus and Masson 1994).",
+        "Intervals (95 %) tell the points of a curve apart for these validation users and other seeds: "
+        "spread over seeds, pooled over the points, less what a seed adds to all of them (Loftus and "
+        "Masson 1994).",
     ]
     if base.left_out:
         notes.append(f"Not searched: what the spec says under {', '.join(base.left_out)}.")

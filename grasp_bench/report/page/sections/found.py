@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from grasp_bench.report.numbers import percent, points_with_interval, setting
 from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import PageSection, Prose
-from grasp_bench.report.schema import Ranking
+from grasp_bench.report.schema import Ranking, RankingTests
 from grasp_bench.report.sections.ranking import not_above_controls, ordered_rows, overall
 from grasp_bench.report.verdict_words import VERDICTS
 
@@ -37,16 +37,23 @@ def _ranking_lines(material: PageMaterial, ranking: Ranking, protocol: str) -> I
     best = next(row for row in ranking["rows"] if row["label"] == tests["best"])
     value = overall(best, protocol, metric)
     told = percent(value["mean"] if value else None)
-    equals = [f"“{label}”" for label in tests["tier"] if label != tests["best"]]
-    if equals:
-        rest = f"not distinguishable from it: {', '.join(equals)}"
-    elif tests["pairs"]:
-        rest = "every method that was tested against it is below it beyond chance"
-    else:
-        rest = "nothing else could be tested against it"
-    yield f"{where}: “{tests['best']}” has the highest {metric} ({told} %); {rest}."
+    yield f"{where}: “{tests['best']}” has the highest {metric} ({told} %); {_against_best(tests)}."
     for note in not_above_controls(ordered_rows(ranking, protocol, metric), protocol, metric):
         yield f"{where}: {note[0].lower()}{note[1:]}"
+
+
+def _against_best(tests: RankingTests) -> str:
+    """What is not told from the best, and of what nothing is known."""
+    equals = [f"“{label}”" for label in tests["tier"] if label != tests["best"]]
+    once = [f"“{pair['label']}”" for pair in tests["pairs"] if pair["p_holm"] is None]
+    if not tests["pairs"]:
+        return "nothing else could be tested against it"
+    if len(once) == len(tests["pairs"]):
+        return "one training of it or of each other says nothing of another training"
+    told = "every method that was tested against it is below it beyond chance"
+    if equals:
+        told = f"not distinguishable from it: {', '.join(equals)}"
+    return f"{told}; trained once, so that nothing is known: {', '.join(once)}" if once else told
 
 
 def _claims(material: PageMaterial) -> Iterator[str]:

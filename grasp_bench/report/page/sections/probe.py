@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from grasp_bench.report.document import BLANK, Column, Entry, Table
 from grasp_bench.report.findings.probe import Probe, Probes
-from grasp_bench.report.numbers import count
+from grasp_bench.report.numbers import count, p_value
 from grasp_bench.report.page.charts.drawing import draw
 from grasp_bench.report.page.charts.whiskers import Dot, dots
 from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import Figure, PageSection, Prose
+from grasp_bench.report.probe_gains import NOTE, gains_of_methods
 
 MEASURES = {"auc": ("AUC", "higher is better"), "log_loss": ("log-loss", "lower is better")}
 
@@ -22,9 +23,20 @@ def probe_section(material: PageMaterial) -> PageSection | None:
         f"Learned on {count(found['train_pairs'])} pairs, tested on {count(found['test_pairs'])} held-out "
         f"pairs of {found['dataset']}, half of them clicked. Base features: {', '.join(found['base'])}."
     )
-    return PageSection(
-        "probe", "Probe", [Prose([facts, *found["notes"]]), *(_figure(found, key) for key in MEASURES)]
-    )
+    figures = [_figure(found, key) for key in MEASURES]
+    return PageSection("probe", "Probe", [Prose([facts, *found["notes"]]), *figures, _over_trainings(found)])
+
+
+def _over_trainings(found: Probes) -> Table:
+    columns = [Column("method", "left"), Column("probe", "left"), Column("trainings")]
+    columns += [Column("gain in AUC [95 % CI]"), Column("p BH")]
+    rows = []
+    for each in gains_of_methods(found):
+        low, high = each.gain.interval()
+        told = f"{each.gain.difference:+.4f} [{low:+.4f}, {high:+.4f}]"
+        texts = (each.label, each.probe, str(each.trainings), told, p_value(each.p_adjusted))
+        rows.append([Entry(text) for text in texts])
+    return Table("Gain in AUC over trainings", columns, rows, [NOTE])
 
 
 def _figure(found: Probes, key: str) -> Figure:
