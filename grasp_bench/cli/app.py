@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leaderboard": ("grasp_bench.cli.leaderboard:leaderboard", "Show the board of finished cells."),
     "report": ("grasp_bench.cli.report:report", "Write everything about a spec as one HTML file."),
     "compare": ("grasp_bench.cli.compare:compare", "Explain the difference between two methods."),
+    "power": ("grasp_bench.cli.power:power", "Say how many seeds it takes to tell a difference."),
     "latency": ("grasp_bench.cli.latency:latency", "Time requests of trained cells."),
     "probe": ("grasp_bench.cli.probe:probe", "Predict clicks with and without learned states."),
     "export": ("grasp_bench.cli.export:app", "Write what other tools can read and check."),

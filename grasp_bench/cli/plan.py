@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from grasp_bench.cli.money import money_as_json, show_money
-from grasp_bench.cli.options import DEFAULT_STORE, DatasetOption, Overrides, SpecPath, StorePath, load_for
-from grasp_bench.cli.output import console, say, say_json
+from grasp_bench.cli.options import (
+    DEFAULT_RESULTS,
+    DEFAULT_STORE,
+    DatasetOption,
+    Overrides,
+    ResultsPath,
+    SpecPath,
+    StorePath,
+    load_for,
+)
+from grasp_bench.cli.output import console, note, say, say_json
 from grasp_bench.plan.versions import STAGE_VERSIONS
 
 if TYPE_CHECKING:
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
     from grasp_bench.plan.compile import Plan
     from grasp_bench.plan.estimate import Estimate
     from grasp_bench.plan.status import Status
+    from grasp_bench.spec.experiment import Experiment
 
 
 class Format(StrEnum):
@@ -40,6 +50,7 @@ def plan(
     spec: SpecPath,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     store: StorePath = DEFAULT_STORE,
+    results: ResultsPath = DEFAULT_RESULTS,
     dataset: DatasetOption = None,
     only: Annotated[
         str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
@@ -86,6 +97,20 @@ def plan(
         if looks:
             say(_further_line(more, looks))
         show_money(chosen, now, Store(store))
+        _say_power(loaded.experiment, results)
+
+
+def _say_power(experiment: Experiment, results: Path) -> None:
+    """What the spec's seeds could tell, where results are there; a plan does not fail for damaged ones."""
+    from grasp_bench.core.errors import GraspBenchError
+    from grasp_bench.report.power_plan import seeds_told
+
+    hypotheses = [hypothesis.model_dump() for hypothesis in experiment.hypotheses]
+    try:
+        for line in seeds_told(results / experiment.name, hypotheses, len(experiment.all_seeds)):
+            say(line)
+    except GraspBenchError as error:
+        note(f"note: what seeds can tell is not known: {error.message}")
 
 
 def _as_json(

@@ -113,35 +113,65 @@ def contrast(terms: Terms) -> Contrast:
     mean = float(users.mean())
     if not decides or not trained:
         return Contrast(mean, of_users, 0.0, max(n - 1, 1), decides)
-    without_noise = max(0.0, of_users - sum(share * method.noise for share, method in trained))
-    of_trainings, squares = _of_trainings(trained)
-    variance = without_noise + of_trainings
-    squares += of_users**2 / (n - 1)
-    freedom = variance**2 / squares if squares else float(n - 1)
-    return Contrast(mean, without_noise, of_trainings, max(freedom, 1.0), True)
+    parts = parts_of_variance(of_users, n, MeanSquares.of(trained))
+    return Contrast(mean, float(parts.users), float(parts.trainings), float(parts.freedom), True)
 
 
-def _of_trainings(trained: Sequence[tuple[float, Trainings]]) -> tuple[float, float]:
-    """The trainings' part of the variance, and the sum of its squared estimates over their freedom.
+@dataclass(frozen=True)
+class MeanSquares:
+    """What is known of the trainings of M methods: counts, spreads and noises, and weight² over count.
+
+    All are of shape (M,), or (M, D) where the same is to be computed of D draws.
+    """
+
+    share: Values
+    count: Values
+    spread: Values
+    noise: Values
+
+    @classmethod
+    def of(cls, trained: Sequence[tuple[float, Trainings]]) -> MeanSquares:
+        """Those of methods, each with its weight² over its number of trainings."""
+        rows = [(share, method.count, method.spread, method.noise) for share, method in trained]
+        return cls(*np.array(rows, dtype=float).reshape(-1, 4).T)
+
+    @property
+    def bounded(self) -> Values:
+        """Spreads, none below what is believed of two or three trainings."""
+        bounds = np.maximum(
+            LEAST_OF_LARGEST * self.spread.max(axis=0, initial=0), LEAST_OF_NOISE * self.noise
+        )
+        bounded: Values = np.maximum(self.spread, bounds)
+        return bounded
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A contrast's variance: users' part without the rest, trainings' part, freedom; one value or (D,)."""
+
+    users: Values
+    trainings: Values
+    freedom: Values
+
+
+def parts_of_variance(of_users: float | Values, n: int, trained: MeanSquares) -> Parts:
+    """Put the variance together; `of_users` is that of the n users' weighted means, over n.
 
     A bound by noise is known far better than a spread, and counts as known; one by the largest spread is as
     uncertain as that is.
     """
-    largest = max(range(len(trained)), key=lambda place: trained[place][1].spread)
-    bound = LEAST_OF_LARGEST * trained[largest][1].spread
-    total, slopes = 0.0, [0.0] * len(trained)
-    for place, (share, method) in enumerate(trained):
-        least = LEAST_OF_NOISE * method.noise
-        total += share * max(method.spread, bound, least)
-        if method.spread >= max(bound, least):
-            slopes[place] += share
-        elif bound > least:
-            slopes[largest] += share * LEAST_OF_LARGEST
-    squares = sum(
-        (slope * method.spread) ** 2 / (method.count - 1)
-        for slope, (_, method) in zip(slopes, trained, strict=True)
-    )
-    return total, squares
+    share, spread, bounded = trained.share, trained.spread, trained.bounded
+    borrowed = (bounded > spread) & (bounded > LEAST_OF_NOISE * trained.noise)
+    slopes = share * (bounded == spread)
+    if len(spread):
+        largest = np.arange(len(spread)).reshape(-1, *[1] * (spread.ndim - 1)) == spread.argmax(axis=0)
+        slopes = slopes + largest * (share * borrowed).sum(axis=0) * LEAST_OF_LARGEST
+    users = np.maximum(0.0, of_users - (share * trained.noise).sum(axis=0))
+    trainings = (share * bounded).sum(axis=0)
+    squares = ((slopes * spread) ** 2 / (trained.count - 1)).sum(axis=0) + np.square(of_users) / (n - 1)
+    some = squares > 0
+    freedom = np.where(some, (users + trainings) ** 2 / np.where(some, squares, 1.0), float(n - 1))
+    return Parts(users, trainings, np.maximum(freedom, 1.0))
 
 
 def _merged(terms: Iterable[tuple[float, Trainings]]) -> list[tuple[float, Trainings]]:
