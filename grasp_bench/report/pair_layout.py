@@ -39,9 +39,10 @@ def in_words(first: str, second: str, metric: str, test: PairTest) -> list[str]:
 
 def _certainty(test: PairTest) -> str:
     if test["p"] is None:
+        these = "these two trainings" if test["trainings"] == [1, 1] else "these trainings"
         return (
-            "These are two trainings: one of the methods was trained once, so that nothing is known of what "
-            "another seed would give. The interval is over users alone."
+            f"This speaks of {these}: of a method that was trained once nothing is known of what another seed "
+            "would give. The interval is over users alone."
         )
     reason = "an unlikely" if test["p"] < ALPHA else "a possible"
     told = f"Chance in users and trainings is {reason} reason: p {p_value(test['p'])}"

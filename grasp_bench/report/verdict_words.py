@@ -52,8 +52,9 @@ def _of_these_trainings(claim: Claim, test: PairTest, by: str) -> str:
     """What one training is worth, and what would change that."""
     sides = zip((claim["better"], claim["than"]), test["trainings"], strict=True)
     once = " and ".join(name for name, trainings in sides if trainings == 1)
+    these = "these two trainings" if test["trainings"] == [1, 1] else "these trainings"
     return (
-        f"no verdict: these two trainings differ by {100 * test['difference']:+.2f} points of {by}; "
+        f"no verdict: {these} differ by {100 * test['difference']:+.2f} points of {by}; "
         f"{_interval(test)} over users alone; train {once} with more seeds, two at least, to say something "
         "of the method"
     )

@@ -116,7 +116,7 @@ def test_one_training_has_no_verdict_no_tier_and_a_mend(toy) -> None:
     board = load_board(toy.folder)
     claim = board["claims"][0]
     assert (claim["verdict"], claim["p_holm"], claim["test"]["p"]) == ("one_training", None, None)
-    assert "these two trainings" in claim["words"]
+    assert "no verdict: these trainings differ" in claim["words"]
     assert "train grasp with more seeds" in claim["words"]
     tests = board["rankings"][0]["tests"]["full"]["NDCG@10"]
     assert "grasp" not in tests["tier"]

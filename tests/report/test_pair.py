@@ -39,7 +39,7 @@ def test_slugs_are_one_training_and_a_label_all_of_its_own(toy) -> None:
     cells = compare_pair(toy.folder, "sasrec-grasp-s42", "sasrec-none-s42")
     mixed = compare_pair(toy.folder, "grasp", "sasrec-none-s42", "HR@5")
     assert (cells["first_seeds"], cells["second_seeds"], mixed["first_seeds"]) == ([42], [42], [42, 43, 44])
-    assert "These are two trainings" in render({}, lay_out_pair(cells))
+    assert "This speaks of these two trainings" in render({}, lay_out_pair(cells))
     assert mixed["metric"] == "HR@5"
     seeds = compare_pair(toy.folder, "sasrec-grasp-s42", "sasrec-grasp-s43")
     assert seeds["settings"] == []
