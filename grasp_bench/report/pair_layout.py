@@ -41,8 +41,8 @@ def _certainty(test: PairTest) -> str:
     if test["p"] is None:
         these = "these two trainings" if test["trainings"] == [1, 1] else "these trainings"
         return (
-            f"This speaks of {these}: of a method that was trained once nothing is known of what another seed "
-            "would give. The interval is over users alone."
+            f"This speaks of {these}: of a method that was trained once nothing is known of what another "
+            "seed would give. The interval is over users alone."
         )
     reason = "an unlikely" if test["p"] < ALPHA else "a possible"
     told = f"Chance in users and trainings is {reason} reason: p {p_value(test['p'])}"
