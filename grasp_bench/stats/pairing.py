@@ -14,12 +14,6 @@ Values = NDArray[np.float64]
 DECIMALS = 12
 
 
-def mean_over_seeds(values_SU: Sequence[ArrayLike]) -> Values:
-    """Average each user's value over seeds: S arrays of shape (users,) to one of the same shape."""
-    means: Values = checked_table(values_SU).mean(axis=0)
-    return means
-
-
 def checked_table(values_SU: Sequence[ArrayLike]) -> Values:
     """Stack S arrays of shape (users,) to float64 (S, users).
 

@@ -74,7 +74,7 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
     curves: list[FreshnessCurve] = []
     for family in families:
         label = labels[family.method]
-        found = _on_shared_seeds(family, published)
+        found = _finished(family, published)
         notes += _notes(label, family, found, published)
         if len(found) > 1:
             tokens = counted.of(family.first)
@@ -139,17 +139,13 @@ def _published(plan: Plan, folder: Path) -> dict[str, ResultCell]:
     return {slug: result for slug, (cell, result) in read.items() if result.info.get("hash") == cell.hash}
 
 
-def _on_shared_seeds(family: _Family, published: Mapping[str, ResultCell]) -> dict[int, list[ResultCell]]:
-    """Results by age, on the seeds that every age has of which there is any."""
+def _finished(family: _Family, published: Mapping[str, ResultCell]) -> dict[int, list[ResultCell]]:
+    """Results by age, of every age with the seeds that it has."""
     found = {
-        age: {cell.seed: published[cell.slug] for cell in cells if cell.slug in published}
+        age: [published[cell.slug] for cell in cells if cell.slug in published]
         for age, cells in family.ages.items()
     }
-    found = {age: cells for age, cells in found.items() if cells}
-    if not found:
-        return {}
-    shared = sorted(set.intersection(*(set(cells) for cells in found.values())), key=lambda seed: seed or 0)
-    return {age: [cells[seed] for seed in shared] for age, cells in found.items()} if shared else {}
+    return {age: cells for age, cells in found.items() if cells}
 
 
 def _notes(
@@ -160,7 +156,7 @@ def _notes(
 ) -> Iterator[str]:
     missing = [c.slug for cells in family.ages.values() for c in cells if c.slug not in published]
     if missing:
-        yield f"{label}: not finished: {', '.join(missing)}; what is there is compared on the seeds of all."
+        yield f"{label}: not finished: {', '.join(missing)}; every age has the seeds that are there."
     if found and 0 not in found:
         yield f"{label}: has no fresh profiles (0) to compare with; {min(found)} stands for them."
     if marked_leaks(family.first):
@@ -188,9 +184,8 @@ def _curves(
     cells = [cell for each in found.values() for cell in each]
     for protocol in PROTOCOLS:
         if all(metric in (cell.metrics.get(protocol) or {}).get("overall", {}) for cell in cells):
-            seeds = [cell.seed for cell in next(iter(found.values())) if cell.seed is not None]
             ages = _ages(metric, protocol, found, tokens, values)
-            yield FreshnessCurve(label=label, metric=metric, protocol=protocol, seeds=seeds, ages=ages)
+            yield FreshnessCurve(label=label, metric=metric, protocol=protocol, ages=ages)
 
 
 def _ages(
@@ -210,6 +205,7 @@ def _ages(
         ages.append(
             Age(
                 stale=stale,
+                trainings=len(cells),
                 mean=figure.mean,
                 low=figure.low,
                 high=figure.high,

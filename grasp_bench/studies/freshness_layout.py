@@ -8,7 +8,7 @@ from grasp_bench.report.numbers import count, p_value, percent_with_interval, po
 from grasp_bench.studies.wording import share, table
 
 RANKINGS = {"full": "Full ranking", "sampled": "Sampled negatives"}
-HEADS = ("profiles", "metric", "less fresh ones", "p BH", "tokens", "saved")
+HEADS = ("profiles", "trainings", "metric", "less fresh ones", "p BH", "tokens", "saved")
 NOTE = (
     "In percent, mean and 95 % interval for other users and trainings; differences in points, p of users and "
     "trainings crossed, by Benjamini and Hochberg over all tests here."
@@ -28,16 +28,15 @@ def lay_out_freshness(found: Freshness) -> Document:
 
 
 def _table(curve: FreshnessCurve) -> Table:
-    seeds = ", ".join(map(str, curve["seeds"]))
-    heads = ["profiles", curve["metric"], *HEADS[2:]]
-    title = f"{curve['label']} (seeds {seeds})" if seeds else curve["label"]
-    return table(title, heads, [_row(age) for age in curve["ages"]], [NOTE])
+    heads = ["profiles", "trainings", curve["metric"], *HEADS[3:]]
+    return table(curve["label"], heads, [_row(age) for age in curve["ages"]], [NOTE])
 
 
 def _row(age: Age) -> list[str]:
     test = age["test"]
     return [
         "fresh" if age["stale"] == 0 else f"{age['stale']} old",
+        str(age["trainings"]),
         percent_with_interval(age["mean"], age["low"], age["high"]),
         points_with_interval(test) if test is not None else BLANK,
         p_value(age["p_adjusted"]),

@@ -16,15 +16,11 @@ from grasp_bench.stats.bootstrap import mean_interval
 from grasp_bench.stats.comparison import compare, top_tier
 from grasp_bench.stats.effect import cohens_dz, rank_biserial, superiority
 from grasp_bench.stats.paired_tests import paired_t, wilcoxon
-from grasp_bench.stats.pairing import mean_over_seeds, paired_differences, require_same_users
+from grasp_bench.stats.pairing import paired_differences, require_same_users
 from grasp_bench.stats.permutation import sign_flip
 from grasp_bench.stats.trainings import Trainings
 
 DIFFERENCES = arrays(np.float64, st.integers(2, 40), elements=st.sampled_from([-0.5, -0.25, 0.0, 0.125, 1.0]))
-
-
-def test_seeds_are_averaged_per_user() -> None:
-    assert mean_over_seeds([[0.0, 1.0], [1.0, 1.0]]).tolist() == [0.5, 1.0]
 
 
 def test_roundings_do_not_count_as_differences() -> None:

@@ -16,6 +16,7 @@ class Age(TypedDict):
     """
 
     stale: int
+    trainings: int
     mean: float
     low: float | None
     high: float | None
@@ -31,7 +32,6 @@ class FreshnessCurve(TypedDict):
     label: str
     metric: str
     protocol: str
-    seeds: list[int]
     ages: list[Age]
 
 

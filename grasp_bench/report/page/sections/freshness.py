@@ -59,11 +59,11 @@ def _points(found: Freshness, metric: str, protocol: str, x_of: Callable[[Age], 
 
 def _table(found: Freshness, metric: str, protocol: str) -> Table:
     columns = [
-        Column("method", "left"), Column("seeds"), Column("interactions old"), Column(f"{metric} [95 % CI]"),
-        Column("less fresh [95 % CI]"), Column("p BH"), Column("tokens"), Column("saved"),
+        Column("method", "left"), Column("trainings"), Column("interactions old"),
+        Column(f"{metric} [95 % CI]"), Column("less fresh [95 % CI]"), Column("p BH"), Column("tokens"), Column("saved"),
     ]  # fmt: skip
     rows = [
-        [Entry(curve["label"]), Entry(str(len(curve["seeds"]))), Entry(str(age["stale"])),
+        [Entry(curve["label"]), Entry(str(age["trainings"])), Entry(str(age["stale"])),
          Entry(percent_with_interval(age["mean"], age["low"], age["high"])), *_tested(age),
          Entry(count(age["tokens"])), Entry(f"{percent(age['saved'])} %")]
         for curve in found["curves"]
