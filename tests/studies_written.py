@@ -162,7 +162,8 @@ def freshness() -> dict[str, Any]:
     for label, loss in (("grasp", 0.002), ("none", 0.0)):
         ages = [
             {"stale": k, "trainings": 2, "mean": 0.34 - loss * k,
-             "low": 0.33 - loss * k, "high": 0.35 - loss * k, "tokens": 120_000 // (k + 1), "saved": 1 - 1 / (k + 1),
+             "low": 0.33 - loss * k, "high": 0.35 - loss * k, "tokens": 120_000 // (k + 1),
+             "saved": 1 - 1 / (k + 1),
              "test": pair_test(-loss * k) if k else None, "p_adjusted": 0.02 if k else None}
             for k in (0, 1, 2, 5, 10)
         ]  # fmt: skip

@@ -60,7 +60,8 @@ def _points(found: Freshness, metric: str, protocol: str, x_of: Callable[[Age], 
 def _table(found: Freshness, metric: str, protocol: str) -> Table:
     columns = [
         Column("method", "left"), Column("trainings"), Column("interactions old"),
-        Column(f"{metric} [95 % CI]"), Column("less fresh [95 % CI]"), Column("p BH"), Column("tokens"), Column("saved"),
+        Column(f"{metric} [95 % CI]"), Column("less fresh [95 % CI]"), Column("p BH"),
+        Column("tokens"), Column("saved"),
     ]  # fmt: skip
     rows = [
         [Entry(curve["label"]), Entry(str(age["trainings"])), Entry(str(age["stale"])),
