@@ -53,8 +53,11 @@ def _of_these_trainings(claim: Claim, test: PairTest, by: str) -> str:
     sides = zip((claim["better"], claim["than"]), test["trainings"], strict=True)
     once = " and ".join(name for name, trainings in sides if trainings == 1)
     these = "these two trainings" if test["trainings"] == [1, 1] else "these trainings"
+    found = f"{these} differ by {100 * test['difference']:+.2f} points of {by}"
+    if test["difference"] == 0:
+        found = f"{claim['better']} and {claim['than']} are equal in {by} in {these}"
     return (
-        f"no verdict: {these} differ by {100 * test['difference']:+.2f} points of {by}; "
+        f"no verdict: {found}; "
         f"{_interval(test)} over users alone; train {once} with more seeds, two at least, to say something "
         "of the method"
     )

@@ -48,8 +48,8 @@ def _family_notes(claims: Sequence[Claim]) -> list[str]:
     looks = next((claim["looks"] for claim in claims if claim["looks"]), [])
     if len(looks) > 1:
         notes.append(
-            f"Seeds were added until it was decided: looks at {', '.join(map(str, looks))} trainings, each "
-            "of which may spend its share of alpha (Lan and DeMets 1983)."
+            f"Seeds were added while a hypothesis was undecided: looks at {', '.join(map(str, looks))} "
+            "trainings, each of which may spend its share of alpha (Lan and DeMets 1983)."
         )
     return notes
 
