@@ -192,15 +192,13 @@ def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric
         if hazard.group == "overall":
             after = values.trainings(others[method], hazard.ranking, metric)
             unhazarded = values.trainings(cells[method], before, metric)
-            same = [_training(cell) for cell in others[method]] == [_training(cell) for cell in cells[method]]
-            found = contrast([(1.0, after.less(unhazarded))]) if same else difference(after, unhazarded)
+            found = (
+                difference(after, unhazarded)
+                if hazard.other_course
+                else contrast([(1.0, after.less(unhazarded))])  # seed by seed: the same training of each
+            )
             low, high = found.interval()
         effects.append(Effect(strict.labels[method], without[method], with_it[method], low, high))
     # What the hazard leaves alone keeps its figure, and its place in the order.
     orders = ({strict.labels[m]: v for m, v in each.items()} for each in (without, {**without, **with_it}))
     return HazardEffects(hazard, tuple(effects), kendall(*orders))
-
-
-def _training(cell: ResultCell) -> tuple[int | None, object]:
-    """What tells whether two cells rank by the same trained model; a control is the same by its nature."""
-    return cell.seed, (cell.info.get("nodes") or {}).get("train")
