@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from grasp_bench.report.document import Document
 
 
-def plan_of(spec: Path, overrides: list[str], store: Path) -> Plan:
+def plan_of(spec: Path, overrides: list[str], store: Path, results: Path | None = None) -> Plan:
     """The plan of a spec file, without seeds that may come and are not there.
 
-    Hashes of files that the store remembers are not computed again.
+    Which are there is said by the store, or by what is published below `results`, where that is given. Hashes
+    of files that the store remembers are not computed again.
     """
     from grasp_bench.core.store import Store
     from grasp_bench.plan.compile import compile_plan
@@ -29,7 +30,13 @@ def plan_of(spec: Path, overrides: list[str], store: Path) -> Plan:
     loaded = load(spec, overrides)
     with at_its_place(loaded.tree):
         whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
-    return seeds_begun(whole, loaded.experiment, Store(store))
+    if results is None:
+        return seeds_begun(whole, loaded.experiment, Store(store))
+    from grasp_bench.report.study import read_study
+
+    first = {None, *loaded.experiment.first_seeds}
+    published = {cell["slug"] for cell in read_study(results / whole.name).planned or ()}
+    return whole.keep(lambda cell: cell.seed in first or cell.slug in published)
 
 
 def leave(found: Mapping[str, Any], document: Document, stored: Path, rendered: Path) -> None:

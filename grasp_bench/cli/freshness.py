@@ -30,7 +30,7 @@ def freshness(
     from grasp_bench.studies.freshness import measure_freshness
     from grasp_bench.studies.freshness_layout import lay_out_freshness
 
-    plan = plan_of(spec, overrides, store)
+    plan = plan_of(spec, overrides, store, results)
     found = measure_freshness(plan, Store(store), results)
     document = lay_out_freshness(found)
     leave(found, document, results / plan.name / "freshness.json", leaderboard / f"{plan.name}.freshness.md")
