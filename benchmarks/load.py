@@ -1,4 +1,4 @@
-"""Large specs and large boards: `plan` and `validate` of 5,000 cells, boards of 300 cells × 20,000 users.
+"""Large specs and large boards: `plan` and `validate` of 5,000 cells, boards of 45 and of 300 cells.
 
     python benchmarks/load.py [--against FOLDER] [--limit 200]
 
@@ -46,7 +46,6 @@ CROSSED = (
     f"compare: {{model.enhancer: [grasp, llmesr], index.num_neighbours: {[*range(1, 26)]}}}\n"
     "ablations:\n" + "".join(f"  a{k}: {{training.lr: {k + 1}.0e-4}}\n" for k in range(9))
 )
-USERS = 20_000
 
 
 def specs() -> Iterator[tuple[str, str]]:
@@ -61,22 +60,25 @@ def specs() -> Iterator[tuple[str, str]]:
 
 
 def boards(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Results of 300 cells: methods that differ a little, on users who are easy or hard for all of them."""
+    """Results of 45 and 300 cells: methods that differ a little, on users who are easy or hard for all."""
     rng = np.random.default_rng(7)
-    hardness = rng.normal(4.5, 1.8, USERS)
-    shapes = {"300 methods": (300, (0.0,), 1), "100 methods × 3 seeds": (100, (0.0,), 3),
-              "20 methods × 5 rates of noise × 3 seeds": (20, (0.0, 0.1, 0.2, 0.3, 0.4), 3)}  # fmt: skip
-    for name, (methods, rates, seeds) in shapes.items():
-        results = Results(folder / str(methods))
+    shapes = {
+        "15 methods × 3 seeds": (15, (0.0,), 3, 22_363),
+        "300 methods": (300, (0.0,), 1, 20_000),
+        "100 methods × 3 seeds": (100, (0.0,), 3, 20_000),
+        "20 methods × 5 rates of noise × 3 seeds": (20, (0.0, 0.1, 0.2, 0.3, 0.4), 3, 20_000),
+    }
+    for name, (methods, rates, seeds, users) in shapes.items():
+        results, hardness = Results(folder / str(methods)), rng.normal(4.5, 1.8, users)
         for k, rate, seed in np.ndindex(methods, len(rates), seeds):
-            log_rank = hardness + rng.normal(0, 1, USERS) - 0.9 * k / methods + rates[rate]
+            log_rank = hardness + rng.normal(0, 1, users) - 0.9 * k / methods + rates[rate]
             noise = {"rate": rates[rate], "kind": "permute", "side": "both", "when": "before_retrieval"}
             results.cell(
                 f"c{k}-{rate}-s{seed}", np.clip(np.exp(log_rank), 1, 12_000).astype(int), seed=seed,
                 enhancer="grasp", variant={"index.num_neighbours": k}, noise=noise if rates[rate] else None,
             )  # fmt: skip
         results.study()
-        yield name, results.folder
+        yield f"{name}, {users:,} users", results.folder
 
 
 def seconds(arguments: Sequence[str], code: Path, limit: int) -> float | None:
@@ -119,8 +121,8 @@ def main() -> None:
                 (results / "board.json").unlink(missing_ok=True)
                 first[key] = seconds(command, code, arguments.limit)
                 again[key] = None if first[key] is None else seconds(command, code, arguments.limit)
-            tell(f"{name}, {USERS:,} users", "leaderboard", first, arguments.limit)
-            tell(f"{name}, {USERS:,} users", "leaderboard again", again, arguments.limit)
+            tell(name, "leaderboard", first, arguments.limit)
+            tell(name, "leaderboard again", again, arguments.limit)
 
 
 def tell(what: str, command: str, took: dict[str, float | None], limit: int) -> None:
