@@ -11,7 +11,7 @@ from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.methods import Method
 from grasp_bench.report.partitions import Partition, read_material
 from grasp_bench.report.schema import PairTest
-from grasp_bench.report.significance import corrected, measured, pair_tests
+from grasp_bench.report.significance import corrected, is_measured, pair_tests
 from grasp_bench.report.user_values import UserValues
 
 
@@ -45,9 +45,7 @@ def _deltas(
     partition: Partition, labels: Mapping[Method, str], protocol: str, metric: str, values: UserValues
 ) -> list[AblationDelta]:
     there = {
-        method: cells
-        for method, cells in partition.cells.items()
-        if cells and len(measured(cells, protocol, metric)) == len(cells)
+        method: cells for method, cells in partition.cells.items() if is_measured(cells, protocol, metric)
     }
     pairs = list(_pairs(there))
     tests = pair_tests(

@@ -10,7 +10,7 @@ from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.partitions import Partition
 from grasp_bench.report.schema import Claim
-from grasp_bench.report.significance import measured, pair_tests
+from grasp_bench.report.significance import is_measured, pair_tests
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.report.verdict_words import ONE_TRAINING, UNDECIDED, UNTESTED, words_of
 from grasp_bench.stats.correction import holm
@@ -107,10 +107,11 @@ def _looks_at(asked: _Asked, looks: Sequence[int]) -> list[_Look]:
 
 
 def _decide(family: Sequence[_Asked]) -> None:
-    """Give each claim its corrected p and verdict, at the first look at which the family lets it fall.
+    """Give each claim its corrected p and verdict, as soon as the family lets it fall.
 
     What a look has shown is never taken back: of a hypothesis the least p so far counts, which Bonferroni's
-    inequality over the looks allows.
+    inequality over the looks allows. A claim that fell tells of the look that this p is of, an undecided one
+    of its last.
     """
     stages = max((len(each.looks) for each in family), default=0)
     least: list[_Look | None] = [None] * len(family)
@@ -122,8 +123,8 @@ def _decide(family: Sequence[_Asked]) -> None:
         adjusted = holm([1.0 if look is None else look.p for look in least])
         for each, look, p in zip(family, least, adjusted, strict=True):
             if look is not None and each.claim["verdict"] in (UNTESTED, UNDECIDED):
-                seen = each.looks[min(stage, len(each.looks) - 1)]
-                verdict = UNDECIDED if p >= ALPHA else _verdict(each.claim, look.found)
+                last = each.looks[min(stage, len(each.looks) - 1)]
+                seen, verdict = (last, UNDECIDED) if p >= ALPHA else (look, _verdict(each.claim, look.found))
                 each.claim |= {"p_holm": p, "verdict": verdict, "look": seen.trainings}
     for each in family:
         if each.sides is not None and not each.decides:
@@ -167,7 +168,7 @@ def _asked(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Eviden
     if not all(cell.metrics.get(protocol) for cells in both for cell in cells):
         return _untested(claim, f"no {protocol} ranking was stored")
     # Ranks could be cut anywhere; those of an imported list mean nothing beyond its depth.
-    if any(len(measured(cells, protocol, metric)) < len(cells) for cells in both):
+    if not all(is_measured(cells, protocol, metric) for cells in both):
         return _untested(claim, f"{metric} ({protocol}) was not measured of both")
     first_look = min(evidence.looks, default=0)
     if any(1 < len(cells) < first_look for cells in both):

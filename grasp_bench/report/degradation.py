@@ -12,9 +12,9 @@ from grasp_bench.report.findings.interval import Interval
 from grasp_bench.report.methods import Method, label_methods, same_setting, touched_by_noise
 from grasp_bench.report.partitions import Partition
 from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, DropTest, NoiseCurve, NoisePoint
-from grasp_bench.report.significance import measured
+from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.correction import benjamini_hochberg
+from grasp_bench.stats.correction import benjamini_hochberg, of_known
 from grasp_bench.stats.crossed import Terms, contrast
 from grasp_bench.stats.figure import figure_interval
 from grasp_bench.stats.trainings import Trainings
@@ -107,7 +107,7 @@ def _courses(partition: Partition, kind: str, protocol: str, metric: str, values
             other.rate: values.trainings(cells, protocol, metric)
             for other, cells in partition.cells.items()
             if other.clean == method and other.noise_kind in ("", kind)
-            if cells and len(measured(cells, protocol, metric)) == len(cells)
+            if is_measured(cells, protocol, metric)
         }
         constant = method not in noticing and 0.0 in found
         if constant:
@@ -182,9 +182,9 @@ def _drops(courses: Sequence[Course], labels: Mapping[Method, str]) -> list[Drop
         for rate in a.rates[1:]
         if all(each in course.values for course in (a, b) for each in (a.rates[0], rate))
     ]
-    adjusted = iter(benjamini_hochberg([test["p"] for test in tests if test["p"] is not None]))
-    for test in tests:
-        test["p_adjusted"] = None if test["p"] is None else next(adjusted)
+    adjusted = of_known(benjamini_hochberg, [test["p"] for test in tests])
+    for test, p in zip(tests, adjusted, strict=True):
+        test["p_adjusted"] = p
     return tests
 
 

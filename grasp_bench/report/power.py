@@ -12,7 +12,7 @@ from grasp_bench.report.claims import POINT, Hypothesis
 from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.partitions import Material, Partition, read_material
 from grasp_bench.report.power_schema import MethodParts, Need, PairPower, ScalePower, SeedsNeeded
-from grasp_bench.report.significance import measured
+from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.components import components
 from grasp_bench.stats.power import POWER, Outlook
@@ -147,11 +147,7 @@ def _scale(
 
 def _ranked(partition: Partition, metric: str, protocol: str) -> list[Method]:
     """Methods of which every cell has a value."""
-    return [
-        method
-        for method, cells in partition.cells.items()
-        if cells and len(measured(cells, protocol, metric)) == len(cells)
-    ]
+    return [method for method, cells in partition.cells.items() if is_measured(cells, protocol, metric)]
 
 
 def _against_best(order: Sequence[Method]) -> list[tuple[Method, Method]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from grasp_bench.report.document import Column, Entry, Table
 from grasp_bench.report.findings.probe import Probe, Probes
-from grasp_bench.stats.correction import benjamini_hochberg
+from grasp_bench.report.numbers import p_value
+from grasp_bench.stats.correction import benjamini_hochberg, of_known
 from grasp_bench.stats.crossed import Contrast
 from grasp_bench.stats.figure import over_trainings
 
@@ -36,11 +38,24 @@ def gains_of_methods(found: Probes) -> list[MethodGain]:
         if row["auc_gain"] is not None:
             rows[row["label"], row["probe"]].append(row)
     gains = {key: _gain(mine) for key, mine in rows.items()}
-    adjusted = iter(benjamini_hochberg([gain.p for gain in gains.values() if gain.p is not None]))
+    adjusted = of_known(benjamini_hochberg, [gain.p for gain in gains.values()])
     return [
-        MethodGain(label, probe, len(rows[label, probe]), gain, None if gain.p is None else next(adjusted))
-        for (label, probe), gain in gains.items()
+        MethodGain(label, probe, len(rows[label, probe]), gain, p)
+        for ((label, probe), gain), p in zip(gains.items(), adjusted, strict=True)
     ]
+
+
+def gains_table(found: Probes) -> Table:
+    """The gains of methods, for the terminal and the page."""
+    columns = [Column("method", "left"), Column("probe", "left"), Column("trainings")]
+    columns += [Column("gain in AUC [95 % CI]"), Column("p BH")]
+    rows = []
+    for each in gains_of_methods(found):
+        low, high = each.gain.interval()
+        told = f"{each.gain.difference:+.4f} [{low:+.4f}, {high:+.4f}]"
+        texts = (each.label, each.probe, str(each.trainings), told, p_value(each.p_adjusted))
+        rows.append([Entry(text) for text in texts])
+    return Table("Gain in AUC over trainings", columns, rows, [NOTE])
 
 
 def _gain(rows: list[Probe]) -> Contrast:

@@ -181,8 +181,7 @@ class NoiseCurve(TypedDict):
 
 
 class DropTest(DifferenceInterval):
-    """How much two methods lose from the lowest rate to `rate`: a's drop less b's, users and trainings
-    crossed.
+    """What two methods lose from the lowest rate to `rate`: a's drop less b's, users and trainings crossed.
 
     `p` is None where something was trained once.
     There is one for every pair of up to `ALL_PAIRS_OF` methods, at every rate; of more methods, for each
@@ -233,7 +232,8 @@ class Claim(TypedDict):
     equivalent, worse or undecided; one_training where a side was trained once; untested where nothing could
     be tested. `family` is declared, or noise of those about a `noise` rate above 0: each is corrected by
     itself. `seeds` and `than_seeds` are those that the test is on. Where seeds are added until it is decided,
-    `looks` are the trainings at each look, and `look` those at which this one fell, or at the last so far.
+    `looks` are the trainings at each look, and `look` those of the look by which this one fell, or of the
+    last so far.
     """
 
     better: str

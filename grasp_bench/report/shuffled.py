@@ -8,7 +8,7 @@ from dataclasses import replace
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.methods import Method
 from grasp_bench.report.schema import LeftOfGain, PairTest
-from grasp_bench.report.significance import measured, pair_test
+from grasp_bench.report.significance import is_measured, pair_test
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.levels import ALPHA
 
@@ -24,11 +24,7 @@ def left_of_gains(
 
     Methods whose backbone alone is not there are left out.
     """
-    there = {
-        method: found
-        for method, found in cells.items()
-        if found and len(measured(found, protocol, metric)) == len(found)
-    }
+    there = {method: found for method, found in cells.items() if is_measured(found, protocol, metric)}
     found = []
     for shuffled, base, alone in _trios(there):
         values_of = {m: values.trainings(there[m], protocol, metric) for m in (shuffled, base, alone)}

@@ -9,8 +9,9 @@ from typing import cast
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.schema import AgainstBest, PairTest, RankingTests
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.comparison import compare_all, top_tier
-from grasp_bench.stats.correction import benjamini_hochberg, holm
+from grasp_bench.stats.comparison import compare_all
+from grasp_bench.stats.correction import benjamini_hochberg, holm, of_known
+from grasp_bench.stats.levels import ALPHA
 from grasp_bench.stats.trainings import Trainings
 
 
@@ -30,13 +31,13 @@ def pair_tests(pairs: Sequence[tuple[Trainings, Trainings]]) -> list[PairTest]:
 
 def corrected(tests: Sequence[PairTest]) -> list[float | None]:
     """p of each test after Benjamini–Hochberg over those that decide; None for the others."""
-    adjusted = iter(benjamini_hochberg([test["p"] for test in tests if test["p"] is not None]))
-    return [None if test["p"] is None else next(adjusted) for test in tests]
+    return of_known(benjamini_hochberg, [test["p"] for test in tests])
 
 
-def measured(cells: Sequence[ResultCell], protocol: str, metric: str) -> list[ResultCell]:
-    """The cells that have a value of the metric in this ranking."""
-    return [cell for cell in cells if metric in (cell.metrics.get(protocol) or {}).get("overall", {})]
+def is_measured(cells: Sequence[ResultCell], protocol: str, metric: str) -> bool:
+    """Whether a method has cells, and each a value of the metric in this ranking."""
+    sections = [(cell.metrics.get(protocol) or {}).get("overall", {}) for cell in cells]
+    return bool(sections) and all(metric in section for section in sections)
 
 
 def tests_against_best(
@@ -51,21 +52,20 @@ def tests_against_best(
     ranked = {
         label: values.trainings(cells, protocol, metric)
         for label, cells in methods.items()
-        if len(measured(cells, protocol, metric)) == len(cells)
+        if is_measured(cells, protocol, metric)
     }
     order = sorted(ranked, key=lambda label: (-ranked[label].mean, label))
     if not order:
         return RankingTests(best=None, tier=[], pairs=[], shuffled=[])
     best, *others = order
     tests = pair_tests([(ranked[label], ranked[best]) for label in others])
-    raw = [test["p"] for test in tests if test["p"] is not None]
-    by_holm, inside = iter(holm(raw)), iter(top_tier(raw))
+    by_holm = of_known(holm, [test["p"] for test in tests])
     pairs = [
-        AgainstBest(label=label, test=test, p_bh=bh, p_holm=None if bh is None else next(by_holm))
-        for label, test, bh in zip(others, tests, corrected(tests), strict=True)
+        AgainstBest(label=label, test=test, p_bh=bh, p_holm=p)
+        for label, test, bh, p in zip(others, tests, corrected(tests), by_holm, strict=True)
     ]
-    tier = [pair["label"] for pair in pairs if pair["p_bh"] is not None and next(inside)]
-    leads = not others or bool(raw)
-    return RankingTests(
-        best=best, tier=[best, *tier] if leads and ranked[best].known else [], pairs=pairs, shuffled=[]
-    )
+    # The walk from the best does not stop at the first that leaves: a method further down may vary so much
+    # that nothing is known of it.
+    tier = [pair["label"] for pair in pairs if pair["p_holm"] is not None and pair["p_holm"] >= ALPHA]
+    leads = ranked[best].known and (not pairs or any(pair["p_holm"] is not None for pair in pairs))
+    return RankingTests(best=best, tier=[best, *tier] if leads else [], pairs=pairs, shuffled=[])

@@ -64,7 +64,9 @@ def check_hypotheses(experiment: Experiment, methods: Methods, tree: Node, probl
         labels = all(" (" in given for given in (hypothesis.better, hypothesis.than))
         if hypothesis.noise not in rates and not labels:
             told = ", ".join(f"{rate:g}" for rate in rates)
-            wrong["noise"] = f"{hypothesis.noise:g} is not among noise.rates ({told})"
+            wrong["noise"] = (
+                f"{hypothesis.noise:g} is not among noise.rates ({told}); name one of them, or add it there"
+            )
         for key, message in wrong.items():
             place = locate(tree, ("hypotheses", index, key)).node.place
             problems.add(place, ("hypotheses", index, key), message)

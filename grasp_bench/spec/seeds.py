@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
 
 from grasp_bench.spec.section import Section, refuse_repeats
 
@@ -46,7 +54,18 @@ def _form(value: Any) -> str:
     return "until" if isinstance(value, dict | SeedsUntilDecided) else "list"
 
 
-SeedList = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)]
+def _listed(value: Any) -> Any:
+    if isinstance(value, int):
+        raise ValueError(
+            f"expected a list of seeds, such as [{value}], or a mapping with from, least, most and until; "
+            f"got {value}"
+        )
+    return tuple(value) if isinstance(value, list) else value
+
+
+SeedList = Annotated[
+    tuple[int, ...], Field(min_length=1), BeforeValidator(_listed), AfterValidator(_distinct)
+]
 Seeds = Annotated[
     Annotated[SeedList, Tag("list")] | Annotated[SeedsUntilDecided, Tag("until")], Discriminator(_form)
 ]

@@ -1,3 +1,1 @@
-"""Statistics of methods over users and trainings: tests, intervals, effects, corrections, tiers. Imports
-scipy late.
-"""
+"""Statistics over users and trainings: tests, intervals, effects, corrections. Imports scipy late."""

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grasp_bench.stats.correction import holm
 from grasp_bench.stats.crossed import difference
 from grasp_bench.stats.effect import cohens_dz, rank_biserial, superiority
-from grasp_bench.stats.levels import ALPHA
 from grasp_bench.stats.paired_tests import paired_t, wilcoxon
 from grasp_bench.stats.pairing import paired_differences
 from grasp_bench.stats.permutation import sign_flips
@@ -85,13 +83,3 @@ def _comparison(first: Trainings, second: Trainings, d: np.ndarray, p_permutatio
         p_permutation=p_permutation,
         p_wilcoxon=wilcoxon(d) if d.size < WILCOXON_BELOW else None,
     )
-
-
-def top_tier(p_against_best: Sequence[float], *, alpha: float = ALPHA) -> list[bool]:
-    """Which methods are not distinguishable from the best, given their raw p against it.
-
-    All methods of the ranking form one family, corrected by Holm: a method leaves the tier when its
-    corrected p is below `alpha`. The walk from the best does not stop at the first that leaves: a
-    method further down may vary so much that nothing is known of it.
-    """
-    return [p >= alpha for p in holm(p_against_best)]

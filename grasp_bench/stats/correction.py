@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,6 +32,14 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     # From the largest down: an adjusted p may not exceed that of a larger raw p.
     adjusted = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return _in_given_order(adjusted, order)
+
+
+def of_known(
+    correct: Callable[[Sequence[float]], list[float]], p_values: Sequence[float | None]
+) -> list[float | None]:
+    """Adjusted p of those that are known, which are the family; None where nothing could be tested."""
+    adjusted = iter(correct([p for p in p_values if p is not None]))
+    return [None if p is None else next(adjusted) for p in p_values]
 
 
 def _in_given_order(adjusted: Values, order: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> list[float]:

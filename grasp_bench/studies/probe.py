@@ -94,6 +94,6 @@ def _notes(cell: Cell, pairs: Pairs) -> list[str]:
         "validation, and the probes' settings are fixed.",
         "States are those behind the training and validation items: the user's state, the item's vector as "
         "that user sees it, and their product, beside the base features.",
-        "Intervals of a cell (95 %) by bootstrap over the users measured on, of this training alone; gains "
-        "are paired with the base. Which users teach is covered by none.",
+        "Intervals (95 %) by bootstrap over the users measured on; gains are paired with the base. They "
+        "cover neither the seeds of trainings nor which users teach.",
     ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from grasp_bench.report.document import BLANK, Document, Section, Table
 from grasp_bench.report.findings.probe import Probe, Probes
-from grasp_bench.report.numbers import p_value
-from grasp_bench.report.probe_gains import NOTE, gains_of_methods
+from grasp_bench.report.probe_gains import gains_table
 from grasp_bench.studies.wording import number, table
 
 PROBES = {"logistic": "Logistic regression", "mlp": "Small MLP"}
@@ -18,7 +17,7 @@ def lay_out_probes(found: Probes) -> Document:
         f"Click prediction on {found['dataset']}: {found['train_pairs']:,} pairs to learn from, "
         f"{found['test_pairs']:,} to predict. Base features: {', '.join(found['base'])}.",
     ]
-    tables = [*(_table(found, probe) for probe in PROBES), _over_trainings(found)]
+    tables = [*(_table(found, probe) for probe in PROBES), gains_table(found)]
     sections = [Section("With and without learned states", tables), Section("Notes", lines=found["notes"])]
     return Document(f"Downstream probe: {found['spec']}", lines, sections)
 
@@ -26,17 +25,6 @@ def lay_out_probes(found: Probes) -> Document:
 def _table(found: Probes, probe: str) -> Table:
     rows = [_row(each) for each in found["probes"] if each["probe"] == probe]
     return table(PROBES[probe], ["cell", "AUC", "gain", "log-loss", "gain"], rows)
-
-
-def _over_trainings(found: Probes) -> Table:
-    rows = [
-        [
-            each.label, each.probe, str(each.trainings),
-            _gain(each.gain.difference, *each.gain.interval()), p_value(each.p_adjusted),
-        ]
-        for each in gains_of_methods(found)
-    ]  # fmt: skip
-    return table("Gain in AUC over trainings", ["method", "probe", "trainings", "gain", "p BH"], rows, [NOTE])
 
 
 def _row(probe: Probe) -> list[str]:

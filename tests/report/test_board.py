@@ -55,6 +55,25 @@ def test_the_tier_has_the_method_that_only_noise_tells_apart(toy) -> None:
     assert [row[1].tier for row in table_of(board).rows] == [False, True, False]
 
 
+def test_the_tier_holds_what_holm_does_not_reject_and_the_walk_goes_on(results) -> None:
+    """`wild` is further from the best than `near` and in the tier, for its trainings lie far apart."""
+    base = np.random.default_rng(2).integers(1, 30, 400)
+    shifts = {"none": (0, 0, 0), "near": (2, 2, 2), "wild": (0, 9, 1)}
+    for name, more in shifts.items():
+        for seed, shift in enumerate(more):
+            jitter = np.random.default_rng([seed, len(name), shift]).integers(0, 2, 400)
+            results.cell(f"{name}-{seed}", base + shift + jitter, seed=seed, enhancer=name)
+    results.study()
+    tests = load_board(results.folder)["rankings"][0]["tests"]["full"]["NDCG@10"]
+    pairs = tests["pairs"]
+    assert [pair["label"] for pair in pairs] == ["near", "wild"]
+    raw = [pair["test"]["p"] for pair in pairs]
+    assert [pair["p_holm"] for pair in pairs] == pytest.approx(list(multipletests(raw, method="holm")[1]))
+    assert [pair["p_bh"] for pair in pairs] == pytest.approx(list(multipletests(raw, method="fdr_bh")[1]))
+    assert pairs[0]["p_holm"] < 0.05 < pairs[1]["p_holm"]
+    assert tests["tier"] == ["none", "wild"]
+
+
 def test_verdicts(toy) -> None:
     claims = load_board(toy.folder)["claims"]
     assert [claim["verdict"] for claim in claims] == ["supported", "refuted", "untested"]

@@ -109,7 +109,11 @@ def test_all_problems_at_once_in_file_order() -> None:
         ("model: {causal: no}", "3:17 model.causal: expected true or false, got the text 'no'"),
         ("model: sasrec", "3:8 model: expected a mapping, got the text 'sasrec'"),
         ("model:", "3:7 model: expected a mapping, got nothing"),
-        ("seeds: 42", "3:8 seeds: expected a list, got 42"),
+        (
+            "seeds: 42",
+            "3:1 seeds: expected a list of seeds, such as [42], or a mapping with from, least, most and "
+            "until; got 42",
+        ),
         ("seeds: []", "3:8 seeds: must not be empty"),
         ("seeds: [1, 1]", "3:1 seeds: seeds[1] repeats seeds[0]; 1 is given twice"),
         ("model: {heads: 3}", "3:1 model: embedding_dim 64 is not divisible by heads 3"),

@@ -40,7 +40,11 @@ def test_a_mapping_says_what_there_is_at_first_and_at_most() -> None:
     ("seeds", "problem"),
     [
         ("[42, x]", "3:13 seeds[1]: expected a whole number, got the text 'x'"),
-        ("3", "3:8 seeds: expected a list, got 3"),
+        (
+            "3",
+            "3:1 seeds: expected a list of seeds, such as [3], or a mapping with from, least, most and "
+            "until; got 3",
+        ),
         ("[]", "3:8 seeds: must not be empty"),
         ("[1, 1]", "3:1 seeds: seeds[1] repeats seeds[0]; 1 is given twice"),
         ("[-1]", "3:1 seeds: seeds must lie in [0, 2^31)"),

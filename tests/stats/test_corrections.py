@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.stats.correction import benjamini_hochberg, holm
+from grasp_bench.stats.correction import benjamini_hochberg, holm, of_known
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 
@@ -48,3 +48,11 @@ def test_empty_family() -> None:
 def test_what_is_no_probability_is_refused(bad) -> None:
     with pytest.raises(DataError):
         holm([0.1, bad])
+
+
+@given(st.lists(st.none() | st.floats(0, 1), max_size=20))
+def test_what_is_not_known_stays_so_and_is_in_no_family(p) -> None:
+    known = [each for each in p if each is not None]
+    found = of_known(holm, p)
+    assert [each is None for each in found] == [each is None for each in p]
+    assert [each for each in found if each is not None] == holm(known)

@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 
 from grasp_bench.core.errors import DataError, IncomparableError
 from grasp_bench.stats.bootstrap import mean_interval
-from grasp_bench.stats.comparison import compare, top_tier
+from grasp_bench.stats.comparison import compare
 from grasp_bench.stats.effect import cohens_dz, rank_biserial, superiority
 from grasp_bench.stats.paired_tests import paired_t, wilcoxon
 from grasp_bench.stats.pairing import paired_differences, require_same_users
@@ -182,10 +182,3 @@ def test_superiority_counts_every_pair_of_trainings_and_halves_ties() -> None:
     assert superiority(ours, ours) == 0.5
     u = scipy_stats.mannwhitneyu([1, 0.5], [0.5, 0.2, 1]).statistic
     assert superiority([[1], [0.5]], [[0.5], [0.2], [1]]) == pytest.approx(u / 6)
-
-
-def test_tier_holds_what_holm_does_not_reject() -> None:
-    # Holm: 0.001 · 3, 0.02 · 2 and 0.5; the walk goes on behind those that left.
-    assert top_tier([0.02, 0.001, 0.5]) == [False, False, True]
-    assert top_tier([0.03, 0.03, 0.03]) == [True, True, True]
-    assert top_tier([]) == []

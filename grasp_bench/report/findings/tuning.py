@@ -29,6 +29,9 @@ class CurvePoint(TypedDict):
     seeds: int
 
 
+OF_CURVES = "Intervals are for these validation users and other seeds."
+
+
 class Curve(TypedDict):
     """A key against the metric while the other keys are `fixed` (Fig. 4 has two)."""
 

@@ -87,9 +87,8 @@ def _notes(
         f"Trials are of {model.backbone}-{model.enhancer}; the value of one is the mean over "
         f"{_plural(len(base.experiment.first_seeds), 'seed')} of its best validation "
         f"{base.experiment.training.monitor}. No test item was read: test figures come by `grasp-bench run`.",
-        "Intervals (95 %) tell the points of a curve apart for these validation users and other seeds: "
-        "spread over seeds, pooled over the points, less what a seed adds to all of them (Loftus and "
-        "Masson 1994).",
+        "Intervals (95 %) tell the points of a curve apart: spread over seeds, pooled over the points, less "
+        "what a seed adds to all of them (Loftus and Masson 1994).",
     ]
     if base.left_out:
         notes.append(f"Not searched: what the spec says under {', '.join(base.left_out)}.")

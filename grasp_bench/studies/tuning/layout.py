@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grasp_bench.report.document import BLANK, Column, Document, Entry, Section, Table, mark_best
-from grasp_bench.report.findings.tuning import Contour, Curve, Trial, Tuning
+from grasp_bench.report.findings.tuning import OF_CURVES, Contour, Curve, Trial, Tuning
 from grasp_bench.report.numbers import count, duration, percent, percent_with_interval, setting
 from grasp_bench.studies.wording import share, table
 
@@ -59,7 +59,7 @@ def _curve(curve: Curve, metric: str) -> Table:
     ]
     fixed = ", ".join(f"{key} {setting(value)}" for key, value in curve["fixed"].items())
     at = f" at {fixed}" if fixed else " (the best found at each value)"
-    return Table(f"{curve['key']}{at}", [Column("value", "left"), Column(metric)], rows)
+    return Table(f"{curve['key']}{at}", [Column("value", "left"), Column(metric)], rows, [OF_CURVES])
 
 
 def _contour(contour: Contour) -> Table:

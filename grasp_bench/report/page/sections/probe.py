@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from grasp_bench.report.document import BLANK, Column, Entry, Table
 from grasp_bench.report.findings.probe import Probe, Probes
-from grasp_bench.report.numbers import count, p_value
+from grasp_bench.report.numbers import count
 from grasp_bench.report.page.charts.drawing import draw
 from grasp_bench.report.page.charts.whiskers import Dot, dots
 from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import Figure, PageSection, Prose
-from grasp_bench.report.probe_gains import NOTE, gains_of_methods
+from grasp_bench.report.probe_gains import gains_table
 
 MEASURES = {"auc": ("AUC", "higher is better"), "log_loss": ("log-loss", "lower is better")}
 
@@ -24,19 +24,7 @@ def probe_section(material: PageMaterial) -> PageSection | None:
         f"pairs of {found['dataset']}, half of them clicked. Base features: {', '.join(found['base'])}."
     )
     figures = [_figure(found, key) for key in MEASURES]
-    return PageSection("probe", "Probe", [Prose([facts, *found["notes"]]), *figures, _over_trainings(found)])
-
-
-def _over_trainings(found: Probes) -> Table:
-    columns = [Column("method", "left"), Column("probe", "left"), Column("trainings")]
-    columns += [Column("gain in AUC [95 % CI]"), Column("p BH")]
-    rows = []
-    for each in gains_of_methods(found):
-        low, high = each.gain.interval()
-        told = f"{each.gain.difference:+.4f} [{low:+.4f}, {high:+.4f}]"
-        texts = (each.label, each.probe, str(each.trainings), told, p_value(each.p_adjusted))
-        rows.append([Entry(text) for text in texts])
-    return Table("Gain in AUC over trainings", columns, rows, [NOTE])
+    return PageSection("probe", "Probe", [Prose([facts, *found["notes"]]), *figures, gains_table(found)])
 
 
 def _figure(found: Probes, key: str) -> Figure:

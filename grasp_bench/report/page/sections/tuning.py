@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from grasp_bench.report.document import BLANK, Column, Entry, Table
-from grasp_bench.report.findings.tuning import Contour, Curve, Trial, Tuning
+from grasp_bench.report.findings.tuning import OF_CURVES, Contour, Curve, Trial, Tuning
 from grasp_bench.report.numbers import count, duration, percent, percent_with_interval, plain, setting
 from grasp_bench.report.page.charts.bars import Bar, bars
 from grasp_bench.report.page.charts.curves import CurvePoint, curves
@@ -72,7 +72,7 @@ def _curve(found: Tuning, curve: Curve) -> Figure:
          Entry(str(point["seeds"]))]
         for point in curve["points"]
     ]  # fmt: skip
-    return Figure(name, [picture], Table(name, columns, rows))
+    return Figure(name, [picture], Table(name, columns, rows), [OF_CURVES])
 
 
 def _contour(found: Tuning, contour: Contour) -> Figure:
