@@ -18,7 +18,7 @@ def short_verdict(claim: Claim) -> str:
     if verdict == ONE_TRAINING:
         return "no verdict (one training)"
     if claim["at_least"]:
-        limit = f"{claim['at_least']:g} points"
+        limit = f"{claim['at_least']:g} {'point' if claim['at_least'] == 1 else 'points'}"
         return {
             "better": f"better by at least {limit}",
             "equivalent": f"equivalent within {limit}",
