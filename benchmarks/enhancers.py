@@ -38,8 +38,10 @@ from grasp_bench.models.backbones.attention_block import SelfAttention
 from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
+from grasp_bench.spec.training import Loss, Training
 from grasp_bench.training.determinism import generator
-from grasp_bench.training.objectives import TrainingPairs, objective_for
+from grasp_bench.training.objectives import Objective
+from grasp_bench.training.optimizers import optimizer_of
 from grasp_bench.training.sequences import Sequences
 
 CPU = torch.device("cpu")
@@ -147,18 +149,18 @@ def llmesr(rounds: int) -> dict[str, object]:
     torch.manual_seed(0)
     knowledge = Knowledge(items_mD=items_mD, nearest_users_nN=nearest_nN)
     model = Recommender.from_settings(settings, users, data.num_items, knowledge)
-    pairs = TrainingPairs.prepare(model, data, PADDED)
-    objective, plain = objective_for(model, pairs), PlainLLMESR(model, data)
+    objective, plain = Objective.prepare(model, data, PADDED, Loss()), PlainLLMESR(model, data)
+    assert objective.own is not None
     batch = data.trainable_users()[torch.randperm(len(data.trainable_users()), generator=draw)[:BATCH]]
     lengths = (data.offsets[batch + 1] - data.offsets[batch] - 1).clamp_max(PADDED)
-    negatives = pairs.sampler.draw(torch.repeat_interleave(batch, lengths), generator(CPU, 7))
+    negatives = objective.own.draw(torch.repeat_interleave(batch, lengths), generator(CPU, 7))
 
     def step(loss_of: Callable[[], Tensor]) -> None:
         model.zero_grad(set_to_none=True)
         loss_of().backward()
 
     def ours() -> Tensor:
-        return objective.loss(model, batch, generator(CPU, 7))
+        return objective.step(batch, generator(CPU, 7))
 
     def theirs() -> Tensor:
         return plain.loss(batch, negatives)
@@ -207,16 +209,14 @@ def grasp(rounds: int) -> dict[str, object]:
 
 
 def _training(model: Recommender, data: Sequences, batches: list[Tensor]) -> Callable[[], None]:
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3, fused=True)
-    objective = objective_for(model, TrainingPairs.prepare(model, data, 100))
+    optimizer, objective = optimizer_of(model, Training()), Objective.prepare(model, data, 100, Loss())
 
     def steps() -> None:
         model.train()
         draws = generator(CPU, 5)
         for users_B in batches:
-            loss = objective.loss(model, users_B, draws)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            optimizer.zero_grad()
+            objective.step(users_B, draws).backward()
             optimizer.step()
 
     return steps

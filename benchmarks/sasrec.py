@@ -31,8 +31,10 @@ from grasp_bench.evaluation.queries import Queries
 from grasp_bench.evaluation.ranker import Ranker
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
+from grasp_bench.spec.training import Training
 from grasp_bench.training.determinism import generator
-from grasp_bench.training.objectives import TrainingPairs, objective_for
+from grasp_bench.training.objectives import Objective
+from grasp_bench.training.optimizers import optimizer_of
 from grasp_bench.training.sequences import Sequences
 
 DATA = Path(os.environ.get("GRASP_BENCH_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -75,8 +77,8 @@ class Ours:
         users = len(sequences.offsets) - 1
         self.sequences = sequences
         self.model = Recommender.from_settings(settings, users, sequences.num_items, None)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
-        self.objective = objective_for(self.model, TrainingPairs.prepare(self.model, sequences, MAX_LEN))
+        self.optimizer = optimizer_of(self.model, Training())
+        self.objective = Objective.prepare(self.model, sequences, MAX_LEN, Training().loss)
         draws = torch.Generator().manual_seed(1)
         negatives = torch.randint(sequences.num_items, (users, 100), generator=draws)
         self.queries = Queries(
@@ -91,8 +93,8 @@ class Ours:
         draws = generator(torch.device("cpu"), 42, "epoch", self.epochs)
         self.model.train()
         for users in self.sequences.batches(128, draws):
-            self.optimizer.zero_grad(set_to_none=True)
-            self.objective.loss(self.model, users, draws).backward()
+            self.optimizer.zero_grad()
+            self.objective.step(users, draws).backward()
             self.optimizer.step()
         return time.perf_counter() - started
 

@@ -62,6 +62,18 @@ class Candidates:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """S rows that are to be scored against the same items; as `Candidates`, without their items.
+
+    `sequence_S` ascends. `readers_S` says whose profile sees each row's items; None: that of the user.
+    """
+
+    sequence_S: Tensor
+    prior_S: Tensor
+    readers_S: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Step:
     """A training step, as an enhancer's extra loss sees it.
 
@@ -71,7 +83,7 @@ class Step:
         targets_S: items that the step predicts.
         read: item vectors of the enhancer (T, width) and their layout to states, once more.
         without_dropout: where `read` leaves dropout out.
-        histories: what training reads of any users, (E,) distinct numbers; shortest first.
+        histories: what training reads of any users, (E,) distinct numbers.
         generator: source of the step's random numbers.
     """
 

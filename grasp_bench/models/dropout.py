@@ -21,8 +21,15 @@ def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
         return x
     if x.device.type != "cpu" or torch.compiler.is_compiling():  # the compiler fuses its own draws
         return F.dropout(x, probability)
+    return x * keep(x, probability)
+
+
+def keep(x: Tensor, probability: float) -> Tensor:
+    """What dropout multiplies `x` (on the CPU) by: 0, or the scale of what is kept."""
     kept_levels = min(max(round((1.0 - probability) * LEVELS), 1), LEVELS - 1)
     words = torch.empty(-(-x.numel() // DRAWS_PER_WORD), dtype=torch.int64).random_(-(2**63), None)
     draws = words.view(torch.int16)[: x.numel()].view(x.shape)
-    keep = draws < kept_levels - LEVELS // 2
-    return x * keep.to(x.dtype).mul_(LEVELS / kept_levels)
+    # Compared straight into floats: by way of bool it costs five times as much.
+    kept = torch.empty(x.shape, dtype=x.dtype)
+    torch.lt(draws, kept_levels - LEVELS // 2, out=kept)
+    return kept.mul_(LEVELS / kept_levels)

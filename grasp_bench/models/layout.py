@@ -1,8 +1,8 @@
 """Sequences without padding: tokens lie flat, and a layout says where each sequence begins.
 
 Shape suffixes: B sequences, T tokens of all of them together, L the longest, d hidden width.
-Only attention and recurrence need the (B, L) rectangle; every other layer works on the T tokens
-that exist. On Beauty (mean length 6, longest near 100) the rectangle is mostly empty.
+Attention works on packed rows (`packing`), recurrence on packed steps; every other layer works on the T
+tokens that exist. On Beauty (mean length 6, longest near 100) a (B, L) rectangle is mostly empty.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-EXACT_UP_TO = 12  # longer sequences share a padded bucket with others of their size: there are few of each
+from grasp_bench.models.packing import Packing
 
 
 class Layout:
@@ -19,8 +19,8 @@ class Layout:
 
     Args:
         lengths_B: int64, each at least 1, on any device.
-        ascending: the caller's word that lengths never fall. Sequences of equal length then lie side by
-            side, and attention takes them as they lie.
+        host_lengths_B: the same on the CPU, where the caller has them: else they are copied from the device,
+            which waits for it.
 
     Attributes:
         starts_B: index of each sequence's first token.
@@ -30,20 +30,21 @@ class Layout:
         longest: L, a Python int.
     """
 
-    def __init__(self, lengths_B: Tensor, ascending: bool = False) -> None:
+    def __init__(self, lengths_B: Tensor, host_lengths_B: Tensor | None = None) -> None:
         device = lengths_B.device
         self.lengths_B = lengths_B
-        self.ascending = ascending
+        self._host_lengths_B = lengths_B.cpu() if host_lengths_B is None else host_lengths_B
         ends_B = lengths_B.cumsum(0)
         self.starts_B = ends_B - lengths_B
         self.last_B = ends_B - 1
-        self.sequence_T = torch.repeat_interleave(torch.arange(len(lengths_B), device=device), lengths_B)
-        self.position_T = torch.arange(len(self.sequence_T), device=device) - self.starts_B[self.sequence_T]
-        self.longest = int(lengths_B.max())
-        self.is_rectangle = len(self.sequence_T) == len(lengths_B) * self.longest
-        self._buckets: list[tuple[Tensor | slice, Layout]] | None = None
-        self._packing: tuple[Tensor, Tensor] | None = None
-        self._slot_T = self.sequence_T * self.longest + self.position_T
+        tokens = int(self._host_lengths_B.sum())
+        sequences = torch.arange(len(lengths_B), device=device)
+        self.sequence_T = torch.repeat_interleave(sequences, lengths_B, output_size=tokens)
+        self.position_T = torch.arange(tokens, device=device) - self.starts_B[self.sequence_T]
+        self.longest = int(self._host_lengths_B.max())
+        self.is_rectangle = tokens == len(lengths_B) * self.longest
+        self._attention: Packing | None = None
+        self._recurrence: tuple[Tensor, Tensor] | None = None
 
     @property
     def batch(self) -> int:
@@ -55,13 +56,13 @@ class Layout:
         if self.is_rectangle:
             return x_TD.unflatten(0, (self.batch, self.longest))
         padded = x_TD.new_zeros(self.batch * self.longest, *x_TD.shape[1:])
-        return padded.index_copy(0, self._slot_T, x_TD).view(self.batch, self.longest, *x_TD.shape[1:])
+        return padded.index_copy(0, self._slots(), x_TD).view(self.batch, self.longest, *x_TD.shape[1:])
 
     def unpad(self, x_BLD: Tensor) -> Tensor:
         """The inverse of `pad`: (B, L, D) to (T, D)."""
         if self.is_rectangle:
             return x_BLD.flatten(0, 1)
-        return x_BLD.reshape(self.batch * self.longest, *x_BLD.shape[2:]).index_select(0, self._slot_T)
+        return x_BLD.reshape(self.batch * self.longest, *x_BLD.shape[2:]).index_select(0, self._slots())
 
     def from_end_T(self) -> Tensor:
         """Each token's position counted from the last of its sequence, which is at 0: (T,)."""
@@ -70,8 +71,8 @@ class Layout:
     def recur(self, layer: nn.GRU, x_TD: Tensor) -> Tensor:
         """States (T, d) of a recurrent layer that begins anew with each sequence."""
         # Packed straight from the flat tokens: a padded rectangle between would be mostly empty.
-        order_T, batch_sizes_L = self.packing()
-        packed = PackedSequence(x_TD.index_select(0, order_T), batch_sizes_L.cpu())
+        order_T, batch_sizes_L = self.steps()
+        packed = PackedSequence(x_TD.index_select(0, order_T), batch_sizes_L)
         states_TD = layer(packed)[0].data
         return torch.empty_like(states_TD).index_copy(0, order_T, states_TD)
 
@@ -87,54 +88,39 @@ class Layout:
         with_room = x_TD.new_zeros(len(is_new_T), x_TD.shape[1])
         return with_room.index_copy(0, (~is_new_T).nonzero().squeeze(1), x_TD[kept_T]), is_new_T, extended
 
-    def packing(self) -> tuple[Tensor, Tensor]:
-        """The order (T,) of tokens in a `PackedSequence`, and its batch sizes (L,): all first tokens, longest
-        sequence first, then all second ones. Computed once a batch."""
-        if self._packing is None:
-            by_length_B = self.lengths_B.argsort(descending=True, stable=True)
+    def steps(self) -> tuple[Tensor, Tensor]:
+        """The order (T,) of tokens in a `PackedSequence`, and its batch sizes (L,) on the CPU: all first
+        tokens, longest sequence first, then all second ones. Computed once a batch."""
+        if self._recurrence is None:
+            lengths_B = self._host_lengths_B
+            by_length_B = lengths_B.argsort(descending=True, stable=True)
             place_B = torch.empty_like(by_length_B)
-            place_B[by_length_B] = torch.arange(self.batch, device=place_B.device)
-            order_T = (self.position_T * self.batch + place_B[self.sequence_T]).argsort()
-            self._packing = order_T, self.position_T.bincount(minlength=self.longest)
-        return self._packing
+            place_B[by_length_B] = torch.arange(self.batch)
+            place_T = place_B.to(self.sequence_T.device, non_blocking=True)[self.sequence_T]
+            order_T = (self.position_T * self.batch + place_T).argsort()
+            still_there = self.batch - lengths_B.bincount(minlength=self.longest).cumsum(0)
+            sizes_L = torch.cat([torch.tensor([self.batch]), still_there[1 : self.longest]])
+            self._recurrence = order_T, sizes_L
+        return self._recurrence
 
-    def by_length(self) -> list[tuple[Tensor | slice, Layout]]:
-        """Sequences of similar length together: (tokens of the bucket (t,), their own layout). The tokens
-        of ascending sequences are slices, one behind the other.
-
-        Attention on the rectangle of one bucket wastes less than twice a sequence's length, where the
-        batch's own longest would waste most of it. Computed once a batch, used by every layer.
-        """
-        if self._buckets is None:
-            self._buckets = self._slices() if self.ascending else self._scattered()
-        return self._buckets
-
-    def _scattered(self) -> list[tuple[Tensor | slice, Layout]]:
-        bucket_B = (self.lengths_B - 1).clamp_min(1).log2().floor().clamp_min(2).long()
-        bucket_T = bucket_B[self.sequence_T]
-        return [
-            ((bucket_T == bucket).nonzero().squeeze(1), Layout(self.lengths_B[bucket_B == bucket]))
-            for bucket in bucket_B.unique().tolist()
-        ]
-
-    def _slices(self) -> list[tuple[Tensor | slice, Layout]]:
-        size_B = torch.where(
-            self.lengths_B <= EXACT_UP_TO, self.lengths_B, EXACT_UP_TO + (self.lengths_B - 1).log2().long()
-        )
-        buckets: list[tuple[Tensor | slice, Layout]] = []
-        first = 0
-        for lengths in self.lengths_B.split(size_B.unique_consecutive(return_counts=True)[1].tolist()):
-            bucket = Layout(lengths, ascending=True)
-            buckets.append((slice(first, first + len(bucket.sequence_T)), bucket))
-            first += len(bucket.sequence_T)
-        return buckets
+    def packing(self) -> Packing:
+        """The rows that attention works on. Computed once a batch, used by every layer."""
+        if self._attention is None:
+            self._attention = Packing(self._host_lengths_B, self.sequence_T, self.position_T)
+        return self._attention
 
     def mask(self) -> Tensor:
         """(B, L) bool, True where there is a token."""
         return torch.arange(self.longest, device=self.lengths_B.device) < self.lengths_B[:, None]
 
+    def _slots(self) -> Tensor:
+        """Each token's place in the (B, L) rectangle."""
+        return self.sequence_T * self.longest + self.position_T
 
-def gather_sequences(starts_B: Tensor, lengths_B: Tensor, ascending: bool = False) -> tuple[Tensor, Layout]:
+
+def gather_sequences(
+    starts_B: Tensor, lengths_B: Tensor, host_lengths_B: Tensor | None = None
+) -> tuple[Tensor, Layout]:
     """Index (T,) into a flat array of the sequences that begin at `starts_B`, and their layout."""
-    layout = Layout(lengths_B, ascending)
+    layout = Layout(lengths_B, host_lengths_B)
     return starts_B[layout.sequence_T] + layout.position_T, layout

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 
 from grasp_bench.models.layout import Layout
+from grasp_bench.models.packing import HIDDEN, Packing
 
 
 class Rectangle(Layout):
@@ -30,7 +31,6 @@ class Rectangle(Layout):
     def __init__(self, lengths_B: Tensor, width: int) -> None:
         device, rows = lengths_B.device, lengths_B.shape[0]
         self.lengths_B = lengths_B
-        self.ascending = False
         self.starts_B = torch.arange(rows, device=device) * width
         self.last_B = self.starts_B + lengths_B - 1
         self.sequence_T = torch.arange(rows, device=device)[:, None].expand(rows, width).flatten()
@@ -50,9 +50,9 @@ class Rectangle(Layout):
         """As of a `Layout`; padding is at 0, too."""
         return super().from_end_T().clamp_min(0)
 
-    def by_length(self) -> list[tuple[Tensor | slice, Layout]]:
-        """All in one."""
-        return [(slice(None), self)]
+    def packing(self) -> Packing:
+        """The rows as they are, a sequence in each."""
+        return _AsItLies(self)
 
     def recur(self, layer: nn.GRU, x_TD: Tensor) -> Tensor:
         """States (T, d): `torch.export` would unroll the layer itself to the length it sees."""
@@ -71,6 +71,36 @@ class Rectangle(Layout):
         extended = Rectangle(kept_B1[:, 0] + 1, self.longest + 1)
         is_new_BL = place_L == kept_B1
         return extended.unpad(moved_BLD), extended.unpad(is_new_BL), extended
+
+
+class _AsItLies(Packing):
+    """A rectangle's own rows: one tier, R = B, W = L."""
+
+    def __init__(self, rectangle: Rectangle) -> None:
+        self.rectangle = rectangle
+        self.spelled_out = False
+
+    def pad(self, x_TD: Tensor) -> Tensor:
+        """Every slot is there."""
+        return x_TD
+
+    def unpad(self, x_PD: Tensor) -> Tensor:
+        """Every slot is there."""
+        return x_PD
+
+    def rows(self, x_PD: Tensor) -> list[Tensor]:
+        """(B, L, D)."""
+        return [self.rectangle.pad(x_PD)]
+
+    def masks(self, causal: bool) -> list[Tensor]:
+        """(1 or B, L, L): padding lies behind the tokens, so a causal mask alone hides it from them."""
+        rectangle = self.rectangle
+        if causal:
+            place_L = torch.arange(rectangle.longest, device=rectangle.lengths_B.device)
+            seen = (place_L[None, :] <= place_L[:, None])[None]
+        else:
+            seen = rectangle.mask()[:, None, :]
+        return [torch.zeros_like(seen, dtype=torch.float32).masked_fill(~seen, HIDDEN)]
 
 
 def _recurrent(layer: nn.GRU, number: int, x_BLd: Tensor) -> Tensor:

@@ -305,7 +305,7 @@ def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) 
         "train",
         {
             "model": experiment.model.effective(),
-            "training": training.model_dump(mode="json"),
+            "training": training.effective(),
             "seed": experiment.first_seeds[0],
             "validation": validation,
         },

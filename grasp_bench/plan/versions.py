@@ -11,7 +11,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "noise": 1,
     "text_noise": 1,
     "neighbours": 1,
-    "train": 1,
+    "train": 2,
     "rank": 1,
     "control": 1,
     "imported": 1,

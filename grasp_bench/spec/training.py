@@ -1,27 +1,119 @@
-"""`training:` — optimisation and early stopping."""
+"""`training:` — loss, optimiser and early stopping."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from grasp_bench.spec.section import Section
+from grasp_bench.spec.section import Section, settled
+
+LossKind = Literal["bce", "gbce", "softmax", "sampled_softmax"]
+# The keys each loss reads; what it does not read is no part of a cell's hash.
+LOSS_KEYS: dict[LossKind, tuple[str, ...]] = {
+    "bce": ("negatives", "sampling"),
+    "gbce": ("negatives", "sampling", "calibration"),
+    "softmax": (),
+    "sampled_softmax": ("negatives", "sampling", "log_q"),
+}
+NEGATIVES: dict[LossKind, int] = {"bce": 1, "gbce": 256, "softmax": 0, "sampled_softmax": 256}
+LATER_KEYS = ("loss", "optimizer")  # came when trainings had been named without them
+
+
+class Loss(Section):
+    """What a predicted position is told: its item against sampled negatives, or against the catalogue.
+
+    A word stands for a loss with its defaults: `loss: softmax`.
+    """
+
+    kind: LossKind = Field(
+        "bce",
+        description="bce: binary cross-entropy (the paper's eq. 6). gbce: the same with the positive "
+        "calibrated for how few negatives there are (gSASRec, RecSys 2023). softmax: cross-entropy over the "
+        "catalogue. sampled_softmax: over the item and the negatives.",
+    )
+    negatives: int | None = Field(
+        None,
+        ge=1,
+        description="One is drawn for each position, never from its user's history; several are drawn once a "
+        "batch and shared by its positions. By default 1 for bce, 256 for gbce and sampled_softmax.",
+    )
+    sampling: Literal["uniform", "popularity", "in_batch"] = Field(
+        "uniform",
+        description="popularity: in proportion to interactions in training. in_batch: among the items that "
+        "the batch predicts.",
+    )
+    log_q: bool = Field(
+        True,
+        description="sampled_softmax: weigh each negative by one over the count expected of it, so that the "
+        "sum estimates the catalogue's.",
+    )
+    calibration: float = Field(
+        0.75, ge=0, le=1, description="gbce: its t; 0 is bce, 1 fully calibrated scores."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_name(cls, given: Any) -> Any:
+        return {"kind": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _one_is_drawn_uniformly(self) -> Loss:
+        if "negatives" in LOSS_KEYS[self.kind] and self.count == 1 and self.sampling != "uniform":
+            raise ValueError(f"sampling {self.sampling} needs several negatives, shared by the batch")
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many negatives; 0 where the loss samples none."""
+        return NEGATIVES[self.kind] if self.negatives is None else self.negatives
+
+    def effective(self) -> dict[str, Any]:
+        """The keys that matter to this kind."""
+        values = {**self.model_dump(mode="json"), "negatives": self.count}
+        return {"kind": self.kind, **{key: values[key] for key in LOSS_KEYS[self.kind]}}
 
 
 class Training(Section):
-    """Adam on binary cross-entropy, one sampled negative per position (eq. 6)."""
+    """Adam to early stopping, by default on the binary cross-entropy of eq. 6 with one negative."""
 
     batch_size: int = Field(128, ge=1, description="Users per step.")
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
+    loss: Loss = Loss()
+    optimizer: Literal["adam", "sparse_adam"] = Field(
+        "adam",
+        description="sparse_adam updates only the items that a step met: another algorithm, whose step does "
+        "not grow with the catalogue.",
+    )
     max_epochs: int = Field(200, ge=1)
     patience: int = Field(20, ge=1, description="Validations without improvement before training stops.")
     eval_every: int = Field(1, ge=1, description="Epochs between validations.")
     monitor: str = Field("NDCG@10", pattern=r"^(NDCG|HR|MRR)@[1-9][0-9]*$")
-    monitor_protocol: Literal["sampled", "full"] = "sampled"
+    monitor_protocol: Literal["sampled", "full"] = Field(
+        "sampled", description="Which ranking of validation stops a training; presets say it."
+    )
     amp: bool = Field(False, description="bfloat16 autocast.")
     compile: bool = Field(
         False, description="torch.compile the position-wise layers of sasrec and bert4rec; gru4rec has none."
     )
     grad_clip: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _rows_alone(self) -> Training:
+        if self.optimizer == "sparse_adam":
+            if self.loss.kind == "softmax":
+                raise ValueError("sparse_adam needs a loss that samples: softmax meets every item")
+            if self.weight_decay or self.grad_clip is not None:
+                raise ValueError(
+                    "sparse_adam has neither weight_decay nor grad_clip: they are about items that a step "
+                    "does not meet"
+                )
+        return self
+
+    def effective(self) -> dict[str, Any]:
+        """Keys and values that name a training."""
+        values = settled(self, LATER_KEYS)
+        if "loss" in values:
+            values["loss"] = self.loss.effective()
+        return values

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from grasp_bench.core.atomic import fsync_path
+from grasp_bench.training.optimizers import Optimizer
 
 
 @dataclass
@@ -38,7 +39,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
 
 def save_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, best: Mapping[str, Tensor],
+    path: Path, model: nn.Module, optimizer: Optimizer, best: Mapping[str, Tensor],
     progress: Progress,
 ) -> None:  # fmt: skip
     """Write everything that the next epoch depends on.
@@ -53,7 +54,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+    path: Path, model: nn.Module, optimizer: Optimizer, device: torch.device
 ) -> tuple[Progress, dict[str, Tensor]] | None:
     """Restore model and optimiser in place; None when there is nothing usable to resume from."""
     if not path.is_file():
@@ -68,8 +69,7 @@ def load_checkpoint(
     except (SafetensorError, KeyError, TypeError, ValueError):
         return None
     model.load_state_dict(groups["model"])
-    state = optimizer.state_dict()
-    state["state"] = {}
+    state: dict[str, dict[int, dict[str, Tensor]]] = {"state": {}}
     for name, value in groups["optimizer"].items():
         index, _, slot = name.partition("/")
         state["state"].setdefault(int(index), {})[slot] = value

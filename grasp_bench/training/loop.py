@@ -18,7 +18,8 @@ from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.training import Training
 from grasp_bench.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
 from grasp_bench.training.determinism import derive_seed, generator
-from grasp_bench.training.objectives import TrainingPairs, objective_for
+from grasp_bench.training.objectives import Objective
+from grasp_bench.training.optimizers import Optimizer, optimizer_of
 from grasp_bench.training.sequences import Sequences
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -55,12 +56,8 @@ class Trainer:
     def fit(self) -> Progress:
         """Train, leave the best parameters in `folder/model.safetensors`, and say how it went."""
         device = self.sequences.items_flat.device
-        parameters = [p for p in self.recommender.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(
-            parameters, lr=self.settings.lr, weight_decay=self.settings.weight_decay, fused=True
-        )
-        pairs = TrainingPairs.prepare(self.recommender, self.sequences, self.max_len)
-        objective = objective_for(self.recommender, pairs)
+        optimizer = optimizer_of(self.recommender, self.settings)
+        objective = Objective.prepare(self.recommender, self.sequences, self.max_len, self.settings.loss)
         resumed = load_checkpoint(self.folder / CHECKPOINT, self.recommender, optimizer, device)
         progress, best = resumed or (Progress(), self._parameters())
         if self.settings.compile:
@@ -68,7 +65,7 @@ class Trainer:
         started, saved_at = time.perf_counter() - progress.seconds, time.perf_counter()
         while progress.epoch < self.settings.max_epochs and progress.stale < self.settings.patience:
             epoch = progress.epoch + 1
-            entry = self._epoch(epoch, optimizer, objective.loss, device)
+            entry = self._epoch(epoch, optimizer, objective, device)
             if epoch % self.settings.eval_every == 0 or epoch == self.settings.max_epochs:
                 value = self.validate(self.recommender, epoch)
                 entry[self.settings.monitor] = value
@@ -95,8 +92,7 @@ class Trainer:
         return progress
 
     def _epoch(
-        self, epoch: int, optimizer: torch.optim.Optimizer,
-        loss_of: Callable[[Recommender, Tensor, torch.Generator], Tensor], device: torch.device,
+        self, epoch: int, optimizer: Optimizer, objective: Objective, device: torch.device
     ) -> dict[str, float | int]:  # fmt: skip
         draws = generator(device, self.seed, "epoch", epoch, "draws")
         torch.manual_seed(derive_seed(self.seed, "epoch", epoch, "dropout"))
@@ -105,8 +101,8 @@ class Trainer:
         steps = 0
         for users_B in self.sequences.batches(self.settings.batch_size, draws):
             with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.amp):
-                loss = loss_of(self.recommender, users_B, draws)
-            optimizer.zero_grad(set_to_none=True)
+                loss = objective.step(users_B, draws)
+            optimizer.zero_grad()
             loss.backward()
             if self.settings.grad_clip is not None:
                 torch.nn.utils.clip_grad_norm_(self.recommender.parameters(), self.settings.grad_clip)

@@ -1,6 +1,8 @@
-"""Uniform negatives that are never an item of the user's own training history."""
+"""Negatives: one of each position's own, never an item of its user, or several that a batch shares."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,36 +12,57 @@ from grasp_bench.training.sequences import Sequences
 
 
 class NegativeSampler:
-    """Draws and rejects in bulk: a pair (user, item) is one integer, looked up in a sorted table.
+    """Uniform over the items that the user has not had, without rejection: the r-th of them.
 
-    Only the training part counts as history. Rejecting held-out items too would tell the model
-    which items never are negatives, and so where the test lies.
+    Of a user's known items k_0 < k_1 < …, those with k_j − j ≤ r stand before the r-th unknown one, which
+    thus is r plus their number: one look-up in a sorted table for each draw, and no wait for a device.
+    Only the training part counts as history. Leaving held-out items out too would tell the model which items
+    never are negatives, and so where the test lies.
     """
 
     def __init__(self, sequences: Sequences) -> None:
         self.num_items = sequences.num_items
-        keys = sequences.users_flat() * self.num_items + sequences.items_flat
-        self.known_keys = keys.unique()
-        distinct = torch.bincount(self.known_keys // self.num_items, minlength=len(sequences.offsets) - 1)
-        if len(distinct) and int(distinct.max()) >= self.num_items:
+        known = (sequences.users_flat() * self.num_items + sequences.items_flat).unique()
+        users = known // self.num_items
+        self.known_U = torch.bincount(users, minlength=len(sequences.offsets) - 1)
+        if len(self.known_U) and int(self.known_U.max()) >= self.num_items:
             raise DataError(
-                f"user number {int(distinct.argmax())} has taken every item, so no negative is left for them",
+                f"user number {int(self.known_U.argmax())} has taken every item, so no negative is left for "
+                "them",
                 mend="drop the user or train on a larger catalogue",
             )
+        self.first_U = self.known_U.cumsum(0) - self.known_U
+        place_in_user = torch.arange(len(known), device=known.device) - self.first_U[users]
+        self.keys = known - place_in_user  # user · m + (k_j − j), ascending
 
     def draw(self, users_S: Tensor, generator: torch.Generator) -> Tensor:
         """One negative item (S,) for each of the users (S,)."""
-        items_S = torch.randint(self.num_items, users_S.shape, generator=generator, device=users_S.device)
-        rejected = self._known(users_S, items_S).nonzero().squeeze(1)
-        while len(rejected):
-            redrawn = torch.randint(
-                self.num_items, rejected.shape, generator=generator, device=users_S.device
-            )
-            items_S[rejected] = redrawn
-            rejected = rejected[self._known(users_S[rejected], redrawn)]
-        return items_S
+        left_S = self.num_items - self.known_U[users_S]
+        drawn_S = torch.rand(users_S.shape, dtype=torch.float64, generator=generator, device=users_S.device)
+        place_S = (drawn_S * left_S).long()
+        before_S = torch.searchsorted(self.keys, users_S * self.num_items + place_S, right=True)
+        return place_S + before_S - self.first_U[users_S]
 
-    def _known(self, users: Tensor, items: Tensor) -> Tensor:
-        keys = users * self.num_items + items
-        place = torch.searchsorted(self.known_keys, keys).clamp_max(len(self.known_keys) - 1)
-        return self.known_keys[place] == keys
+
+@dataclass(frozen=True)
+class SharedNegatives:
+    """`count` items drawn with replacement once a batch, for all its positions.
+
+    They may be items of a user's history; a position whose own target was drawn leaves it out
+    (`training.losses`).
+    """
+
+    sequences: Sequences
+    count: int
+    sampling: str
+
+    def draw(self, targets_S: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Items (N,), and the logarithm of how often each was to be expected among them (N,)."""
+        source = {"popularity": self.sequences.items_flat, "in_batch": targets_S}.get(self.sampling)
+        most = self.sequences.num_items if source is None else len(source)
+        drawn_N = torch.randint(most, (self.count,), generator=generator, device=targets_S.device)
+        if source is None:
+            chances_N = torch.full((self.count,), 1 / most, device=targets_S.device)
+            return drawn_N, (self.count * chances_N).log()
+        items_N = source[drawn_N]
+        return items_N, (self.count * self.sequences.popularity[items_N]).log()

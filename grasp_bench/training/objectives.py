@@ -1,25 +1,24 @@
 """What a step learns from a batch of users: the next item everywhere, or the masked items.
 
-Both end in the binary cross-entropy of eq. 6 with one sampled negative per predicted position.
-Shape suffixes: B users, T tokens read, S positions predicted, D width of the states, F pair features.
+Shape suffixes: B users, T tokens read, S positions predicted, K items embedded for each of them (its target
+and, where there is one, its own negative), N negatives of the batch, D width of the states.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from grasp_bench.core.errors import TrainingError
-from grasp_bench.models.batch import Candidates, History, Step
+from grasp_bench.models.batch import Candidates, History, Rows, Step
 from grasp_bench.models.layout import Layout, gather_sequences
 from grasp_bench.models.recommender import Recommender
-from grasp_bench.training.negatives import NegativeSampler
+from grasp_bench.spec import training as settings
+from grasp_bench.training.losses import LOSSES, Loss, Negatives
+from grasp_bench.training.negatives import NegativeSampler, SharedNegatives
+from grasp_bench.training.partition import mean_log_partition, mean_log_partition_in_blocks
 from grasp_bench.training.sequences import Sequences
 
 # Share of sequences in which only the last item is masked, which is what inference asks for
@@ -27,65 +26,218 @@ from grasp_bench.training.sequences import Sequences
 LAST_ITEM_ONLY = 0.1
 
 
-class Objective(Protocol):
-    """The loss of one batch of users."""
+@dataclass(frozen=True)
+class Targets:
+    """What a batch reads and predicts.
 
-    def loss(self, recommender: Recommender, users_B: Tensor, generator: torch.Generator) -> Tensor:
-        """Scalar loss, differentiable."""
-        ...
+    Attributes:
+        history: what the backbone reads; some of it masked, if that is how it learns.
+        index_S: the tokens that are predicted, in the flat training sequences.
+        readers_S: whose profile predicts each.
+        sequence_S: the sequence of the batch each belongs to, ascending.
+        prior_S: how many of its items stand before it.
+        states_S: which tokens' states predict; None: all of them, in their order.
+    """
+
+    history: History
+    index_S: Tensor
+    readers_S: Tensor
+    sequence_S: Tensor
+    prior_S: Tensor
+    states_S: Tensor | None
 
 
 @dataclass
-class TrainingPairs:
-    """What the objectives share: sequences, negatives, and the constant features of known pairs.
+class Objective:
+    """The loss of a batch: what is read and predicted (a subclass says), and what that is told (the loss)."""
 
-    `read_features` are those of each item and the profile that reads it, `target_features` of each item
-    and the profile that predicts it: the reader of the item before.
-    """
-
+    recommender: Recommender
     sequences: Sequences
-    sampler: NegativeSampler
     max_len: int
+    loss: Loss
+    own: NegativeSampler | None
+    shared: SharedNegatives | None
     readers: Tensor
     read_features: Tensor | None
     target_features: Tensor | None
 
     @classmethod
-    def prepare(cls, recommender: Recommender, sequences: Sequences, max_len: int) -> TrainingPairs:
-        """Compute the features of all training pairs once, in blocks."""
+    def prepare(
+        cls, recommender: Recommender, sequences: Sequences, max_len: int, loss: settings.Loss
+    ) -> Objective:
+        """The objective the backbone was published with, under a loss.
+
+        The constant features of all training pairs are computed once, in blocks: `read_features` are those of
+        each item and the profile that reads it, `target_features` those of each item and the profile that
+        predicts it, the reader of the item before.
+        """
+        masked = recommender.backbone.masked_training
+        if masked and sequences.readers_flat is not None:
+            raise TrainingError("profiles of prefixes need a backbone that does not look ahead")
+        if masked and sequences.tied_with_previous is not None:
+            raise TrainingError("steps of several items need a backbone that does not look ahead")
         readers, items = sequences.readers(), sequences.items_flat
         read = target = _features(recommender, readers, items)
         if sequences.readers_flat is not None:
-            if recommender.backbone.masked_training:
-                raise TrainingError("profiles of prefixes need a backbone that does not look ahead")
             # The first item of a user has no item before it, and is never a target.
             target = _features(recommender, readers.roll(1), items)
-        return cls(sequences, NegativeSampler(sequences), max_len, readers, read, target)
+        asked = loss.effective()
+        count = loss.count
+        return (MaskedItems if masked else NextItem)(
+            recommender, sequences, max_len, LOSSES.get(loss.kind).from_settings(asked, sequences.num_items),
+            NegativeSampler(sequences) if count == 1 else None,
+            SharedNegatives(sequences, count, asked["sampling"]) if count > 1 else None,
+            readers, read, target,
+        )  # fmt: skip
 
-    def history(self, users_B: Tensor, index_T: Tensor, layout: Layout) -> History:
-        """The history made of the tokens at `index_T` of the flat items."""
+    def targets(self, users_B: Tensor, generator: torch.Generator) -> Targets:
+        """What a batch of users (on the CPU) reads and predicts."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it predicts")
+
+    def spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
+        """First token and length of what is read of users; all on the CPU."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it reads")
+
+    def step(self, users_B: Tensor, generator: torch.Generator) -> Tensor:
+        """The loss of users (on the CPU) and the enhancer's own of the same step: a differentiable scalar."""
+        recommender = self.recommender
+        targets = self.targets(users_B, generator)
+        history, candidates = targets.history, self._candidates(targets, generator)
+        vectors_TD, candidates_SKD = recommender.enhancer.embed(history, candidates)
+        states_TD = recommender.read(vectors_TD, history.layout, history.masked_T)
+        states_SD = states_TD if targets.states_S is None else states_TD[targets.states_S]
+        loss = self.loss(_Scores(self, targets, candidates, candidates_SKD, states_SD, generator))
+        step = Step(
+            history, states_TD, candidates.items_SK[:, 0], recommender.read, recommender.without_dropout,
+            self._histories_of, generator,
+        )  # fmt: skip
+        auxiliary = recommender.enhancer.auxiliary_loss(step)
+        return loss if auxiliary is None else loss + auxiliary
+
+    def _read(self, users_B: Tensor) -> tuple[History, Tensor]:
+        """The histories of users (on the CPU), and the index (T,) of their tokens."""
+        device = self.sequences.items_flat.device
+        starts_B, lengths_B = self.spans(users_B)
+        index_T, layout = gather_sequences(
+            starts_B.to(device, non_blocking=True), lengths_B.to(device, non_blocking=True), lengths_B
+        )
         features = None if self.read_features is None else self.read_features[index_T]
-        return History(users_B, self.sequences.items_flat[index_T], layout, features)
+        users_B = users_B.to(device, non_blocking=True)
+        return History(users_B, self.sequences.items_flat[index_T], layout, features), index_T
 
-    def shortest_first(self, users_B: Tensor, spans: Callable[[Tensor], tuple[Tensor, Tensor]]) -> History:
-        """The histories of users whose `spans` (first token, length) are given, ordered by length."""
-        order = spans(users_B)[1].argsort(stable=True)
-        index_T, layout = gather_sequences(*spans(users_B[order]), ascending=True)
-        return self.history(users_B[order], index_T, layout)
+    def _histories_of(self, users_B: Tensor) -> History:
+        """Histories of other users, as this objective reads them."""
+        return self._read(users_B.cpu())[0]
 
-    def candidates(
-        self, recommender: Recommender, users_S: Tensor, readers_S: Tensor, target_index_S: Tensor,
-        sequence_S: Tensor, prior_S: Tensor, generator: torch.Generator,
-    ) -> Candidates:  # fmt: skip
-        """Each target beside a fresh negative, (S, 2), as the profiles `readers_S` see them."""
-        negatives_S = self.sampler.draw(users_S, generator)
-        features = None
-        if self.target_features is not None:
-            drawn = recommender.enhancer.pair_features(readers_S, negatives_S)
-            assert drawn is not None
-            features = torch.stack([self.target_features[target_index_S], drawn], dim=1)
-        items_S2 = torch.stack([self.sequences.items_flat[target_index_S], negatives_S], dim=1)
-        return Candidates(items_S2, sequence_S, prior_S, features)
+    def _candidates(self, targets: Targets, generator: torch.Generator) -> Candidates:
+        """Each target and, if it has one, a negative of its own."""
+        users_S = targets.history.users_B[targets.sequence_S]
+        items = [self.sequences.items_flat[targets.index_S]]
+        features = None if self.target_features is None else [self.target_features[targets.index_S]]
+        if self.own is not None:
+            items.append(self.own.draw(users_S, generator))
+            if features is not None:
+                drawn = self.recommender.enhancer.pair_features(targets.readers_S, items[1])
+                assert drawn is not None
+                features.append(drawn)
+        stacked = None if features is None else torch.stack(features, dim=1)
+        return Candidates(torch.stack(items, dim=1), targets.sequence_S, targets.prior_S, stacked)
+
+
+@dataclass
+class NextItem(Objective):
+    """Every position predicts the one behind it (SASRec, GRU4Rec)."""
+
+    def targets(self, users_B: Tensor, generator: torch.Generator) -> Targets:
+        """All positions, but for those whose next item is of the same time."""
+        history, index_T = self._read(users_B)
+        layout, states_S = history.layout, None
+        index_S, sequence_S, position_S = index_T, layout.sequence_T, layout.position_T
+        if self.sequences.tied_with_previous is not None:
+            states_S = (~self.sequences.tied_with_previous[index_T + 1]).nonzero().squeeze(1)
+            index_S, sequence_S, position_S = (x[states_S] for x in (index_S, sequence_S, position_S))
+        return Targets(history, index_S + 1, self.readers[index_S], sequence_S, position_S + 1, states_S)
+
+    def spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
+        """What is read: one item fewer than there are, the last being only a target (if not the only one)."""
+        starts_B, ends_B = (self.sequences.host_offsets[users_B + more] for more in (0, 1))
+        lengths_B = (ends_B - starts_B - 1).clamp(1, self.max_len)
+        return torch.maximum(ends_B - 1 - lengths_B, starts_B), lengths_B
+
+
+@dataclass
+class MaskedItems(Objective):
+    """Masked positions are filled in from both sides (BERT4Rec)."""
+
+    def targets(self, users_B: Tensor, generator: torch.Generator) -> Targets:
+        """The masked positions."""
+        history, index_T = self._read(users_B)
+        layout = history.layout
+        masked_T = draw_mask(layout, self.recommender.backbone.mask_probability, generator)
+        masked_S = masked_T.nonzero().squeeze(1)
+        sequence_S = layout.sequence_T[masked_S]
+        return Targets(
+            replace(history, masked_T=masked_T), index_T[masked_S], history.users_B[sequence_S], sequence_S,
+            layout.position_T[masked_S], masked_S,
+        )  # fmt: skip
+
+    def spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
+        """What is read: all there is."""
+        ends_B = self.sequences.host_offsets[users_B + 1]
+        lengths_B = (ends_B - self.sequences.host_offsets[users_B]).clamp_max(self.max_len)
+        return ends_B - lengths_B, lengths_B
+
+
+@dataclass
+class _Scores:
+    """The scores of one step, each computed when a loss asks for it (`training.losses.Predictions`)."""
+
+    objective: Objective
+    targets: Targets
+    candidates: Candidates
+    vectors_SKD: Tensor
+    states_SD: Tensor
+    generator: torch.Generator
+    _scores_SK: Tensor | None = None
+
+    def positives(self) -> Tensor:
+        """Of the targets, (S,)."""
+        return self._own()[:, 0]
+
+    def negatives(self) -> Negatives:
+        """One of each position's own, or those of the batch."""
+        shared = self.objective.shared
+        if shared is None:
+            return Negatives(self._own()[:, 1:])
+        targets_S = self.candidates.items_SK[:, 0]
+        items_N, log_expected_N = shared.draw(targets_S, self.generator)
+        scores_SN = self._shared(self.states_SD, items_N).float()
+        is_target_SN = items_N == targets_S[:, None]
+        return Negatives(scores_SN.masked_fill(is_target_SN, -torch.inf), log_expected_N)
+
+    def mean_log_partition(self) -> Tensor:
+        """Over all items, by their vectors where everybody sees the same ones."""
+        enhancer = self.objective.recommender.enhancer
+        vectors_mD = enhancer.training_vectors()
+        if vectors_mD is not None:
+            return mean_log_partition(self.states_SD, vectors_mD)
+        block = enhancer.items_at_once(self.targets.history.layout.batch)
+        return mean_log_partition_in_blocks(self._shared, self.states_SD, enhancer.num_items, block)
+
+    def _own(self) -> Tensor:
+        if self._scores_SK is None:
+            # In float32 also under autocast: bfloat16 has three digits, too few for a loss near its end.
+            self._scores_SK = (self.vectors_SKD * self.states_SD[:, None]).sum(-1).float()
+        return self._scores_SK
+
+    def _shared(self, states_SD: Tensor, items_N: Tensor) -> Tensor:
+        targets = self.targets
+        rows = Rows(targets.sequence_S, targets.prior_S, self._readers())
+        return self.objective.recommender.enhancer.score_shared(states_SD, targets.history, rows, items_N)
+
+    def _readers(self) -> Tensor | None:
+        """Whose profile predicts, where that is not the user's own at last."""
+        return None if self.objective.sequences.readers_flat is None else self.targets.readers_S
 
 
 def _features(recommender: Recommender, profiles_P: Tensor, items_P: Tensor) -> Tensor | None:
@@ -95,79 +247,6 @@ def _features(recommender: Recommender, profiles_P: Tensor, items_P: Tensor) -> 
     ]
     found = [block for block in blocks if block is not None]
     return torch.cat(found) if found else None
-
-
-@dataclass
-class NextItem:
-    """Every position predicts the one behind it (SASRec, GRU4Rec)."""
-
-    pairs: TrainingPairs
-
-    def loss(self, recommender: Recommender, users_B: Tensor, generator: torch.Generator) -> Tensor:
-        """Binary cross-entropy, mean over positions, and the enhancer's own loss."""
-        index_T, layout = gather_sequences(*self._spans(users_B))
-        history = self.pairs.history(users_B, index_T, layout)
-        candidates = self.pairs.candidates(
-            recommender, history.users_T(), self.pairs.readers[index_T], index_T + 1, layout.sequence_T,
-            layout.position_T + 1, generator,
-        )  # fmt: skip
-        vectors_TD, candidates_T2D = recommender.enhancer.embed(history, candidates)
-        states_TD = recommender.read(vectors_TD, layout)
-        loss = binary_cross_entropy(states_TD, candidates_T2D)
-        similar = partial(self.pairs.shortest_first, spans=self._spans)
-        return with_auxiliary(loss, recommender, history, states_TD, candidates, similar, generator)
-
-    def _spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
-        """What is read: one item fewer than there are, the last being only a target (if not the only one)."""
-        starts_B, ends_B = (self.pairs.sequences.offsets[users_B + more] for more in (0, 1))
-        lengths_B = (ends_B - starts_B - 1).clamp(1, self.pairs.max_len)
-        return torch.maximum(ends_B - 1 - lengths_B, starts_B), lengths_B
-
-
-@dataclass
-class MaskedItems:
-    """Masked positions are filled in from both sides (BERT4Rec)."""
-
-    pairs: TrainingPairs
-
-    def loss(self, recommender: Recommender, users_B: Tensor, generator: torch.Generator) -> Tensor:
-        """Binary cross-entropy, mean over masked positions, and the enhancer's own loss."""
-        index_T, layout = gather_sequences(*self._spans(users_B))
-        masked_T = draw_mask(layout, recommender.backbone.mask_probability, generator)
-        masked_S = masked_T.nonzero().squeeze(1)
-        history = replace(self.pairs.history(users_B, index_T, layout), masked_T=masked_T)
-        sequence_S = layout.sequence_T[masked_S]
-        candidates = self.pairs.candidates(
-            recommender, users_B[sequence_S], users_B[sequence_S], index_T[masked_S], sequence_S,
-            layout.position_T[masked_S], generator,
-        )  # fmt: skip
-        vectors_TD, candidates_S2D = recommender.enhancer.embed(history, candidates)
-        states_TD = recommender.read(vectors_TD, layout, masked_T)
-        loss = binary_cross_entropy(states_TD[masked_S], candidates_S2D)
-        similar = partial(self.pairs.shortest_first, spans=self._spans)
-        return with_auxiliary(loss, recommender, history, states_TD, candidates, similar, generator)
-
-    def _spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
-        """What is read: all there is."""
-        ends_B = self.pairs.sequences.offsets[users_B + 1]
-        lengths_B = (ends_B - self.pairs.sequences.offsets[users_B]).clamp_max(self.pairs.max_len)
-        return ends_B - lengths_B, lengths_B
-
-
-def with_auxiliary(
-    loss: Tensor, recommender: Recommender, history: History, states_TD: Tensor, candidates: Candidates,
-    histories_of: Callable[[Tensor], History], generator: torch.Generator,
-) -> Tensor:  # fmt: skip
-    """The main loss and, where the enhancer has one, its own of the same step.
-
-    `histories_of` gives the histories of other users, read as this objective reads them.
-    """
-    step = Step(
-        history, states_TD, candidates.items_SK[:, 0], recommender.read, recommender.without_dropout,
-        histories_of, generator,
-    )  # fmt: skip
-    auxiliary = recommender.enhancer.auxiliary_loss(step)
-    return loss if auxiliary is None else loss + auxiliary
 
 
 def draw_mask(layout: Layout, probability: float, generator: torch.Generator) -> Tensor:
@@ -182,15 +261,3 @@ def draw_mask(layout: Layout, probability: float, generator: torch.Generator) ->
     masked_T = masked_T & ~last_only_B[layout.sequence_T]
     masked_T[layout.last_B[none_B | last_only_B]] = True
     return masked_T
-
-
-def binary_cross_entropy(states_SD: Tensor, candidates_S2D: Tensor) -> Tensor:
-    """−log σ(o·positive) − log(1 − σ(o·negative)), mean over positions (eq. 6)."""
-    # In float32 also under autocast: bfloat16 has three digits, too few for a loss near its end.
-    scores_S2 = (candidates_S2D @ states_SD.unsqueeze(-1)).squeeze(-1).float()
-    return F.softplus(-scores_S2[:, 0]).mean() + F.softplus(scores_S2[:, 1]).mean()
-
-
-def objective_for(recommender: Recommender, pairs: TrainingPairs) -> Objective:
-    """The objective the backbone was published with."""
-    return MaskedItems(pairs) if recommender.backbone.masked_training else NextItem(pairs)

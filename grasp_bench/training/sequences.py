@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -19,6 +20,8 @@ class Sequences:
         items_flat: int64; user after user, in order.
         offsets: int64 (n + 1); user u's items are `items_flat[offsets[u]:offsets[u + 1]]`.
         num_items: size of the catalogue.
+        tied_with_previous: bool; items of the same step as the item before them, which do not predict each
+            other (`dataset.repair.time_ties: block`); None where every item is a step.
         readers_flat: int64; whose profile reads each item and predicts the next one. By default its user's;
             else that of the user as it was then (`data.prefixes`).
     """
@@ -27,6 +30,17 @@ class Sequences:
     offsets: Tensor
     num_items: int
     readers_flat: Tensor | None = None
+    tied_with_previous: Tensor | None = None
+
+    @cached_property
+    def host_offsets(self) -> Tensor:
+        """`offsets` on the CPU, where batches are laid out without waiting for a device."""
+        return self.offsets.cpu()
+
+    @cached_property
+    def popularity(self) -> Tensor:
+        """Each item's share of the training interactions, (num_items,)."""
+        return self.items_flat.bincount(minlength=self.num_items) / len(self.items_flat)
 
     def users_flat(self) -> Tensor:
         """The user of each item of `items_flat`."""
@@ -48,7 +62,7 @@ class Sequences:
         return users
 
     def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-        """Users of one epoch in random order, `batch_size` at a time."""
+        """Users of one epoch in random order, `batch_size` at a time, on the CPU."""
         users = self.trainable_users()
         order = torch.randperm(len(users), generator=generator, device=users.device)
-        yield from users[order].split(batch_size)
+        yield from users[order].cpu().split(batch_size)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from grasp_bench.models.backbones.attention_block import SelfAttention
+from grasp_bench.models.backbones.packed_attention import attend, attend_by_torch
 from grasp_bench.models.layout import Layout, gather_sequences
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=12)
@@ -20,13 +23,60 @@ def test_unpad_undoes_pad(lengths):
 
 
 @given(LENGTHS)
-def test_buckets_hold_every_token_once_and_waste_less_than_half_beyond_eight(lengths):
+def test_a_packing_gives_each_token_a_slot_in_a_row_of_its_own_sequence(lengths):
     layout = Layout(torch.tensor(lengths))
-    tokens = torch.cat([tokens for tokens, _ in layout.by_length()])
-    assert sorted(tokens.tolist()) == list(range(sum(lengths)))
-    for index, bucket in layout.by_length():
-        assert len(index) == int(bucket.lengths_B.sum())
-        assert bucket.longest <= 8 or int(bucket.lengths_B.min()) * 2 >= bucket.longest
+    packing = layout.packing()
+    assert len(packing.slot_T.unique()) == sum(lengths)
+    assert float(packing.valid_P.sum()) == sum(lengths)
+    x = torch.arange(float(sum(lengths)))[:, None]
+    assert torch.equal(packing.unpad(packing.pad(x)), x)
+    for tier in packing.tiers:
+        inside = (packing.slot_T >= tier.first) & (packing.slot_T < tier.first + tier.rows * tier.width)
+        row_T = (packing.slot_T[inside] - tier.first) // tier.width
+        for sequence in layout.sequence_T[inside].unique():
+            assert len(row_T[layout.sequence_T[inside] == sequence].unique()) == 1
+    # Less than twice the tokens, and at most a row of each width on top.
+    assert packing.slots < 2 * sum(lengths) + sum(tier.width for tier in packing.tiers)
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("causal", [True, False])
+@given(lengths=LENGTHS)
+def test_attention_and_its_gradients_are_those_of_each_sequence_alone(lengths, causal, heads):
+    """Both ways of computing it, against softmax(QKᵀ/√d) V of one sequence and head after another."""
+    torch.manual_seed(1)
+    x, g = torch.randn(sum(lengths), 12, requires_grad=True), torch.randn(sum(lengths), 4)
+    mixed = []
+    for own in x.split(lengths):
+        parts = []
+        for q, k, v in zip(*(part.chunk(heads, dim=1) for part in own.chunk(3, dim=1)), strict=True):
+            logits = q @ k.T / math.sqrt(q.shape[1])
+            if causal:
+                logits = logits.masked_fill(torch.ones_like(logits).triu(1).bool(), -torch.inf)
+            parts.append(logits.softmax(-1) @ v)
+        mixed.append(torch.cat(parts, dim=1))
+    expected = torch.cat(mixed)
+    (expected_gradient,) = torch.autograd.grad(expected, x, g)
+    for way in (attend, attend_by_torch):
+        found = way(x[:, :4], x[:, 4:], Layout(torch.tensor(lengths)).packing(), heads, causal, 0.0)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        (gradient,) = torch.autograd.grad(found, x, g)
+        torch.testing.assert_close(gradient, expected_gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_dropped_weights_have_the_gradient_of_what_was_dropped():
+    """With dropout: the function is linear in V, so its value at V is its gradient's product with V."""
+    torch.manual_seed(2)
+    lengths = torch.tensor([3, 20, 1])
+    q, key = torch.randn(24, 4), torch.randn(24, 4)
+    v = torch.randn(24, 4, requires_grad=True)
+    torch.manual_seed(5)
+    found = attend(q, torch.cat([key, v], 1), Layout(lengths).packing(), 2, True, 0.4)
+    g = torch.randn_like(found)
+    (gradient,) = torch.autograd.grad(found, v, g)
+    torch.testing.assert_close((gradient * v).sum(), (found * g).sum(), rtol=1e-4, atol=1e-5)
+    plain = attend(q, torch.cat([key, v], 1), Layout(lengths).packing(), 2, True, 0.0)
+    assert not torch.allclose(found, plain)
 
 
 def test_gather_takes_the_named_slices():
@@ -36,35 +86,11 @@ def test_gather_takes_the_named_slices():
     assert layout.last_B.tolist() == [1, 4]
 
 
-def test_ascending_sequences_are_cut_into_slices_that_cover_them_in_order():
-    lengths = torch.tensor([1, 1, 2, 2, 2, 12, 13, 14, 30, 31])
-    buckets = Layout(lengths, ascending=True).by_length()
-    first = 0
-    for tokens, bucket in buckets:
-        assert tokens == slice(first, first + int(bucket.lengths_B.sum()))
-        first = tokens.stop
-    assert first == int(lengths.sum())
-    assert torch.equal(torch.cat([bucket.lengths_B for _, bucket in buckets]), lengths)
-    assert [bucket.is_rectangle for _, bucket in buckets] == [True, True, True, False, False]
-
-
-def test_attention_is_the_same_for_sequences_that_lie_in_order():
-    torch.manual_seed(1)
-    lengths = torch.tensor([1, 3, 3, 3, 13, 14, 17])
-    x = torch.randn(int(lengths.sum()), 8)
-    for causal in (True, False):
-        attention = SelfAttention(8, 2, 0.0, causal)
-        torch.testing.assert_close(
-            attention(x, x, Layout(lengths, ascending=True)), attention(x, x, Layout(lengths)),
-            rtol=1e-5, atol=1e-6,
-        )  # fmt: skip
-
-
 @given(LENGTHS)
-def test_packing_is_that_of_torch(lengths):
+def test_steps_are_those_of_torch(lengths):
     layout = Layout(torch.tensor(lengths))
     x = torch.arange(float(sum(lengths)))[:, None]
-    order, batch_sizes = layout.packing()
+    order, batch_sizes = layout.steps()
     expected = pack_padded_sequence(
         layout.pad(x), torch.tensor(lengths), batch_first=True, enforce_sorted=False
     )

@@ -13,12 +13,20 @@ from torch import Tensor
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
+from grasp_bench.spec.training import Loss
 from grasp_bench.training.determinism import generator
-from grasp_bench.training.objectives import NextItem, TrainingPairs, binary_cross_entropy
+from grasp_bench.training.objectives import Objective
 from grasp_bench.training.sequences import Sequences
 
 CPU = torch.device("cpu")
 HISTORIES = [[1, 2, 3, 4], [5, 6], [7], [8, 9, 10], [11, 12, 13, 14, 15], [16, 17, 18]]
+
+
+def binary_cross_entropy(states_SD: torch.Tensor, candidates_S2D: torch.Tensor) -> torch.Tensor:
+    """Equation 6: target and negative of each position, mean over positions."""
+    scores_S2 = torch.einsum("skd,sd->sk", candidates_S2D, states_SD)
+    told = torch.tensor([1.0, 0.0]).expand_as(scores_S2)
+    return 2 * F.binary_cross_entropy_with_logits(scores_S2, told)
 
 
 def build(**changes: object) -> Recommender:
@@ -93,16 +101,17 @@ def test_the_loss_and_its_gradients_are_those_of_a_loop_over_similar_users():
     model = build(distil_weight=0.7)
     offsets = torch.tensor([0, *[len(h) for h in HISTORIES]]).cumsum(0)
     data = Sequences(torch.tensor([i for h in HISTORIES for i in h]), offsets, NUM_ITEMS)
-    pairs = TrainingPairs.prepare(model, data, max_len=3)
+    objective = Objective.prepare(model, data, 3, Loss())
     users = torch.tensor([0, 1, 3, 4])  # user 3 has nobody similar
     model.train()
-    found = NextItem(pairs).loss(model, users, generator(CPU, 5))
-    found_gradients = torch.autograd.grad(found, list(model.parameters()))
+    found = objective.step(users, generator(CPU, 5))
+    found.backward()
+    found_gradients = [p.grad for p in model.parameters()]
 
     read = {u: h[:-1][-3:] if len(h) > 1 else h for u, h in enumerate(HISTORIES)}
     targets = [i for u in users.tolist() for i in HISTORIES[u][-len(read[u]) :]]
     who = torch.tensor([u for u in users.tolist() for _ in read[u]])
-    negatives = pairs.sampler.draw(who, generator(CPU, 5)).tolist()
+    negatives = objective.own.draw(who, generator(CPU, 5)).tolist()
     states = {u: plain_state(model, read[u]) for u in range(NUM_USERS)}
     vectors = torch.cat([model.enhancer.collaborative.weight, semantic(model, model.enhancer.items_mD)], -1)
     candidates = torch.stack([vectors[torch.tensor([p, n])] for p, n in zip(targets, negatives, strict=True)])
@@ -115,7 +124,9 @@ def test_the_loss_and_its_gradients_are_those_of_a_loop_over_similar_users():
             own.append(states[u][-1])
             theirs.append(torch.stack([states[v][-1] for v in similar]).mean(0).detach())
     expected = expected + 0.7 * F.mse_loss(torch.stack(own), torch.stack(theirs))
-    expected_gradients = torch.autograd.grad(expected, list(model.parameters()))
+    model.zero_grad(set_to_none=True)
+    expected.backward()
+    expected_gradients = [p.grad for p in model.parameters()]
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
     for ours, plain in zip(found_gradients, expected_gradients, strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-6)
@@ -130,7 +141,7 @@ def test_similar_users_states_have_dropout_only_when_asked(left_on):
     model.backbone.register_forward_hook(lambda module, *_: seen.append(module.training))
     offsets = torch.tensor([0, *[len(h) for h in HISTORIES]]).cumsum(0)
     data = Sequences(torch.tensor([i for h in HISTORIES for i in h]), offsets, NUM_ITEMS)
-    NextItem(TrainingPairs.prepare(model, data, 3)).loss(model, torch.tensor([0, 1]), generator(CPU, 5))
+    Objective.prepare(model, data, 3, Loss()).step(torch.tensor([0, 1]), generator(CPU, 5))
     assert seen == [True, True, left_on, left_on]
     assert model.training
     assert model.backbone.training
@@ -142,10 +153,10 @@ def test_without_similar_users_or_weight_there_is_no_extra_loss():
     for model in (lonely, build(distil_weight=0.0)):
         offsets = torch.tensor([0, *[len(h) for h in HISTORIES]]).cumsum(0)
         data = Sequences(torch.tensor([i for h in HISTORIES for i in h]), offsets, NUM_ITEMS)
-        pairs = TrainingPairs.prepare(model, data, 3)
-        found = float(NextItem(pairs).loss(model, torch.tensor([4]), generator(CPU, 5)).detach())
+        objective = Objective.prepare(model, data, 3, Loss())
+        found = float(objective.step(torch.tensor([4]), generator(CPU, 5)).detach())
         targets, read = HISTORIES[4][-3:], HISTORIES[4][1:4]
-        negatives = pairs.sampler.draw(torch.tensor([4, 4, 4]), generator(CPU, 5))
+        negatives = objective.own.draw(torch.tensor([4, 4, 4]), generator(CPU, 5))
         history = History(torch.tensor([4]), torch.tensor(read), Layout(torch.tensor([3])))
         rows = torch.stack([torch.tensor(targets), negatives], dim=1)
         candidates = Candidates(rows, torch.zeros(3, dtype=torch.int64), torch.tensor([1, 2, 3]))

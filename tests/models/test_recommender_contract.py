@@ -10,8 +10,9 @@ from grasp_bench.models.batch import History
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.models.registry import BACKBONES, ENHANCERS
+from grasp_bench.spec.training import Loss
 from grasp_bench.training.determinism import generator
-from grasp_bench.training.objectives import TrainingPairs, objective_for
+from grasp_bench.training.objectives import Objective
 from grasp_bench.training.sequences import Sequences
 
 CPU = torch.device("cpu")
@@ -48,9 +49,9 @@ def training_data() -> Sequences:
 
 def test_a_step_reaches_every_parameter_with_finite_gradients(recommender):
     frozen = {name: value.clone() for name, value in recommender.named_buffers()}
-    objective = objective_for(recommender, TrainingPairs.prepare(recommender, training_data(), 12))
+    objective = Objective.prepare(recommender, training_data(), 12, Loss())
     recommender.train()
-    loss = objective.loss(recommender, torch.tensor([0, 1, 3, 4]), generator(CPU, 1))
+    loss = objective.step(torch.tensor([0, 1, 3, 4]), generator(CPU, 1))
     loss.backward()
     assert torch.isfinite(loss)
     for name, parameter in recommender.named_parameters():
@@ -62,12 +63,12 @@ def test_a_step_reaches_every_parameter_with_finite_gradients(recommender):
 
 
 def test_the_same_draws_give_the_same_loss(recommender):
-    objective = objective_for(recommender, TrainingPairs.prepare(recommender, training_data(), 12))
+    objective = Objective.prepare(recommender, training_data(), 12, Loss())
     recommender.train()
     losses = []
     for _ in range(2):
         torch.manual_seed(6)
-        losses.append(float(objective.loss(recommender, torch.tensor([0, 3]), generator(CPU, 1)).detach()))
+        losses.append(float(objective.step(torch.tensor([0, 3]), generator(CPU, 1)).detach()))
     assert losses[0] == losses[1]
 
 

@@ -63,13 +63,16 @@ def test_same_seed_same_bits_and_another_seed_others(tmp_path):
     assert not all(torch.equal(runs["a"][key], runs["c"][key]) for key in runs["a"])
 
 
-def test_interrupted_between_epochs_it_ends_with_the_same_bits(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "changes", [{}, {"optimizer": "sparse_adam", "loss": "sampled_softmax"}, {"loss": "softmax"}]
+)
+def test_interrupted_between_epochs_it_ends_with_the_same_bits(tmp_path, monkeypatch, changes):
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     rising = [0.1 * k for k in range(1, 9)]
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
     values = iter(rising)
-    trainer(tmp_path / "whole", lambda model, epoch: next(values)).fit()
+    trainer(tmp_path / "whole", lambda model, epoch: next(values), **changes).fit()
 
     calls = iter(rising)
 
@@ -80,10 +83,10 @@ def test_interrupted_between_epochs_it_ends_with_the_same_bits(tmp_path, monkeyp
         return value
 
     with pytest.raises(KeyboardInterrupt):
-        trainer(tmp_path / "parts", stops_in_epoch_five).fit()
+        trainer(tmp_path / "parts", stops_in_epoch_five, **changes).fit()
     assert (tmp_path / "parts" / CHECKPOINT).is_file()
     rest = iter(rising[4:])
-    progress = trainer(tmp_path / "parts", lambda model, epoch: next(rest)).fit()
+    progress = trainer(tmp_path / "parts", lambda model, epoch: next(rest), **changes).fit()
     assert [entry["epoch"] for entry in progress.log] == list(range(1, 9))
     whole, parts = (load_file(tmp_path / name / MODEL) for name in ("whole", "parts"))
     assert all(torch.equal(whole[key], parts[key]) for key in whole)

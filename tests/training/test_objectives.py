@@ -10,15 +10,10 @@ import torch
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
+from grasp_bench.spec.training import Loss, Training
 from grasp_bench.training.determinism import generator
-from grasp_bench.training.objectives import (
-    LAST_ITEM_ONLY,
-    NextItem,
-    TrainingPairs,
-    binary_cross_entropy,
-    draw_mask,
-    objective_for,
-)
+from grasp_bench.training.objectives import LAST_ITEM_ONLY, Objective, draw_mask
+from grasp_bench.training.optimizers import optimizer_of
 from grasp_bench.training.sequences import Sequences
 
 CPU = torch.device("cpu")
@@ -40,24 +35,15 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
-def test_binary_cross_entropy_is_equation_6():
-    states = torch.tensor([[1.0, 2.0], [0.5, -1.0]])
-    candidates = torch.tensor([[[0.3, 0.1], [0.2, -0.4]], [[1.0, 1.0], [2.0, 0.0]]])
-    total = 0.0
-    for state, (positive, negative) in zip(states, candidates, strict=True):
-        total -= math.log(sigmoid(float(state @ positive))) + math.log(1 - sigmoid(float(state @ negative)))
-    assert float(binary_cross_entropy(states, candidates)) == pytest.approx(total / 2, rel=1e-6)
-
-
 def test_next_item_predicts_each_item_from_those_before_it_within_max_len():
     model, data = recommender(), sequences()
-    pairs = TrainingPairs.prepare(model, data, max_len=4)
+    objective = Objective.prepare(model, data, 4, Loss())
     users = torch.tensor([0, 2, 1])
-    found = float(NextItem(pairs).loss(model, users, generator(CPU, 9)).detach())
+    found = float(objective.step(users, generator(CPU, 9)).detach())
     # The same draw: one negative for each predicted position, in the batch's order.
     pieces = [HISTORIES[u][-5:] for u in users.tolist()]
     who = torch.tensor([u for u, piece in zip(users.tolist(), pieces, strict=True) for _ in piece[1:]])
-    negatives = iter(pairs.sampler.draw(who, generator(CPU, 9)).tolist())
+    negatives = iter(objective.own.draw(who, generator(CPU, 9)).tolist())
     table = model.enhancer.table.weight.detach()
     losses = []
     for piece in pieces:
@@ -91,13 +77,13 @@ def test_each_backbone_learns_a_pattern_it_is_shown(backbone):
     data = Sequences(torch.tensor([i for h in cycle for i in h]), offsets, 10)
     settings = Model(backbone=backbone, embedding_dim=16, max_len=8, dropout=0.1).effective()
     model = Recommender.from_settings(settings, len(cycle), 10, None)
-    objective = objective_for(model, TrainingPairs.prepare(model, data, 8))
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    settings = Training(lr=0.01)
+    objective, optimizer = Objective.prepare(model, data, 8, settings.loss), optimizer_of(model, settings)
     draws = generator(CPU, 4)
     for _ in range(60):
         for users in data.batches(30, draws):
             optimizer.zero_grad()
-            objective.loss(model, users, draws).backward()
+            objective.step(users, draws).backward()
             optimizer.step()
     model.eval()
     from grasp_bench.models.batch import History

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.evaluation.queries import Queries
@@ -15,8 +16,9 @@ from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
+from grasp_bench.spec.training import Loss
 from grasp_bench.training.determinism import generator
-from grasp_bench.training.objectives import TrainingPairs, binary_cross_entropy, objective_for
+from grasp_bench.training.objectives import Objective
 from grasp_bench.training.sequences import Sequences
 
 CPU = torch.device("cpu")
@@ -56,11 +58,11 @@ def vector(model: Recommender, profile: int, item: int) -> torch.Tensor:
 
 def test_each_position_is_read_and_predicted_by_the_profile_of_that_moment():
     model, data = recommender(), sequences()
-    pairs = TrainingPairs.prepare(model, data, 12)
+    objective = Objective.prepare(model, data, 12, Loss())
     users = torch.tensor([2, 0])
-    found = objective_for(model, pairs).loss(model, users, generator(CPU, 4))
+    found = objective.step(users, generator(CPU, 4))
     who = torch.tensor([u for u in users.tolist() for _ in HISTORIES[u][1:]])
-    negatives = iter(pairs.sampler.draw(who, generator(CPU, 4)).tolist())
+    negatives = iter(objective.own.draw(who, generator(CPU, 4)).tolist())
     states, candidates = [], []
     for u in users.tolist():
         first = USERS + int(data.offsets[u])
@@ -70,7 +72,9 @@ def test_each_position_is_read_and_predicted_by_the_profile_of_that_moment():
             then = first + t - 1  # knows the items before t
             pair = [vector(model, then, HISTORIES[u][t]), vector(model, then, next(negatives))]
             candidates.append(torch.stack(pair))
-    expected = binary_cross_entropy(torch.cat(states), torch.stack(candidates))
+    scores = torch.einsum("skd,sd->sk", torch.stack(candidates), torch.cat(states))
+    told = torch.tensor([1.0, 0.0]).expand_as(scores)
+    expected = 2 * F.binary_cross_entropy_with_logits(scores, told)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -93,11 +97,11 @@ def test_at_inference_histories_are_read_as_in_training_and_candidates_by_the_la
 def test_without_prefixes_nothing_changes():
     model = recommender()
     plain = replace(sequences(), readers_flat=None)
-    pairs = TrainingPairs.prepare(model, plain, 12)
-    assert pairs.read_features is pairs.target_features
-    assert torch.equal(pairs.readers, plain.users_flat())
+    objective = Objective.prepare(model, plain, 12, Loss())
+    assert objective.read_features is objective.target_features
+    assert torch.equal(objective.readers, plain.users_flat())
 
 
 def test_a_backbone_that_looks_both_ways_has_no_use_for_prefixes():
     with pytest.raises(TrainingError, match="look ahead"):
-        TrainingPairs.prepare(recommender("bert4rec"), sequences(), 12)
+        Objective.prepare(recommender("bert4rec"), sequences(), 12, Loss())

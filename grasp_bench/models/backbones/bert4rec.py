@@ -13,6 +13,7 @@ from grasp_bench.models.backbones.attention_block import FeedForward, SelfAttent
 from grasp_bench.models.backbones.base import Backbone, initialise
 from grasp_bench.models.dropout import dropout
 from grasp_bench.models.layout import Layout
+from grasp_bench.models.row_table import RowTable
 
 
 class BERT4Rec(Backbone):
@@ -37,7 +38,7 @@ class BERT4Rec(Backbone):
         self.dropout = dropout
         self.mask_probability = mask_probability
         self.mask = nn.Parameter(torch.empty(1, width))
-        self.positions = nn.Embedding(max_len, width)
+        self.positions = RowTable(max_len, width)
         self.input_norm = nn.LayerNorm(width)
         self.attentions = nn.ModuleList(SelfAttention(width, heads, dropout, False) for _ in range(blocks))
         self.attention_norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(blocks))

@@ -12,6 +12,7 @@ from grasp_bench.models.backbones.attention_block import FeedForward, SelfAttent
 from grasp_bench.models.backbones.base import Backbone, initialise
 from grasp_bench.models.dropout import dropout
 from grasp_bench.models.layout import Layout
+from grasp_bench.models.row_table import RowTable
 
 
 class SASRec(Backbone):
@@ -35,7 +36,7 @@ class SASRec(Backbone):
         self.causal = causal
         self.dropout = dropout
         self.scale = math.sqrt(width)
-        self.positions = nn.Embedding(max_len, width)
+        self.positions = RowTable(max_len, width)
         self.attention_norms = nn.ModuleList(nn.LayerNorm(width, eps=1e-8) for _ in range(blocks))
         self.attentions = nn.ModuleList(SelfAttention(width, heads, dropout, causal) for _ in range(blocks))
         self.forward_norms = nn.ModuleList(nn.LayerNorm(width, eps=1e-8) for _ in range(blocks))

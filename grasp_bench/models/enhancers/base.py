@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from grasp_bench.core.errors import TrainingError
-from grasp_bench.models.batch import Candidates, History, Profiles, Step
+from grasp_bench.models.batch import Candidates, History, Profiles, Rows, Step
 from grasp_bench.models.layout import Layout
 
 
@@ -89,6 +89,22 @@ class Enhancer(nn.Module):
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
         """Scores (B, m) of every item behind each whole history."""
         raise NotImplementedError(f"{type(self).__name__} has no score_catalogue")
+
+    def training_vectors(self, items_N: Tensor | None = None) -> Tensor | None:
+        """Vectors (N, views · d) of some items, or of all of them, with their gradients; None where each user
+        sees others."""
+        raise NotImplementedError(f"{type(self).__name__} has no training_vectors")
+
+    def score_shared(self, states_SD: Tensor, history: History, rows: Rows, items_N: Tensor) -> Tensor:
+        """Scores (S, N) of the same N items in each row, with their gradients."""
+        vectors_ND = self.training_vectors(items_N)
+        if vectors_ND is None:
+            raise NotImplementedError(f"{type(self).__name__} has no score_shared")
+        return states_SD @ vectors_ND.T
+
+    def items_at_once(self, users: int) -> int:
+        """How many items `score_shared` should be given for so many users, where a catalogue is scored."""
+        return self.num_items
 
     def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor | None:
         """Features (…, F) of (user, item) pairs that training does not change, so callers may keep

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from grasp_bench.models.backbones.attention_block import SelfAttention
 from grasp_bench.models.layout import Layout
+from grasp_bench.models.row_table import RowTable
 
 
 class CrossAttention(nn.Module):
@@ -27,7 +28,7 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.scale = math.sqrt(width)
         self.residual = residual
-        self.positions = nn.Embedding(max_len, width)
+        self.positions = RowTable(max_len, width)
         self.first_to_second = SelfAttention(width, heads, dropout, causal)
         self.second_to_first = SelfAttention(width, heads, dropout, causal)
         for name, parameter in self.named_parameters():

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from grasp_bench.models.batch import Candidates, History, Profiles
+from grasp_bench.models.batch import Candidates, History, Profiles, Rows
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering
 from grasp_bench.models.enhancers.normaliser import ABSENT, PrefixNormaliser, SequenceNormaliser
 from grasp_bench.models.holistic_attention import (
@@ -17,6 +17,10 @@ from grasp_bench.models.holistic_attention import (
     HolisticAttentionShape,
     pair_dots,
 )
+from grasp_bench.models.row_table import RowTable
+
+# Pairs of user and item whose hidden layer is held at once in training over the catalogue: 16 MB at width 64.
+PAIRS_AT_ONCE = 1 << 16
 
 NORMALISERS: dict[str, type[PrefixNormaliser] | type[SequenceNormaliser]] = {
     "prefix": PrefixNormaliser,
@@ -48,7 +52,7 @@ class Grasp(Enhancer):
         self.attention = attention
         self.normaliser = NORMALISERS[softmax_over]()
         self.holistic = HolisticAttention(shape)
-        self.residual = nn.Embedding(self.num_items, shape.width) if id_residual else None
+        self.residual = RowTable(self.num_items, shape.width) if id_residual else None
         if self.residual is not None:
             nn.init.xavier_normal_(self.residual.weight)
         self._columns: tuple[Tensor, Tensor] | None = None
@@ -123,6 +127,44 @@ class Grasp(Enhancer):
         if self.residual is not None:
             scores_Bm = scores_Bm + states_Bd @ self.residual.weight.T
         return scores_Bm
+
+    def training_vectors(self, items_N: Tensor | None = None) -> Tensor | None:
+        """With `attention: none`; otherwise every user has others."""
+        if self.attention != "none":
+            return None
+        if items_N is None:
+            return self.item_vectors(self.catalogue())
+        ones_NP = self.items_mD.new_ones(len(items_N), len(self.holistic.shape.parts))
+        return self._vectors(items_N, ones_NP, None)
+
+    def score_shared(self, states_Sd: Tensor, history: History, rows: Rows, items_N: Tensor) -> Tensor:
+        """Scores (S, N); each item is projected once, and with `sigmoid` each user looks at it once."""
+        if self.attention == "none":
+            return super().score_shared(states_Sd, history, rows, items_N)
+        own_ND, similar_ND = self.items_mD[items_N], self.similar_items_mD[items_N]
+        projected_NPH = self.holistic.project(own_ND, similar_ND)
+        readers = history.users_B if rows.readers_S is None else rows.readers_S
+        profiles = self._rows(readers)
+        dots_RN2 = torch.stack(
+            [profiles.own_BD @ own_ND.T, profiles.similar_BD @ similar_ND.T], dim=-1
+        )  # fmt: skip
+        if rows.readers_S is None and self.attention == "sigmoid":
+            weights_BNP = self.holistic.logits(dots_RN2).sigmoid()
+            scores_SN = self.holistic.score_by_user(states_Sd, rows.sequence_S, weights_BNP, projected_NPH)
+        else:  # weights differ from row to row
+            dots_SN2 = dots_RN2 if rows.readers_S is not None else dots_RN2[rows.sequence_S]
+            items_SN = items_N.expand(len(states_Sd), -1)
+            candidates = Candidates(items_SN, rows.sequence_S, rows.prior_S, dots_SN2)
+            index_SN = torch.arange(len(items_N), device=items_N.device).expand_as(items_SN)
+            weights_SNP = self.candidate_weights(history, candidates)
+            scores_SN = self.holistic.score(states_Sd, weights_SNP, projected_NPH, index_SN)
+        if self.residual is not None:
+            scores_SN = scores_SN + states_Sd @ self.residual(items_N).T
+        return scores_SN
+
+    def items_at_once(self, users: int) -> int:
+        """So many that the hidden layer of all pairs stays within `PAIRS_AT_ONCE`."""
+        return max(1, PAIRS_AT_ONCE // users)
 
     def history_weights(self, history: History) -> Tensor:
         """Weights (T, parts) of the history's own tokens."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer
+from grasp_bench.models.row_table import RowTable
 
 
 class ItemTable(Enhancer):
@@ -16,7 +17,7 @@ class ItemTable(Enhancer):
     def __init__(self, num_items: int, width: int) -> None:
         super().__init__()
         self.num_items = num_items
-        self.table = nn.Embedding(num_items, width)
+        self.table = RowTable(num_items, width)
         nn.init.xavier_normal_(self.table.weight)
 
     def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
@@ -26,6 +27,10 @@ class ItemTable(Enhancer):
     def embed_history(self, history: History, catalogue: Any = None) -> Tensor:
         """Rows of the table."""
         return self.table(history.items_T)
+
+    def training_vectors(self, items_N: Tensor | None = None) -> Tensor:
+        """Rows of the table, or the table."""
+        return self.table.weight if items_N is None else self.table(items_N)
 
     def item_vectors(self, catalogue: Any) -> Tensor:
         """The table."""

@@ -15,6 +15,7 @@ from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering
 from grasp_bench.models.enhancers.cross_attention import CrossAttention
 from grasp_bench.models.enhancers.llminit import principal_components
 from grasp_bench.models.layout import Layout
+from grasp_bench.models.row_table import RowTable
 
 
 class LLMESR(Enhancer):
@@ -46,7 +47,7 @@ class LLMESR(Enhancer):
         super().__init__()
         self.num_items, dim = items_mD.shape
         width = collaborative_md.shape[1]
-        self.collaborative = nn.Embedding.from_pretrained(collaborative_md, freeze=False)
+        self.collaborative = RowTable.from_pretrained(collaborative_md, freeze=False)
         self.reduce = nn.Linear(dim, adapter_hidden)
         self.adapt = nn.Linear(adapter_hidden, width)
         for layer in (self.reduce, self.adapt):
@@ -101,6 +102,10 @@ class LLMESR(Enhancer):
     def catalogue(self) -> Tensor:
         """Both vectors of every item, (m, 2d)."""
         return torch.cat([self.collaborative.weight, self._semantic(self.items_mD)], dim=-1)
+
+    def training_vectors(self, items_N: Tensor | None = None) -> Tensor:
+        """Both vectors side by side."""
+        return self.catalogue() if items_N is None else self._vectors(items_N, None)
 
     def item_vectors(self, catalogue: Any) -> Tensor:
         """Both vectors of every item (m, 2d)."""

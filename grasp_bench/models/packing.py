@@ -1,0 +1,118 @@
+"""Sequences side by side in rows of few widths, so that attention is a product or two for all of them.
+
+Shape suffixes: B sequences, T tokens, P slots, R rows of W slots (P = R · W, summed over tiers), D width.
+A sequence takes a power of two of slots, the longest ones first: then each begins at a multiple of its own
+size, and none crosses the end of a row. Fewer than half of the slots are empty, but for a tier's last row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+HIDDEN = -1e30  # finite: a slot that may see nothing would give NaN under −inf
+NARROW = 16  # sequences up to here share rows of this width: in long rows most products would be of strangers
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Rows of one width: slots from `first` to `first + rows · width`."""
+
+    first: int
+    rows: int
+    width: int
+
+
+class Packing:
+    """Where each token lies.
+
+    Args:
+        lengths_B: int64, on the CPU, each at least 1.
+        sequence_T: the sequence of each token, on any device.
+        position_T: its position in it.
+
+    Attributes:
+        order_B: sequences in the order of their slots, on the CPU.
+        classes: (first slot, slots of one, how many) for each size that occurs, in the order of slots.
+        tiers: rows of slots, the widest first.
+        slot_T: each token's slot.
+        source_P: each slot's token; an empty slot names some token.
+        valid_P: 1.0, or 0.0 where a slot is empty.
+        spelled_out: whether training computes attention by `packed_attention.attend`.
+    """
+
+    def __init__(self, lengths_B: Tensor, sequence_T: Tensor, position_T: Tensor) -> None:
+        device = sequence_T.device
+        self.spelled_out = device.type == "cpu"
+        size_B = 1 << (lengths_B - 1).clamp_min(1).double().log2().floor().long().add(1)
+        size_B[lengths_B == 1] = 1
+        self.order_B = size_B.argsort(descending=True, stable=True)
+        sizes, counts = size_B[self.order_B].unique_consecutive(return_counts=True)
+        self.classes: list[tuple[int, int, int]] = []
+        self.tiers: list[Tier] = []
+        slots = 0
+        for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
+            if not self.tiers or (size <= NARROW < self.tiers[-1].width):
+                slots = self._close(slots)
+                self.tiers.append(Tier(slots, 0, size))
+            self.classes.append((slots, size, count))
+            slots += size * count
+        self.slots = self._close(slots)
+        first_B = torch.empty_like(size_B)
+        first_B[self.order_B] = torch.cat(
+            [torch.arange(first, first + size * count, size) for first, size, count in self.classes]
+        )
+        self.slot_T = first_B.to(device, non_blocking=True)[sequence_T] + position_T
+        self.source_P = torch.zeros(self.slots, dtype=torch.int64, device=device)
+        self.source_P[self.slot_T] = torch.arange(len(self.slot_T), device=device)
+        self.valid_P = torch.zeros(self.slots, device=device)
+        self.valid_P[self.slot_T] = 1.0
+        owner_P = torch.full((self.slots,), -1)
+        for (first, size, count), sequences in zip(
+            self.classes, self.order_B.split(counts.tolist()), strict=True
+        ):
+            owner_P[first : first + size * count] = sequences.repeat_interleave(size)
+        self._owner_P = owner_P.to(device, non_blocking=True)
+        self._masks: dict[bool, list[Tensor]] = {}
+
+    def pad(self, x_TD: Tensor) -> Tensor:
+        """Tokens (T, D) in their slots (P, D); what empty slots hold must not matter."""
+        return x_TD.index_select(0, self.source_P)
+
+    def unpad(self, x_PD: Tensor) -> Tensor:
+        """The inverse of `pad`."""
+        return x_PD.index_select(0, self.slot_T)
+
+    def rows(self, x_PD: Tensor) -> list[Tensor]:
+        """Each tier's rows (R, W, D)."""
+        parts = x_PD.split([tier.rows * tier.width for tier in self.tiers])
+        return [part.view(t.rows, t.width, -1) for part, t in zip(parts, self.tiers, strict=True)]
+
+    def masks(self, causal: bool) -> list[Tensor]:
+        """What is added to each tier's scores (R, W, W): 0 where a query may see a key, else `HIDDEN`.
+
+        With `causal` what lies behind a token is hidden, and with it the empty slots of its sequence.
+        """
+        if causal not in self._masks:
+            owner_P = self._owner_P
+            keys_P = owner_P if causal else owner_P.masked_fill(self.valid_P == 0, -2)
+            masks = []
+            for owner_RW1, key_RW1 in zip(
+                self.rows(owner_P[:, None]), self.rows(keys_P[:, None]), strict=True
+            ):
+                seen_RWW = self.valid_P.new_empty(*owner_RW1.shape[:2], owner_RW1.shape[1])
+                torch.eq(owner_RW1, key_RW1.transpose(1, 2), out=seen_RWW)
+                masks.append((seen_RWW.tril_() if causal else seen_RWW).sub_(1).mul_(-HIDDEN))
+            self._masks[causal] = masks
+        return self._masks[causal]
+
+    def _close(self, slots: int) -> int:
+        """Count the last tier's rows; the slot behind them."""
+        if not self.tiers:
+            return 0
+        last = self.tiers[-1]
+        rows = -(-(slots - last.first) // last.width)
+        self.tiers[-1] = Tier(last.first, rows, last.width)
+        return last.first + rows * last.width

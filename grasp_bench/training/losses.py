@@ -1,0 +1,146 @@
+"""What each predicted position is told: `training.loss`.
+
+Shape suffixes: S positions predicted, N negatives, m items, D width of the states.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grasp_bench.core.registry import Registry
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """Scores (S, N) of negatives, −inf where one is the position's own target, and the logarithm of how often
+    each was to be expected among them: (N,), or 0 where that is not told."""
+
+    scores_SN: Tensor
+    log_expected_N: Tensor | float = 0.0
+
+
+class Predictions(Protocol):
+    """The positions that a step predicts, and the scores a loss may ask for; all in float32."""
+
+    def positives(self) -> Tensor:
+        """Scores (S,) of the targets."""
+        ...
+
+    def negatives(self) -> Negatives:
+        """Scores of the negatives that the spec asks for."""
+        ...
+
+    def mean_log_partition(self) -> Tensor:
+        """Mean over positions of log Σ exp(score) over the whole catalogue, a scalar."""
+        ...
+
+
+class Loss(Protocol):
+    """A differentiable scalar of the scores of one step.
+
+    Contract (tests/training/test_loss_contract.py): it falls when a target's score rises, gradients are
+    finite for scores of any size, and a negative that is the target itself plays no part.
+    """
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], num_items: int) -> Self:
+        """Build from `spec.training.Loss.effective()`."""
+        ...
+
+    def __call__(self, predictions: Predictions) -> Tensor:
+        """Mean over positions."""
+        ...
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy:
+    """−log σ(s⁺) − Σ log(1 − σ(s⁻)), times 2/(N + 1): with one negative it is eq. 6 of the GRASP paper.
+
+    Attributes:
+        power: σ(s⁺) is raised to it: 1, or less in `GeneralisedBinaryCrossEntropy`.
+    """
+
+    power: float = 1.0
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], num_items: int) -> Self:
+        """Nothing to set."""
+        return cls()
+
+    def __call__(self, predictions: Predictions) -> Tensor:
+        """Mean over positions."""
+        scores_SN = predictions.negatives().scores_SN
+        scale = 2 / (scores_SN.shape[1] + 1)
+        positive = F.softplus(-predictions.positives()).mean()
+        return scale * (self.power * positive + F.softplus(scores_SN).sum(1).mean())
+
+
+class GeneralisedBinaryCrossEntropy(BinaryCrossEntropy):
+    """gBCE of gSASRec (Petrov and Macdonald, RecSys 2023): the positive's probability σ(s⁺) to the power β.
+
+    With few negatives of many items, BCE overestimates how probable an item is. β = α (t (1 − 1/α) + 1/α)
+    undoes that; α = N / (m − 1) is the share of items that are sampled, t the calibration: 0 is BCE, at 1
+    scores are probabilities as under no sampling.
+    """
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], num_items: int) -> Self:
+        """β from N, m and t."""
+        share = min(1.0, settings["negatives"] / max(num_items - 1, 1))
+        return cls(share * (settings["calibration"] * (1 - 1 / share) + 1 / share))
+
+
+class Softmax:
+    """Cross-entropy over the catalogue, −s⁺ + log Σ exp(s)."""
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], num_items: int) -> Self:
+        """Nothing to set."""
+        return cls()
+
+    def __call__(self, predictions: Predictions) -> Tensor:
+        """Mean over positions."""
+        return predictions.mean_log_partition() - predictions.positives().mean()
+
+
+@dataclass(frozen=True)
+class SampledSoftmax:
+    """Cross-entropy over the target and N negatives, −s⁺ + log(exp(s⁺) + Σ exp(s⁻ − log E)).
+
+    E is how often a negative was to be expected (the logQ correction, Bengio and Senécal 2008): the sum then
+    estimates the catalogue's without bias. The target is there for certain, and is not corrected.
+    """
+
+    log_q: bool
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], num_items: int) -> Self:
+        """With or without the correction."""
+        return cls(settings["log_q"])
+
+    def __call__(self, predictions: Predictions) -> Tensor:
+        """Mean over positions."""
+        positive_S, negatives = predictions.positives(), predictions.negatives()
+        others_S1 = negatives.scores_SN
+        if self.log_q:
+            others_S1 = others_S1 - negatives.log_expected_N
+        partition_S = torch.logaddexp(positive_S, others_S1.logsumexp(1).clamp_min(-math.inf))
+        return (partition_S - positive_S).mean()
+
+
+LOSSES: Registry[type[Loss]] = Registry(
+    "loss",
+    {
+        "bce": "grasp_bench.training.losses:BinaryCrossEntropy",
+        "gbce": "grasp_bench.training.losses:GeneralisedBinaryCrossEntropy",
+        "softmax": "grasp_bench.training.losses:Softmax",
+        "sampled_softmax": "grasp_bench.training.losses:SampledSoftmax",
+    },
+)

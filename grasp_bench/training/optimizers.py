@@ -1,0 +1,88 @@
+"""Adam for all parameters, or for all but the tables of items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from grasp_bench.models.recommender import Recommender
+from grasp_bench.models.row_table import RowTable
+from grasp_bench.spec.training import Training
+
+
+class Optimizer:
+    """One or two of torch's optimisers, stepped together."""
+
+    def __init__(self, *optimizers: torch.optim.Optimizer) -> None:
+        self.optimizers = optimizers
+
+    def zero_grad(self) -> None:
+        """Clear gradients in place: `RowTable` adds into them. Sparse ones are dropped."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=isinstance(optimizer, torch.optim.SparseAdam))
+
+    def step(self) -> None:
+        """Update the parameters."""
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The slots of each parameter, numbered through; as `load_state_dict` takes them."""
+        state: dict[int, Any] = {}
+        for optimizer in self.optimizers:
+            first = len(state)
+            state |= {first + index: slots for index, slots in optimizer.state_dict()["state"].items()}
+        return {"state": state}
+
+    def load_state_dict(self, given: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave, its numbers possibly as tensors."""
+        first = 0
+        for optimizer in self.optimizers:
+            own = optimizer.state_dict()
+            count = sum(len(group["params"]) for group in own["param_groups"])
+            state = {k: given["state"][first + k] for k in range(count) if first + k in given["state"]}
+            if isinstance(optimizer, torch.optim.SparseAdam):  # counts in Python, not in a tensor's precision
+                state = {k: {**slots, "step": int(slots["step"])} for k, slots in state.items()}
+            optimizer.load_state_dict({**own, "state": state})
+            first += count
+
+
+def optimizer_of(recommender: Recommender, settings: Training) -> Optimizer:
+    """What `training.optimizer` names.
+
+    `adam` decays the moments of every item at every step. `sparse_adam` (torch's `SparseAdam`) leaves an item
+    that a step does not meet as it is, moments included: a step costs what it meets, and another model comes
+    of it.
+    """
+    tables = [m for m in recommender.enhancer.modules() if isinstance(m, RowTable)]
+    apart = {id(table.weight) for table in tables}
+    others = [p for p in recommender.parameters() if p.requires_grad and id(p) not in apart]
+    dense: list[nn.Parameter] = [one_vector(others)] if others else []
+    if settings.optimizer == "sparse_adam":
+        for table in tables:
+            table.sparse = True
+        rows = [torch.optim.SparseAdam([table.weight for table in tables], lr=settings.lr)] if tables else []
+    else:
+        dense += [cast(nn.Parameter, table.weight) for table in tables]
+        rows = []
+    adam = torch.optim.Adam(dense, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
+    return Optimizer(adam, *rows)
+
+
+def one_vector(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
+    """Lay parameters and their gradients into one vector each, of which they become views.
+
+    An optimiser then updates one parameter instead of some dozens, each of which costs it as much as its
+    arithmetic.
+    """
+    whole = nn.Parameter(torch.cat([p.detach().flatten() for p in parameters]))
+    whole.grad = torch.zeros_like(whole)
+    values = whole.detach().split([p.numel() for p in parameters])
+    gradients = whole.grad.split([p.numel() for p in parameters])
+    for parameter, value, gradient in zip(parameters, values, gradients, strict=True):
+        parameter.data = value.view_as(parameter)
+        parameter.grad = gradient.view_as(parameter)
+    return whole
