@@ -31,6 +31,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grasp_bench.models.layout import Layout
+from grasp_bench.models.packing import Packing
+from grasp_bench.models.user_scores import user_scores
 
 Part = Literal["self", "similar", "global"]
 PARTS: tuple[Part, ...] = ("self", "similar", "global")
@@ -126,31 +128,35 @@ class HolisticAttention(nn.Module):
         """N items as B users see them, under S states: scores (S, N). `sequence_S`, ascending, says whose.
 
         A user's hidden layer is computed once, however many states ask: 6 times less than for each state on
-        Beauty. Users of about as many states are multiplied together, as `Packing` lays their states out.
+        Beauty.
         """
         present, counts = sequence_S.unique_consecutive(return_counts=True)
-        layout = Layout(counts)
-        packing = layout.packing()
-        weights_BNP = weights_BNP[present[packing.order_B.to(present.device)]]
+        packing = Layout(counts).packing()
+        weights_BNP = weights_BNP[present[packing.order_B.to(present.device)]].to(projected_NPH.dtype)
+        if self.last is None or self.inner:
+            return self._score_pairs(states_Sd, packing, weights_BNP, projected_NPH)
+        scores_SN = user_scores(
+            states_Sd @ self.last.weight, weights_BNP, projected_NPH, self.first.bias, packing
+        )
+        return scores_SN + (states_Sd @ self.last.bias)[:, None]
+
+    def _score_pairs(
+        self, states_Sd: Tensor, packing: Packing, weights_BNP: Tensor, projected_NPH: Tensor
+    ) -> Tensor:
+        """The same for any depth, by the vectors of all pairs of user and item."""
         users, items = weights_BNP.shape[:2]
         index_BN = torch.arange(items, device=states_Sd.device).expand(users, -1)
-        pairs = weights_BNP.flatten(0, 1), projected_NPH, index_BN.flatten()
-        if self.last is None:
-            seen_NH, query_SH = self._first(*pairs), states_Sd
-            bias_S1 = states_Sd.new_zeros(())
-        else:
-            seen_NH, query_SH = self._hidden(*pairs), states_Sd @ self.last.weight
-            bias_S1 = (states_Sd @ self.last.bias)[:, None]
-        padded_PH = packing.pad(query_SH)
-        seen = seen_NH.view(users, items, -1).split([count for _, _, count in packing.classes])
-        parts: list[Tensor] = []
-        end = 0
-        for (first, size, count), seen_bNH in zip(packing.classes, seen, strict=True):
-            parts.append(query_SH.new_empty(first - end, items))  # what is left of a row
+        vectors_BNd = self.fuse(weights_BNP.flatten(0, 1), projected_NPH, index_BN.flatten())
+        counts = [count for _, _, count in packing.classes]
+        padded_Pd, parts, end = packing.pad(states_Sd), [], 0
+        for (first, size, count), vectors_bNd in zip(
+            packing.classes, vectors_BNd.view(users, items, -1).split(counts), strict=True
+        ):
+            parts.append(states_Sd.new_empty(first - end, items))  # what is left of a row
             end = first + size * count
-            query_bsH = padded_PH[first:end].view(count, size, -1)
-            parts.append((query_bsH @ seen_bNH.transpose(1, 2)).flatten(0, 1))
-        return packing.unpad(torch.cat(parts)) + bias_S1
+            states_bsd = padded_Pd[first:end].view(count, size, -1)
+            parts.append((states_bsd @ vectors_bNd.transpose(1, 2)).flatten(0, 1))
+        return packing.unpad(torch.cat(parts))
 
     def score_catalogue(self, states_Bd: Tensor, weights_BMP: Tensor, projected_MPH: Tensor) -> Tensor:
         """States (B, d) against all M items under weights (B, M, parts): scores (B, M)."""

@@ -12,7 +12,7 @@ MOST_NEGATIVES = 2**16 - 1  # sampled ranks are stored in 16 bits
 # The items of the longest cutoff are stored for every user.
 Cutoff = Annotated[int, Field(ge=1, le=1000)]
 Time = int | float | str
-ProtocolName = Literal["paper", "strict", "temporal"]  # see spec/protocols.py
+ProtocolName = Literal["paper", "strict", "temporal", "strong"]  # see spec/protocols.py
 LATER_GROUP_KEYS = ("first_user",)  # came when metrics had been named without it
 
 

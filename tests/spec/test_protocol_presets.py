@@ -84,11 +84,11 @@ def test_patches_vary_what_a_preset_gave() -> None:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ("papr", "the text 'papr' is not one of paper, strict, temporal; did you mean 'paper'?"),
-        ("[paper, strict]", "a list is not one of paper, strict, temporal"),
+        ("papr", "the text 'papr' is not one of paper, strict, temporal, strong; did you mean 'paper'?"),
+        ("[paper, strict]", "a list is not one of paper, strict, temporal, strong"),
         (
             "{ties: mean}",
-            "expected one of paper, strict, temporal; the section of this name is dataset.protocol",
+            "expected one of paper, strict, temporal, strong; the section of this name is dataset.protocol",
         ),
     ],
 )
