@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
@@ -44,15 +43,18 @@ class BackingOff(Control):
         self, states_B: Tensor, history: History, candidates: Candidates, catalogue: Any = None
     ) -> Tensor:
         """Look the evidence up."""
-        found_BK = entries(self.evidence(history), candidates.items_SK.numpy())
-        return self._scores(found_BK, self.popularity_m[candidates.items_SK])
+        found_BK = entries(self._scaled(history), candidates.items_SK.numpy())
+        return torch.from_numpy(found_BK).add_(self.popularity_m[candidates.items_SK])
 
     def score_catalogue(self, states_B: Tensor, history: History, catalogue: Any = None) -> Tensor:
         """Popularity, and on top of it the few items that something speaks for."""
-        return self._scores(self.evidence(history).toarray(), self.popularity_m)
+        return torch.from_numpy(self._scaled(history).toarray()).add_(self.popularity_m)
 
-    def _scores(self, evidence: NDArray[np.float64], popularity: Tensor) -> Tensor:
-        return torch.from_numpy(np.rint(evidence / self.grain) * self.scale).add_(popularity)
+    def _scaled(self, history: History) -> csr_array:
+        """Evidence in whole grains, each above every popularity."""
+        evidence = self.evidence(history)
+        evidence.data = np.rint(evidence.data / self.grain) * self.scale
+        return evidence
 
 
 class LinkedItems(BackingOff):
