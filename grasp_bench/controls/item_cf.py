@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import csr_array, triu
+from scipy.sparse import csr_array, vstack
 
 from grasp_bench.controls.backing_off import LinkedItems
 from grasp_bench.controls.sparse import nearest, user_items
 from grasp_bench.data.splits import TrainPart
+
+BLOCK = 1024  # items compared with all others at once
 
 
 class ItemCf(LinkedItems):
@@ -28,11 +30,14 @@ class ItemCf(LinkedItems):
 
     @classmethod
     def links(cls, train: TrainPart) -> csr_array:
-        """Count users that items share."""
-        rows = user_items(train)
-        users_m = rows.sum(axis=0)
-        pairs = triu(rows.T @ rows, k=1, format="coo")
-        one, other = pairs.coords
-        cosines = pairs.data / (np.sqrt(users_m[one] * users_m[other]) + cls.shrinkage)
-        above = csr_array((cosines, (one, other)), shape=pairs.shape)
-        return nearest((above + above.T).tocsr(), cls.neighbours)
+        """Count users that items share, a block of items at a time: each may share one with all others."""
+        rows_Um = user_items(train)
+        items_mU, users_m = rows_Um.T.tocsr(), rows_Um.sum(axis=0)
+        blocks = []
+        for start in range(0, train.num_items, BLOCK):
+            shared = (items_mU[start : start + BLOCK] @ rows_Um).tocoo()
+            one, other = shared.coords[0] + start, shared.coords[1]
+            cosines = shared.data / (np.sqrt(users_m[one] * users_m[other]) + cls.shrinkage)
+            cosines[one == other] = 0
+            blocks.append(nearest(csr_array((cosines, shared.coords), shape=shared.shape), cls.neighbours))
+        return vstack(blocks, format="csr")

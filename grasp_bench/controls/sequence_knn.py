@@ -25,9 +25,10 @@ class SequenceKnn(BackingOff):
     e(u, b) = Σ_v sim(u, v) · [v had b] over the k users v nearest to u, and those that tie with the k-th;
     sim(u, v) = Σ_a w(u, a) · [v had a] / √|v|, the cosine of weighted history and set of items up to a factor
     of u. A user's own training sequence is no neighbour: it holds what he is known to have had and nothing
-    else. k = 100 as in the published code. Its weights fall with the place in a straight line; these halve
-    from item to item, and its dot product is a cosine here: chosen, from {0.5, 0.8, straight} and {dot
-    product, cosine}, by validation NDCG@10 in full ranking on amazon-beauty, goodreads and movielens-small.
+    else. k = 100 as in the published code. Its weights fall with the place in a straight line and its
+    similarity is a dot product. Weights that halve from item to item, with the cosine, were chosen by
+    validation NDCG@10 in full ranking: better on amazon-beauty, goodreads and movielens-small alike (5.40,
+    18.52 and 2.78 against 4.93, 17.18 and 2.02).
     """
 
     neighbours = 100

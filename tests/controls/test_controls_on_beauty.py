@@ -1,7 +1,7 @@
 """Markov controls on the real amazon-beauty, against figures that were measured by other code.
 
-Items of one day lie in the order of their ids there, which a chain in one direction learns: it fails where the
-test id is below the validation id.
+Items of one day lie in the order of their ids there, which a chain in one direction learns: it fails where
+the test id is below the validation id.
 """
 
 from __future__ import annotations
