@@ -16,6 +16,7 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.report.board import load_board
 from grasp_bench.report.layout import lay_out
 from grasp_bench.report.members import read_members, write_members
+from grasp_bench.report.page.write import write_report
 from grasp_bench.report.renderers.registry import RENDERERS
 from grasp_bench.report.study import read_study, write_study
 from grasp_bench.spec.loading import load
@@ -270,6 +271,16 @@ def test_every_format_shows_rows_of_many_sources(rows_of_many: Any, name: str) -
     text = RENDERERS.get(name)(rows_of_many, lay_out(rows_of_many))
     assert "0.13579" in text if name in ("csv", "json") else "13.58" in text
     assert "Fourth" in text
+
+
+def test_the_page_draws_such_rows_by_ranking(results: Results, rows_of_many: Any, tmp_path: Path) -> None:
+    write_report(results.folder, tmp_path / "page.html", tmp_path)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for title in ("NDCG@10, ours and published, full ranking", "HR@10, ours and published, full ranking",
+                  "NDCG@10, ours and published, sampled ranking"):  # fmt: skip
+        assert f">{title}</figcaption>" in text
+    assert "First, arXiv:First, softmax, published: 31.00" in text
+    assert "HR@10, ours and published, sampled ranking" not in text
 
 
 def test_csv_has_a_line_for_each_figure_of_such_a_row(rows_of_many: Any) -> None:

@@ -58,7 +58,7 @@ def _rows(entries: Sequence[SourcedEntry], metric: str) -> list[Dot]:
     for entry in entries:
         if metric not in entry["theirs"]:
             continue
-        label = ", ".join(filter(None, [entry["published"], entry["loss"], entry["source"]["reference"]]))
+        label = ", ".join(filter(None, [entry["published"], entry["source"]["reference"], entry["loss"]]))
         found += [_ours(figure, label) for figure in entry["figures"] if figure["metric"] == metric]
         theirs = entry["theirs"][metric]
         found.append(Dot(label, "published", 100 * theirs, f"{label}, published: {percent(theirs)}"))
