@@ -1,6 +1,6 @@
 """Published figures beside ours: the same metric of the same method, and whether theirs lies in our interval.
 
-Papers rank among sampled negatives, so ours are those of the sampled ranking.
+The tables of the one paper rank among sampled negatives; rows with a source of their own say how they rank.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.members import Bools, read_members
 from grasp_bench.report.methods import Method
 from grasp_bench.report.partitions import Material, Partition
-from grasp_bench.report.schema import Beside, Difference, PublishedFigure
+from grasp_bench.report.schema import Beside, Difference, PublishedFigure, SourcedEntry
 from grasp_bench.report.user_values import TOLERANCE, UserValues
 from grasp_bench.stats.figure import figure_interval
 from grasp_bench.stats.pairing import Values
 from grasp_bench.stats.trainings import Trainings
 
-PROTOCOL = "sampled"
+SAMPLED = "sampled"
 Rows = Sequence[Mapping[str, Any]]
-Name = tuple[str | None, str | None, str | None]  # backbone, enhancer, ablation
+Name = tuple[str | None, str | None, str | None, str | None]  # backbone, enhancer, ablation, control
 
 
 def beside(partition: Partition, material: Material, values: UserValues) -> Beside | None:
@@ -53,7 +53,28 @@ def beside(partition: Partition, material: Material, values: UserValues) -> Besi
             for figure in figures.of_method(method, [row for row in rows if _names(row) == _key(method)])
         ],
         without_ours=sorted({_called(row) for row in rows if _names(row) not in known}),
+        sourced=[entry for row in theirs.get("sourced", ()) for entry in _sourced(row, partition, figures)],
     )
+
+
+def _sourced(row: Mapping[str, Any], partition: Partition, figures: _Figures) -> Iterator[SourcedEntry]:
+    """The row beside each of our methods that it is about and has its figures; once alone, without any."""
+    about = [method for method in partition.planned if partition.cells.get(method)]
+    beside: dict[str | None, list[PublishedFigure]] = {
+        figures.material.labels[method]: found
+        for method in about
+        if _names(row) == _key(method) and (found := list(figures.of_method(method, [row])))
+    }
+    for label, found in (beside or {None: []}).items():
+        yield SourcedEntry(
+            published=row["label"],
+            source=dict(row["source"]),
+            loss=row["loss"],
+            protocol=row["ranking"],
+            theirs=dict(row["figures"]),
+            label=label,
+            figures=found,
+        )
 
 
 @dataclass
@@ -71,8 +92,9 @@ class _Figures:
     def of_method(self, method: Method, rows: Rows) -> Iterator[PublishedFigure]:
         cells = self.partition.cells[method]
         for row in rows:
+            group, protocol = row.get("group", "overall"), row.get("ranking", SAMPLED)
             for metric, theirs in row["figures"].items():
-                ours = [_figure(cell, row["group"], metric) for cell in cells]
+                ours = [_figure(cell, protocol, group, metric) for cell in cells]
                 means = [value for value in ours if value is not None]
                 if cells and len(means) == len(cells):
                     yield self._compared(cells, method, row, metric, theirs, means)
@@ -81,16 +103,17 @@ class _Figures:
         self, cells: Sequence[ResultCell], method: Method, row: Mapping[str, Any], metric: str,
         theirs: float, means: Sequence[float],
     ) -> PublishedFigure:  # fmt: skip
+        group, protocol = row.get("group", "overall"), row.get("ranking", SAMPLED)
         users = [
-            self._users(cell, row["group"], metric, mean) for cell, mean in zip(cells, means, strict=True)
+            self._users(cell, protocol, group, metric, mean) for cell, mean in zip(cells, means, strict=True)
         ]
         known = [each for each in users if each is not None]
         interval = figure_interval(Trainings.of(known)) if len(known) == len(cells) else None
         mean = interval.mean if interval else sum(means) / len(means)
         return PublishedFigure(
             label=self.material.labels[method],
-            table=row["table"],
-            group=row["group"],
+            table=row.get("table") or row["source"]["reference"],
+            group=group,
             metric=metric,
             seeds=[cell.seed for cell in cells if cell.seed is not None],
             ours=mean,
@@ -101,9 +124,9 @@ class _Figures:
             inside=interval.low <= theirs <= interval.high if interval and len(cells) > 1 else None,
         )
 
-    def _users(self, cell: ResultCell, group: str, metric: str, mean: float) -> Values | None:
+    def _users(self, cell: ResultCell, protocol: str, group: str, metric: str, mean: float) -> Values | None:
         """Values of the users of a group; None where nobody has written down who they are."""
-        values = self.values.of_cell(cell, PROTOCOL, metric)
+        values = self.values.of_cell(cell, protocol, metric)
         if group == "overall":
             return values
         if self._members is None or group not in self._members[1]:
@@ -117,18 +140,20 @@ class _Figures:
         return values[members]
 
 
-def _figure(cell: ResultCell, group: str, metric: str) -> float | None:
-    value = ((cell.metrics.get(PROTOCOL) or {}).get(group) or {}).get(metric)
+def _figure(cell: ResultCell, protocol: str, group: str, metric: str) -> float | None:
+    value = ((cell.metrics.get(protocol) or {}).get(group) or {}).get(metric)
     return None if value is None else float(value)
 
 
 def _key(method: Method) -> Name | None:
-    """What a paper knows a method by; nothing of a control, an imported run, or one that was made noisy."""
-    return None if method.noise or method.name else (method.backbone, method.enhancer, method.ablation)
+    """What a row knows a method by; nothing of an imported run, or of one that was made noisy."""
+    if method.noise or method.kind == "imported":
+        return None
+    return method.backbone, method.enhancer, method.ablation, method.name
 
 
 def _names(row: Mapping[str, Any]) -> Name:
-    return row["backbone"], row["enhancer"], row["ablation"]
+    return row["backbone"], row["enhancer"], row.get("ablation"), row.get("control")
 
 
 def _called(row: Mapping[str, Any]) -> str:

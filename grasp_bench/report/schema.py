@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from grasp_bench.report.across_schema import AcrossDatasets
 from grasp_bench.report.findings.interval import Interval
 
-FORMAT = 11  # part of the cache key: raise it when the shape or the meaning of a number changes
+FORMAT = 12  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
 ALL_PAIRS_OF = 12  # methods whose drops are compared with each other: 66 pairs, each at every rate
 GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
@@ -113,7 +113,7 @@ class RankingTests(TypedDict):
 
 
 class PublishedFigure(TypedDict):
-    """One published number beside ours, of the sampled ranking, as fractions.
+    """One published number beside ours, of the same ranking, as fractions.
 
     `low` and `high` bound our mean for other users and trainings (stats/figure.py); `inside` tells whether
     theirs lies between, and is None where nobody knows: without them, or of one training.
@@ -132,6 +132,21 @@ class PublishedFigure(TypedDict):
     inside: bool | None
 
 
+class SourcedEntry(TypedDict):
+    """A published row that has a source of its own, beside ours, or alone where `label` is None.
+
+    `theirs` has its figures by metric, `figures` those of them that ours has too.
+    """
+
+    published: str
+    source: dict[str, Any]
+    loss: str | None
+    protocol: str
+    theirs: dict[str, float]
+    label: str | None
+    figures: list[PublishedFigure]
+
+
 class Difference(TypedDict):
     """A fact or setting that is not the same here and there."""
 
@@ -141,7 +156,10 @@ class Difference(TypedDict):
 
 
 class Beside(TypedDict):
-    """What a paper printed beside a ranking: whose figures, on which data, and which have none of ours."""
+    """What was published beside a ranking: whose figures, on which data, and which have none of ours.
+
+    `figures` are of the tables of one source, sampled ranking; `sourced` tell each its source and ranking.
+    """
 
     source: dict[str, Any]
     dataset: str
@@ -152,6 +170,7 @@ class Beside(TypedDict):
     notes: list[str]
     figures: list[PublishedFigure]
     without_ours: list[str]
+    sourced: list[SourcedEntry]
 
 
 class NoisePoint(Interval):

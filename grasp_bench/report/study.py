@@ -13,9 +13,12 @@
      "published": {"source": {…}, "settings": {…}, "seeds": […], "notes": […],      or null
                    "datasets": {"amazon-beauty": {"name": "Beauty", "facts": {…}, "rows": [
                        {"table": "Table 2", "backbone": "sasrec", "enhancer": "none", "ablation": null,
-                        "group": "overall", "figures": {"NDCG@10": 0.3058}}]}}}}
+                        "group": "overall", "figures": {"NDCG@10": 0.3058}}],
+                       "sourced": [{"label": "TIGER", "source": {…}, "ranking": "full", "loss": null,
+                        "backbone": null, "enhancer": null, "control": null, "figures": {…}}]}}}}
 
-`published` holds the figures that the spec names, as fractions, of the datasets that it has.
+`published` holds the figures that the spec names, as fractions, of the datasets that it has: the tables of
+one source as `rows`, rows that have each a source of its own as `sourced` (absent from older files).
 `planned` entries hold the identity keys of `cell.json`. `hash` and `protocol_hash` may be absent; where
 `hash` is given, a result folder with another one is out of date and left off the board.
 """
@@ -118,6 +121,7 @@ def _published(figures: PublishedFigures | None, datasets: Iterable[str]) -> dic
                 "name": theirs,
                 "facts": content.datasets[theirs].model_dump(mode="json", exclude_none=True),
                 "rows": [asdict(row) for row in figures.rows(theirs)],
+                "sourced": figures.sourced(theirs),
             }
             for ours, theirs in named.items()
         },

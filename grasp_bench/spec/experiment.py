@@ -53,8 +53,8 @@ class Experiment(Section):
     )
     controls: tuple[ControlName, ...] | None = Field(
         None,
-        description="Rows that show what the evaluation is worth, never tuned; all that apply where nothing "
-        "is said, `[]` for none.",
+        description="Rows that show what the evaluation is worth, never tuned. Where nothing is said, all "
+        "that apply but `ease`; `[]` for none.",
     )
     control_seeds: ControlSeeds = Field(
         "first",

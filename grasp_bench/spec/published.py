@@ -1,6 +1,5 @@
-"""Published figures: a file of tables from a paper, and the key of a spec that names it.
-
-The figures stand beside ours on a board and decide nothing: no hash knows them.
+"""Published figures: a file of a paper's tables, or of rows from many papers, and the key of a spec that
+names it. The figures stand beside ours on a board and decide nothing: no hash knows them.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from grasp_bench.spec.controls import ControlName
+from grasp_bench.spec.model import Backbone, EnhancerName
 from grasp_bench.spec.section import Section
 
 Group = Literal["head_user", "tail_user", "head_item", "tail_item", "repeat", "new"]
@@ -23,7 +24,7 @@ WHOLE = "full"  # among ablations: the method itself
 
 
 class Published(Section):
-    """Figures of a paper to stand beside ours, on the sampled ranking; they decide nothing.
+    """Published figures to stand beside ours, each on the ranking that it is of; they decide nothing.
 
     `dataset` names the one they were measured on, as the file does. A spec that compares several datasets
     says in `datasets` which published one belongs to which of ours.
@@ -78,10 +79,38 @@ class PublishedDataset(Section):
     note: str | None = None
 
 
-class PublishedFile(Section):
-    """A file of published figures in percent: dataset, backbone, enhancer, then group or ablation."""
+class SourcedRow(Section):
+    """One line of any paper's table: its method, its source, the ranking, and ours that it stands beside.
 
+    That is a backbone with its enhancer, or a control; without either the row is shown alone.
+    """
+
+    label: str = Field(min_length=1)
     source: Source
+    ranking: Literal["full", "sampled"]
+    loss: str | None = Field(None, min_length=1)
+    backbone: Backbone | None = None
+    enhancer: EnhancerName | None = None
+    control: ControlName | None = None
+    figures: Figures
+
+    @model_validator(mode="after")
+    def _beside_one_of_ours(self) -> SourcedRow:
+        if (self.backbone is None) != (self.enhancer is None):
+            raise ValueError("give both backbone and enhancer, or neither")
+        if self.backbone is not None and self.control is not None:
+            raise ValueError("give either backbone and enhancer, or control")
+        return self
+
+
+class PublishedFile(Section):
+    """A file of published figures in percent.
+
+    `overall`, `groups` and `ablations` are the tables of one `source`, sampled ranking: dataset, backbone,
+    enhancer, then group or ablation. `rows` have each a source and a ranking of its own.
+    """
+
+    source: Source | None = None
     tables: Tables = Tables()
     settings: dict[str, Scalar] = Field(default={})
     seeds: tuple[int, ...] = ()
@@ -90,6 +119,7 @@ class PublishedFile(Section):
     overall: dict[str, dict[str, dict[str, Figures]]] = Field(default={})
     groups: dict[str, dict[str, dict[str, dict[Group, Figures]]]] = Field(default={})
     ablations: dict[str, dict[str, dict[str, dict[str, Figures]]]] = Field(default={})
+    rows: dict[str, tuple[SourcedRow, ...]] = Field(default={})
 
 
 @dataclass(frozen=True)
@@ -128,6 +158,11 @@ class PublishedFigures:
                 if ablation != WHOLE:
                     yield _row(tables.ablations, backbone, enhancer, ablation, "overall", figures)
 
+    def sourced(self, dataset: str) -> list[dict[str, Any]]:
+        """Every row about a published dataset that has a source of its own, figures as fractions."""
+        rows = self.content.rows.get(dataset, ())
+        return [{**row.model_dump(mode="json"), "figures": _fractions(row.figures)} for row in rows]
+
 
 def _lines(
     table: Mapping[str, Mapping[str, Mapping[str, Any]]], dataset: str
@@ -141,5 +176,8 @@ def _row(
     table: str | None, backbone: str, enhancer: str, ablation: str | None, group: str,
     figures: Mapping[str, float],
 ) -> PublishedRow:  # fmt: skip
-    fractions = {name: value / 100 for name, value in figures.items()}
-    return PublishedRow(table or "published", backbone, enhancer, ablation, group, fractions)
+    return PublishedRow(table or "published", backbone, enhancer, ablation, group, _fractions(figures))
+
+
+def _fractions(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: value / 100 for name, value in figures.items()}

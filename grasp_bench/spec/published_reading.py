@@ -21,6 +21,7 @@ from grasp_bench.spec.published import (
     PublishedFigures,
     PublishedFile,
     Source,
+    SourcedRow,
     Tables,
 )
 from grasp_bench.spec.section import Section
@@ -29,7 +30,10 @@ from grasp_bench.spec.wording import message, not_one_of
 from grasp_bench.spec.yaml_reader import read_file
 
 KEY = "published"
-SECTIONS: Mapping[Part, type[Section]] = {"source": Source, "tables": Tables, "datasets": PublishedDataset}
+SECTIONS: Mapping[Part, type[Section]] = {
+    "source": Source, "tables": Tables, "datasets": PublishedDataset, "rows": SourcedRow,
+}  # fmt: skip
+TABLES = ("overall", "groups", "ablations")
 FOLDER = "published"  # beside a spec; `file: grasp` is its grasp.yaml
 
 
@@ -109,12 +113,16 @@ def _note(error: ErrorDetails, tree: Node, values: Mapping[str, Any], problems: 
 
 def _keys_beside(path: tuple[Part, ...]) -> Iterable[str]:
     """The keys that may stand where an unknown one does."""
-    return (SECTIONS[path[0]] if len(path) > 1 else PublishedFile).model_fields
+    above = [SECTIONS[part] for part in path[:-1] if part in SECTIONS]
+    return (above[-1] if above else PublishedFile).model_fields
 
 
 def _check(content: PublishedFile, tree: Node, problems: Problems) -> None:
-    """Datasets that the file does not describe, and a whole method that has two figures."""
-    for table in ("overall", "groups", "ablations"):
+    """Tables of no source, datasets that the file does not describe, and a whole method with two figures."""
+    if content.source is None and (given := [table for table in TABLES if getattr(content, table)]):
+        place = locate(tree, (given[0],)).key_place
+        problems.add(place, given[0], "needs the source of its figures; say it in source")
+    for table in (*TABLES, "rows"):
         for dataset in getattr(content, table):
             if dataset not in content.datasets:
                 place = locate(tree, (table, dataset)).key_place

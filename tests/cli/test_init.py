@@ -30,7 +30,7 @@ def test_what_is_written_is_valid(runner: CliRunner, arguments: list[str], path:
     assert result.exit_code == 0, result.stderr
     assert path in result.stdout
     assert load(Path(path)).experiment.name == name
-    assert runner.invoke(app, ["validate", path]).stdout == f"ok: {name}, 14 cells\n"
+    assert runner.invoke(app, ["validate", path]).stdout == f"ok: {name}, 18 cells\n"
 
 
 def test_nothing_is_overwritten(runner: CliRunner) -> None:

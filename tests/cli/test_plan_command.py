@@ -57,7 +57,7 @@ def test_only_and_set_change_what_is_planned(tmp_path: Path) -> None:
 
 def test_controls_are_planned_unless_a_spec_says_otherwise_and_counted_apart(tmp_path: Path) -> None:
     told = json.loads(plan(tmp_path, "--format", "json", spec=SPEC.replace("controls: []\n", "")).stdout)
-    assert told["to_run"] == {"trainings": 4, "controls": 5}
+    assert told["to_run"] == {"trainings": 4, "controls": 9}
     kinds = {cell["slug"]: cell["kind"] for cell in told["cells"]}
     assert kinds["markov"] == kinds["sasrec-grasp-shuffled-s42"] == "control"
     assert kinds["sasrec-grasp-s42"] == "trained"

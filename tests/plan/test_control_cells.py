@@ -77,7 +77,8 @@ def test_named_where_nothing_reads_embeddings_it_is_refused() -> None:
         cells()
 
 
-UNTRAINED = ["popularity", "markov", "item_knn", "random", "constant"]
+COUNTING = ["popularity", "markov", "markov_symmetric", "markov_backoff", "item_cf", "sequence_knn"]
+UNTRAINED = [*COUNTING, "item_knn", "random", "constant"]
 
 
 def test_all_that_apply_are_there_when_nothing_is_said() -> None:
@@ -88,6 +89,11 @@ def test_all_that_apply_are_there_when_nothing_is_said() -> None:
     ]  # fmt: skip
     assert list(cells(controls=None)) == ["sasrec-none-s42", *(x for x in UNTRAINED if x != "item_knn")]
     assert list(cells(controls=[])) == ["sasrec-none-s42"]
+
+
+def test_ease_is_made_only_when_it_is_named() -> None:
+    assert list(cells(controls=["ease"])) == ["sasrec-none-s42", "ease"]
+    assert "ease" not in cells(controls=None)
 
 
 def test_an_untrained_control_ranks_by_the_nodes_and_settings_of_models() -> None:
@@ -113,7 +119,7 @@ def test_controls_are_as_many_as_there_are_rankings_and_item_embeddings() -> Non
     found = [cell for cell in cells(compare=compare, controls=None).values() if cell.name]
     assert len({cell.hash for cell in found}) == len(found)
     counts = {name: sum(cell.name == name for cell in found) for name in UNTRAINED}
-    assert counts == {"popularity": 2, "markov": 2, "item_knn": 4, "random": 2, "constant": 2}
+    assert counts == {name: 4 if name == "item_knn" else 2 for name in UNTRAINED}
     assert {tuple(cell.variant) for cell in found if cell.name == "markov"} == {("dataset.min_user",)}
 
 

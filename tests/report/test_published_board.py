@@ -16,6 +16,7 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.report.board import load_board
 from grasp_bench.report.layout import lay_out
 from grasp_bench.report.members import read_members, write_members
+from grasp_bench.report.page.write import write_report
 from grasp_bench.report.renderers.registry import RENDERERS
 from grasp_bench.report.study import read_study, write_study
 from grasp_bench.spec.loading import load
@@ -202,6 +203,96 @@ def test_a_cached_board_notices_new_figures_and_groups(
     head = np.arange(USERS) % 2 == 0
     write_members(results.folder, "p1", np.arange(USERS, dtype=np.int32), {"head_user": head})
     assert load_board(results.folder)["rankings"][0]["published"]["figures"][0]["low"] is not None
+
+
+def sourced(label: str, ranking: str, ours: dict[str, str], **figures: float) -> dict[str, Any]:
+    named = dict.fromkeys(("backbone", "enhancer", "control", "loss")) | ours
+    shares = {name.replace("_", "@"): value for name, value in figures.items()}
+    source = {"title": f"On {label}", "reference": f"arXiv:{label}", "url": None}
+    return {"label": label, "source": source, "ranking": ranking, "figures": shares, **named}
+
+
+@pytest.fixture
+def rows_of_many(results: Results, ranks: dict[int, np.ndarray]) -> Any:
+    """Two published rows beside one of ours, one beside a control, one alone."""
+    control = {"kind": "control", "name": "markov", "backbone": None, "enhancer": None, "seed": None}
+    results.cell("markov", np.full(USERS, 3), **control)
+    none = {"backbone": "sasrec", "enhancer": "none"}
+    content = published([])
+    content["source"] = None
+    content["datasets"]["toy"]["sourced"] = [
+        sourced("First", "full", none | {"loss": "softmax"}, NDCG_10=0.31, HR_10=0.62),
+        sourced("Second", "sampled", none, NDCG_10=0.41),
+        sourced("Third", "full", {"control": "markov"}, NDCG_10=0.25),
+        sourced("Fourth", "full", {}, NDCG_10=0.13579, HR_5=0.24),
+        sourced("Fifth", "full", {"backbone": "gru4rec", "enhancer": "none"}, NDCG_10=0.11),
+    ]
+    results.study(published=content, cards={"toy": {"users": USERS, "items": 90}})
+    return load_board(results.folder)
+
+
+def test_rows_stand_beside_ours_in_their_own_ranking(rows_of_many: Any, ranks: dict[int, np.ndarray]) -> None:
+    entries = {each["published"]: each for each in rows_of_many["rankings"][0]["published"]["sourced"]}
+    full = [metric_values(ranks[seed])["NDCG@10"] for seed in (42, 43)]
+    among = [metric_values(sampled(ranks[seed]))["NDCG@10"] for seed in (42, 43)]
+    for name, values, theirs in (("First", full, 0.31), ("Second", among, 0.41)):
+        interval, figure = figure_interval(Trainings.of(values)), entries[name]["figures"][0]
+        assert (entries[name]["label"], figure["table"]) == ("none", f"arXiv:{name}")
+        assert (figure["ours"], figure["low"], figure["high"]) == pytest.approx(
+            (interval.mean, interval.low, interval.high)
+        )
+        assert figure["difference"] == pytest.approx(interval.mean - theirs)
+    assert entries["Third"]["label"] == "markov"
+    assert entries["Third"]["figures"][0]["ours"] == pytest.approx(0.5)  # rank 3: 1 / log2(4)
+    for name in ("Fourth", "Fifth"):  # no method of ours, and one that is not on this board
+        assert (entries[name]["label"], entries[name]["figures"]) == (None, [])
+
+
+def test_rows_are_laid_out_by_ranking_and_cutoff(rows_of_many: Any) -> None:
+    section = next(s for s in lay_out(rows_of_many).sections if s.title.startswith("Beside the published"))
+    assert [table.title for table in section.tables] == [
+        "Published rows, each from its source (full ranking)",
+        "Published rows at 5, each from its source (full ranking)",
+        "Published rows, each from its source (sampled ranking)",
+    ]
+    full, at_five, among = ([[entry.text for entry in row] for row in t.rows] for t in section.tables)
+    assert [row[0] for row in full] == ["First", "Third", "Fourth", "Fifth"]
+    assert full[0][1:5] == ["arXiv:First", "softmax", "none", "2"]
+    assert full[0][6] == "31.00"
+    assert full[0][9] == "62.00"
+    assert full[2][2:] == ["–", "–", "–", "–", "13.58", "–", "–", "–", "–"]
+    assert at_five == [["Fourth", "arXiv:Fourth", "–", "–", "–", "–", "24.00", "–"]]
+    assert [row[0] for row in among] == ["Second"]
+    assert "arXiv:Third: On Third." in section.lines
+
+
+@pytest.mark.parametrize("name", ["rich", "md", "html", "latex", "csv", "json"])
+def test_every_format_shows_rows_of_many_sources(rows_of_many: Any, name: str) -> None:
+    text = RENDERERS.get(name)(rows_of_many, lay_out(rows_of_many))
+    assert "0.13579" in text if name in ("csv", "json") else "13.58" in text
+    assert "Fourth" in text
+
+
+def test_the_page_draws_such_rows_by_ranking(results: Results, rows_of_many: Any, tmp_path: Path) -> None:
+    write_report(results.folder, tmp_path / "page.html", tmp_path)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for title in ("NDCG@10, ours and published, full ranking", "HR@10, ours and published, full ranking",
+                  "NDCG@10, ours and published, sampled ranking"):  # fmt: skip
+        assert f">{title}</figcaption>" in text
+    assert "First, arXiv:First, softmax, published: 31.00" in text
+    assert "HR@10, ours and published, sampled ranking" not in text
+
+
+def test_csv_has_a_line_for_each_figure_of_such_a_row(rows_of_many: Any) -> None:
+    text = RENDERERS.get("csv")(rows_of_many, lay_out(rows_of_many))
+    mine = [line for line in csv.DictReader(io.StringIO(text)) if line["kind"] == "published"]
+    assert [(line["method"], line["protocol"], line["metric"], float(line["value"])) for line in mine][
+        :3
+    ] == [
+        ("First, softmax, arXiv:First", "full", "NDCG@10", 0.31),
+        ("First, softmax, arXiv:First", "full", "HR@10", 0.62),
+        ("Second, arXiv:Second", "sampled", "NDCG@10", 0.41),
+    ]
 
 
 SPEC = """\

@@ -98,6 +98,70 @@ def test_rows_are_fractions_with_the_name_of_their_table(tmp_path: Path) -> None
     assert published.dataset_for("whatever") == "Toys"
 
 
+ROWS = """\
+datasets:
+  Toys: {users: 10, items: 5}
+rows:
+  Toys:
+    - {label: A, source: {title: T, reference: R}, ranking: full, backbone: sasrec, enhancer: none,
+       figures: {HR@10: 20}}
+    - {label: B, source: {title: U, reference: S}, ranking: sampled, loss: softmax, control: markov,
+       figures: {HR@5: 4}}
+    - {label: C, source: {title: U, reference: S}, ranking: full, figures: {HR@10: 5}}
+"""
+
+
+def test_rows_have_each_a_source_and_stand_beside_a_method_a_control_or_nothing(tmp_path: Path) -> None:
+    published = load(write(tmp_path, ROWS)).published
+    assert list(published.rows("Toys")) == []
+    found = published.sourced("Toys")
+    assert [
+        (row["source"]["reference"], row["ranking"], row["loss"], row["enhancer"], row["control"])
+        for row in found
+    ] == [
+        ("R", "full", None, "none", None), ("S", "sampled", "softmax", None, "markov"),
+        ("S", "full", None, None, None),
+    ]  # fmt: skip
+    assert [row["figures"] for row in found] == [{"HR@10": 0.2}, {"HR@5": 0.04}, {"HR@10": 0.05}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("ranking: full", "ranking: whole",
+         "5:61 rows.Toys[0].ranking: the text 'whole' is not one of full, sampled"),
+        ("label: A, ", "", "5:7 rows.Toys[0].label: required key is missing"),
+        ("label: A", "lable: A", "5:8 rows.Toys[0].lable: unknown key; did you mean 'label'?"),
+        ("title: T", "titel: T", "5:27 rows.Toys[0].source.titel: unknown key; did you mean 'title'?"),
+        ("HR@10: 20", "HR@10: 120", "6:25 rows.Toys[0].figures.HR@10: must be at most 100, got 120"),
+        ("backbone: sasrec, ", "", "5:7 rows.Toys[0]: give both backbone and enhancer, or neither"),
+        ("backbone: sasrec", "control: markov, backbone: sasrec",
+         "5:7 rows.Toys[0]: give either backbone and enhancer, or control"),
+        ("control: markov", "control: markof",
+         "7:94 rows.Toys[1].control: the text 'markof' is not one of"),
+        ("rows:\n  Toys", "rows:\n  Toyz",
+         "4:3 rows.Toyz: no such dataset in datasets; did you mean 'Toys'?"),
+        ("rows:", "overall: {Toys: {sasrec: {none: {HR@5: 1}}}}\nrows:",
+         "3:1 overall: needs the source of its figures; say it in source"),
+    ],
+)  # fmt: skip
+def test_a_wrong_row_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    found = problems(write(tmp_path, ROWS.replace(old, new, 1)))
+    assert any(line.startswith(f"published/small.yaml:{said}") for line in found), found
+
+
+def test_the_rows_of_beauty_5core_are_valid(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        f"{SPEC}published: {{file: {GRASP.with_name('beauty_5core.yaml')}, dataset: Beauty 5-core}}\n"
+    )
+    rows = load(path).published.sourced("Beauty 5-core")
+    assert {row["ranking"] for row in rows} == {"full"}
+    assert sum(row["backbone"] == "sasrec" for row in rows) == 5
+    named = [(row["label"], row["source"]["reference"]) for row in rows if not row["backbone"]]
+    assert len(set(named)) == len(named)
+
+
 def test_a_name_alone_and_an_override_count_from_the_spec(tmp_path: Path) -> None:
     path = write(tmp_path, line="published: {file: small, dataset: Toys}\n")
     assert load(path).published is not None

@@ -1,8 +1,9 @@
 """The board as tidy CSV: one number a line, fractions in [0, 1].
 
-A mean is over as many seeds as its line says. `published`, and the interval of our
-mean from `low` to `high`, stand where the spec names a published figure. Mean ranks over datasets, and the
-pairs won, tied and lost there, are no fractions; they have no protocol hash, for they are of several.
+A mean is over as many seeds as its line says. `published`, and the interval of our mean from `low` to
+`high`, stand where the spec names a published figure. Published rows that have each a source of their own are
+lines of the kind `published`: several may stand beside one of ours. Mean ranks over datasets, and the pairs
+won, tied and lost there, are no fractions; they have no protocol hash, for they are of several.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def render(board: Board, document: Document) -> str:
             for rest in [*_means(row), *_seeds(row)]:
                 published = beside.get((row["label"], *rest[:4]), NOTHING)
                 writer.writerow((*start, *rest, *marks, *published, "; ".join(row["substituted"])))
+        writer.writerows(_sourced(ranking))
     if board["across"] is not None:
         writer.writerows(_across(board["across"]))
     return stream.getvalue()
@@ -62,6 +64,19 @@ def _published(ranking: Ranking) -> dict[tuple[object, ...], tuple[object, ...]]
         (f["label"], PROTOCOL, f["group"], f["metric"], "mean"): (f["low"], f["high"], f["theirs"])
         for f in figures
     }
+
+
+def _sourced(ranking: Ranking) -> Iterator[tuple[object, ...]]:
+    """A line for each figure of a published row, once however many of ours it stands beside."""
+    entries = ranking["published"]["sourced"] if ranking["published"] else []
+    rows = {(e["published"], e["source"]["reference"], e["protocol"], e["loss"]): e for e in entries}
+    for (name, reference, protocol, loss), entry in rows.items():
+        method = ", ".join(filter(None, [name, loss, reference]))
+        for metric, theirs in entry["theirs"].items():
+            yield (
+                ranking["protocol_hash"], ranking["dataset"], method, None, None, None, protocol, "overall",
+                metric, "published", theirs, None, "", "published", *NOTHING, "",
+            )  # fmt: skip
 
 
 def _across(across: AcrossDatasets) -> Iterator[tuple[object, ...]]:

@@ -1,4 +1,4 @@
-"""A paper's figures beside ours, and everything that keeps them from being the same experiment."""
+"""Published figures beside ours, and everything that keeps them from being the same experiment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
 from grasp_bench.report.numbers import count, percent, percent_with_interval, points
-from grasp_bench.report.schema import Beside, Difference, PublishedFigure, Ranking
+from grasp_bench.report.schema import PROTOCOLS, Beside, Difference, PublishedFigure, Ranking, SourcedEntry
 from grasp_bench.report.sections.groups import GROUP_HEADS
 from grasp_bench.report.sections.ranking import seeds_of
 
@@ -33,17 +33,18 @@ def published_section(ranking: Ranking, suffix: str) -> Section | None:
             f"Published figures by group at {OTHER_CUTOFF} (sampled ranking)", groups, OTHER_CUTOFF, seeds
         ),
     ]
+    tables += [
+        sourced_table(ranking, protocol, cutoff)
+        for protocol in PROTOCOLS
+        for cutoff in (MAIN_CUTOFF, OTHER_CUTOFF)
+    ]
     kept = [table for table in tables if table is not None]
     return Section(f"Beside the published figures{suffix}", kept, _lines(found))
 
 
 def _lines(found: Beside) -> list[str]:
     """Whose figures these are and how far the two experiments are from being one."""
-    source = found["source"]
-    origin = ", ".join(str(source[key]) for key in ("title", "reference", "license") if source.get(key))
-    tables = ", ".join(sorted({figure["table"] for figure in found["figures"]}))
-    lines = [f"Published: {origin}{': ' if tables else ''}{tables}; its dataset {found['dataset']}."]
-    lines.append(_data_line(found))
+    lines = [_origin(found), _data_line(found), *_sources(found["sourced"])]
     if found["settings"]:
         lines.append(f"Settings that differ: {_told(found['settings'])}.")
     if found["groups"] and any(figure["group"] != "overall" for figure in found["figures"]):
@@ -52,6 +53,24 @@ def _lines(found: Beside) -> list[str]:
     if found["without_ours"]:
         lines.append(f"Published and not on this board: {', '.join(found['without_ours'])}.")
     return lines
+
+
+def _origin(found: Beside) -> str:
+    source = found["source"]
+    if not source:
+        return f"Published of the dataset {found['dataset']}, each row from a source of its own."
+    origin = ", ".join(str(source[key]) for key in ("title", "reference", "license") if source.get(key))
+    tables = ", ".join(sorted({figure["table"] for figure in found["figures"]}))
+    return f"Published: {origin}{': ' if tables else ''}{tables}; its dataset {found['dataset']}."
+
+
+def _sources(entries: Sequence[SourcedEntry]) -> list[str]:
+    """A line for each source of such rows, in the order of the file."""
+    sources = {entry["source"]["reference"]: entry["source"] for entry in entries}
+    return [
+        f"{reference}: {source['title']}{', ' + source['url'] if source.get('url') else ''}."
+        for reference, source in sources.items()
+    ]
 
 
 def _data_line(found: Beside) -> str:
@@ -93,6 +112,43 @@ def _compared(
         start.append(Entry(seeds[label]))
         rows.append([*start, *(entry for figure in mine for entry in _entries(figure))])
     return Table(title, columns, rows, _without_interval(figures))
+
+
+def sourced_table(ranking: Ranking, protocol: str, cutoff: int) -> Table | None:
+    """One line a published row with a source of its own: ours beside it, theirs, and the difference."""
+    entries = ranking["published"]["sourced"] if ranking["published"] else []
+    seeds = {row["label"]: seeds_of(row) for row in ranking["rows"]}
+    ranked = [entry for entry in entries if entry["protocol"] == protocol]
+    named = (f"NDCG@{cutoff}", f"HR@{cutoff}")
+    metrics = [name for name in named if any(name in entry["theirs"] for entry in ranked)]
+    told = [entry for entry in ranked if any(name in entry["theirs"] for name in metrics)]
+    if not told:
+        return None
+    columns = [
+        Column("published method", "left"),
+        Column("source", "left"),
+        Column("loss", "left", spare=True),
+    ]
+    columns += [Column("ours", "left"), Column("seeds", spare=True)]
+    for index, metric in enumerate(metrics):
+        spare = index > 0
+        columns += [Column(f"{metric} ours [95 % CI]", spare=spare), Column("published", spare=spare)]
+        columns += [Column("difference", spare=spare)]
+    rows = []
+    for entry in told:
+        start = [entry["published"], entry["source"]["reference"], entry["loss"] or BLANK]
+        start += [entry["label"], seeds[entry["label"]]] if entry["label"] else [BLANK, BLANK]
+        rows.append([*map(Entry, start), *(each for metric in metrics for each in _beside(entry, metric))])
+    at = "" if cutoff == MAIN_CUTOFF else f" at {cutoff}"
+    return Table(f"Published rows{at}, each from its source ({protocol} ranking)", columns, rows)
+
+
+def _beside(entry: SourcedEntry, metric: str) -> list[Entry]:
+    """Ours, theirs and the difference in one metric; theirs alone where ours has none."""
+    figure = next((figure for figure in entry["figures"] if figure["metric"] == metric), None)
+    if figure is not None:
+        return _entries(figure)
+    return [Entry(BLANK), Entry(percent(entry["theirs"].get(metric))), Entry(BLANK)]
 
 
 def _entries(figure: PublishedFigure | None) -> list[Entry]:
