@@ -41,9 +41,9 @@ class Markov(Control):
     @classmethod
     def fit(cls, train: TrainPart, items_mD: Tensor | None) -> Self:
         """Count the steps between neighbours in one user's training sequence."""
-        users, items = train.train_users, train.train_items.astype(np.int64)
-        taken = items[:-1] * train.num_items + items[1:]
-        steps, counts = np.unique(taken[users[:-1] == users[1:]], return_counts=True)
+        before, after = train.train_steps
+        taken = before.astype(np.int64) * train.num_items + after
+        steps, counts = np.unique(taken, return_counts=True)
         return cls(torch.from_numpy(steps), torch.from_numpy(counts), popularity(train))
 
     def score_candidates(

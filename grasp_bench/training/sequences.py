@@ -21,12 +21,15 @@ class Sequences:
         num_items: size of the catalogue.
         readers_flat: int64; whose profile reads each item and predicts the next one. By default its user's;
             else that of the user as it was then (`data.prefixes`).
+        tied_with_previous: bool; which items happened at one step with the item before them (`time_ties:
+            block`), and are no targets of it. None: none did.
     """
 
     items_flat: Tensor
     offsets: Tensor
     num_items: int
     readers_flat: Tensor | None = None
+    tied_with_previous: Tensor | None = None
 
     def users_flat(self) -> Tensor:
         """The user of each item of `items_flat`."""
