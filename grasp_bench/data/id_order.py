@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +46,12 @@ class Ascent:
 
 def id_ranks(ids: Sequence[str]) -> Ranks:
     """The place of each id among all, equal ones alike: as whole numbers if all are, else as text; (n,)."""
-    numbers = all(each.isascii() and each.isdigit() for each in ids)
-    keys = [int(each) for each in ids] if numbers else ids
+    if all(each.isascii() and each.isdigit() for each in ids):
+        return _places([int(each) for each in ids])
+    return _places(ids)
+
+
+def _places(keys: Sequence[Any]) -> Ranks:
     places = {key: place for place, key in enumerate(sorted(set(keys)))}
     return np.array([places[key] for key in keys], dtype=np.int64)
 

@@ -11,6 +11,7 @@ Within training, `train_tied` says what stands at one step.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grasp_bench.core.errors import LeakError
 from grasp_bench.data.audit import REBUILD, audit_order, audit_parts
@@ -27,8 +28,8 @@ def leave_one_step_out(sequences: Sequences) -> Split:
     users, items, tied = sequences.users, sequences.items, sequences.tied
     steps = np.cumsum(~tied)
     first, last = steps[sequences.offsets[:-1]], steps[sequences.offsets[1:] - 1]
-    evaluated = (last - first + 1 >= MIN_EVALUATED)[users]
-    to_end = last[users] - steps
+    evaluated = np.asarray(last - first + 1 >= MIN_EVALUATED)[users]
+    to_end: NDArray[np.int64] = last[users] - steps
     in_test, in_valid = evaluated & (to_end == 0), evaluated & (to_end == 1)
     training = ~(in_test | in_valid)
     valid, valid_rest, test, test_rest = (

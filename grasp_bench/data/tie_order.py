@@ -1,7 +1,7 @@
 """Random orders where the file's would decide: of equal times, or of runs of ascending ids.
 
-Publishers' files are often sorted by item, and their times as coarse as days: what stands last in a history is
-then the item of the highest id, and says nothing of taste.
+Publishers' files are often sorted by item, and their times as coarse as days: what stands last in a history
+is then the item of the highest id, and says nothing of taste.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ PROTOCOL = "sampled"  # papers rank among sampled negatives
 HEAD = (
     "protocol_hash", "dataset", "method", "seeds", "planned_seeds", "users", "protocol", "group", "metric",
     "seed", "value", "sd", "leaks", "kind", "low", "high", "published", "substituted",
+    "warnings",
 )  # fmt: skip
 
 
@@ -39,7 +40,8 @@ def render(board: Board, document: Document) -> str:
             marks = "; ".join(row["leaks"]), row["kind"]
             for rest in [*_means(row), *_seeds(row)]:
                 published = beside.get((row["label"], *rest[:4]), NOTHING)
-                writer.writerow((*start, *rest, *marks, *published, "; ".join(row["substituted"])))
+                ends = "; ".join(row["substituted"]), " ".join(ranking["warnings"])
+                writer.writerow((*start, *rest, *marks, *published, *ends))
     if board["across"] is not None:
         writer.writerows(_across(board["across"]))
     return stream.getvalue()
@@ -77,7 +79,7 @@ def _across(across: AcrossDatasets) -> Iterator[tuple[object, ...]]:
             yield (
                 None, datasets, row["label"], None, None, None, across["protocol"], ACROSS,
                 f"{name} by {across['metric']}", "mean", figure, None, "", row["kind"], *NOTHING,
-                "; ".join(row["substituted"]),
+                "; ".join(row["substituted"]), "",
             )  # fmt: skip
 
 

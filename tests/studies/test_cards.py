@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from grasp_bench.core.store import Store
-from grasp_bench.engine.cards import dataset_cards
 from grasp_bench.plan.compile import Plan, compile_plan
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.experiment import Experiment
+from grasp_bench.studies.cards import dataset_cards
 
 
 def compiled(**sections: Any) -> Plan:
