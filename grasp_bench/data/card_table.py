@@ -87,10 +87,12 @@ def _add_order(table: Table, found: Card) -> None:
     for key, name in ASCENDING.items():
         pairs = found[key]
         if pairs is not None and pairs["pairs"]:
-            words = f"by item id, of {pairs['pairs']:,}; implies {_percent(pairs['implied_ties'])} ties"
+            words = f"by item id, of {pairs['pairs']:,}"
+            if key != "tied" and not found["numbered_by_appearance"]:
+                words += f"; as if {_percent(pairs['implied_ties'])} were ties"
             table.add_row(name, _percent(pairs["ascending"]), words)
     if found["numbered_by_appearance"]:
-        table.add_row("", "", "ids are numbered as the file first names them, and ascend for that reason")
+        table.add_row("", "", "ids are numbers in the order of the file, and ascend for that")
 
 
 def _lengths(card: Card) -> Table:

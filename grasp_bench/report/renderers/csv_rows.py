@@ -2,7 +2,8 @@
 
 A mean is over as many seeds as its line says. `published`, and the interval of our
 mean from `low` to `high`, stand where the spec names a published figure. Mean ranks over datasets, and the
-pairs won, tied and lost there, are no fractions; they have no protocol hash, for they are of several.
+pairs won, tied and lost there, are no fractions; they have no protocol hash, for they are of several. What
+the dataset's card warns of stands in the lines of means over all users.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def render(board: Board, document: Document) -> str:
             marks = "; ".join(row["leaks"]), row["kind"]
             for rest in [*_means(row), *_seeds(row)]:
                 published = beside.get((row["label"], *rest[:4]), NOTHING)
-                ends = "; ".join(row["substituted"]), " ".join(ranking["warnings"])
+                warnings = " ".join(ranking["warnings"]) if rest[1] == "overall" and rest[3] == "mean" else ""
+                ends = "; ".join(row["substituted"]), warnings
                 writer.writerow((*start, *rest, *marks, *published, *ends))
     if board["across"] is not None:
         writer.writerows(_across(board["across"]))
