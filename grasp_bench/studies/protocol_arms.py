@@ -83,6 +83,9 @@ ORDER = Hazard(
 )
 NO_TIES = "no equal times, and ids ascend by chance: there is nothing to shuffle"
 OLD_USERS = "methods that read vectors or texts of users, which were made from the file's order"
+NUMBERED = (
+    "no equal times, and ids are numbers in the order of the file, which tell of none: nothing to shuffle"
+)
 SHUFFLED = "the spec itself gives another order than the file's"
 
 
@@ -173,7 +176,7 @@ def order_hazard(dataset: Dataset) -> Hazard:
         return ORDER
     if card["item_order"]["tied"] is None and card["warnings"]:
         return replace(ORDER, key="dataset.repair.ascending_runs")
-    return replace(ORDER, why_not=NO_TIES)
+    return replace(ORDER, why_not=NUMBERED if card["item_order"]["numbered_by_appearance"] else NO_TIES)
 
 
 def protocols_that_fit(spec: Path, overrides: Sequence[str]) -> list[str]:

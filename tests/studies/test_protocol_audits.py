@@ -127,6 +127,12 @@ def test_where_the_file_decides_nothing_there_is_nothing_to_shuffle(tmp_path: Pa
     tied.write_csv(tmp_path / "tied" / "interactions.csv")
     days = Dataset(source=str(tmp_path / "tied"))
     assert (order_hazard(days).key, order_hazard(days).why_not) == ("dataset.repair.time_ties", "")
+    numbers = "".join(f"{user},{user + k},{k}\n" for user in range(60) for k in range(4))
+    (tmp_path / "numbered").mkdir()
+    (tmp_path / "numbered" / "interactions.csv").write_text("user_id,item_id,position\n" + numbers)
+    assert (
+        "numbers in the order of the file" in order_hazard(Dataset(source=str(tmp_path / "numbered"))).why_not
+    )
     mended = Dataset(source=str(tmp_path / "tied"), repair={"time_ties": "block"})
     assert "the spec itself" in order_hazard(mended).why_not
 
