@@ -12,9 +12,14 @@ from grasp_bench.data.splits import TrainPart
 
 
 def transitions(train: TrainPart, distances: Sequence[int]) -> csr_array:
-    """Σ_d n_d(a → b) / d, (m, m), with n_d how often b stands d places after a in a user's training part."""
+    """Σ_d n_d(a → b) / d, (m, m), with n_d how often b stands d places after a in a user's training part.
+
+    Items of one step (`time_ties: block`) stand beside each other, not one after the other.
+    """
     users, items = train.train_users, train.train_items
-    together = {d: users[:-d] == users[d:] for d in distances}
+    tied = np.zeros(len(items), dtype=bool) if train.train_tied is None else train.train_tied
+    steps = np.cumsum(~tied)
+    together = {d: (users[:-d] == users[d:]) & (steps[:-d] < steps[d:]) for d in distances}
     before = np.concatenate([items[:-d][same] for d, same in together.items()])
     after = np.concatenate([items[d:][same] for d, same in together.items()])
     counts = np.concatenate([np.full(int(same.sum()), 1 / d) for d, same in together.items()])

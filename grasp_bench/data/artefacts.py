@@ -5,7 +5,11 @@ items.parquet   item_id, title, category, …     row k is item k; null where un
 train.parquet   user i32, item i32              sorted by user, oldest first
 valid.parquet   user i32, item i32              one row per evaluated user, ascending
 test.parquet    user i32, item i32              likewise; no training or tuning opens it
-valid_rest.parquet, test_rest.parquet           likewise several a user; of a split in time alone
+valid_rest.parquet, test_rest.parquet           likewise several a user; of splits in time and by steps
+
+`tied` in train.parquet (where equal times are one step) and test.parquet (where some are): whether a row has
+the time of the item before it.
+
 card.json       the dataset card
 """
 
@@ -18,7 +22,7 @@ import polars as pl
 
 from grasp_bench.core import integrity
 from grasp_bench.core.errors import StoreError
-from grasp_bench.data.splits import NOTHING, Ints, Part, Split, TrainPart
+from grasp_bench.data.splits import NOTHING, Bools, Ints, Part, Split, TrainPart
 
 
 def write_split(
@@ -32,9 +36,9 @@ def write_split(
     only_ids = pl.DataFrame({"user_id": user_ids}, schema={"user_id": pl.String})
     (only_ids if user_table is None else user_table).write_parquet(out / "users.parquet")
     item_table.write_parquet(out / "items.parquet")
-    _write_part(out / "train.parquet", split.train_users, split.train_items)
+    _write_part(out / "train.parquet", split.train_users, split.train_items, split.train_tied)
     _write_part(out / "valid.parquet", split.valid_users, split.valid_items)
-    _write_part(out / "test.parquet", split.test_users, split.test_items)
+    _write_part(out / "test.parquet", split.test_users, split.test_items, split.test_tied)
     for name, rest in (("valid", split.valid_rest), ("test", split.test_rest)):
         if len(rest.users):
             _write_part(out / f"{name}_rest.parquet", rest.users, rest.items)
@@ -53,7 +57,8 @@ def read_train(path: Path) -> TrainPart:
         raise _damaged(path / "train.parquet", "is not sorted by user")
     lengths = np.bincount(train_users, minlength=num_users)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return TrainPart(num_users, num_items, train_items, offsets, valid_users, valid_items)
+    tied = _read_ties(path / "train.parquet")
+    return TrainPart(num_users, num_items, train_items, offsets, valid_users, valid_items, train_tied=tied)
 
 
 def read_test(path: Path) -> tuple[Ints, Ints]:
@@ -69,6 +74,7 @@ def read_split(path: Path) -> Split:
         train.num_users, train.num_items, train.train_items, train.train_offsets,
         train.valid_users, train.valid_items, test_users, test_items,
         read_rest(path, "valid"), read_rest(path, "test"),
+        train_tied=train.train_tied, test_tied=_read_ties(path / "test.parquet"),
     )  # fmt: skip
 
 
@@ -100,10 +106,16 @@ def read_user_table(path: Path) -> pl.DataFrame:
     return _read(path / "users.parquet", None)
 
 
-def _write_part(path: Path, users: Ints, items: Ints) -> None:
-    pl.DataFrame({"user": users, "item": items}, schema={"user": pl.Int32, "item": pl.Int32}).write_parquet(
-        path
-    )
+def _write_part(path: Path, users: Ints, items: Ints, tied: Bools | None = None) -> None:
+    frame = pl.DataFrame({"user": users, "item": items}, schema={"user": pl.Int32, "item": pl.Int32})
+    if tied is not None:
+        frame = frame.with_columns(tied=pl.Series(tied, dtype=pl.Boolean))
+    frame.write_parquet(path)
+
+
+def _read_ties(path: Path) -> Bools | None:
+    frame = _read(path, None)
+    return frame["tied"].to_numpy() if "tied" in frame.columns else None
 
 
 def _read_part(path: Path, num_users: int, num_items: int) -> tuple[Ints, Ints]:

@@ -9,8 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grasp_bench.data.dividing import divide
+from grasp_bench.data.order_facts import order_facts, order_warnings
 from grasp_bench.data.prepare import Prepared, prepare
-from grasp_bench.data.sequences import Sequences
+from grasp_bench.data.sequences import Sequences, says_only_places
 from grasp_bench.data.splits import Split
 from grasp_bench.spec.dataset import Dataset
 
@@ -30,7 +31,8 @@ def card_of(prepared: Prepared, split: Split) -> Card:
     """Describe a prepared and split dataset; JSON-able, shares in [0, 1], counts as integers."""
     sequences = prepared.sequences
     interactions = len(sequences.items)
-    return {
+    tied = None if says_only_places(sequences, prepared.order) else sequences.tied
+    card = {
         "name": prepared.name,
         "users": sequences.num_users,
         "items": sequences.num_items,
@@ -51,7 +53,9 @@ def card_of(prepared: Prepared, split: Split) -> Card:
         "items_with_text": _items_with_text(prepared.items),
         "filtered": prepared.filtered,
         "repairs": prepared.repairs,
+        "item_order": order_facts(split, sequences.item_ids, tied),
     }
+    return {**card, "warnings": order_warnings(card)}
 
 
 def describe_lengths(lengths: NDArray[np.int64]) -> dict[str, Any]:
@@ -97,11 +101,10 @@ def clone_share(sequences: Sequences, others: int) -> float:
 
 def tie_share(sequences: Sequences) -> dict[str, Any]:
     """Interactions whose time is that of the one before (count), and the users with such (share)."""
-    users = sequences.users
-    tied = (np.diff(users) == 0) & (np.diff(sequences.orders) == 0)
+    users, tied = sequences.users, sequences.tied
     return {
         "interactions": int(tied.sum()),
-        "users": len(np.unique(users[1:][tied])) / sequences.num_users,
+        "users": len(np.unique(users[tied])) / sequences.num_users,
     }
 
 

@@ -10,6 +10,11 @@ from grasp_bench.core.console import plain
 from grasp_bench.data.card import Card
 
 BAR_WIDTH = 40
+ASCENDING = {
+    "neighbours": "ascending neighbours",
+    "valid_to_test": "ascending, validation to test",
+    "tied": "ascending among ties",
+}
 REPAIRS = {
     "duplicate_items": "rows of items listed twice",
     "unknown_items": "interactions with unlisted items",
@@ -22,7 +27,8 @@ REPAIRS = {
 
 def card_table(card: Card) -> RenderableType:
     """Lay out a card of `card_of` for a terminal."""
-    return Group(_facts(card), _lengths(card), _findings(card))
+    warnings = [plain(f"Note: {line}", "warning") for line in card["warnings"]]
+    return Group(_facts(card), _lengths(card), _findings(card), *warnings)
 
 
 def _facts(card: Card) -> Table:
@@ -53,6 +59,7 @@ def _facts(card: Card) -> Table:
     table.add_row(
         plain(f"ties in {card['order']}"), f"{card['time_ties']['interactions']:,}", _tied_users(card)
     )
+    _add_order(table, card["item_order"])
     for column, count in card["items_with_text"].items():
         table.add_row(plain(f"items with {column}"), f"{count:,}", _percent(count / card["items"]))
     return table
@@ -73,6 +80,19 @@ def _add_windows(table: Table, found: Card) -> None:
     left_out = f"left out, with {found['interactions_without_history']:,} interactions"
     table.add_row("users without history", f"{found['users_without_history']:,}", left_out)
     table.add_row("cold items", f"{found['cold_items']:,}", "in the catalogue, never in training")
+
+
+def _add_order(table: Table, found: Card) -> None:
+    """Rows of pairs whose item id ascends; half of them would by chance."""
+    for key, name in ASCENDING.items():
+        pairs = found[key]
+        if pairs is not None and pairs["pairs"]:
+            words = f"by item id, of {pairs['pairs']:,}"
+            if key != "tied" and not found["numbered_by_appearance"]:
+                words += f"; as if {_percent(pairs['implied_ties'])} were ties"
+            table.add_row(name, _percent(pairs["ascending"]), words)
+    if found["numbered_by_appearance"]:
+        table.add_row("", "", "ids are numbers in the order of the file, and ascend for that")
 
 
 def _lengths(card: Card) -> Table:

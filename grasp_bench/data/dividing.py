@@ -13,6 +13,7 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.data.audit import audit
 from grasp_bench.data.prepare import Prepared
 from grasp_bench.data.splits import MIN_EVALUATED, Split, leave_one_out
+from grasp_bench.data.steps import audit_steps, leave_one_step_out
 from grasp_bench.data.temporal import as_date, cuts_of, temporal, with_history
 from grasp_bench.data.temporal_audit import audit_in_time
 from grasp_bench.spec.dataset import Protocol
@@ -39,7 +40,8 @@ def divide(prepared: Prepared, protocol: Protocol) -> Divided:
     divided = SPLITS[protocol.split](prepared, protocol)
     split, name = divided.split, prepared.name
     if protocol.split == "leave_one_out" and not len(split.test_users):
-        what = f"no user has {MIN_EVALUATED} interactions left, nobody can be evaluated"
+        left = "steps" if prepared.equal_times == "block" else "interactions"
+        what = f"no user has {MIN_EVALUATED} {left} left, nobody can be evaluated"
         raise DataError(f"{name}: {what}", mend=LOWER)
     for window, users in (("validation", split.valid_users), ("test", split.test_users)):
         if not len(users):
@@ -50,6 +52,9 @@ def divide(prepared: Prepared, protocol: Protocol) -> Divided:
 
 def _by_leave_one_out(prepared: Prepared, protocol: Protocol) -> Divided:
     sequences = prepared.sequences
+    if prepared.equal_times == "block":
+        split = leave_one_step_out(sequences)
+        return Divided(prepared, split, lambda found: audit_steps(found, sequences))
     return Divided(prepared, leave_one_out(sequences), lambda split: audit(split, sequences))
 
 
@@ -59,6 +64,8 @@ def _in_time(prepared: Prepared, protocol: Protocol) -> Divided:
     sequences, kept = with_history(everybody, cuts)
     users = None if prepared.users is None else prepared.users.filter(pl.Series(kept))
     split = temporal(sequences, cuts)
+    if prepared.equal_times == "block":
+        split = replace(split, train_tied=sequences.tied[sequences.orders < cuts.valid_from])
     seen = np.zeros(split.num_items, dtype=bool)
     seen[split.train_items] = True
     facts = {

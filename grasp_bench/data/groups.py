@@ -1,12 +1,14 @@
-"""Head and tail of users and items."""
+"""Groups of ranked users: head and tail of users and items, and what the step to the target is like."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grasp_bench.data.id_order import id_ranks
 from grasp_bench.data.splits import Ints, Split, TrainPart
 from grasp_bench.spec.dataset import Groups
 
@@ -50,11 +52,13 @@ def item_counts(split: Split, groups: Groups) -> Counts:
     return item_counts_in_training(split) if groups.count_on == "train" else item_counts_everywhere(split)
 
 
-def group_members(split: Split, users: Ints, items: Ints, groups: Groups) -> dict[str, Bools]:
+def group_members(
+    split: Split, users: Ints, items: Ints, groups: Groups, item_ids: Sequence[str]
+) -> dict[str, Bools]:
     """Which of the ranked users belong to each group, (Q,) each.
 
     `users` and `items` (Q,) are the test queries. A target is a repeat when the user's known history,
-    the validation item included, already holds it.
+    the validation item included, already holds it; `step_groups` are those of the step to it.
     """
     head_user = head_users(split, groups)[users]
     head_item = head_items(item_counts(split, groups), groups)[items]
@@ -72,7 +76,34 @@ def group_members(split: Split, users: Ints, items: Ints, groups: Groups) -> dic
         "tail_item": ~head_item & reported,
         "repeat": repeat,
         "new": ~repeat,
+        **step_groups(split, users, items, item_ids),
     }
+
+
+def step_groups(split: Split, users: Ints, items: Ints, item_ids: Sequence[str]) -> dict[str, Bools]:
+    """Groups by the step from the last known item to the target, (Q,) each.
+
+    Is the target of the same time (only where the split tells, and some are)? Does its id lie above that of
+    the item before? Is the step one that training has somewhere? A target that is the last item again
+    neither ascends nor descends.
+    """
+    known, offsets = split.known()
+    last = known[offsets[users.astype(np.int64) + 1] - 1]
+    ranks = id_ranks(item_ids)
+    before, after = split.train_steps
+    trained = before.astype(np.int64) * split.num_items + after
+    seen = np.isin(last.astype(np.int64) * split.num_items + items, trained)
+    groups = {
+        "ascending": ranks[items] > ranks[last],
+        "descending": ranks[items] < ranks[last],
+        "seen_transition": seen,
+        "unseen_transition": ~seen,
+    }
+    if split.test_tied is None:
+        return groups
+    tied = np.zeros(split.num_users, dtype=bool)
+    tied[split.test_users] = split.test_tied
+    return {"same_time": tied[users], "later": ~tied[users], **groups}
 
 
 def _top_fifth(counts: Counts) -> Bools:

@@ -8,7 +8,8 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.data.column_text import LIST_JOIN, column_text
 from grasp_bench.data.interactions import entity_ids
 from grasp_bench.data.readers import ROW, Table
-from grasp_bench.spec.dataset import Columns, Repair
+from grasp_bench.spec.dataset import Columns
+from grasp_bench.spec.repair import Repair
 
 PATH_JOIN = " > "  # a list of categories is a path from the root, written as CSV files write it
 

@@ -22,6 +22,7 @@ from grasp_bench.data.repair import (
 )
 from grasp_bench.data.sampling import sampled_users
 from grasp_bench.data.sequences import Sequences
+from grasp_bench.data.tie_order import reordered
 from grasp_bench.data.users import users_of
 from grasp_bench.spec.dataset import Columns, Dataset
 from grasp_bench.spec.locations import Located, locate
@@ -31,6 +32,7 @@ from grasp_bench.spec.locations import Located, locate
 class Prepared:
     """Numbered sequences, one row of text per item in the same order, and what was done on the way.
 
+    `equal_times` is the word of `dataset.repair.time_ties`.
     `users` has one row of attributes per user where the dataset has a users file, of which `users_file`
     counts what did not match.
     """
@@ -41,6 +43,7 @@ class Prepared:
     order: str
     repairs: dict[str, int]
     filtered: dict[str, int]
+    equal_times: str = "keep"
     users: pl.DataFrame | None = None
     users_file: dict[str, int] = field(default_factory=dict)
 
@@ -64,12 +67,15 @@ def prepare(dataset: Dataset) -> Prepared:
         chosen = sampled_users(interactions.frame["user"], dataset.sample_users)
         interactions = interactions.replace(interactions.frame.filter(pl.col("user").is_in(chosen.implode())))
     interactions = repair_order(interactions, dataset.repair, repairs)
-    sequences = _number(interactions)
+    sequences = reordered(_number(interactions), interactions.order, dataset.repair, located.name)
     items = nothing_known(sequences.item_ids) if known is None else rows_for(known, sequences.item_ids)
     text_path = str(located.items or located.interactions or located.name)
     repairs["missing_titles"] = check_titles(items, text_path, dataset.repair)
     users, users_file = _known_users(located, columns, sequences.user_ids)
-    return Prepared(located.name, sequences, items, interactions.order, repairs, filtered, users, users_file)
+    return Prepared(
+        located.name, sequences, items, interactions.order, repairs, filtered, dataset.repair.time_ties,
+        users, users_file,
+    )  # fmt: skip
 
 
 def _interactions_table(located: Located) -> Table:

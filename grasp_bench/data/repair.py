@@ -7,7 +7,7 @@ import polars as pl
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.interactions import Interactions
 from grasp_bench.data.readers import ROW
-from grasp_bench.spec.dataset import Repair
+from grasp_bench.spec.repair import Repair
 
 Counts = dict[str, int]
 
@@ -58,8 +58,8 @@ def repair_duplicates(interactions: Interactions, repair: Repair, counts: Counts
 def repair_order(interactions: Interactions, repair: Repair, counts: Counts) -> Interactions:
     """Bring rows together by user (first appearance in the file) and within a user into order.
 
-    Equal order values stay in file order. `unsorted` counts rows that come after a later one of the
-    same user, `time_ties` rows whose order value is that of the row before.
+    Equal order values stay in file order (`tie_order` shuffles them later). `unsorted` counts rows that come
+    after a later one of the same user, `time_ties` rows whose order value is that of the row before.
     """
     grouped = interactions.frame.with_columns(pl.col(ROW).min().over("user").alias("first")).sort(
         "first", ROW
@@ -82,7 +82,7 @@ def repair_order(interactions: Interactions, repair: Repair, counts: Counts) -> 
         raise _refusal(
             f"{interactions.where(row)}: user '{user}' has two interactions of the same {interactions.order}",
             counts["time_ties"],
-            "time_ties: file_order",
+            "time_ties: keep (or shuffle, block)",
         )
     return interactions.replace(ordered.drop("first"))
 

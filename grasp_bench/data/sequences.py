@@ -7,14 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+NO_TIMES = ("position", "file")
+
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
     """All histories, one after the other, oldest interaction first.
 
     Users are numbered in the order in which they first appear in the file after filtering; items in
-    the order in which they first appear when the histories are read user by user. `items` (R,) int32,
-    `offsets` (num_users + 1,) int64, `orders` (R,) the value each row was ordered by.
+    the order in which they first appear when the histories are read user by user, before anything is
+    shuffled. `items` (R,) int32, `offsets` (num_users + 1,) int64, `orders` (R,) the value each row was
+    ordered by.
     """
 
     user_ids: list[str]
@@ -39,6 +42,18 @@ class Sequences:
         return np.diff(self.offsets)
 
     @property
+    def tied(self) -> NDArray[np.bool_]:
+        """Whether each row has the order value of the row before, of the same user, (R,)."""
+        same = (np.diff(self.users) == 0) & (np.diff(self.orders) == 0)
+        return np.concatenate([[False], same])[: len(self.items)]
+
+    @property
     def users(self) -> NDArray[np.int32]:
         """The user of each row, (R,) int32."""
         return np.repeat(np.arange(self.num_users, dtype=np.int32), self.lengths)
+
+
+def says_only_places(sequences: Sequences, order: str) -> bool:
+    """Whether the column `order` counts each user's interactions, from 0 or 1, and holds no times."""
+    places = np.arange(len(sequences.items)) - sequences.offsets[:-1][sequences.users]
+    return order in NO_TIMES or any(np.array_equal(sequences.orders, places + start) for start in (0, 1))

@@ -3,7 +3,7 @@ validation. The split in time is in `temporal.py`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ MIN_EVALUATED = 3  # a shorter history leaves nothing to train on beside two hel
 
 Ints = NDArray[np.int32]
 Offsets = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,8 @@ class TrainPart:
 
     `train_items` (T,) int32 holds all training sequences one after the other, oldest first;
     `train_offsets` (num_users + 1,) int64 says where each begins. `valid_users`, `valid_items` (V,)
-    int32 have one row per evaluated user, ascending by user.
+    int32 have one row per evaluated user, ascending by user. `train_tied` (T,), where equal times are one
+    step (`time_ties: block`), says which training items stand at the step of the item before them.
     """
 
     num_users: int
@@ -31,6 +33,16 @@ class TrainPart:
     train_offsets: Offsets
     valid_users: Ints
     valid_items: Ints
+    train_tied: Bools | None = field(default=None, kw_only=True)
+
+    @property
+    def train_steps(self) -> tuple[Ints, Ints]:
+        """Items of training and those that stand directly after them, of no step in common, (S,) each."""
+        users = self.train_users
+        follows = users[:-1] == users[1:]
+        if self.train_tied is not None:
+            follows &= ~self.train_tied[1:]
+        return self.train_items[:-1][follows], self.train_items[1:][follows]
 
     @property
     def train_lengths(self) -> NDArray[np.int64]:
@@ -65,13 +77,16 @@ class Split(TrainPart):
     `test_users`, `test_items` (Q,) int32, ascending by user. A window of time may hold several
     interactions of a user, of which the first is the target: `valid_rest` are the others before test, and
     belong to the history that a test target is predicted from; `test_rest` are those behind the test
-    target, which nobody is told. By leave-one-out there are none.
+    target, which nobody is told. By leave-one-out there are none, unless equal times are one step.
+    `test_tied` (Q,) says which test targets have the time of the item before them; None where no target has,
+    or nobody knows.
     """
 
     test_users: Ints
     test_items: Ints
     valid_rest: Part = NOTHING
     test_rest: Part = NOTHING
+    test_tied: Bools | None = field(default=None, kw_only=True)
 
     def known(self) -> tuple[Ints, Offsets]:
         """What precedes the test target of each user: flat items and (num_users + 1,) offsets."""
@@ -118,6 +133,7 @@ def leave_one_out(sequences: Sequences) -> Split:
     train_lengths = lengths.copy()
     train_lengths[evaluated] -= 2
     users = evaluated.astype(np.int32)
+    tied = sequences.tied[last]
     return Split(
         num_users=sequences.num_users,
         num_items=sequences.num_items,
@@ -127,4 +143,5 @@ def leave_one_out(sequences: Sequences) -> Split:
         valid_items=sequences.items[last - 1],
         test_users=users.copy(),
         test_items=sequences.items[last],
+        test_tied=tied if tied.any() else None,
     )

@@ -20,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.data.sequences import Sequences
+from grasp_bench.data.sequences import Sequences, says_only_places
 from grasp_bench.data.splits import Part, Split
 from grasp_bench.spec.dataset import Temporal, Time
 
-NO_TIMES = ("position", "file")
 SECONDS_FROM = 9  # seconds since 1970 have had ten digits since 2001, milliseconds thirteen, and so on
 
 Bools = NDArray[np.bool_]
@@ -121,8 +120,7 @@ def _later_share(times: NDArray[Any], share: float) -> float:
 
 
 def _refuse_positions(sequences: Sequences, order: str, name: str) -> None:
-    places = np.arange(len(sequences.items)) - sequences.offsets[:-1][sequences.users]
-    if order in NO_TIMES or any(np.array_equal(sequences.orders, places + start) for start in (0, 1)):
+    if says_only_places(sequences, order):
         raise DataError(
             f"{name}: split 'temporal' needs times, but histories are ordered by '{order}', which says only "
             "which interaction of a user came first",

@@ -21,6 +21,7 @@ from grasp_bench.spec.index import Index
 from grasp_bench.spec.locations import Located, locate
 from grasp_bench.spec.model import ENHANCER_READS, READS_PREFIXES
 from grasp_bench.spec.noise import Noise
+from grasp_bench.spec.repair import hashed
 from grasp_bench.spec.section import asked_of
 from grasp_bench.spec.service import DELIVERY_KEYS
 from grasp_bench.spec.text import PrecomputedText
@@ -114,6 +115,7 @@ def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) ->
     for later in ("users", "sample_users"):
         if settings[later] is None:
             del settings[later]
+    settings["repair"] = hashed(dataset.repair)
     settings["split"] = dataset.protocol.split
     if dataset.protocol.split == "temporal":
         settings["temporal"] = dataset.protocol.temporal.effective()

@@ -15,4 +15,5 @@ def marked_leaks(cell: Cell) -> list[str]:
     else:
         name, leaks, scope = "text.users", text.users.leaks, str(text.users.scope)
         reads = "user_text" in cell.nodes
-    return [f"{name} (scope: {scope})"] if reads and leaks == "mark" else []
+    order = ", of another order" if cell.experiment.dataset.repair.reordering else ""
+    return [f"{name} (scope: {scope}{order})"] if reads and leaks == "mark" else []

@@ -15,5 +15,5 @@ STAGE_VERSIONS: dict[str, int] = {
     "rank": 1,
     "control": 1,
     "imported": 1,
-    "metrics": 1,
+    "metrics": 2,
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from grasp_bench.report.across import Scale, across_datasets
 from grasp_bench.report.beside import beside
@@ -77,21 +79,34 @@ def _test(board: Board, material: Material, metric: str, values: UserValues) -> 
 
 def _ranking(partition: Partition, material: Material, values: UserValues) -> Ranking:
     cells = partition.all_cells
+    datasets = sorted({method.dataset for method in partition.planned})
     rows = [
         make_row(material.labels[method], method, partition.cells.get(method, []), seeds)
         for method, seeds in sorted(partition.planned.items(), key=lambda entry: material.labels[entry[0]])
     ]
     return Ranking(
         protocol_hash=partition.protocol_hash,
-        dataset=", ".join(sorted({method.dataset for method in partition.planned})),
+        dataset=", ".join(datasets),
         ties=cells[0].ties if cells else "",
         why_apart=why_apart(partition, material.partitions),
+        warnings=[line for name in datasets for line in _warnings(name, material.study.cards)],
         protocols=[name for name in PROTOCOLS if any(cell.metrics.get(name) for cell in cells)],
         rows=rows,
         tests={},
         published=beside(partition, material, values),
         noise=[],
     )
+
+
+def _warnings(dataset: str, cards: Mapping[str, Any]) -> list[str]:
+    """What the cards of a dataset warn of; of splits told apart by a setting, each sentence once."""
+    own = (card for name, card in cards.items() if name == dataset or _is_split_of(dataset, name))
+    return list(dict.fromkeys(line for card in own for line in card.get("warnings", ())))
+
+
+def _is_split_of(dataset: str, name: str) -> bool:
+    """Whether a card's name is the dataset's with settings: `toy (min_user=5)`."""
+    return name.startswith(f"{dataset} (") and "=" in name.removeprefix(dataset)
 
 
 def _missing(material: Material) -> list[LeftOut]:

@@ -9,7 +9,7 @@ from grasp_bench.report.numbers import UNITS
 from grasp_bench.report.schema import Board, Ranking
 from grasp_bench.report.sections.across import across_section
 from grasp_bench.report.sections.evidence import claims_section, exploratory_table, shuffled_table
-from grasp_bench.report.sections.groups import beyond_table, group_metrics, group_table
+from grasp_bench.report.sections.groups import beyond_table, group_metrics, group_tables
 from grasp_bench.report.sections.noise import noise_section
 from grasp_bench.report.sections.published import published_section
 from grasp_bench.report.sections.ranking import ranking_table
@@ -58,7 +58,7 @@ def _finer_sections(board: Board, ranking: Ranking, first: str, metric: str) -> 
     """Groups by the ranking's metric, by others where there is room to fold them, and beyond accuracy."""
     protocols, suffix = _in_order(ranking, first), _of(board, ranking)
     main, others = (
-        [table for name in protocols for each in metrics if (table := group_table(ranking, name, each))]
+        [table for name in protocols for each in metrics for table in group_tables(ranking, name, each)]
         for metrics in ([metric], group_metrics(ranking, metric))
     )
     beyond = beyond_table(ranking, metric) if protocols else None

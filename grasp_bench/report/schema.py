@@ -12,7 +12,14 @@ from grasp_bench.report.findings.interval import Interval
 FORMAT = 12  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
 ALL_PAIRS_OF = 12  # methods whose drops are compared with each other: 66 pairs, each at every rate
-GROUPS = ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new")
+# Groups of users and items, and of the step to the target; each is a table.
+GROUP_TABLES = {
+    "group": ("head_user", "tail_user", "head_item", "tail_item", "repeat", "new"),
+    "the last step": (
+        "same_time", "later", "ascending", "descending", "seen_transition", "unseen_transition",
+    ),
+}  # fmt: skip
+GROUPS = tuple(group for groups in GROUP_TABLES.values() for group in groups)
 
 
 class Stat(TypedDict):
@@ -230,6 +237,7 @@ class Degradation(TypedDict):
 class Ranking(TypedDict):
     """Rows that may be ranked together; `tests` is protocol → metric.
 
+    `warnings` are sentences of the dataset cards that a reader of every figure must know.
     `noise` has what rows lose under it, one entry for each kind and protocol, by the board's metric.
     """
 
@@ -237,6 +245,7 @@ class Ranking(TypedDict):
     dataset: str
     ties: str
     why_apart: str | None
+    warnings: list[str]
     protocols: list[str]
     rows: list[Row]
     tests: dict[str, dict[str, RankingTests]]

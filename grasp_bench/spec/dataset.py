@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from grasp_bench.spec.repair import Repair
 from grasp_bench.spec.section import Section
 
 MOST_NEGATIVES = 2**16 - 1  # sampled ranks are stored in 16 bits
@@ -34,31 +35,6 @@ class Columns(Section):
         if len({self.user, self.item, self.order}) < 3 or len({self.item, self.title, self.category}) < 3:
             raise ValueError("one column is named for two purposes")
         return self
-
-
-class Repair(Section):
-    """What to do about bad rows: `refuse` stops with counts and an example, other words are repairs."""
-
-    duplicates: Literal["refuse", "keep", "drop"] = Field(
-        "keep", description="The same user, item and order value more than once."
-    )
-    unsorted: Literal["refuse", "sort"] = "sort"
-    time_ties: Literal["refuse", "file_order"] = Field(
-        "file_order", description="Equal timestamps within a user: file order decides, or stop."
-    )
-    short_users: Literal["refuse", "drop"] = Field(
-        "drop", description="Users that min_user leaves out: leave them out, or stop."
-    )
-    unknown_items: Literal["refuse", "keep", "drop"] = Field(
-        "keep", description="Interactions with items that the items file does not list."
-    )
-    duplicate_items: Literal["refuse", "first"] = Field(
-        "refuse",
-        description="An item listed more than once in the items file: the first row counts, or stop.",
-    )
-    empty_text: Literal["refuse", "keep"] = Field(
-        "keep", description="Items whose title is empty; kept items are described by what else is known."
-    )
 
 
 class Groups(Section):

@@ -12,12 +12,12 @@ from grasp_bench.spec.encoder import EncoderSource, PrecomputedEncoder, Sentence
 from grasp_bench.spec.hypothesis import Hypothesis
 from grasp_bench.spec.imported import ImportedRun
 from grasp_bench.spec.index import Index
-from grasp_bench.spec.model import ENHANCER_KEYS, READS_PREFIXES, Model
+from grasp_bench.spec.model import ENHANCER_KEYS, MASKED, READS_PREFIXES, Model, reads_users
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section, refuse_repeats
 from grasp_bench.spec.seeds import Seeds
-from grasp_bench.spec.text import Text
+from grasp_bench.spec.text import PrecomputedText, Text
 from grasp_bench.spec.training import Training
 from grasp_bench.spec.tuning import Tuning
 
@@ -109,6 +109,37 @@ class Experiment(Section):
             raise ValueError(
                 f"text.users.scope: prefix needs a backbone that does not look ahead; {model.backbone} does "
                 "(use gru4rec, or sasrec with model.causal: true)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_have_a_next_item(self) -> Experiment:
+        if self.dataset.repair.time_ties == "block" and self.model.backbone in MASKED:
+            raise ValueError(
+                f"dataset.repair.time_ties: block needs a backbone that predicts the next item; "
+                f"{self.model.backbone} fills in items beside those of the same time (use sasrec or gru4rec, "
+                "or time_ties: shuffle)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _users_are_told_in_this_order(self) -> Experiment:
+        """What somebody made of users in the file's order may tell of an item that is now held out."""
+        reordering = self.dataset.repair.reordering
+        if reordering is None or not reads_users(self.model.enhancer):
+            return self
+        if isinstance(self.encoder, PrecomputedEncoder):
+            key, leaks = "encoder.kind: precomputed", self.encoder.leaks
+        else:
+            key, leaks = "text.users.provider: precomputed", self.text.users.leaks
+            if not isinstance(self.text.users, PrecomputedText):
+                return self
+        if leaks != "mark":
+            raise ValueError(
+                f"{key} was made from the file's order, and with dataset.repair.{reordering} another item is "
+                "held out, which it may tell of; make the users' embeddings from the shuffled split "
+                "(text.users.provider: template, and an encoder of texts; text.items may stay precomputed), "
+                "or say leaks: mark"
             )
         return self
 

@@ -50,9 +50,9 @@ def locate(dataset: Dataset) -> Located:
     Raises MissingFileError when nothing is there, DataError when a folder holds two candidates.
     """
     located = _whole(dataset)
-    if dataset.sample_users is None:
-        return located
-    return replace(located, name=f"{located.name} (sample of {dataset.sample_users} users)")
+    sample = None if dataset.sample_users is None else f"sample of {dataset.sample_users} users"
+    told = ", ".join(filter(None, (sample, dataset.repair.told())))
+    return replace(located, name=f"{located.name} ({told})") if told else located
 
 
 def _whole(dataset: Dataset) -> Located:

@@ -42,7 +42,13 @@ ENHANCER_READS: dict[str, tuple[str, ...]] = {
 }
 # Enhancers whose item vectors depend on the user, so that a training position can have its own profile.
 READS_PREFIXES = frozenset({"grasp"})
+MASKED = frozenset({"bert4rec"})  # backbones that are trained to fill in masked items
 NEEDS_EMBEDDINGS = frozenset(name for name, reads in ENHANCER_READS.items() if reads)
+
+
+def reads_users(enhancer: str) -> bool:
+    """Whether an enhancer reads anything that is told of users."""
+    return any(role.startswith("user_") for role in ENHANCER_READS[enhancer])
 
 
 class Model(Section):

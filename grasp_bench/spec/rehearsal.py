@@ -54,6 +54,8 @@ def _quick(experiment: Experiment) -> dict[str, Any]:
 def _without_files(experiment: Experiment) -> dict[str, Any]:
     """Nothing of the real dataset's files, and nothing that costs."""
     settings: dict[str, Any] = {"dataset.items": None, "dataset.users": None}
+    if experiment.dataset.repair.ascending_runs != "keep":  # for files without times; the catalogue has them
+        settings["dataset.repair.ascending_runs"] = "keep"
     if not isinstance(experiment.encoder, SentenceTransformersEncoder):
         settings["encoder"] = {"kind": "sentence_transformers"}
     for side, source in experiment.text:

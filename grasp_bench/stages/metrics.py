@@ -15,7 +15,7 @@ from grasp_bench.core import ranks as measures
 from grasp_bench.core.atomic import write_json
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
-from grasp_bench.data.artefacts import read_item_table, read_split
+from grasp_bench.data.artefacts import read_item_ids, read_item_table, read_split
 from grasp_bench.data.groups import group_members, item_counts_in_training
 from grasp_bench.data.splits import Split
 from grasp_bench.evaluation import beyond_accuracy
@@ -40,7 +40,8 @@ class MetricsStage:
         split = read_split(inputs["split"].path)
         cutoffs = node.settings["cutoffs"]
         users, items = ranks["user"].to_numpy(), ranks["item"].to_numpy()
-        groups = group_members(split, users, items, Groups.model_validate(node.settings["groups"]))
+        ids, rules = read_item_ids(inputs["split"].path), Groups.model_validate(node.settings["groups"])
+        groups = group_members(split, users, items, rules, ids)
         figures: dict[str, Any] = {
             protocol: {
                 group: _figures(ranks.filter(pl.Series(member)), protocol, cutoffs, node.settings["ties"])

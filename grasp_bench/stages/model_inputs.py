@@ -38,7 +38,8 @@ def tensor(values: np.ndarray, device: str) -> Tensor:
 def sequences_of(inputs: Mapping[str, Artefact], train: TrainPart, device: str) -> Sequences:
     """The training part on the device."""
     items, offsets = tensor(train.train_items, device), tensor(train.train_offsets, device)
-    return Sequences(items, offsets, train.num_items, _readers(inputs, train, device))
+    tied = None if train.train_tied is None else torch.from_numpy(train.train_tied).to(device)
+    return Sequences(items, offsets, train.num_items, _readers(inputs, train, device), tied)
 
 
 def validation_queries(inputs: Mapping[str, Artefact], device: str) -> tuple[TrainPart, Queries]:

@@ -18,6 +18,7 @@ from grasp_bench.data.prepare import prepare
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.locations import locate
+from grasp_bench.spec.repair import repair_of
 from grasp_bench.stages.context import RunContext
 
 
@@ -31,7 +32,8 @@ class SplitStage:
         settings = node.located()
         section = {name: settings[name] for name in Dataset.model_fields if name in settings}
         protocol = {key: settings[key] for key in ("split", "temporal") if key in settings}
-        dataset = Dataset.model_validate({**section, "protocol": protocol})
+        told = {"repair": repair_of(settings.get("repair", {})), "protocol": protocol}
+        dataset = Dataset.model_validate({**section, **told})
         _check_unchanged(dataset, settings["files"])
         divided = divide(prepare(dataset), dataset.protocol)
         prepared, split = divided.prepared, divided.split

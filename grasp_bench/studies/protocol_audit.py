@@ -7,7 +7,7 @@ published ranks by the tests of boards: users and trainings crossed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from grasp_bench.report.partitions import Material, read_material
 from grasp_bench.report.schema import Claim
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.crossed import contrast, difference
+from grasp_bench.stats.trainings import Trainings
 from grasp_bench.studies.protocol_arms import BASE, FULL, Arm, Hazard
 
 VERDICTS = {
@@ -100,7 +101,8 @@ def audit_of(
     boards = {arm.name: load_board(results / arm.plan.name) for arm in arms}
     materials = {arm.name: read_material(results / arm.plan.name) for arm in arms}
     metric = boards[arms[0].name]["metric"]
-    figures = {arm.name: _figures(materials[arm.name], arm.ranking, "overall", metric) for arm in arms}
+    sides = {arm.name: _Side(_complete(materials[arm.name]), arm.ranking) for arm in arms}
+    figures = {name: side.figures("overall", metric) for name, side in sides.items()}
     named = {
         name: {materials[name].labels[method]: value for method, value in found.items()}
         for name, found in figures.items()
@@ -169,36 +171,57 @@ def _complete(material: Material) -> dict[Method, Sequence[ResultCell]]:
     }
 
 
-def _figures(material: Material, ranking: str, group: str, metric: str) -> dict[Method, float]:
-    """Means over seeds of the methods that have all of them and somebody in the group."""
-    found = {}
-    for method, cells in _complete(material).items():
-        values = [cell.metrics.get(ranking, {}).get(group, {}).get(metric) for cell in cells]
-        if values and None not in values:
-            found[method] = float(sum(values)) / len(values)
-    return found
+def _mean_of(cells: Sequence[ResultCell], ranking: str, group: str, metric: str) -> float | None:
+    """Mean over cells of what their metrics.json says; None unless each of them says it."""
+    values = [cell.metrics.get(ranking, {}).get(group, {}).get(metric) for cell in cells]
+    return float(sum(values)) / len(values) if values and None not in values else None
 
 
 def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric: str) -> HazardEffects:
     """`switched` is None for the hazard that is only another reading of the strict ranks."""
     before = "full" if hazard.key == FULL else hazard.ranking
     other = switched or strict
-    without = _figures(strict, before, hazard.group, metric)
-    with_it = _figures(other, hazard.ranking, hazard.group, metric)
-    values, cells, others = UserValues(), _complete(strict), _complete(other)
-    effects = []
+    sides = (_Side.of(strict, before), _Side.of(other, hazard.ranking))
+    bare, habit = reversed(sides) if hazard.in_strict else sides
+    without, with_it = (side.figures(hazard.group, metric) for side in (bare, habit))
+    labels = {_anywhere(method): label for method, label in strict.labels.items()}
+    values, effects = UserValues(), []
     for method in [method for method in without if method in with_it]:
         low = high = None
         if hazard.group == "overall":
-            after = values.trainings(others[method], hazard.ranking, metric)
-            unhazarded = values.trainings(cells[method], before, metric)
+            after, unhazarded = (side.trainings(method, values, metric) for side in (habit, bare))
             found = (
                 difference(after, unhazarded)
                 if hazard.other_course
                 else contrast([(1.0, after.less(unhazarded))])  # seed by seed: the same training of each
             )
             low, high = found.interval()
-        effects.append(Effect(strict.labels[method], without[method], with_it[method], low, high))
+        effects.append(Effect(labels[method], without[method], with_it[method], low, high))
     # What the hazard leaves alone keeps its figure, and its place in the order.
-    orders = ({strict.labels[m]: v for m, v in each.items()} for each in (without, {**without, **with_it}))
+    whole = {**with_it, **without} if hazard.in_strict else without
+    orders = ({labels[m]: v for m, v in each.items()} for each in (whole, {**without, **with_it}))
     return HazardEffects(hazard, tuple(effects), kendall(*orders))
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Methods of an arm that have every seed, wherever they are measured, under one ranking."""
+
+    cells: Mapping[Method, Sequence[ResultCell]]
+    ranking: str
+
+    @classmethod
+    def of(cls, material: Material, ranking: str) -> _Side:
+        return cls({_anywhere(method): cells for method, cells in _complete(material).items()}, ranking)
+
+    def figures(self, group: str, metric: str) -> dict[Method, float]:
+        found = {method: _mean_of(cells, self.ranking, group, metric) for method, cells in self.cells.items()}
+        return {method: mean for method, mean in found.items() if mean is not None}
+
+    def trainings(self, method: Method, values: UserValues, metric: str) -> Trainings:
+        return values.trainings(self.cells[method], self.ranking, metric)
+
+
+def _anywhere(method: Method) -> Method:
+    """Without its dataset, which has another name where it is shuffled."""
+    return replace(method, dataset="")

@@ -10,6 +10,10 @@ from grasp_bench.studies.protocol_audit import Audit, Conclusion, HazardEffects,
 from grasp_bench.studies.wording import number, table
 
 PUBLISHED = "paper"
+IN_STRICT = (
+    "The file's order is kept by the strict protocol, too: its arm shuffles, and the change is that of the "
+    "strict figure over the shuffled one."
+)
 GROUPS = {"overall": "", "tail_item": " on tail items"}
 
 
@@ -107,15 +111,19 @@ def _told(found: Audit) -> list[HazardEffects]:
 
 
 def _summary(found: Audit) -> Table:
-    rows = []
+    rows, hazards = [], [each.hazard for each in found.hazards]
     for each in found.hazards:
         hazard = each.hazard
         largest = max(each.effects, key=lambda e: abs(e.with_it - e.without), default=None)
         changed = f"{largest.method} {_signed(largest.with_it - largest.without)}" if largest else BLANK
-        how = "trained again" if hazard.retrained else "same models"
-        rows.append([hazard.title, hazard.key, _figure(each), how, changed, number(each.tau)])
+        rows.append([hazard.title, hazard.key, _figure(each), hazard.measured_on, changed, number(each.tau)])
     heads = ["hazard", "key", "figure", "measured on", "largest change", "tau"]
-    notes = ["One switched on over the strict protocol. Tau: order of methods without and with it."]
+    notes = [
+        "One switched on over the strict protocol. Tau: order of methods without and with it.",
+        *(f"Not measured: {h.title} ({h.why_not})." for h in hazards if h.why_not),
+        *(f"Left out of it ({h.title}): {h.left_out}." for h in hazards if h.left_out),
+        *(IN_STRICT for h in hazards if h.in_strict and not h.why_not),
+    ]
     return table("", heads, rows, notes)
 
 
@@ -126,7 +134,8 @@ def _hazard(found: HazardEffects) -> Table:
         for each in found.effects
     ]  # fmt: skip
     title = f"{found.hazard.title[0].upper()}{found.hazard.title[1:]}: {_figure(found)}"
-    return table(title, ["method", "strict", "with the hazard", "change"], rows)
+    heads = ["shuffled", "strict"] if found.hazard.in_strict else ["strict", "with the hazard"]
+    return table(title, ["method", *heads, "change"], rows)
 
 
 def _figure(found: HazardEffects) -> str:

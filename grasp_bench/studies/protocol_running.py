@@ -10,11 +10,11 @@ from pathlib import Path
 from grasp_bench.core import atomic
 from grasp_bench.core.errors import DamagedError, RunFailedError
 from grasp_bench.core.store import Store
-from grasp_bench.engine.cards import dataset_cards
 from grasp_bench.engine.publish import identity
 from grasp_bench.engine.run import Workshop, run_plan
 from grasp_bench.report.study import write_study
 from grasp_bench.spec.experiment import Experiment
+from grasp_bench.studies.cards import dataset_cards
 from grasp_bench.studies.protocol_arms import Arm, Hazard
 from grasp_bench.studies.protocol_audit import Audit, audit_of
 from grasp_bench.studies.wording import as_json

@@ -20,10 +20,10 @@ class Sequences:
         items_flat: int64; user after user, in order.
         offsets: int64 (n + 1); user u's items are `items_flat[offsets[u]:offsets[u + 1]]`.
         num_items: size of the catalogue.
-        tied_with_previous: bool; items of the same step as the item before them, which do not predict each
-            other (`dataset.repair.time_ties: block`); None where every item is a step.
         readers_flat: int64; whose profile reads each item and predicts the next one. By default its user's;
             else that of the user as it was then (`data.prefixes`).
+        tied_with_previous: bool; which items happened at one step with the item before them (`time_ties:
+            block`), and are no targets of it. None: none did.
     """
 
     items_flat: Tensor
@@ -52,8 +52,12 @@ class Sequences:
         return self.users_flat() if self.readers_flat is None else self.readers_flat
 
     def trainable_users(self) -> Tensor:
-        """Users with at least two training items: one to read, one to predict."""
-        users = (self.offsets.diff() >= 2).nonzero().squeeze(1)
+        """Users with at least two training steps: one to read, one to predict."""
+        begins = torch.ones(len(self.items_flat), dtype=torch.int64, device=self.offsets.device)
+        if self.tied_with_previous is not None:
+            begins -= self.tied_with_previous.long()
+        before = torch.nn.functional.pad(begins.cumsum(0), (1, 0))[self.offsets]
+        users = (before.diff() >= 2).nonzero().squeeze(1)
         if not len(users):
             raise DataError(
                 "no user has two training interactions, so there is nothing to learn from",

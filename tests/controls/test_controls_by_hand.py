@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -50,6 +51,14 @@ def test_markov_ranks_followers_by_count_then_everything_by_popularity() -> None
     assert row[0] == 1 * (1 + 4) + 4
     # Nothing ever followed 4 in training: popularity alone, 0 and 3 tie.
     assert scores(Markov.fit(train, None), history([0, 4]))[0] == [4, 3, 1, 4, 0]
+
+
+def test_markov_takes_no_step_within_a_time() -> None:
+    train = part([[0, 1, 2, 3], [0, 1]], 5)
+    tied = dataclasses.replace(train, train_tied=np.array([False, False, True, False, False, True]))
+    # 0 → 1 and 2 → 3 are left of the first history, nothing of the second.
+    assert Markov.fit(tied, None).steps.tolist() == [0 * 5 + 1, 2 * 5 + 3]
+    assert scores(Markov.fit(tied, None), history([1]))[0] == [2, 2, 1, 1, 0]
 
 
 def test_markov_is_what_plain_loops_count() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from integer_histories import sequences_of
+from integer_histories import histories, sequences_of
 
-from grasp_bench.data.groups import head_items, head_users, item_counts
+from grasp_bench.data.groups import head_items, head_users, item_counts, step_groups
 from grasp_bench.data.splits import leave_one_out
 from grasp_bench.spec.dataset import Groups
 
@@ -52,3 +55,30 @@ def test_items_are_counted_in_training_or_everywhere() -> None:
     split = leave_one_out(sequences_of([[0, 0, 1, 2], [3, 2]], num_items=5))
     assert item_counts(split, Groups()).tolist() == [2, 0, 1, 1, 0]
     assert item_counts(split, Groups(count_on="all")).tolist() == [2, 1, 2, 1, 0]
+
+
+@given(histories)
+def test_steps_to_the_target_are_what_loops_find(lists: list[list[int]]) -> None:
+    split = leave_one_out(sequences_of(lists))
+    ids = [f"i{item}" for item in range(12)]
+    found = step_groups(split, split.test_users, split.test_items, ids)
+    evaluated = [history for history in lists if len(history) >= 3]
+    trained = [history[:-2] if len(history) >= 3 else history for history in lists]
+    steps = {pair for history in trained for pair in pairwise(history)}
+    ends = [(history[-2], history[-1]) for history in evaluated]
+    assert set(found) == {"ascending", "descending", "seen_transition", "unseen_transition"}
+    assert found["ascending"].tolist() == [ids[a] < ids[b] for a, b in ends]
+    assert found["descending"].tolist() == [ids[a] > ids[b] for a, b in ends]
+    assert found["seen_transition"].tolist() == [end in steps for end in ends]
+    assert found["unseen_transition"].tolist() == [end not in steps for end in ends]
+
+
+def test_targets_of_the_same_time_are_grouped_where_the_split_tells() -> None:
+    sequences = sequences_of([[0, 1, 2], [3, 4, 5], [6, 7]])
+    tied = dataclasses.replace(sequences, orders=np.array([1, 5, 5, 1, 5, 9, 1, 2]))
+    split = leave_one_out(tied)
+    # Ranked users in another order than the split's.
+    users, items = split.test_users[::-1].copy(), split.test_items[::-1].copy()
+    found = step_groups(split, users, items, tied.item_ids)
+    assert found["same_time"].tolist() == [False, True]
+    assert found["later"].tolist() == [True, False]

@@ -48,6 +48,18 @@ def test_it_is_quick_and_reads_no_files_and_asks_no_service(spec: Path) -> None:
     assert found.compare == {"model.enhancer": ("none", "grasp")}
 
 
+def test_what_is_for_files_without_times_is_left_out(spec: Path) -> None:
+    text = SPEC.replace("min_item: 2,", "min_item: 2, repair: {ascending_runs: shuffle},")
+    spec.write_text(text.replace("encoder: {kind: precomputed, users: u.npy, items: i.npy}\n", ""))
+    assert load_rehearsal(spec, []).experiment.dataset.repair.ascending_runs == "keep"
+    compared = "compare: {dataset.repair.ascending_runs: [keep, shuffle]}"
+    spec.write_text(
+        SPEC.replace("compare: {model.enhancer: [none, grasp]}", compared).replace("grasp", "none")
+    )
+    found = load_rehearsal(spec, []).experiment
+    assert found.compare == {"dataset.repair.ascending_runs": ("keep",)}
+
+
 def test_what_is_set_by_hand_wins_but_not_over_the_mark(spec: Path) -> None:
     overrides = ["training.max_epochs=2", "name=mine", "description=real", "dataset.source=amazon-beauty"]
     found = load_rehearsal(spec, overrides).experiment

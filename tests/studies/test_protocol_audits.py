@@ -13,8 +13,15 @@ from grasp_bench.core.errors import RunFailedError
 from grasp_bench.engine.run import Workshop
 from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.report.renderers.markdown import document_text
+from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.protocols import PAPER, STRICT
-from grasp_bench.studies.protocol_arms import HAZARDS, hazard_arms, protocol_arms, protocols_that_fit
+from grasp_bench.studies.protocol_arms import (
+    HAZARDS,
+    hazard_arms,
+    order_hazard,
+    protocol_arms,
+    protocols_that_fit,
+)
 from grasp_bench.studies.protocol_audit import Audit, kendall
 from grasp_bench.studies.protocol_audit_layout import lay_out_audit
 from grasp_bench.studies.protocol_running import run_audit
@@ -78,6 +85,7 @@ def test_each_hazard_is_measured_alone(made: tuple[Audit, Path, Path]) -> None:
     effects = {each.hazard.name: {e.method: e for e in each.effects} for each in made[0].hazards}
     assert set(effects) == {
         "causal", "candidates", "count_on", "first_user", "ties", "also_full_ranking", "validation_negatives",
+        "ascending_runs",
     }  # fmt: skip
     assert set(effects["causal"]) == set(effects["validation_negatives"]) == {"none"}
     assert effects["ties"]["constant"].with_it == 1.0
@@ -92,8 +100,57 @@ def test_each_hazard_is_measured_alone(made: tuple[Audit, Path, Path]) -> None:
 
 def test_models_are_trained_again_only_where_training_is_concerned(made: tuple[Audit, Path, Path]) -> None:
     store = made[1] / "store"
-    # strict, paper, causal off, validation negatives outside all
-    assert len(list((store / "train").glob("*/artefact.json"))) == 4
+    # strict, paper, causal off, validation negatives outside all, ascending runs shuffled
+    assert len(list((store / "train").glob("*/artefact.json"))) == 5
+
+
+def test_the_files_order_is_the_habit_and_its_arm_the_one_without(made: tuple[Audit, Path, Path]) -> None:
+    (found,) = (each for each in made[0].hazards if each.hazard.in_strict)
+    assert found.hazard.key == "dataset.repair.ascending_runs"
+    effects = {each.method: each for each in found.effects}
+    assert set(effects) == {"none", "popularity", "markov", "constant"}
+    markov = effects["markov"]
+    assert markov.with_it == made[0].figures["strict"]["markov"]
+    # Shuffled, the chain of ascending items is gone: the published habit gave Markov its lead.
+    assert markov.low is not None
+    assert 0 < markov.low < markov.with_it - markov.without
+    page = document_text(lay_out_audit(made[0]))
+    assert "its arm shuffles" in page
+    assert "Not measured" not in page
+
+
+def test_where_the_file_decides_nothing_there_is_nothing_to_shuffle(tmp_path: Path) -> None:
+    times = Dataset(source=str(write_shop(tmp_path / "times", "timestamp").parent))
+    assert order_hazard(times).why_not.endswith("nothing to shuffle")
+    tied = pl.read_csv(tmp_path / "times" / "interactions.csv").with_columns(pl.col("timestamp") // 4)
+    (tmp_path / "tied").mkdir()
+    tied.write_csv(tmp_path / "tied" / "interactions.csv")
+    days = Dataset(source=str(tmp_path / "tied"))
+    assert (order_hazard(days).key, order_hazard(days).why_not) == ("dataset.repair.time_ties", "")
+    numbers = "".join(f"{user},{user + k},{k}\n" for user in range(60) for k in range(4))
+    (tmp_path / "numbered").mkdir()
+    (tmp_path / "numbered" / "interactions.csv").write_text("user_id,item_id,position\n" + numbers)
+    assert (
+        "numbers in the order of the file" in order_hazard(Dataset(source=str(tmp_path / "numbered"))).why_not
+    )
+    mended = Dataset(source=str(tmp_path / "tied"), repair={"time_ties": "block"})
+    assert "the spec itself" in order_hazard(mended).why_not
+
+
+def test_methods_told_of_the_files_order_are_left_out(tmp_path: Path) -> None:
+    spec = write_shop(tmp_path / "data", "position")
+    for side, count in (("user", 80), ("item", 30)):
+        np.save(tmp_path / f"{side}s.npy", np.eye(count, 30, dtype=np.float32) + 0.1)
+        (tmp_path / f"{side}s.ids.txt").write_text("".join(f"{side[0]}{k}\n" for k in range(count)))
+    files = [f"encoder.{side}={tmp_path}/{side}.npy" for side in ("users", "items")]
+    told = ["encoder.kind=precomputed", *files, "compare={model.enhancer: [none, llminit, grasp]}"]
+    (arm,) = protocol_arms(spec, told, ["strict"], Fingerprints())
+    hazard, shuffled = list(hazard_arms(spec, told, arm, Fingerprints()))[-1]
+    assert "made from the file's order" in hazard.left_out
+    assert shuffled is not None
+    assert {cell.slug for cell in shuffled.plan.cells} == {
+        "sasrec-none-s42", "sasrec-llminit-s42", "popularity", "markov", "constant",
+    }  # fmt: skip
 
 
 def test_it_is_all_there_the_second_time(made: tuple[Audit, Path, Path]) -> None:

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from grasp_bench.core.hashing import file_hash
 from grasp_bench.core.progress import silent
 from grasp_bench.core.store import Artefact
-from grasp_bench.data.artefacts import read_split
+from grasp_bench.data.artefacts import read_item_ids, read_split
 from grasp_bench.data.groups import group_members
 from grasp_bench.evaluation.queries import Queries
 from grasp_bench.models.batch import History
@@ -155,9 +155,10 @@ def test_3_held_out_items_count_as_popularity(shop: Shop) -> None:
     for protocol, counted in (("paper", "all"), ("strict", "train")):
         split = read_split(shop.made(shop.nodes(protocol, "constant")["split"]).path)
         groups = shop.plans[protocol].cells[0].experiment.dataset.protocol.groups
+        ids = read_item_ids(shop.made(shop.nodes(protocol, "constant")["split"]).path)
         items = split.whole_history()[0] if counted == "all" else split.train_items
         head = np.bincount(items, minlength=split.num_items) >= 14
-        members = group_members(split, split.test_users, split.test_items, groups)
+        members = group_members(split, split.test_users, split.test_items, groups, ids)
         np.testing.assert_array_equal(members["head_item"][1:], head[split.test_items][1:])
     heads = [
         shop.figures(protocol, "constant")["sampled"]["head_item"]["n"] for protocol in ("paper", "strict")

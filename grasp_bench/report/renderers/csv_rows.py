@@ -3,7 +3,8 @@
 A mean is over as many seeds as its line says. `published`, and the interval of our mean from `low` to
 `high`, stand where the spec names a published figure. Published rows that have each a source of their own are
 lines of the kind `published`: several may stand beside one of ours. Mean ranks over datasets, and the pairs
-won, tied and lost there, are no fractions; they have no protocol hash, for they are of several.
+won, tied and lost there, are no fractions; they have no protocol hash, for they are of several. What the
+dataset's card warns of stands in the lines of means over all users.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ PROTOCOL = "sampled"  # papers rank among sampled negatives
 HEAD = (
     "protocol_hash", "dataset", "method", "seeds", "planned_seeds", "users", "protocol", "group", "metric",
     "seed", "value", "sd", "leaks", "kind", "low", "high", "published", "substituted",
+    "warnings",
 )  # fmt: skip
 
 
@@ -40,7 +42,9 @@ def render(board: Board, document: Document) -> str:
             marks = "; ".join(row["leaks"]), row["kind"]
             for rest in [*_means(row), *_seeds(row)]:
                 published = beside.get((row["label"], *rest[:4]), NOTHING)
-                writer.writerow((*start, *rest, *marks, *published, "; ".join(row["substituted"])))
+                warnings = " ".join(ranking["warnings"]) if rest[1] == "overall" and rest[3] == "mean" else ""
+                ends = "; ".join(row["substituted"]), warnings
+                writer.writerow((*start, *rest, *marks, *published, *ends))
         writer.writerows(_sourced(ranking))
     if board["across"] is not None:
         writer.writerows(_across(board["across"]))
@@ -75,7 +79,7 @@ def _sourced(ranking: Ranking) -> Iterator[tuple[object, ...]]:
         for metric, theirs in entry["theirs"].items():
             yield (
                 ranking["protocol_hash"], ranking["dataset"], method, None, None, None, protocol, "overall",
-                metric, "published", theirs, None, "", "published", *NOTHING, "",
+                metric, "published", theirs, None, "", "published", *NOTHING, "", "",
             )  # fmt: skip
 
 
@@ -92,7 +96,7 @@ def _across(across: AcrossDatasets) -> Iterator[tuple[object, ...]]:
             yield (
                 None, datasets, row["label"], None, None, None, across["protocol"], ACROSS,
                 f"{name} by {across['metric']}", "mean", figure, None, "", row["kind"], *NOTHING,
-                "; ".join(row["substituted"]),
+                "; ".join(row["substituted"]), "",
             )  # fmt: skip
 
 

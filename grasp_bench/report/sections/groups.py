@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from grasp_bench.report.document import Column, Entry, Table
 from grasp_bench.report.numbers import count, plain
 from grasp_bench.report.rows import measured_metrics
-from grasp_bench.report.schema import GROUPS, Ranking, Row
+from grasp_bench.report.schema import GROUP_TABLES, Ranking, Row
 from grasp_bench.report.sections.marks import label_of, mark_notes
 from grasp_bench.report.sections.ranking import entries_of, ordered_rows
 
@@ -19,6 +19,12 @@ GROUP_HEADS = {
     "tail_item": "tail items",
     "repeat": "repeat targets",
     "new": "new targets",
+    "same_time": "targets of the same time",
+    "later": "later targets",
+    "ascending": "ascending ids",
+    "descending": "descending ids",
+    "seen_transition": "seen transitions",
+    "unseen_transition": "unseen transitions",
 }
 
 
@@ -28,10 +34,19 @@ def group_metrics(ranking: Ranking, metric: str) -> list[str]:
     return [name for name in TABLE_METRICS if name in measured and name != metric]
 
 
-def group_table(ranking: Ranking, protocol: str, metric: str) -> Table | None:
-    """One metric by head and tail users and items, and by repeat and new targets; None without groups."""
+def group_tables(ranking: Ranking, protocol: str, metric: str) -> list[Table]:
+    """One metric by head and tail and by repeat and new targets, and by the step to the target.
+
+    Groups that no method has are left out, as in results of earlier versions.
+    """
+    made = (_table(ranking, protocol, metric, name) for name in GROUP_TABLES)
+    return [table for table in made if table is not None]
+
+
+def _table(ranking: Ranking, protocol: str, metric: str, name: str) -> Table | None:
     rows = ordered_rows(ranking, protocol, metric)
-    present = [group for group in GROUPS if any(group in row["values"].get(protocol, {}) for row in rows)]
+    groups = GROUP_TABLES[name]
+    present = [group for group in groups if any(group in row["values"].get(protocol, {}) for row in rows)]
     if not present:
         return None
     columns = [Column("method", "left"), *(Column(_head(rows, group)) for group in present)]
@@ -42,7 +57,7 @@ def group_table(ranking: Ranking, protocol: str, metric: str) -> Table | None:
     entries = [
         [Entry(label_of(row)), *(column[index] for column in by_group)] for index, row in enumerate(rows)
     ]
-    return Table(f"{metric} by group, {protocol} ranking", columns, entries, mark_notes(rows))
+    return Table(f"{metric} by {name}, {protocol} ranking", columns, entries, mark_notes(rows))
 
 
 def beyond_table(ranking: Ranking, metric: str) -> Table | None:

@@ -41,6 +41,7 @@ def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
         number = Entry(_place(place, row) if ranked else BLANK)
         entries.append([number, name, Entry(seeds_of(row)), *values, Entry(count(row["users"]))])
     notes = [*seed_notes(rows), *mark_notes(rows), *not_above_controls(rows, protocol, metric)]
+    notes += ranking["warnings"]
     if tests is not None:
         notes[:0] = _tier_notes(tests)
     return Table(f"{protocol} ranking by {metric}", columns, entries, notes)

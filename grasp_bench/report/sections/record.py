@@ -102,4 +102,6 @@ def _fact(value: Any) -> str:
         return {True: "yes", False: "no", None: BLANK}[value]
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return "; ".join(value) or BLANK
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Where a method is good: head and tail users and items, repeat and new targets; and what accuracy misses."""
+"""Where a method is good: groups of users, items, targets and steps; and what accuracy misses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grasp_bench.report.page.charts.whiskers import Dot, dots
 from grasp_bench.report.page.material import PageMaterial
 from grasp_bench.report.page.parts import Figure, Folded, PageSection, Part, Picture
 from grasp_bench.report.schema import Ranking
-from grasp_bench.report.sections.groups import GROUP_HEADS, beyond_table, group_metrics, group_table
+from grasp_bench.report.sections.groups import GROUP_HEADS, beyond_table, group_metrics, group_tables
 from grasp_bench.report.sections.marks import label_of
 from grasp_bench.report.sections.ranking import ordered_rows
 
@@ -18,6 +18,9 @@ PAIRS = {
     "users": ("head_user", "tail_user"),
     "items": ("head_item", "tail_item"),
     "targets": ("repeat", "new"),
+    "times": ("same_time", "later"),
+    "ids": ("ascending", "descending"),
+    "transitions": ("seen_transition", "unseen_transition"),
 }
 
 
@@ -30,16 +33,17 @@ def groups_section(material: PageMaterial) -> PageSection | None:
 def _ranking(material: PageMaterial, ranking: Ranking) -> Iterator[Part]:
     metric, protocols = material.metric, material.protocols(ranking)
     for protocol in protocols:
-        table = group_table(ranking, protocol, metric)
+        tables = group_tables(ranking, protocol, metric)
         pictures = [one for what in PAIRS if (one := _picture(material, ranking, protocol, what))]
-        if table is not None:
+        if tables and pictures:
             name = f"{metric} by group, {protocol} ranking{material.suffix(ranking)}"
-            yield Figure(name, pictures, table) if pictures else table
+            yield Figure(name, pictures, tables.pop(0))
+        yield from tables
     others = [
         table
         for protocol in protocols
         for name in group_metrics(ranking, metric)
-        if (table := group_table(ranking, protocol, name))
+        for table in group_tables(ranking, protocol, name)
     ]
     if others:
         yield Folded(f"Groups by other metrics{material.suffix(ranking)}", others)

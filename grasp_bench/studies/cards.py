@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from grasp_bench.core.store import Store
+from grasp_bench.core.store import Artefact, Store
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.nodes import Node
+
+NO_TIMES = ("position", "file")  # orders that no time decides
 
 
 def dataset_cards(plan: Plan, store: Store) -> dict[str, dict[str, Any]]:
@@ -27,10 +29,22 @@ def dataset_cards(plan: Plan, store: Store) -> dict[str, dict[str, Any]]:
         for name, node in _distinct_names(dataset, list(found.values())).items()
     }
     return {
-        name: json.loads(store.get("split", node.hash).file("card.json").read_text(encoding="utf-8"))
+        name: _card(store.get("split", node.hash))
         for name, node in named.items()
         if store.has("split", node.hash)
     }
+
+
+def _card(split: Artefact) -> dict[str, Any]:
+    """The card; where an earlier version made it of data without times, with its order facts."""
+    card: dict[str, Any] = json.loads(split.file("card.json").read_text(encoding="utf-8"))
+    if "warnings" in card or card.get("order") not in NO_TIMES:
+        return card
+    from grasp_bench.data.artefacts import read_item_ids, read_split
+    from grasp_bench.data.order_facts import order_facts, order_warnings
+
+    card["item_order"] = order_facts(read_split(split.path), read_item_ids(split.path), None)
+    return {**card, "warnings": order_warnings(card)}
 
 
 def _distinct_names(dataset: str, splits: Sequence[Node]) -> dict[str, Node]:
