@@ -31,8 +31,8 @@ class Experiment(Section):
     description: str = ""
     protocol: ProtocolName | None = Field(
         None,
-        description="A named set of values for keys of dataset.protocol, model and training that the spec does "
-        "not give itself (docs/honest_numbers.md).",
+        description="A named set of values for keys of dataset.protocol, model and training that the spec "
+        "does not give itself (docs/honest_numbers.md).",
     )
     dataset: Dataset
     text: Text = Text()
