@@ -44,7 +44,7 @@ STRONG: dict[str, Any] = STRICT | {
     "model.embedding_dim": 128,
     "model.max_len": 50,
     "model.dropout": 0.2,
-    "training.loss.kind": "sampled_softmax",
+    "training.loss.kind": "softmax",
     "training.monitor_protocol": "full",
 }
 PROTOCOLS: dict[str, dict[str, Any]] = {

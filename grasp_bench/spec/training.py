@@ -113,7 +113,7 @@ class Training(Section):
 
     def effective(self) -> dict[str, Any]:
         """Keys and values that name a training."""
-        values = settled(self, LATER_KEYS)
-        if "loss" in values:
-            values["loss"] = self.loss.effective()
+        values = {**settled(self, LATER_KEYS), "loss": self.loss.effective()}
+        if values["loss"] == Loss().effective():
+            del values["loss"]
         return values

@@ -44,6 +44,19 @@ def test_strict_is_its_opposite_and_temporal_is_strict_in_time() -> None:
     assert temporal.model == strict.model
 
 
+def test_strong_is_strict_with_another_training() -> None:
+    strict, strong = (loaded(f"protocol: {name}\n").experiment for name in ("strict", "strong"))
+    assert strong.dataset == strict.dataset
+    assert (strict.training.loss.kind, strict.training.monitor_protocol) == ("bce", "sampled")
+    assert (strong.training.loss.kind, strong.training.monitor_protocol) == ("softmax", "full")
+    model = strong.model
+    assert (model.embedding_dim, model.max_len, model.dropout, model.causal) == (128, 50, 0.2, True)
+    own = loaded("protocol: strong\ntraining: {loss: {kind: gbce, negatives: 9}}\n").experiment.training
+    assert own.loss.effective() == {
+        "kind": "gbce", "negatives": 9, "sampling": "uniform", "calibration": 0.75,
+    }  # fmt: skip
+
+
 def test_nothing_is_as_without_the_key() -> None:
     assert loaded().experiment == loaded("protocol: null\n").experiment
     plain = Experiment.model_validate({"name": "t", "dataset": {"source": "demo"}})
