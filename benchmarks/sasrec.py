@@ -1,12 +1,13 @@
 """SASRec on amazon-beauty: training tokens and fully ranked users per second, against RecTools' SASRec.
 
     python3.11 -m venv /tmp/peer && /tmp/peer/bin/pip install torch==2.13.0 'rectools[torch]==0.19.0'
-    python benchmarks/sasrec.py --peer /tmp/peer/bin/python [--epochs 2] [--threads 1]
+    python benchmarks/sasrec.py --peer /tmp/peer/bin/python [--against FOLDER] [--epochs 2] [--threads 1]
 
 Same interactions (training part of leave-one-out), sizes (2 blocks, 1 head, width 64, length 50), batch
 (128), dropout (0.5), loss (BCE, one negative) and threads; epochs and evaluations take turns, the best of
-each side counts. RecTools lists ten items for every user; this side does more in the same pass: ranks
-in the whole catalogue and among 100 candidates, ties counted, and twenty items listed. Prints one JSON line.
+each side counts. `--against` adds another checkout of this repository to the turns. RecTools lists ten items
+for every user; this side does more in the same pass: ranks in the whole catalogue and among 100 candidates,
+ties counted, and twenty items listed. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 # Before torch is imported: waiting threads sleep instead of taking the other threads' core.
@@ -41,17 +44,35 @@ DATA = Path(os.environ.get("GRASP_BENCH_DATA", Path(__file__).resolve().parents[
 MAX_LEN = 50
 
 
-class Peer:
-    """RecTools in its own process, asked for one thing at a time."""
+# The other side of `--against`: this file's `Ours` in another checkout, by its own code.
+OTHER = """
+import json, os, sys
+sys.path[:0] = [os.getcwd(), os.path.join(os.getcwd(), "benchmarks")]
+import torch
+import sasrec
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+ours = sasrec.Ours(*sasrec.training_part()[1:])
+print(json.dumps({"ready": True}), flush=True)
+for line in sys.stdin:
+    print(json.dumps({"seconds": ours.epoch() if line.strip() == "epoch" else ours.rank()}), flush=True)
+"""
 
-    def __init__(self, python: str, threads: int, epochs: int, interactions: Path) -> None:
-        script = str(Path(__file__).with_name("rectools_side.py"))
+
+class Peer:
+    """Another implementation in its own process, asked for one thing at a time."""
+
+    def __init__(self, command: Sequence[str], threads: int, folder: Path | None = None) -> None:
         self.process = subprocess.Popen(
-            [python, script, str(threads), str(epochs), str(interactions)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            cwd=folder, env={**os.environ, "OMP_NUM_THREADS": str(threads), "GRASP_BENCH_DATA": str(DATA)},
         )  # fmt: skip
         self._answer()
+
+    @classmethod
+    def rectools(cls, python: str, threads: int, epochs: int, interactions: Path) -> Peer:
+        """RecTools' SASRec."""
+        script = str(Path(__file__).with_name("rectools_side.py"))
+        return cls([python, script, str(threads), str(epochs), str(interactions)], threads)
 
     def ask(self, request: str) -> float:
         """Seconds that the request took over there."""
@@ -127,6 +148,7 @@ def main() -> None:
     """Print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--peer", required=True, help="a Python that has rectools[torch]")
+    parser.add_argument("--against", type=Path, help="another checkout of this repository")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -135,22 +157,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         interactions = Path(folder) / "train.csv"
         frame.write_csv(interactions)
-        peer = Peer(arguments.peer, arguments.threads, arguments.epochs, interactions)
-        ours = Ours(sequences, targets)
-        epochs = [(ours.epoch(), peer.ask("epoch")) for _ in range(arguments.epochs)]
-        ranked = [(ours.rank(), peer.ask("recommend")) for _ in range(arguments.epochs)]
-        peer.process.kill()
+        peer = Peer.rectools(arguments.peer, arguments.threads, arguments.epochs, interactions)
+        ours, before = Ours(sequences, targets), None
+        if arguments.against is not None:
+            before = Peer([sys.executable, "-c", OTHER], arguments.threads, arguments.against.resolve())
+        took: dict[str, list[list[float]]] = {"epoch": [], "recommend": []}
+        for request, own in (("epoch", ours.epoch), ("recommend", ours.rank)):
+            for _ in range(arguments.epochs):
+                others = [each.ask(request) for each in (peer, before) if each is not None]
+                took[request].append([own(), *others])
+        for each in (peer, before):
+            if each is not None:
+                each.process.kill()
     lengths = sequences.offsets.diff()
     tokens = int((lengths - 1).clamp(0, MAX_LEN).sum())
     users = len(lengths)
-    our_epoch, peer_epoch = (min(side) for side in zip(*epochs, strict=True))
-    our_pass, peer_pass = (min(side) for side in zip(*ranked, strict=True))
+    our_epoch, peer_epoch, *earlier_epoch = (min(side) for side in zip(*took["epoch"], strict=True))
+    our_pass, peer_pass, *earlier_pass = (min(side) for side in zip(*took["recommend"], strict=True))
     facts = {
         "benchmark": "sasrec",
         "train_ratio": round(peer_epoch / our_epoch, 2),
         "tokens_per_s": {"ours": round(tokens / our_epoch), "rectools": round(tokens / peer_epoch)},
         "rank_ratio": round(peer_pass / our_pass, 2),
         "users_per_s": {"ours": round(users / our_pass), "rectools": round(users / peer_pass)},
+        "against": {
+            "train_ratio": round(earlier_epoch[0] / our_epoch, 2),
+            "rank_ratio": round(earlier_pass[0] / our_pass, 2),
+        } if earlier_epoch else None,
         "tokens": tokens, "users": users, "items": sequences.num_items, "epochs": arguments.epochs,
         "threads": arguments.threads, "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "torch": torch.__version__,

@@ -92,6 +92,7 @@ def label_methods(methods: Collection[Method]) -> dict[Method, str]:
     varying = _varying_keys(methods)
     if several_datasets and _dataset_tells_source(methods):
         varying = [key for key in varying if key != SOURCE]
+    says_dataset = several_datasets and not _keys_tell_dataset(methods, varying)
     labels = {}
     for method in methods:
         values = dict(method.variant)
@@ -100,7 +101,7 @@ def label_methods(methods: Collection[Method]) -> dict[Method, str]:
             details.append(
                 f"noise={method.rate:g}" if one_kind or not method.noise else f"noise={method.noise}"
             )
-        if several_datasets:
+        if says_dataset:
             details.append(f"dataset={method.dataset}")
         name = f"{method.backbone}+{method.short}" if several_backbones and method.backbone else method.short
         labels[method] = f"{name} ({', '.join(details)})" if details else name
@@ -170,6 +171,16 @@ def _dataset_tells_source(methods: Collection[Method]) -> bool:
     """False where two sources have one name, as two folders may."""
     pairs = {(m.dataset, value) for m in methods for key, value in m.variant if key == SOURCE}
     return len(pairs) == len({dataset for dataset, _ in pairs})
+
+
+def _keys_tell_dataset(methods: Collection[Method], varying: Collection[str]) -> bool:
+    """True where compared keys say all that a dataset's name does: one source, read in several ways."""
+    if SOURCE in varying:
+        return False
+    keys = [key for key in varying if key.startswith("dataset.")]
+    pairs = {(m.dataset, tuple(dict(m.variant).get(key) for key in keys)) for m in methods}
+    datasets = {dataset for dataset, _ in pairs}
+    return len(pairs) == len(datasets) == len({values for _, values in pairs})
 
 
 def _last_part(key: str, keys: Collection[str]) -> str:

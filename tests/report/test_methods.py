@@ -29,6 +29,23 @@ def test_labels_with_noise_variant_and_dataset() -> None:
 def test_a_source_is_not_told_beside_its_dataset() -> None:
     d, e = (method("none", dataset=name, variant={"dataset.source": name}) for name in "de")
     assert list(label_methods([d, e]).values()) == ["none (dataset=d)", "none (dataset=e)"]
+
+
+def test_a_compared_key_that_says_what_the_datasets_name_does_stands_for_it():
+    key = "dataset.repair.ascending_runs"
+    kept, shuffled = (
+        method("none", dataset=name, variant={key: value})
+        for name, value in (("d", "keep"), ("e", "shuffle"))
+    )
+    assert list(label_methods([kept, shuffled]).values()) == [
+        "none (ascending_runs=keep)", "none (ascending_runs=shuffle)",
+    ]  # fmt: skip
+    other = method("none", dataset="f", variant={key: "shuffle"})
+    assert label_methods([kept, shuffled, other])[other] == "none (ascending_runs=shuffle, dataset=f)"
+
+
+def test_sources_of_one_name_are_told_apart():
+    e = method("none", dataset="e", variant={"dataset.source": "e"})
     folders = [method("none", variant={"dataset.source": name}) for name in ("a/d", "b/d")]
     assert list(label_methods([*folders, e]).values()) == [
         "none (source=a/d, dataset=d)", "none (source=b/d, dataset=d)", "none (source=e, dataset=e)",
