@@ -83,6 +83,15 @@ class Ranker:
         return _concatenate(sampled), FullRanking(_concatenate(full), torch.cat(best))
 
     @torch.inference_mode()
+    def in_catalogue(self, scorer: Scorer, exclude_history: bool) -> Ranks:
+        """Ranks in the catalogue as `full` has them, and no lists, which cost a fifth of its pass."""
+        scored = [
+            _count(scores_Bm, self.queries.targets_Q[rows])
+            for rows, _, scores_Bm in self.catalogue_scores(scorer, exclude_history)
+        ]
+        return _concatenate(scored)
+
+    @torch.inference_mode()
     def catalogue_scores(
         self, scorer: Scorer, exclude_history: bool
     ) -> Iterator[tuple[slice, Tensor, Tensor]]:
@@ -170,14 +179,11 @@ class Ranker:
 
 def _count(scores_BC: Tensor, target_column_B: Tensor) -> Ranks:
     target_B1 = scores_BC.gather(1, target_column_B[:, None])
-    better = _true_per_row(scores_BC > target_B1)
-    tied = _true_per_row(scores_BC == target_B1) - 1
+    # Compared straight into floats, whose sums are exact below 2^24: three times faster than by way of bool.
+    flags_BC = torch.empty_like(scores_BC)
+    better = torch.gt(scores_BC, target_B1, out=flags_BC).sum(1).long()
+    tied = torch.eq(scores_BC, target_B1, out=flags_BC).sum(1).long() - 1
     return Ranks(better, tied)
-
-
-def _true_per_row(mask_BC: Tensor) -> Tensor:
-    """Row sums of a mask, int64: three times faster by narrow integers than by torch's bool sum."""
-    return mask_BC.view(torch.uint8).sum(1, dtype=torch.int32).long()
 
 
 def _concatenate(chunks: list[Ranks]) -> Ranks:

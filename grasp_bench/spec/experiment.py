@@ -120,6 +120,15 @@ class Experiment(Section):
                 f"{self.model.backbone} fills in items beside those of the same time (use sasrec or gru4rec, "
                 "or time_ties: shuffle)"
             )
+        if (
+            self.dataset.repair.time_ties == "block"
+            and self.model.backbone == "sasrec"
+            and not self.model.causal
+        ):
+            raise ValueError(
+                "dataset.repair.time_ties: block needs model.causal: true; without a mask each item sees "
+                "those of its own time"
+            )
         return self
 
     @model_validator(mode="after")

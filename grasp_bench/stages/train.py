@@ -56,7 +56,7 @@ class TrainStage:
 
 def _validation(ranker: Ranker, training: Training, node: Node) -> Validate:
     """The monitored metric on validation, by the protocol that the spec monitors."""
-    cutoff, settings = metrics.parse(training.monitor)[1], node.settings["validation"]
+    settings = node.settings["validation"]
     device = ranker.queries.users_Q.device
 
     def sampled(recommender: Recommender, epoch: int) -> float:
@@ -70,7 +70,7 @@ def _validation(ranker: Ranker, training: Training, node: Node) -> Validate:
         return _mean(training.monitor, ranks.better, ranks.tied, settings["ties"])
 
     def full(recommender: Recommender, epoch: int) -> float:
-        ranks = ranker.full(recommender, cutoff, settings["exclude_history"])[1].ranks
+        ranks = ranker.in_catalogue(recommender, settings["exclude_history"])
         return _mean(training.monitor, ranks.better, ranks.tied, settings["ties"])
 
     if training.monitor_protocol == "full":

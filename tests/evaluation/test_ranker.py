@@ -63,6 +63,9 @@ def test_ranks_are_those_counted_by_hand(queries, enhancer, backbone, exclude_hi
     model = recommender(enhancer, backbone)
     sampled, full = Ranker(queries, 6).full(model, 5, exclude_history)
     again = Ranker(queries, 6).sampled(model)
+    alone = Ranker(queries, 6).in_catalogue(model, exclude_history)
+    assert torch.equal(alone.better, full.ranks.better)
+    assert torch.equal(alone.tied, full.ranks.tied)
     for user in range(USERS):
         scores = scores_of(model, queries, user, 6).tolist()
         target = int(queries.targets_Q[user])

@@ -69,6 +69,8 @@ def test_one_way_of_shuffling() -> None:
 def test_masked_training_knows_no_steps() -> None:
     with pytest.raises(ValueError, match="needs a backbone that predicts the next item"):
         experiment({"time_ties": "block"}, model={"backbone": "bert4rec"})
+    with pytest.raises(ValueError, match=r"needs model\.causal: true"):
+        experiment({"time_ties": "block"}, model={"causal": False})
     experiment({"time_ties": "shuffle"}, model={"backbone": "bert4rec"})
     spec = """
 name: x
