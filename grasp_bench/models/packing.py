@@ -7,7 +7,7 @@ size, and none crosses the end of a row. Fewer than half of the slots are empty,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,11 +18,15 @@ NARROW = 16  # sequences up to here share rows of this width: in long rows most 
 
 @dataclass(frozen=True)
 class Tier:
-    """Rows of one width: slots from `first` to `first + rows · width`."""
+    """Rows of one width: slots from `first` to `first + rows · width`.
+
+    `alone` says that each row holds one sequence, from its beginning.
+    """
 
     first: int
     rows: int
     width: int
+    alone: bool
 
 
 class Packing:
@@ -56,7 +60,9 @@ class Packing:
         for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
             if not self.tiers or (size <= NARROW < self.tiers[-1].width):
                 slots = self._close(slots)
-                self.tiers.append(Tier(slots, 0, size))
+                self.tiers.append(Tier(slots, 0, size, alone=True))
+            if size < self.tiers[-1].width:
+                self.tiers[-1] = replace(self.tiers[-1], alone=False)
             self.classes.append((slots, size, count))
             slots += size * count
         self.slots = self._close(slots)
@@ -75,7 +81,7 @@ class Packing:
         ):
             owner_P[first : first + size * count] = sequences.repeat_interleave(size)
         self._owner_P = owner_P.to(device, non_blocking=True)
-        self._masks: dict[bool, list[Tensor]] = {}
+        self._masks: dict[tuple[int, bool], Tensor] = {}
 
     def pad(self, x_TD: Tensor) -> Tensor:
         """Tokens (T, D) in their slots (P, D); what empty slots hold must not matter."""
@@ -90,23 +96,19 @@ class Packing:
         parts = x_PD.split([tier.rows * tier.width for tier in self.tiers])
         return [part.view(t.rows, t.width, -1) for part, t in zip(parts, self.tiers, strict=True)]
 
-    def masks(self, causal: bool) -> list[Tensor]:
-        """What is added to each tier's scores (R, W, W): 0 where a query may see a key, else `HIDDEN`.
+    def mask(self, tier: int, causal: bool) -> Tensor:
+        """What is added to a tier's scores (R, W, W): 0 where a query may see a key, else `HIDDEN`.
 
         With `causal` what lies behind a token is hidden, and with it the empty slots of its sequence.
         """
-        if causal not in self._masks:
+        if (tier, causal) not in self._masks:
             owner_P = self._owner_P
             keys_P = owner_P if causal else owner_P.masked_fill(self.valid_P == 0, -2)
-            masks = []
-            for owner_RW1, key_RW1 in zip(
-                self.rows(owner_P[:, None]), self.rows(keys_P[:, None]), strict=True
-            ):
-                seen_RWW = self.valid_P.new_empty(*owner_RW1.shape[:2], owner_RW1.shape[1])
-                torch.eq(owner_RW1, key_RW1.transpose(1, 2), out=seen_RWW)
-                masks.append((seen_RWW.tril_() if causal else seen_RWW).sub_(1).mul_(-HIDDEN))
-            self._masks[causal] = masks
-        return self._masks[causal]
+            owner_RW1, key_RW1 = (self.rows(each[:, None])[tier] for each in (owner_P, keys_P))
+            seen_RWW = self.valid_P.new_empty(*owner_RW1.shape[:2], owner_RW1.shape[1])
+            torch.eq(owner_RW1, key_RW1.transpose(1, 2), out=seen_RWW)
+            self._masks[tier, causal] = (seen_RWW.tril_() if causal else seen_RWW).sub_(1).mul_(-HIDDEN)
+        return self._masks[tier, causal]
 
     def _close(self, slots: int) -> int:
         """Count the last tier's rows; the slot behind them."""
@@ -114,5 +116,5 @@ class Packing:
             return 0
         last = self.tiers[-1]
         rows = -(-(slots - last.first) // last.width)
-        self.tiers[-1] = Tier(last.first, rows, last.width)
+        self.tiers[-1] = replace(last, rows=rows)
         return last.first + rows * last.width

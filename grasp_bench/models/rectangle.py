@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 
 from grasp_bench.models.layout import Layout
-from grasp_bench.models.packing import HIDDEN, Packing
+from grasp_bench.models.packing import HIDDEN, Packing, Tier
 
 
 class Rectangle(Layout):
@@ -79,6 +79,7 @@ class _AsItLies(Packing):
     def __init__(self, rectangle: Rectangle) -> None:
         self.rectangle = rectangle
         self.spelled_out = False
+        self.tiers = [Tier(0, rectangle.batch, rectangle.longest, alone=True)]
 
     def pad(self, x_TD: Tensor) -> Tensor:
         """Every slot is there."""
@@ -92,15 +93,10 @@ class _AsItLies(Packing):
         """(B, L, D)."""
         return [self.rectangle.pad(x_PD)]
 
-    def masks(self, causal: bool) -> list[Tensor]:
-        """(1 or B, L, L): padding lies behind the tokens, so a causal mask alone hides it from them."""
-        rectangle = self.rectangle
-        if causal:
-            place_L = torch.arange(rectangle.longest, device=rectangle.lengths_B.device)
-            seen = (place_L[None, :] <= place_L[:, None])[None]
-        else:
-            seen = rectangle.mask()[:, None, :]
-        return [torch.zeros_like(seen, dtype=torch.float32).masked_fill(~seen, HIDDEN)]
+    def mask(self, tier: int, causal: bool) -> Tensor:
+        """(B, 1, L) of what is no padding; a causal mask alone hides it from the tokens before it."""
+        seen = self.rectangle.mask()[:, None, :]
+        return torch.zeros_like(seen, dtype=torch.float32).masked_fill(~seen, HIDDEN)
 
 
 def _recurrent(layer: nn.GRU, number: int, x_BLd: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ SCORES_AT_ONCE_GPU = 1 << 26
 
 
 def mean_log_partition(states_SD: Tensor, vectors_mD: Tensor) -> Tensor:
-    """Mean over states of log Σ exp(state · vector), a scalar in float32; both must be on one device."""
-    return _MeanLogPartition.apply(states_SD, vectors_mD)
+    """Mean over states of log Σ exp(state · vector), a scalar; in float32 also under autocast."""
+    return _MeanLogPartition.apply(states_SD.float(), vectors_mD.float())
 
 
 class _MeanLogPartition(torch.autograd.Function):
@@ -36,17 +36,17 @@ class _MeanLogPartition(torch.autograd.Function):
         needed = ctx.needs_input_grad  # type: ignore[attr-defined]
         grad_SD = torch.empty_like(states_SD) if any(needed) else None
         grad_mD = torch.zeros_like(vectors_mD) if any(needed) else None
-        total = states_SD.new_zeros((), dtype=torch.float32)
+        total = states_SD.new_zeros(())
         buffer = states_SD.new_empty(chunk, items)
         for start in range(0, count, chunk):
             states_CD = states_SD[start : start + chunk]
             scores_Cm = torch.mm(states_CD, vectors_mD.T, out=buffer[: len(states_CD)])
             largest_C1 = scores_Cm.amax(1, keepdim=True)
             scores_Cm.sub_(largest_C1).exp_()
-            sums_C1 = scores_Cm.sum(1, keepdim=True, dtype=torch.float32)
+            sums_C1 = scores_Cm.sum(1, keepdim=True)
             total += (sums_C1.log() + largest_C1).sum()
             if grad_SD is not None and grad_mD is not None:
-                scores_Cm.mul_((1 / (count * sums_C1)).to(scores_Cm.dtype))
+                scores_Cm.mul_(1 / (count * sums_C1))
                 torch.mm(scores_Cm, vectors_mD, out=grad_SD[start : start + chunk])
                 grad_mD.addmm_(scores_Cm.T, states_CD)
         ctx.grads = grad_SD, grad_mD  # type: ignore[attr-defined]

@@ -156,9 +156,13 @@ def grasp_trainer(folder: Path, attention: str, backbone: str, **changes) -> Tra
 
 
 @pytest.mark.parametrize("backbone", ["sasrec", "gru4rec", "bert4rec"])
-@pytest.mark.parametrize("attention", ["sigmoid", "softmax", "none"])
-def test_mixed_precision_and_clipping_train_with_every_switch(tmp_path, attention, backbone):
-    progress = grasp_trainer(tmp_path, attention, backbone, amp=True, grad_clip=1.0, max_epochs=2).fit()
+@pytest.mark.parametrize(
+    ("attention", "loss"),
+    [("sigmoid", "bce"), ("sigmoid", "softmax"), ("softmax", "sampled_softmax"), ("none", "softmax")],
+)
+def test_mixed_precision_and_clipping_train_with_every_switch(tmp_path, attention, loss, backbone):
+    changes = {"amp": True, "grad_clip": 1.0, "max_epochs": 2, "loss": loss}
+    progress = grasp_trainer(tmp_path, attention, backbone, **changes).fit()
     assert progress.epoch == 2
     assert progress.log[1]["loss"] < progress.log[0]["loss"] * 1.1
 

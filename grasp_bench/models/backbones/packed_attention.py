@@ -23,11 +23,15 @@ def attend_by_torch(
     queries = packing.rows(packing.pad(query_TD))
     keys_values = packing.rows(packing.pad(key_value_T2D))
     mixed = []
-    for query_RWD, key_value_RW2D, mask_RWW in zip(queries, keys_values, packing.masks(causal), strict=True):
+    for number, (query_RWD, key_value_RW2D) in enumerate(zip(queries, keys_values, strict=True)):
         key_RWD, value_RWD = key_value_RW2D.chunk(2, dim=-1)
         q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query_RWD, key_RWD, value_RWD))
-        mask = mask_RWW[:, None].to(q.dtype)
-        mixed_RHWd = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropped)
+        # A sequence alone in its row needs no mask but the causal one: what is behind its tokens is padding.
+        bare = causal and packing.tiers[number].alone
+        mask = None if bare else packing.mask(number, causal)[:, None].to(q.dtype)
+        mixed_RHWd = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropped, is_causal=bare
+        )
         mixed.append(mixed_RHWd.transpose(1, 2).flatten(2).flatten(0, 1))
     return packing.unpad(torch.cat(mixed) if len(mixed) > 1 else mixed[0])
 
@@ -53,12 +57,13 @@ class _Attend(torch.autograd.Function):
     ) -> Tensor:  # fmt: skip
         queries = packing.rows(packing.pad(query_TD))
         keys_values = packing.rows(packing.pad(key_value_T2D))
-        valids, masks = packing.rows(packing.valid_P[:, None]), packing.masks(causal)
+        valids = packing.rows(packing.valid_P[:, None])
         kept: list[tuple[Tensor, ...]] = []
         mixed: list[Tensor] = []
-        for query_RWD, key_value_RW2D, valid_RW1, mask_RWW in zip(
-            queries, keys_values, valids, masks, strict=True
+        for number, (query_RWD, key_value_RW2D, valid_RW1) in enumerate(
+            zip(queries, keys_values, valids, strict=True)
         ):
+            mask_RWW = packing.mask(number, causal)
             q, k, v = (_by_head(x, heads) for x in (query_RWD, *key_value_RW2D.chunk(2, dim=-1)))
             mask, valid = (
                 x if heads == 1 else x.repeat_interleave(heads, dim=0) for x in (mask_RWW, valid_RW1)
