@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -67,11 +67,12 @@ def test_from_the_cache_it_answers_at_once(root) -> None:
     command = [sys.executable, "-m", "grasp_bench", "leaderboard", "toy_spec", "--results", str(root)]
     seconds = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        seconds.append(time.perf_counter() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert done.returncode == 0, done.stderr
-    assert min(seconds) < 1.5  # 0.3 s on an idle core; the machine of a test may be busy
+    assert min(seconds) < 1.5  # of the processor; 0.3 s on an idle core
 
 
 def test_json_is_the_stored_board(root) -> None:

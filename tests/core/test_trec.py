@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.trec import qrels_line, quoted, run_lines, unquoted
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1))
 def test_any_id_is_one_field_and_comes_back(identifier: str) -> None:
     field = quoted(identifier)

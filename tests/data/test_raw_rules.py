@@ -78,13 +78,13 @@ def crowded_sieve() -> object:
 
 
 @given(found=REVIEWS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_fashion_as_transcribed(found: list[Review], scratch: Path) -> None:
     assert by_rule(found, amazon.FASHION, scratch) == plain_fashion(found)
 
 
 @given(found=REVIEWS, least=st.integers(1, 6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_beauty_as_transcribed(found: list[Review], least: int, scratch: Path) -> None:
     rule = Rule(least, least, "single_pass")
     assert by_rule(found, rule, scratch) == plain_beauty(found, least)

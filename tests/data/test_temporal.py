@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import DataError, LeakError
@@ -49,7 +49,6 @@ def divided(lists: list[list[tuple[int, int]]], first: float, second: float) -> 
     return staying, temporal(staying, Cuts(first, second))
 
 
-@settings(deadline=None)
 @given(timelines, cuts)
 def test_each_user_by_hand(lists: list[list[tuple[int, int]]], at: list[int]) -> None:
     first, second = at
@@ -76,7 +75,6 @@ def test_each_user_by_hand(lists: list[list[tuple[int, int]]], at: list[int]) ->
     assert split.num_items == NUM_ITEMS  # items that only occur later stay in the catalogue
 
 
-@settings(deadline=None)
 @given(timelines, cuts)
 def test_the_audit_lets_the_split_through_and_counts_it(
     lists: list[list[tuple[int, int]]], at: list[int]
@@ -112,7 +110,6 @@ def test_files_give_back_the_split_and_its_windows(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.known()[0], split.known()[0])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(10**9, 10**9 + 30), min_size=8, max_size=60),
     st.floats(0.05, 0.4),

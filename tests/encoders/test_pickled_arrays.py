@@ -172,7 +172,7 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:invalid escape")  # pickletools' own, at garbled opcodes of protocol 0
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from([2, 3, 4, 5]), st.data())
 def test_garbled_files_are_arrays_or_data_errors(
     tmp_path_factory: pytest.TempPathFactory, protocol: int, data: st.DataObject

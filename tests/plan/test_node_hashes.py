@@ -98,7 +98,7 @@ DIMS = {"blocks": st.integers(1, 4), "layers": st.integers(1, 4), "mask_probabil
         "logit_scale": st.sampled_from(["fixed", "learnable"])}  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     backbone=st.sampled_from(sorted(BACKBONE_KEYS)),
     enhancer=st.sampled_from(sorted(ENHANCER_KEYS)),

@@ -90,7 +90,7 @@ def test_progress_ends_at_all_rows(kind: str) -> None:
     assert heard[-1] == 50
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(*[st.integers(-2, 2)] * 3).filter(any), min_size=1, max_size=25),
     st.integers(1, 8),

@@ -57,7 +57,7 @@ requests = st.tuples(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(planned=st.lists(requests, min_size=1, max_size=25), slots=st.integers(1, 6))
 def test_slots_that_share_a_ledger_stay_below_the_limit(
     tmp_path: Path, planned: list[tuple[int, int, float, int, str]], slots: int

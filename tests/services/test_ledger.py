@@ -39,7 +39,7 @@ def write(path: Path, *entries: Entry) -> None:
         asyncio.run(all_at_once())
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kept=st.lists(answers, max_size=60))
 def test_what_is_written_at_once_is_found_and_counted(tmp_path: Path, kept: list[Answer]) -> None:
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.sqlite"

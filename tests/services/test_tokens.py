@@ -67,7 +67,7 @@ def test_bytes_stand_in_where_litellm_brings_no_encoding(monkeypatch):
     assert rough.count("abcde") == 2
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.text(st.characters(), max_size=60), st.sampled_from(["gpt-4o", "gpt-4"]))
 def test_the_bound_holds_for_any_text(text, model):
     assert counter(model).count_chat([text]) <= most_tokens(text)

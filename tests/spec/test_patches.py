@@ -71,7 +71,7 @@ patches = st.lists(st.sampled_from(sorted(VALUES)), unique=True, max_size=6).fla
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(BASES), patches)
 def test_the_result_differs_in_exactly_the_named_keys(base: Experiment, patch: dict[str, Any]) -> None:
     before, after = flat(base), flat(apply_patch(base, patch))
@@ -89,7 +89,7 @@ def test_the_result_differs_in_exactly_the_named_keys(base: Experiment, patch: d
             assert after[key] == leaf
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(BASES), patches)
 def test_patches_repeat_and_reorder_without_effect(base: Experiment, patch: dict[str, Any]) -> None:
     once = apply_patch(base, patch)
@@ -98,7 +98,7 @@ def test_patches_repeat_and_reorder_without_effect(base: Experiment, patch: dict
     assert apply_patch(once, {}) == once
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=12).filter(lambda key: key.split(".")[0] not in Experiment.model_fields))
 def test_unknown_keys_are_refused(key: str) -> None:
     with pytest.raises(SpecError, match="unknown key"):

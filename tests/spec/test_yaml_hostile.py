@@ -156,7 +156,7 @@ def test_without_the_c_parser_places_are_the_same(monkeypatch: pytest.MonkeyPatc
     assert slow == problems_of(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet=st.sampled_from("ab:{}[]&*!|>-?'\"\\ \n\t#,%@`~1.${}é"), max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     problems = Problems()
@@ -174,7 +174,7 @@ JSON_VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(JSON_VALUES)
 def test_json_is_read_as_json_reads_it(value: object) -> None:
     import json

@@ -45,7 +45,7 @@ def test_different_users_are_named() -> None:
         require_same_users("a", np.array([1, 2]), "b", np.array([2, 7, 8]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(DIFFERENCES)
 def test_t_is_that_of_two_related_samples(d) -> None:
     if np.ptp(d) > 0:
@@ -84,7 +84,7 @@ def test_equal_differences_are_certain_to_t_but_not_to_permutation() -> None:
     assert (interval.low, interval.high) == (0.1, 0.1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(arrays(np.float64, st.integers(1, 10), elements=st.integers(-8, 8).map(lambda x: x / 8)))
 def test_permutation_converges_to_the_count_of_all_sign_patterns(d) -> None:
     signs = np.array(list(itertools.product([-1, 1], repeat=d.size)))
@@ -92,7 +92,7 @@ def test_permutation_converges_to_the_count_of_all_sign_patterns(d) -> None:
     assert sign_flip(d, flips=9_999) == pytest.approx(exact, abs=0.03)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(DIFFERENCES)
 def test_permutation_p_is_symmetrical_and_a_fraction_of_the_flips(d) -> None:
     p = sign_flip(d, flips=199)
