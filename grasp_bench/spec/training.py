@@ -66,7 +66,9 @@ class Loss(Section):
     @property
     def count(self) -> int:
         """How many negatives; 0 where the loss samples none."""
-        return NEGATIVES[self.kind] if self.negatives is None else self.negatives
+        if self.negatives is None or "negatives" not in LOSS_KEYS[self.kind]:
+            return NEGATIVES[self.kind]
+        return self.negatives
 
     def effective(self) -> dict[str, Any]:
         """The keys that matter to this kind."""

@@ -5,7 +5,6 @@ Shape suffixes: S positions predicted, N negatives, m items, D width of the stat
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -128,10 +127,11 @@ class SampledSoftmax:
     def __call__(self, predictions: Predictions) -> Tensor:
         """Mean over positions."""
         positive_S, negatives = predictions.positives(), predictions.negatives()
-        others_S1 = negatives.scores_SN
+        others_SN = negatives.scores_SN
         if self.log_q:
-            others_S1 = others_S1 - negatives.log_expected_N
-        partition_S = torch.logaddexp(positive_S, others_S1.logsumexp(1).clamp_min(-math.inf))
+            others_SN = others_SN - negatives.log_expected_N
+        # Together, for the negatives alone may all be the target, and then have no sum.
+        partition_S = torch.cat([positive_S[:, None], others_SN], dim=1).logsumexp(1)
         return (partition_S - positive_S).mean()
 
 

@@ -126,7 +126,8 @@ def test_a_loss_falls_as_the_target_rises_and_stays_finite(name):
     class Made:
         def __init__(self, positive: Tensor) -> None:
             self.positive = positive
-            self.others = torch.tensor([[1.0, -2.0, -math.inf], [80.0, -90.0, 0.5]])
+            nothing = [-math.inf] * 3
+            self.others = torch.tensor([[1.0, -2.0, -math.inf], [80.0, -90.0, 0.5], nothing])
 
         def positives(self) -> Tensor:
             return self.positive
@@ -142,7 +143,7 @@ def test_a_loss_falls_as_the_target_rises_and_stays_finite(name):
     loss = LOSSES.get(name).from_settings(Loss(kind=name).effective(), 1000)
     values = []
     for shift in (-200.0, -1.0, 0.0, 1.0, 200.0):
-        positive = torch.tensor([shift, shift], requires_grad=True)
+        positive = torch.tensor([shift] * 3, requires_grad=True)
         value = loss(Made(positive))
         value.backward()
         values.append(float(value.detach()))

@@ -29,6 +29,7 @@ def test_a_word_stands_for_a_loss_and_can_be_compared() -> None:
     )
     assert len(found.experiment.compare["training.loss"]) == 3
     assert Training(loss="sampled_softmax").loss.count == 256
+    assert Training(loss={"kind": "softmax", "negatives": 5}).loss.count == 0
 
 
 @pytest.mark.parametrize(
