@@ -39,7 +39,7 @@ STRICT: dict[str, Any] = {
     "training.loss.kind": "bce",
     "training.monitor_protocol": "sampled",
 }
-# Training as strong baselines are trained, measured as strictly; see docs/methods.md for what it is based on.
+# Training as strong baselines are trained, measured as strictly: specs/beauty_strong.yaml is its board.
 STRONG: dict[str, Any] = STRICT | {
     "model.embedding_dim": 128,
     "model.max_len": 50,

@@ -44,7 +44,7 @@ class Predictions(Protocol):
 class Loss(Protocol):
     """A differentiable scalar of the scores of one step.
 
-    Contract (tests/training/test_loss_contract.py): it falls when a target's score rises, gradients are
+    Contract (tests/models/test_losses_contract.py): it falls when a target's score rises, gradients are
     finite for scores of any size, and a negative that is the target itself plays no part.
     """
 
