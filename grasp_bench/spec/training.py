@@ -17,6 +17,8 @@ LOSS_KEYS: dict[LossKind, tuple[str, ...]] = {
     "sampled_softmax": ("negatives", "sampling", "log_q"),
 }
 NEGATIVES: dict[LossKind, int] = {"bce": 1, "gbce": 256, "softmax": 0, "sampled_softmax": 256}
+# Raised when the meaning of several negatives under a loss changes, so that no older training is reused.
+REVISIONS: dict[LossKind, int] = {"bce": 2, "gbce": 2}
 LATER_KEYS = ("loss", "optimizer")  # came when trainings had been named without them
 
 
@@ -73,7 +75,10 @@ class Loss(Section):
     def effective(self) -> dict[str, Any]:
         """The keys that matter to this kind."""
         values = {**self.model_dump(mode="json"), "negatives": self.count}
-        return {"kind": self.kind, **{key: values[key] for key in LOSS_KEYS[self.kind]}}
+        found = {"kind": self.kind, **{key: values[key] for key in LOSS_KEYS[self.kind]}}
+        if self.count > 1 and self.kind in REVISIONS:
+            found["revision"] = REVISIONS[self.kind]
+        return found
 
 
 class Training(Section):

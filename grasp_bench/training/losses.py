@@ -5,6 +5,7 @@ Shape suffixes: S positions predicted, N negatives, m items, D width of the stat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -45,7 +46,8 @@ class Loss(Protocol):
     """A differentiable scalar of the scores of one step.
 
     Contract (tests/models/test_losses_contract.py): it falls when a target's score rises, gradients are
-    finite for scores of any size, and a negative that is the target itself plays no part.
+    finite for scores of any size, a negative that is the target itself plays no part, and where all scores
+    are 0 nothing is gained by moving them all alike.
     """
 
     @classmethod
@@ -60,10 +62,15 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy:
-    """−log σ(s⁺) − Σ log(1 − σ(s⁻)), times 2/(N + 1): with one negative it is eq. 6 of the GRASP paper.
+    """−log σ(s⁺ + b) − Σ log(1 − σ(s⁻ + b)), times 2/(N + 1): with one negative, eq. 6 of the GRASP paper.
+
+    The constant b = log(β/N) is the score that is best before anything is learnt; 0 with one negative.
+    Without it several negatives first push every score far down, the states become the same for all users,
+    and training stays at the popularity of items. It is the prior of focal loss (Lin et al., ICCV 2017,
+    section 3.3) and changes no ranking.
 
     Attributes:
-        power: σ(s⁺) is raised to it: 1, or less in `GeneralisedBinaryCrossEntropy`.
+        power: σ(s⁺ + b) is raised to it: 1, or β < 1 in `GeneralisedBinaryCrossEntropy`.
     """
 
     power: float = 1.0
@@ -76,9 +83,11 @@ class BinaryCrossEntropy:
     def __call__(self, predictions: Predictions) -> Tensor:
         """Mean over positions."""
         scores_SN = predictions.negatives().scores_SN
-        scale = 2 / (scores_SN.shape[1] + 1)
-        positive = F.softplus(-predictions.positives()).mean()
-        return scale * (self.power * positive + F.softplus(scores_SN).sum(1).mean())
+        count = scores_SN.shape[1]
+        prior = math.log(self.power / count)
+        positive = F.softplus(-(predictions.positives() + prior)).mean()
+        negative = F.softplus(scores_SN + prior).sum(1).mean()
+        return 2 / (count + 1) * (self.power * positive + negative)
 
 
 class GeneralisedBinaryCrossEntropy(BinaryCrossEntropy):

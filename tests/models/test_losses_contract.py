@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -16,7 +17,8 @@ from grasp_bench.models.registry import BACKBONES, ENHANCERS
 from grasp_bench.spec.training import Loss
 from grasp_bench.training import partition
 from grasp_bench.training.determinism import generator
-from grasp_bench.training.losses import LOSSES
+from grasp_bench.training.losses import LOSSES, Negatives
+from grasp_bench.training.losses import Loss as LossOfAStep
 from grasp_bench.training.objectives import Objective, Targets
 from grasp_bench.training.sequences import Sequences
 
@@ -88,7 +90,9 @@ def plain(loss: Loss, objective: Objective, targets: Targets, draws: torch.Gener
         else:
             share, t = loss.count / (NUM_ITEMS - 1), loss.calibration
             beta = share * (t * (1 - 1 / share) + 1 / share) if loss.kind == "gbce" else 1.0
-            found = (positive.sigmoid() ** beta).log() + (1 - negatives.sigmoid()).log().sum()
+            prior = math.log(beta / loss.count)
+            found = ((positive + prior).sigmoid() ** beta).log()
+            found = found + (1 - (negatives + prior).sigmoid()).log().sum()
             total = total - 2 / (loss.count + 1) * found
     return total / len(target_S)
 
@@ -119,32 +123,44 @@ def test_a_step_and_its_gradients_are_those_of_the_plain_form(case, monkeypatch)
             assert close, (asked, name)
 
 
+@dataclass
+class Made:
+    """Made-up scores: of the targets (S,) and of negatives (S, N), which are the rest of the catalogue."""
+
+    positive: Tensor
+    others: Tensor
+
+    def positives(self) -> Tensor:
+        return self.positive
+
+    def negatives(self) -> Negatives:
+        return Negatives(self.others, torch.arange(-3.0, self.others.shape[1] - 3))
+
+    def mean_log_partition(self) -> Tensor:
+        return torch.cat([self.positive[:, None], self.others], 1).logsumexp(1).mean()
+
+
+def built(name: str) -> LossOfAStep:
+    return LOSSES.get(name).from_settings(Loss(kind=name).effective(), 1000)
+
+
+@pytest.mark.parametrize("name", LOSSES.names())
+def test_nothing_is_gained_at_first_by_moving_all_scores_alike(name):
+    """Or else a training spends its first epochs on that, and its states become the same for everybody."""
+    shift = torch.zeros((), requires_grad=True)
+    built(name)(Made(torch.zeros(4) + shift, torch.zeros(4, 256) + shift)).backward()
+    assert abs(float(shift.grad)) < 1e-5
+
+
 @pytest.mark.parametrize("name", LOSSES.names())
 def test_a_loss_falls_as_the_target_rises_and_stays_finite(name):
     """The contract of `training.losses.Loss`, on made-up scores, very large ones among them."""
-
-    class Made:
-        def __init__(self, positive: Tensor) -> None:
-            self.positive = positive
-            nothing = [-math.inf] * 3
-            self.others = torch.tensor([[1.0, -2.0, -math.inf], [80.0, -90.0, 0.5], nothing])
-
-        def positives(self) -> Tensor:
-            return self.positive
-
-        def negatives(self):
-            from grasp_bench.training.losses import Negatives
-
-            return Negatives(self.others, torch.tensor([-3.0, -2.0, -1.0]))
-
-        def mean_log_partition(self) -> Tensor:
-            return torch.cat([self.positive[:, None], self.others], 1).logsumexp(1).mean()
-
-    loss = LOSSES.get(name).from_settings(Loss(kind=name).effective(), 1000)
-    values = []
+    nothing = [-math.inf] * 3
+    others = torch.tensor([[1.0, -2.0, -math.inf], [80.0, -90.0, 0.5], nothing])
+    loss, values = built(name), []
     for shift in (-200.0, -1.0, 0.0, 1.0, 200.0):
         positive = torch.tensor([shift] * 3, requires_grad=True)
-        value = loss(Made(positive))
+        value = loss(Made(positive, others))
         value.backward()
         values.append(float(value.detach()))
         assert torch.isfinite(positive.grad).all()

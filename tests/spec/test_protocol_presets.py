@@ -54,6 +54,7 @@ def test_strong_is_strict_with_another_training() -> None:
     own = loaded("protocol: strong\ntraining: {loss: {kind: gbce, negatives: 9}}\n").experiment.training
     assert own.loss.effective() == {
         "kind": "gbce", "negatives": 9, "sampling": "uniform", "calibration": 0.75,
+        "revision": 2,
     }  # fmt: skip
 
 
