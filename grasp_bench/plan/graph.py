@@ -310,6 +310,7 @@ def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) 
             "training": training.effective(),
             "seed": experiment.first_seeds[0],
             "validation": validation,
+            **training.loss.revision(),
         },
         inputs,
         f"train {label}",
