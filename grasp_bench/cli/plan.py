@@ -103,7 +103,7 @@ def plan(
 def _say_power(experiment: Experiment, results: Path) -> None:
     """What the spec's seeds could tell, where results are there; a plan does not fail for damaged ones."""
     from grasp_bench.core.errors import GraspBenchError
-    from grasp_bench.report.power_plan import seeds_told
+    from grasp_bench.studies.power.preview import seeds_told
 
     hypotheses = [hypothesis.model_dump() for hypothesis in experiment.hypotheses]
     try:

@@ -9,9 +9,9 @@ import pytest
 from small_shop import ITEMS, USERS, Shop, make, plan_of
 
 from grasp_bench.core.errors import DataError, StoreError, UnknownNameError
-from grasp_bench.studies.neighbour_inspection import inspect_neighbours
-from grasp_bench.studies.opening import open_neighbours, open_texts
-from grasp_bench.studies.text_inspection import inspect_text
+from grasp_bench.studies.artifact_loading import open_neighbours, open_texts
+from grasp_bench.studies.inspection.neighbours import inspect_neighbours
+from grasp_bench.studies.inspection.texts import inspect_text
 
 
 def test_the_first_cell_that_has_text(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from optuna.study import Study
 from optuna.trial import TrialState
 
 from grasp_bench.studies.tuning import bookkeeping
-from grasp_bench.studies.tuning.bookkeeping import MESSAGE, WORKER, left, place, put_right, worker_name
+from grasp_bench.studies.tuning.trial_state import MESSAGE, WORKER, left, place, put_right, worker_name
 
 HERE = socket.gethostname()
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from grasp_bench.core.errors import GraspBenchError
-from grasp_bench.report.findings.tuning import Trial, Tuning
 from grasp_bench.spec.loading import load
-from grasp_bench.studies.tuning.winner import refuse_existing, write_winner
+from grasp_bench.studies.tuning.best_spec import refuse_existing, write_winner
+from grasp_bench.studies.tuning.schema import Trial, Tuning
 
 SPEC = """\
 name: original   # a comment
