@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from small_shop import BRANDS, ITEMS, LENGTH, NOUNS, USERS, Shop, plan_of, title
 
-from grasp_bench.report.formatting import as_json
+from grasp_bench.report.renderers.json_text import as_json
 from grasp_bench.studies.artifact_loading import open_neighbours, open_texts
 from grasp_bench.studies.inspection.layout import lay_out_neighbours, lay_out_text
 from grasp_bench.studies.inspection.neighbours import inspect_neighbours

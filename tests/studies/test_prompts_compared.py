@@ -11,7 +11,7 @@ from results_builder import Results
 from small_shop import ITEMS, Shop, make, plan_of
 
 from grasp_bench.core.errors import DataError, StoreError, UnknownNameError
-from grasp_bench.report.formatting import as_json
+from grasp_bench.report.renderers.json_text import as_json
 from grasp_bench.studies.artifact_loading import open_neighbours
 from grasp_bench.studies.prompts.compare import compare_prompts
 from grasp_bench.studies.prompts.layout import lay_out_prompts

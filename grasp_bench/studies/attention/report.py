@@ -247,7 +247,7 @@ def _heads() -> list[str]:
 
 def _figures(weights: Weights, kind: str) -> list[str]:
     quantiles = (number(weights["quantiles"].get(name), DIGITS) for name in QUANTILES)
-    middle = BLANK if kind == "softmax" else share(weights["saturated"])
+    middle = BLANK if kind == "softmax" else f"{percent(weights['saturated'])} %"
     means = (number(weights[key], DIGITS) for key in ("mean", "std"))
     return [count(weights["count"]), *means, *quantiles, middle]
 

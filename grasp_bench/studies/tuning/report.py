@@ -19,7 +19,7 @@ from grasp_bench.report.document import (
     Table,
     mark_best,
 )
-from grasp_bench.report.formatting import count, duration, percent, percent_with_interval, setting, share
+from grasp_bench.report.formatting import count, duration, percent, percent_with_interval, setting
 from grasp_bench.report.studies import Study
 from grasp_bench.studies.tuning.schema import OF_CURVES, Contour, Curve, Trial, Tuning
 
@@ -123,9 +123,9 @@ def _contour(found: Tuning, contour: Contour) -> Figure:
 
 def _importance(found: Tuning) -> Figure:
     ordered = sorted(found["importance"].items(), key=lambda entry: -entry[1])
-    drawn = [Bar(key, value, f"{key}: {share(value)}") for key, value in ordered]
+    drawn = [Bar(key, value, f"{key}: {percent(value)} %") for key, value in ordered]
     name = f"Which setting moves {found['metric']} most"
-    rows = [[key, share(value)] for key, value in ordered]
+    rows = [[key, f"{percent(value)} %"] for key, value in ordered]
     table = Table.of_texts(name, ["setting", "importance"], rows, [OF_IMPORTANCE])
     return Figure(name, [Chart(name, lambda width: bars(drawn, width, "share of importance"))], table)
 
