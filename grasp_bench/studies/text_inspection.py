@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.data.coverage_audit import CoverageAudit, audit_coverage, describe_items
+from grasp_bench.data.audits.coverage import CoverageAudit, audit_coverage, describe_items
 from grasp_bench.studies.opening import OpenedSide
 from grasp_bench.studies.sampling import Sampled, sample
 from grasp_bench.studies.traits import rows_about

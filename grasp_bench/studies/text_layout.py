@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grasp_bench.data.coverage_audit import CoverageAudit
+from grasp_bench.data.audits.coverage import CoverageAudit
 from grasp_bench.report.document import Document, Section, Table
 from grasp_bench.studies.sample_layout import sample_sections
 from grasp_bench.studies.text_inspection import GroundingReport, TextInspection
