@@ -46,7 +46,7 @@ def _card(split: Artefact) -> dict[str, Any]:
     if "warnings" in card or card.get("order") not in NO_TIMES:
         return card
     from grasp_bench.data.artefacts import read_item_ids, read_split
-    from grasp_bench.data.order_facts import order_facts, order_warnings
+    from grasp_bench.data.card import order_facts, order_warnings
 
     card["item_order"] = order_facts(read_split(split.path), read_item_ids(split.path), None)
     return {**card, "warnings": order_warnings(card)}

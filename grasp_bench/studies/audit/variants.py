@@ -181,13 +181,13 @@ def order_hazard(dataset: Dataset) -> Hazard:
 
 def protocols_that_fit(spec: Path, overrides: Sequence[str]) -> list[str]:
     """paper and strict; temporal, too, unless the spec says another split or the data cannot be cut so."""
-    from grasp_bench.data.dividing import divide
     from grasp_bench.data.prepare import prepare
+    from grasp_bench.data.splitting import split_by_protocol
 
     names = ["paper", BASE]
     try:
         dataset = _loaded(spec, overrides, "temporal").experiment.dataset
-        divide(prepare(dataset), dataset.protocol)
+        split_by_protocol(prepare(dataset), dataset.protocol)
     except (DataError, SpecError):  # what else is wrong with the spec, the other two tell
         return names
     return [*names, "temporal"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.store import Store
-from grasp_bench.data.staleness import staleness_facts
+from grasp_bench.data.profile_age import staleness_facts
 from grasp_bench.engine.publish import identity
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from grasp_bench.core.store import Store
 from grasp_bench.data.artefacts import read_train
+from grasp_bench.data.profile_age import remade_at
 from grasp_bench.data.splits import Offsets
-from grasp_bench.data.staleness import made_anew
 from grasp_bench.plan.cells import Cell
 from grasp_bench.services.tokens import TokenCounter, counter
 from grasp_bench.spec.encoder import LiteLLMEncoder
@@ -35,7 +35,7 @@ class ProfileTokens:
 
     def asked(self, stale: int) -> int:
         """All that is asked for when no profile may be older than `stale` interactions."""
-        return int(self.tokens[made_anew(self.offsets, stale)].sum())
+        return int(self.tokens[remade_at(self.offsets, stale)].sum())
 
 
 def profile_tokens(cell: Cell, store: Store) -> ProfileTokens:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from grasp_bench.data.coverage_audit import CoverageAudit
+from grasp_bench.data.audits.coverage import CoverageAudit
 from grasp_bench.report.document import Document, Section, Table
 from grasp_bench.report.formatting import number, of, share, with_interval
 from grasp_bench.studies.inspection.neighbours import NeighbourInspection, Rate

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.data.coverage_audit import CoverageAudit, audit_coverage, describe_items
+from grasp_bench.data.audits.coverage import CoverageAudit, audit_coverage, describe_items
 from grasp_bench.studies.artifact_loading import OpenedSide
 from grasp_bench.studies.inspection.samples import Sampled, rows_about, sample
 from grasp_bench.text.grounding import Claim, Grounding, GroundingCheck, KindCount
