@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from grasp_bench.core.hits import hit_rows
 from grasp_bench.encoders.noise import disturb
 from grasp_bench.models.enhancers.base import Knowledge
-from grasp_bench.plan.graph import NOISE_STAGES
+from grasp_bench.plan.knowledge_nodes import NOISE_STAGES
 from grasp_bench.plan.nodes import Node
 from grasp_bench.retrieval.pooling import pooled_means
 from grasp_bench.studies.artifact_loading import ROLES

@@ -11,8 +11,8 @@ from typing import Literal
 from grasp_bench.core.errors import DataError, SpecError
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan, compile_plan
-from grasp_bench.plan.graph import Fingerprint
-from grasp_bench.plan.remeasure import measured_as, plan_of
+from grasp_bench.plan.fingerprints import Fingerprint
+from grasp_bench.plan.selection import plan_of, with_model_of
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.encoder import PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
@@ -129,7 +129,7 @@ def hazard_arms(
         if hazard.measured_on == "trained again":
             cells = tuple(cell for cell in cells if "train" in cell.nodes)
         else:
-            cells = tuple(measured_as(known[cell.slug], cell) for cell in cells)
+            cells = tuple(with_model_of(known[cell.slug], cell) for cell in cells)
         changed = [cell for cell in cells if cell.hash != known[cell.slug].hash]
         name = f"{base.experiment.name}/{hazard.name}"
         yield hazard, Arm(hazard.name, loaded.experiment, plan_of(name, changed), hazard.ranking)

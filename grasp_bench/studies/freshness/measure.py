@@ -16,9 +16,8 @@ from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.store import Store
 from grasp_bench.data.profile_age import staleness_facts
 from grasp_bench.engine.publish import identity
-from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.cells import Cell, marked_leaks
 from grasp_bench.plan.compile import Plan
-from grasp_bench.plan.leaks import marked_leaks
 from grasp_bench.report.cells import CELL_FILE, ResultCell, read_cell
 from grasp_bench.report.methods import Method, label_methods, method_of
 from grasp_bench.report.schema import PROTOCOLS

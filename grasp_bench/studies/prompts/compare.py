@@ -17,9 +17,8 @@ import numpy as np
 
 from grasp_bench.core.errors import DataError, StoreError, UnknownNameError
 from grasp_bench.core.store import Store
-from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.cells import Cell, marked_leaks
 from grasp_bench.plan.compile import Plan
-from grasp_bench.plan.leaks import marked_leaks
 from grasp_bench.plan.nodes import Node
 from grasp_bench.report.cells import CELL_FILE, read_cell
 from grasp_bench.retrieval.overlap import PERSISTENCE, common_at_depths, jaccard, rank_biased_overlap

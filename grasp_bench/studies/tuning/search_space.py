@@ -14,7 +14,7 @@ from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.store import Store
 from grasp_bench.plan.compile import Plan, compile_plan
-from grasp_bench.plan.graph import Fingerprint
+from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.patches import apply_patch

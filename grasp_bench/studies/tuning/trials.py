@@ -24,7 +24,7 @@ from grasp_bench.engine.tasks import Broken, Done, Task
 from grasp_bench.engine.worker import throttled
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.estimate import interactions_of, work_of
-from grasp_bench.plan.graph import Fingerprint
+from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.patches import PATCH
 from grasp_bench.stages.context import RunContext, Stage

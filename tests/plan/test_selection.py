@@ -8,7 +8,7 @@ from typing import Any
 from grasp_bench.core.store import Store
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan, compile_plan
-from grasp_bench.plan.seeds import first_seeds, seeds_begun, with_seeds
+from grasp_bench.plan.selection import first_seeds, seeds_begun, with_seeds
 from grasp_bench.spec.experiment import Experiment
 
 UNTIL = {"from": 5, "least": 2, "most": 4, "until": "decided"}
