@@ -84,7 +84,7 @@ def forecast(
     from grasp_bench.core.store import Store
     from grasp_bench.engine.run import worker_devices
     from grasp_bench.plan.estimate import estimate
-    from grasp_bench.plan.seeds import seeds_begun
+    from grasp_bench.plan.selection import seeds_begun
     from grasp_bench.plan.status import status
 
     kept = Store(store)
@@ -140,7 +140,7 @@ def run(
     from grasp_bench.engine.run import Workshop, worker_devices
     from grasp_bench.engine.substitutions import warnings
     from grasp_bench.report.cells import cell_folders
-    from grasp_bench.report.publish import render_all
+    from grasp_bench.report.renderers.registry import render_all
     from grasp_bench.studies.running import run_study
 
     shop = Workshop(
@@ -184,8 +184,8 @@ def report(
 ) -> Path:
     """Write everything that is known of a spec as one HTML file that needs no network; return its path."""
     from grasp_bench.report.locate import find_results
-    from grasp_bench.report.page.studies import FILES
-    from grasp_bench.report.page.write import write_report
+    from grasp_bench.report.page.render import write_report
+    from grasp_bench.report.studies import FILES
     from grasp_bench.report.study import FILE
 
     return write_report(find_results(spec, results, (FILE, *FILES)), out, leaderboard)

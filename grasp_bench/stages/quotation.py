@@ -18,8 +18,7 @@ from grasp_bench.core.progress import Event, Report, silent
 from grasp_bench.core.store import Store
 from grasp_bench.encoders.requests import Wanted, batches, wanted
 from grasp_bench.encoders.telling import tell
-from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.paid import asks_service, service_of
+from grasp_bench.plan.nodes import Node, asks_service, service_of
 from grasp_bench.services.ledger import Ledger
 from grasp_bench.services.quotes import Load, Quote
 from grasp_bench.services.tokens import counter
