@@ -94,7 +94,7 @@ def run(
         log_in_json()
     from grasp_bench.core.store import Store
     from grasp_bench.engine.preflight import check_prices
-    from grasp_bench.engine.run import Workshop, worker_devices
+    from grasp_bench.engine.run import RunConfig, worker_devices
     from grasp_bench.engine.substitutions import warnings
     from grasp_bench.engine.trackers.registry import open_trackers
     from grasp_bench.plan.compile import compile_plan
@@ -113,7 +113,7 @@ def run(
     check_prices(whole.nodes, loaded.sources)
     if experiment.tuning is not None:
         note("note: `tuning:` is not searched by `run` but by `tune`; the cells use the values in the spec")
-    shop = Workshop(
+    shop = RunConfig(
         store=store,
         results=results,
         devices=worker_devices(whole, device.value, 1 if executor is ExecutorName.in_process else workers),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.core.membership import among
+from grasp_bench.core.arrays import isin_sorted
 from grasp_bench.core.words import words_of
 
 Longs = NDArray[np.int64]
@@ -44,7 +44,7 @@ class WordTable:
         """Is `words[k]` in text `texts[k]`?"""
         width = max(len(self.vocabulary), 1)
         owners = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
-        return among(texts.astype(np.int64) * width + words, owners * width + self.words)
+        return isin_sorted(texts.astype(np.int64) * width + words, owners * width + self.words)
 
 
 def tabulate(texts: Sequence[str]) -> WordTable:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grasp_bench.core import machine
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.store import Store
-from grasp_bench.engine import machine
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.report.findings.latency import Extra, Latency, LatencyCell, Timing

@@ -14,7 +14,7 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.progress import Event, Report
-from grasp_bench.core.tables.survey import LONGEST
+from grasp_bench.core.tables.text_files import LONGEST
 from grasp_bench.data.raw.archive import opened_member
 from grasp_bench.data.raw.made import Made, interactions_table
 
