@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.core.suggest import did_you_mean
@@ -30,7 +30,8 @@ class Registry(Generic[T]):
         return sorted(self._targets)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names())
+        """In the order of registration."""
+        return iter(self._targets)
 
     def __contains__(self, name: object) -> bool:
         return name in self._targets
@@ -48,6 +49,27 @@ class Registry(Generic[T]):
                 f"unknown {self.kind} '{name}'{did_you_mean(name, self._targets)}",
                 mend=f"choose one of: {', '.join(self.names())}",
             )
-        module, _, attribute = self._targets[name].partition(":")
-        found: Any = getattr(importlib.import_module(module), attribute)
-        return cast(T, found)
+        return cast(T, imported(self._targets[name]))
+
+
+class HasImplementation(Protocol):
+    """Settings of a component, which name what they build."""
+
+    implementation: ClassVar[str]
+
+
+S = TypeVar("S", bound=HasImplementation)
+
+
+class Components(Registry[type[S]]):
+    """Maps a name to a component's settings class, and through it to the class that does the work."""
+
+    def implementation(self, name: str) -> Any:
+        """Import and return the class that the settings of `name` build."""
+        return imported(self.get(name).implementation)
+
+
+def imported(target: str) -> Any:
+    """What "module:attribute" names."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -34,12 +34,12 @@ def corrupted_count(rate: float, count: int) -> int:
     return round(rate * count)
 
 
-def donor_rows(order: Rows, hits: int) -> Rows:
+def donor_rows(order: Rows, count: int) -> Rows:
     """Whose belongings the first `hits` of an order get: those of the next in it, in a circle, (hits,).
 
     At every rate the same, so that who is hit at two rates is wronged alike at both. One alone keeps his own.
     """
-    return np.roll(order, -1)[:hits]
+    return np.roll(order, -1)[:count]
 
 
 Vectors = NDArray[np.float32]

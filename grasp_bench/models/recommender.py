@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from grasp_bench.components import BACKBONES, ENHANCERS
 from grasp_bench.models.backbones.base import Backbone
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge
 from grasp_bench.models.layout import Layout
-from grasp_bench.models.registry import BACKBONES, ENHANCERS
 
 
 class Recommender(nn.Module):
@@ -30,8 +30,8 @@ class Recommender(nn.Module):
         cls, settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
     ) -> Recommender:
         """Build from `spec.model.Model.effective()`. Draws initial weights from torch's global generator."""
-        enhancer = ENHANCERS.get(settings["enhancer"])
-        backbone = BACKBONES.get(settings["backbone"]).from_settings(settings)
+        enhancer = ENHANCERS.implementation(settings["enhancer"])
+        backbone = BACKBONES.implementation(settings["backbone"]).from_settings(settings)
         informed = {**settings, "causal": backbone.causal}
         return cls(backbone, enhancer.from_settings(informed, num_users, num_items, knowledge))
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from grasp_bench.components import CONTROLS, ENHANCERS
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.collapse import Request
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.rankings import Ranking, ranked_by
-from grasp_bench.spec.controls import READ_EMBEDDINGS, SHUFFLED, SHUFFLED_ENHANCERS, controls_asked
+from grasp_bench.spec.controls import SHUFFLED, controls_asked, reads_embeddings
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.model import ENHANCER_READS, NEEDS_EMBEDDINGS
 from grasp_bench.spec.noise import Noise
 
 SHUFFLE = Noise(kind="permute", side="both", rates=(1.0,))
-ITEM_EMBEDDINGS = "item_embeddings"
 
 
 def controls(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Request]:
@@ -25,7 +24,7 @@ def controls(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Re
     Noise is for methods: controls are made without.
     """
     bases = [_without_noise(request) for request in requests if request.ablation is None]
-    reading = [request for request in bases if request.experiment.model.enhancer in NEEDS_EMBEDDINGS]
+    reading = [request for request in bases if _enhancer_reads(request)]
     try:
         names = controls_asked(experiment.controls, embeddings=bool(reading))
     except ValueError as error:
@@ -34,7 +33,7 @@ def controls(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Re
         if name == SHUFFLED:
             yield from _shuffled(experiment, reading)
         else:
-            yield from _untrained(name, reading if name in READ_EMBEDDINGS else bases)
+            yield from _untrained(name, reading if reads_embeddings(name) else bases)
 
 
 def control_nodes(request: Request, nodes: Mapping[str, Node], label: str) -> dict[str, Node]:
@@ -49,7 +48,12 @@ def inputs_of(request: Request, nodes: Mapping[str, Node]) -> tuple[str, ...]:
 
 
 def _reads(request: Request) -> tuple[str, ...]:
-    return ("split", "candidates", *((ITEM_EMBEDDINGS,) if request.name in READ_EMBEDDINGS else ()))
+    assert request.name is not None
+    return ("split", "candidates", *CONTROLS.get(request.name).reads)
+
+
+def _enhancer_reads(request: Request) -> tuple[str, ...]:
+    return ENHANCERS.get(request.experiment.model.enhancer).reads
 
 
 def _without_noise(request: Request) -> Request:
@@ -65,12 +69,11 @@ def _untrained(name: str, bases: Sequence[Request]) -> Iterator[Request]:
 
 
 def _applies(name: str, request: Request) -> bool:
-    enhancer = request.experiment.model.enhancer
-    return name not in READ_EMBEDDINGS or ITEM_EMBEDDINGS in ENHANCER_READS[enhancer]
+    return set(CONTROLS.get(name).reads) <= set(_enhancer_reads(request))
 
 
 def _shuffled(experiment: Experiment, reading: Sequence[Request]) -> Iterator[Request]:
-    """Base cells of `SHUFFLED_ENHANCERS`, on embeddings that are permuted among entities.
+    """Base cells of enhancers with `shuffled_control`, on embeddings that are permuted among entities.
 
     They cost a training each: one backbone and enhancer has one in each dataset and protocol, with the
     first value of whatever else is compared, and only the first seed unless the spec says all.
@@ -79,7 +82,7 @@ def _shuffled(experiment: Experiment, reading: Sequence[Request]) -> Iterator[Re
     first: dict[tuple[object, ...], Request] = {}
     for request in reading:
         model = request.experiment.model
-        if request.seed in seeds and model.enhancer in SHUFFLED_ENHANCERS:
+        if request.seed in seeds and ENHANCERS.get(model.enhancer).shuffled_control:
             dataset = content_hash(request.experiment.dataset.model_dump(mode="json"))
             first.setdefault((dataset, model.backbone, model.enhancer, request.seed), request)
     for request in first.values():

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from grasp_bench.components import ENHANCERS
 from grasp_bench.plan.candidates import candidates_node, ranked_candidates
 from grasp_bench.plan.nodes import Node, make_node
 from grasp_bench.plan.once import Once
@@ -19,7 +20,6 @@ from grasp_bench.spec.encoder import EncoderSource, LiteLLMEncoder, PrecomputedE
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.locations import Located, locate
-from grasp_bench.spec.model import ENHANCER_READS, READS_PREFIXES
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.repair import hashed
 from grasp_bench.spec.section import asked_of
@@ -82,7 +82,7 @@ class CellNodes:
         nodes = dict(
             self.once("data", (dataset,), (), lambda: _data_nodes(dataset, located, self.fingerprint))
         )
-        if reads := ENHANCER_READS[experiment.model.enhancer]:
+        if reads := ENHANCERS.get(experiment.model.enhancer).reads:
             clean = self.once(
                 "embedded",
                 (dataset, experiment.text, experiment.encoder),
@@ -196,7 +196,7 @@ def _neighbours(experiment: Experiment, nodes: Mapping[str, Node], split: Node) 
 
 def has_prefixes(experiment: Experiment) -> bool:
     """Whether the cell reads profiles of training positions besides those of users."""
-    reads = experiment.model.enhancer in READS_PREFIXES
+    reads = ENHANCERS.get(experiment.model.enhancer).reads_profile_per_position
     return (
         reads
         and experiment.text.users.scope == "prefix"
@@ -296,7 +296,7 @@ def _index_settings(index: Index, side: str) -> dict[str, Any]:
 
 def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) -> dict[str, Node]:
     protocol, training = experiment.dataset.protocol, experiment.training
-    reads = ("split", "candidates", *ENHANCER_READS[experiment.model.enhancer])
+    reads = ("split", "candidates", *ENHANCERS.get(experiment.model.enhancer).reads)
     inputs = {role: node for role, node in nodes.items() if role in reads}
     validation: dict[str, Any] = {"ties": protocol.ties}
     if training.monitor_protocol == "full":
@@ -310,6 +310,7 @@ def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) 
             "training": training.effective(),
             "seed": experiment.first_seeds[0],
             "validation": validation,
+            **training.loss.revision(),
         },
         inputs,
         f"train {label}",

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
-ControlName = Literal[
-    "popularity", "markov", "markov_symmetric", "markov_backoff", "item_cf", "sequence_knn", "ease",
-    "item_knn", "random", "constant", "shuffled",
-]  # fmt: skip
+from grasp_bench.components import CONTROLS
+
+# A method trained on embeddings that belong to other entities; every other control is not trained.
+SHUFFLED = "shuffled"
+NAMES = (*CONTROLS, SHUFFLED)
 ControlSeeds = Literal["first", "all"]
-CONTROLS: tuple[ControlName, ...] = get_args(ControlName)
-
-# A method that reads embeddings, trained on embeddings that belong to others. The others are not trained.
-SHUFFLED: ControlName = "shuffled"
-# Of the enhancers that read embeddings, those whose gain is claimed to come from whom they belong to.
-SHUFFLED_ENHANCERS = ("llmesr", "grasp")
-READ_EMBEDDINGS: tuple[ControlName, ...] = ("item_knn", SHUFFLED)
-# Its memory grows with the square of the catalogue.
-ONLY_WHEN_NAMED: tuple[ControlName, ...] = ("ease",)
+if TYPE_CHECKING:
+    ControlName = str
+else:
+    ControlName = Literal[NAMES]
 
 
-def controls_asked(given: tuple[ControlName, ...] | None, embeddings: bool) -> tuple[ControlName, ...]:
-    """The controls of a spec: those given, or all that apply but `ONLY_WHEN_NAMED`.
+def reads_embeddings(name: str) -> bool:
+    """Whether a control needs a compared method that reads embeddings."""
+    return name == SHUFFLED or bool(CONTROLS.get(name).reads)
 
-    `embeddings` tells whether any method reads embeddings of items, as some controls do. ValueError names
-    what is asked for and does not apply.
+
+def controls_asked(given: tuple[str, ...] | None, embeddings: bool) -> tuple[str, ...]:
+    """The controls of a spec: those given, or all that apply but those to be named.
+
+    `embeddings` tells whether any method reads embeddings, as some controls do. ValueError names what is
+    asked for and does not apply.
     """
-    lacking = () if embeddings else READ_EMBEDDINGS
+    lacking = [] if embeddings else [name for name in NAMES if reads_embeddings(name)]
     if given is None:
-        return tuple(name for name in CONTROLS if name not in (*lacking, *ONLY_WHEN_NAMED))
+        named = [name for name in CONTROLS if CONTROLS.get(name).only_when_named]
+        return tuple(name for name in NAMES if name not in (*lacking, *named))
     if missing := [name for name in given if name in lacking]:
         raise ValueError(f"{missing[0]} needs a compared method that reads embeddings")
     return given

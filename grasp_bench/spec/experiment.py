@@ -6,13 +6,14 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from grasp_bench.spec.controls import CONTROLS, SHUFFLED, ControlName, ControlSeeds
+from grasp_bench.components import ENHANCERS
+from grasp_bench.spec.controls import NAMES, SHUFFLED, ControlName, ControlSeeds
 from grasp_bench.spec.dataset import Dataset, ProtocolName
 from grasp_bench.spec.encoder import EncoderSource, PrecomputedEncoder, SentenceTransformersEncoder
 from grasp_bench.spec.hypothesis import Hypothesis
 from grasp_bench.spec.imported import ImportedRun
 from grasp_bench.spec.index import Index
-from grasp_bench.spec.model import ENHANCER_KEYS, MASKED, READS_PREFIXES, Model, reads_users
+from grasp_bench.spec.model import Model
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section, refuse_repeats
@@ -38,7 +39,7 @@ class Experiment(Section):
     text: Text = Text()
     encoder: EncoderSource = SentenceTransformersEncoder()
     index: Index = Index()
-    model: Model = Model()
+    model: Model = Model.model_validate({})
     training: Training = Training()
     seeds: Seeds = Field(
         (42,),
@@ -104,30 +105,22 @@ class Experiment(Section):
     @model_validator(mode="after")
     def _prefixes_need_causality(self) -> Experiment:
         model = self.model
-        looks_ahead = model.backbone == "bert4rec" or (model.backbone == "sasrec" and not model.causal)
-        if self.text.users.scope == "prefix" and model.enhancer in READS_PREFIXES and looks_ahead:
+        ahead = model.backbone_settings().looks_ahead()
+        per_position = ENHANCERS.get(model.enhancer).reads_profile_per_position
+        if self.text.users.scope == "prefix" and per_position and ahead:
             raise ValueError(
-                f"text.users.scope: prefix needs a backbone that does not look ahead; {model.backbone} does "
-                "(use gru4rec, or sasrec with model.causal: true)"
+                "text.users.scope: prefix needs a backbone that does not look ahead; "
+                f"{model.backbone} {ahead}"
             )
         return self
 
     @model_validator(mode="after")
     def _steps_have_a_next_item(self) -> Experiment:
-        if self.dataset.repair.time_ties == "block" and self.model.backbone in MASKED:
+        ahead = self.model.backbone_settings().looks_ahead()
+        if self.dataset.repair.time_ties == "block" and ahead:
             raise ValueError(
-                f"dataset.repair.time_ties: block needs a backbone that predicts the next item; "
-                f"{self.model.backbone} fills in items beside those of the same time (use sasrec or gru4rec, "
-                "or time_ties: shuffle)"
-            )
-        if (
-            self.dataset.repair.time_ties == "block"
-            and self.model.backbone == "sasrec"
-            and not self.model.causal
-        ):
-            raise ValueError(
-                "dataset.repair.time_ties: block needs model.causal: true; without a mask each item sees "
-                "those of its own time"
+                "dataset.repair.time_ties: block needs a backbone that does not see items of the same time; "
+                f"{self.model.backbone} {ahead}"
             )
         return self
 
@@ -135,7 +128,7 @@ class Experiment(Section):
     def _users_are_told_in_this_order(self) -> Experiment:
         """What somebody made of users in the file's order may tell of an item that is now held out."""
         reordering = self.dataset.repair.reordering
-        if reordering is None or not reads_users(self.model.enhancer):
+        if reordering is None or not ENHANCERS.get(self.model.enhancer).reads_users():
             return self
         if isinstance(self.encoder, PrecomputedEncoder):
             key, leaks = "encoder.kind: precomputed", self.encoder.leaks
@@ -176,7 +169,7 @@ class Experiment(Section):
     def _imported_named_apart(cls, imported: tuple[ImportedRun, ...]) -> tuple[ImportedRun, ...]:
         seeds: dict[str, list[int | None]] = {}
         for run in imported:
-            if run.name in (*CONTROLS, *ENHANCER_KEYS):
+            if run.name in (*NAMES, *ENHANCERS):
                 raise ValueError(f"'{run.name}' is one of ours; call the imported run something else")
             seeds.setdefault(run.name, []).append(run.seed)
         for name, given in seeds.items():

@@ -1,129 +1,79 @@
-"""`model:` — backbone and enhancer, flat, so that an ablation is one dotted key."""
+"""`model:` — one flat section with the keys of every backbone and enhancer, so that an ablation is one dotted
+key. The keys come from the components' own settings (`spec.component`)."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import ValidationError, create_model, model_validator
 
+from grasp_bench.components import BACKBONES, ENHANCERS
+from grasp_bench.spec.component import BackboneSettings, EnhancerSettings, ModelPart
 from grasp_bench.spec.section import Section
 
-Backbone = Literal["sasrec", "gru4rec", "bert4rec"]
-EnhancerName = Literal["none", "llminit", "rlmrec", "llmesr", "grasp"]
+P = TypeVar("P", bound=ModelPart)
 
-SHARED_KEYS = ("backbone", "enhancer", "embedding_dim", "max_len", "dropout")
-# The keys each component reads. A key that neither component of a cell reads is no part of its
-# hash, so "softmax" on a cell without attention is the same cell as without the ablation.
-BACKBONE_KEYS: dict[str, tuple[str, ...]] = {
-    "sasrec": ("blocks", "heads", "causal"),
-    "gru4rec": ("layers",),
-    "bert4rec": ("blocks", "heads", "mask_probability"),
-}
-ENHANCER_KEYS: dict[str, tuple[str, ...]] = {
-    "none": (),
-    "llminit": ("init_std",),
-    "rlmrec": ("alignment", "align", "align_weight", "align_temperature", "mask_share"),
-    "llmesr": (
-        "collaborative_init", "adapter_hidden", "cross_attention", "cross_heads", "cross_residual",
-        "distil_weight", "distil_dropout",
-    ),
-    "grasp": (
-        "attention", "softmax_over", "self", "similar", "global",
-        "mlp_depth", "mlp_hidden", "logit_scale", "logit_scale_init", "id_residual",
-    ),
-}  # fmt: skip
-# The artefacts each enhancer reads besides the split: what it does not read, it does not wait for.
-ENHANCER_READS: dict[str, tuple[str, ...]] = {
-    "none": (),
-    "llminit": ("item_embeddings",),
-    "rlmrec": ("user_embeddings", "item_embeddings"),
-    "llmesr": ("item_embeddings", "user_neighbours"),
-    "grasp": ("user_embeddings", "item_embeddings", "user_neighbours", "item_neighbours"),
-}
-# Enhancers whose item vectors depend on the user, so that a training position can have its own profile.
-READS_PREFIXES = frozenset({"grasp"})
-MASKED = frozenset({"bert4rec"})  # backbones that are trained to fill in masked items
-NEEDS_EMBEDDINGS = frozenset(name for name, reads in ENHANCER_READS.items() if reads)
-
-
-def reads_users(enhancer: str) -> bool:
-    """Whether an enhancer reads anything that is told of users."""
-    return any(role.startswith("user_") for role in ENHANCER_READS[enhancer])
+if TYPE_CHECKING:
+    BackboneName = str
+    EnhancerName = str
+else:
+    BackboneName = Literal[*BACKBONES]
+    EnhancerName = Literal[*ENHANCERS]
 
 
 class Model(Section):
     """Widths and switches of backbone and enhancer."""
 
-    backbone: Backbone = "sasrec"
-    enhancer: EnhancerName = "none"
-    embedding_dim: int = Field(64, ge=2, description="The paper's d, hidden width of the backbone.")
-    max_len: int = Field(100, ge=2)
-    dropout: float = Field(0.5, ge=0, lt=1)
-
-    blocks: int = Field(2, ge=1)
-    heads: int = Field(1, ge=1)
-    causal: bool = Field(True, description="False is SASRec as released with LLM-ESR, mask commented out.")
-    layers: int = Field(1, ge=1)
-    mask_probability: float = Field(0.6, gt=0, lt=1)
-
-    init_std: float | None = Field(
-        None, gt=0, description="llminit: bring the table to this standard deviation; else PCA's own scale."
-    )
-
-    alignment: Literal["contrastive", "generative"] = "contrastive"
-    align: Literal["both", "items", "users"] = Field("both", description="rlmrec: whose representations.")
-    align_weight: float = Field(0.01, ge=0, description="rlmrec: weight of the alignment loss.")
-    align_temperature: float = Field(0.2, gt=0)
-    mask_share: float = Field(
-        0.1, gt=0, le=1, description="rlmrec, generative: share of the history's items that is masked."
-    )
-
-    collaborative_init: Literal["pca", "random"] = Field(
-        "pca", description="llmesr: how its ID table begins."
-    )
-    adapter_hidden: int | None = Field(
-        None, ge=1, description="llmesr: width between the adapter's layers; else half the embeddings'."
-    )
-    cross_attention: bool = Field(True, description="llmesr: between the two views.")
-    cross_heads: int = Field(2, ge=1)
-    cross_residual: bool = Field(False, description="llmesr: add a view's own vectors to what was attended.")
-    distil_weight: float = Field(
-        0.1, ge=0, description="llmesr: weight of the distance to similar users; 0 is no distillation."
-    )
-
-    distil_dropout: bool = Field(
-        False, description="llmesr: leave dropout on for similar users' states, as its released code does."
-    )
-
-    attention: Literal["sigmoid", "softmax", "none"] = "sigmoid"
-    softmax_over: Literal["prefix", "sequence"] = Field(
-        "prefix",
-        description="A position's weight is normalised over what came before it, or (as published) "
-        "over the whole sequence; a candidate joins as one more position.",
-    )
-    self_part: bool = Field(True, alias="self")
-    similar_part: bool = Field(True, alias="similar")
-    global_part: bool = Field(True, alias="global")
-    mlp_depth: int = Field(2, ge=1, le=4)
-    mlp_hidden: int | None = Field(None, ge=2, description="Width of hidden layers; else embedding_dim.")
-    logit_scale: Literal["fixed", "learnable"] = "fixed"
-    logit_scale_init: float = Field(1.0, gt=0, description="Multiplies the logits of eq. 3; 1 is the paper.")
-    id_residual: bool = Field(False, description="Add a learned ID embedding to the enhanced vector.")
+    backbone: str = "sasrec"
+    enhancer: str = "none"
+    embedding_dim: int
+    max_len: int
+    dropout: float
 
     @model_validator(mode="after")
     def _consistent(self) -> Model:
-        if self.backbone in ("sasrec", "bert4rec") and self.embedding_dim % self.heads:
-            raise ValueError(f"embedding_dim {self.embedding_dim} is not divisible by heads {self.heads}")
-        if self.enhancer == "llmesr" and self.cross_attention and self.embedding_dim % self.cross_heads:
-            raise ValueError(
-                f"embedding_dim {self.embedding_dim} is not divisible by cross_heads {self.cross_heads}"
-            )
-        if self.enhancer == "grasp" and not (self.self_part or self.similar_part or self.global_part):
-            raise ValueError("grasp needs at least one of self, similar, global")
+        try:
+            self.backbone_settings(), self.enhancer_settings()
+        except ValidationError as error:  # each key by itself is valid: what is left are a component's checks
+            raise ValueError(str(error.errors()[0]["ctx"]["error"])) from None
         return self
 
+    def backbone_settings(self) -> BackboneSettings:
+        """What the backbone reads of this section."""
+        return self._part(BACKBONES.get(self.backbone))
+
+    def enhancer_settings(self) -> EnhancerSettings:
+        """What the enhancer reads of this section."""
+        return self._part(ENHANCERS.get(self.enhancer))
+
     def effective(self) -> dict[str, Any]:
-        """The keys that matter for this backbone and enhancer, by their spec names."""
-        keys = (*SHARED_KEYS, *BACKBONE_KEYS[self.backbone], *ENHANCER_KEYS[self.enhancer])
-        values = self.model_dump(by_alias=True)
-        return {key: values[key] for key in keys}
+        """The keys that this backbone and enhancer read, by their names in a spec.
+
+        No other key is part of a cell's hash: `attention: softmax` on a cell without attention is the cell
+        without the ablation.
+        """
+        values = {"backbone": self.backbone, "enhancer": self.enhancer}
+        for part in (self.backbone_settings(), self.enhancer_settings()):
+            values |= part.model_dump(by_alias=True)
+        return values
+
+    def _part(self, settings: type[P]) -> P:
+        return settings.model_validate({name: getattr(self, name) for name in settings.model_fields})
+
+
+def _assembled() -> type[Model]:
+    fields: dict[str, Any] = {
+        "backbone": (BackboneName, "sasrec"),
+        "enhancer": (EnhancerName, "none"),
+        **{name: (info.annotation, info) for name, info in ModelPart.model_fields.items()},
+    }
+    for registry in (BACKBONES, ENHANCERS):
+        for component in registry:
+            for name, field in registry.get(component).own_fields().items():
+                if repr(fields.setdefault(name, field)) != repr(field):
+                    raise TypeError(f"{component}: another component declares the key {name} differently")
+    return create_model("Model", __base__=Model, __doc__=Model.__doc__, __module__=__name__, **fields)
+
+
+if not TYPE_CHECKING:
+    Model = _assembled()

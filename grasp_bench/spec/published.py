@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from grasp_bench.spec.controls import ControlName
-from grasp_bench.spec.model import Backbone, EnhancerName
+from grasp_bench.spec.model import BackboneName, EnhancerName
 from grasp_bench.spec.section import Section
 
 Group = Literal[
@@ -92,7 +92,7 @@ class SourcedRow(Section):
     source: Source
     ranking: Literal["full", "sampled"]
     loss: str | None = Field(None, min_length=1)
-    backbone: Backbone | None = None
+    backbone: BackboneName | None = None
     enhancer: EnhancerName | None = None
     control: ControlName | None = None
     figures: Figures

@@ -75,10 +75,12 @@ class Loss(Section):
     def effective(self) -> dict[str, Any]:
         """The keys that matter to this kind."""
         values = {**self.model_dump(mode="json"), "negatives": self.count}
-        found = {"kind": self.kind, **{key: values[key] for key in LOSS_KEYS[self.kind]}}
-        if self.count > 1 and self.kind in REVISIONS:
-            found["revision"] = REVISIONS[self.kind]
-        return found
+        return {"kind": self.kind, **{key: values[key] for key in LOSS_KEYS[self.kind]}}
+
+    def revision(self) -> dict[str, int]:
+        """What tells a training from one of an earlier version under the same settings, if anything."""
+        changed = self.count > 1 and self.kind in REVISIONS
+        return {"loss_revision": REVISIONS[self.kind]} if changed else {}
 
 
 class Training(Section):

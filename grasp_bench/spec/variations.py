@@ -12,12 +12,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from grasp_bench.components import ENHANCERS
 from grasp_bench.core.errors import SpecError
-from grasp_bench.spec.controls import SHUFFLED, SHUFFLED_ENHANCERS, controls_asked
+from grasp_bench.spec.controls import SHUFFLED, controls_asked
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.extent import too_many
 from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
-from grasp_bench.spec.model import NEEDS_EMBEDDINGS
 from grasp_bench.spec.patches import CELL, PATCH, SECTIONS, Patcher
 from grasp_bench.spec.problems import Problem, Problems, dotted
 from grasp_bench.spec.tree import Entry, Node, Part, Place, locate, plain
@@ -187,12 +187,12 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
 def _controls(experiment: Experiment, methods: set[Method], tree: Node, problems: Problems) -> frozenset[str]:
     """The names of untrained controls; methods with shuffled embeddings are added to the others."""
     bases = {(backbone, name) for backbone, name, ablation in methods if ablation is None}
-    reading = {base for base in bases if base[1] in NEEDS_EMBEDDINGS}
+    reading = {base for base in bases if ENHANCERS.get(base[1]).reads}
     try:
         asked = controls_asked(experiment.controls, embeddings=bool(reading))
     except ValueError as error:
         problems.add(locate(tree, ("controls",)).key_place, ("controls",), str(error))
         return frozenset()
     if SHUFFLED in asked:
-        methods |= {(*base, SHUFFLED) for base in bases if base[1] in SHUFFLED_ENHANCERS}
+        methods |= {(*base, SHUFFLED) for base in bases if ENHANCERS.get(base[1]).shuffled_control}
     return frozenset(asked) - {SHUFFLED}

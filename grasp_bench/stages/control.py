@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from grasp_bench.controls.registry import CONTROLS
+from grasp_bench.components import CONTROLS
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_test, read_train
@@ -50,7 +50,7 @@ class ControlStage:
         train = read_train(inputs["split"].path)
         users, items = read_test(inputs["split"].path)
         queries = held_out_queries(inputs, train, users, items, "cpu")
-        control = CONTROLS.get(node.settings["control"]).fit(train, _embeddings(inputs))
+        control = CONTROLS.implementation(node.settings["control"]).fit(train, _embeddings(inputs))
         longest = int(queries.offsets.diff().max())  # no model, no longest history that it can read
         return Ranker(queries, longest, context.memory_mb), control
 

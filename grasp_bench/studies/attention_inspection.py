@@ -26,7 +26,7 @@ from grasp_bench.studies.attention_corruption import (
     trained_under,
 )
 from grasp_bench.studies.attention_heat import Asking, heat_maps
-from grasp_bench.studies.attention_opening import Reading, cells_with_attention, open_reading
+from grasp_bench.studies.attention_opening import Reading, cells_with_attention, open_reading, settings_of
 from grasp_bench.studies.attention_pairs import (
     UNCHOSEN_PER_USER,
     Pairs,
@@ -112,8 +112,8 @@ def _inspect(cell: Cell, label: str, store: Store, asked: Asked, remarks: list[s
     model = reading.model(known)
     parts = model.holistic.shape.parts
     pairs, unchosen = history_pairs(reading, model), unchosen_pairs(reading, model)
-    if cell.experiment.model.attention == "softmax":
-        apart = evenness(pairs, cell.experiment.model.softmax_over)
+    if settings_of(cell).attention == "softmax":
+        apart = evenness(pairs, settings_of(cell).softmax_over)
         remarks.append(
             f"{label}: softmax weights differ from equal shares by {100 * apart:.2g} % in the mean."
         )
@@ -133,7 +133,7 @@ def _inspect(cell: Cell, label: str, store: Store, asked: Asked, remarks: list[s
         slug=cell.slug,
         label=label,
         seed=cell.seed if cell.seed is not None else cell.experiment.first_seeds[0],
-        attention=cell.experiment.model.attention,
+        attention=settings_of(cell).attention,
         noise=noise,
         scale=_scale(model),
         pairs=len(pairs.items),
@@ -193,7 +193,7 @@ def _notes(cells: Sequence[Cell], found: Sequence[AttentionCell], asked: Asked) 
         f"them; test is not opened. `unchosen`: {UNCHOSEN_PER_USER} of each user's validation negatives."
     )
     fixed = any(
-        cell.experiment.model.attention == "sigmoid" and cell.experiment.model.logit_scale == "fixed"
+        settings_of(cell).attention == "sigmoid" and settings_of(cell).logit_scale == "fixed"
         for cell in cells
     )
     if fixed:
@@ -203,7 +203,7 @@ def _notes(cells: Sequence[Cell], found: Sequence[AttentionCell], asked: Asked) 
         )
     if any(cell.experiment.dataset.protocol.groups.count_on == "all" for cell in cells):
         yield "Head items are counted without test targets here: their border may differ from the board's."
-    if any(cell.experiment.model.attention == "softmax" for cell in cells):
+    if any(settings_of(cell).attention == "softmax" for cell in cells):
         yield "Softmax weights are shares of a sequence: 0.5 is no middle of theirs, saturation says nothing."
     alike = [each["slug"] for each in found if each["noise"] is not None and not each["corruption"]]
     if alike:

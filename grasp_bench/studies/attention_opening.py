@@ -21,6 +21,7 @@ from grasp_bench.data.artefacts import read_rest, read_train
 from grasp_bench.data.splits import Split
 from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.models.enhancers.grasp import Grasp
+from grasp_bench.models.enhancers.grasp_settings import GraspSettings
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.stages.model_inputs import histories, knowledge
@@ -66,6 +67,13 @@ class Reading:
         return recommender.enhancer
 
 
+def settings_of(cell: Cell) -> GraspSettings:
+    """The settings of a cell's enhancer, which weighs."""
+    settings = cell.experiment.model.enhancer_settings()
+    assert isinstance(settings, GraspSettings)
+    return settings
+
+
 def cells_with_attention(plan: Plan, store: Store, pattern: str = "*") -> tuple[list[Cell], list[str]]:
     """Trained cells whose slugs match a glob and whose weights can differ; what was left out, and why.
 
@@ -82,7 +90,7 @@ def cells_with_attention(plan: Plan, store: Store, pattern: str = "*") -> tuple[
     matching = [cell for cell in attentive if fnmatchcase(cell.slug, pattern)]
     if not matching:
         raise _no_match(plan, attentive, pattern)
-    weighing = [cell for cell in matching if cell.experiment.model.attention != "none"]
+    weighing = [cell for cell in matching if settings_of(cell).attention != "none"]
     left_out = [
         f"{cell.slug}: attention is none, all weights are 1" for cell in matching if cell not in weighing
     ]

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grasp_bench.components import BACKBONES
 from grasp_bench.core import machine
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.store import Store
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.report.findings.latency import Extra, Latency, LatencyCell, Timing
-from grasp_bench.spec.model import BACKBONE_KEYS
 from grasp_bench.stats.bootstrap import median_interval
 from grasp_bench.studies.latency_cold import Start, first_requests
 from grasp_bench.studies.latency_paths import Loaded, Path, Ranking, load_paths
@@ -127,7 +127,10 @@ def _bare(cell: Cell, plan: Plan, store: Store) -> Cell | None:
 def _size(cell: Cell) -> dict[str, Any]:
     model = cell.experiment.model.effective()
     backbone = str(model["backbone"])
-    return {key: model[key] for key in ("backbone", "embedding_dim", "max_len", *BACKBONE_KEYS[backbone])}
+    return {
+        key: model[key]
+        for key in ("backbone", "embedding_dim", "max_len", *BACKBONES.get(backbone).own_keys())
+    }
 
 
 def _is_bare(cell: Cell) -> bool:

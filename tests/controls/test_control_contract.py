@@ -6,17 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from grasp_bench.components import CONTROLS
 from grasp_bench.controls.base import Control
 from grasp_bench.controls.item_knn import ItemKnn
-from grasp_bench.controls.registry import CONTROLS
 from grasp_bench.core import ranks as metrics
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.evaluation.queries import Queries, append_items
 from grasp_bench.evaluation.ranker import Ranker
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.layout import Layout
-from grasp_bench.spec.controls import CONTROLS as NAMES
-from grasp_bench.spec.controls import SHUFFLED
 
 USERS, ITEMS = 23, 31
 
@@ -38,7 +36,7 @@ def vectors() -> torch.Tensor:
 
 @pytest.fixture(params=CONTROLS.names())
 def control(request: pytest.FixtureRequest, train: TrainPart, vectors: torch.Tensor) -> Control:
-    return CONTROLS.get(request.param).fit(train, vectors)
+    return CONTROLS.implementation(request.param).fit(train, vectors)
 
 
 def history_of(train: TrainPart, users: list[int]) -> History:
@@ -55,10 +53,6 @@ def candidate_scores(control: Control, history: History, items: torch.Tensor) ->
     lengths = history.layout.lengths_B
     candidates = Candidates(items, torch.arange(len(lengths)), lengths)
     return control.score_candidates(control.states(history), history, candidates)
-
-
-def test_the_spec_and_the_registry_name_the_same_controls() -> None:
-    assert set(CONTROLS.names()) == set(NAMES) - {SHUFFLED}
 
 
 def test_fitted_twice_it_scores_the_same(control, train, vectors) -> None:
@@ -122,6 +116,8 @@ def test_one_user_one_item(vectors: torch.Tensor) -> None:
     one = np.zeros(1, dtype=np.int32)
     train = TrainPart(1, 1, one, np.array([0, 1]), one, one)
     for name in CONTROLS:
-        scores = catalogue_scores(CONTROLS.get(name).fit(train, vectors[:1]), history_of(train, [0]))
+        scores = catalogue_scores(
+            CONTROLS.implementation(name).fit(train, vectors[:1]), history_of(train, [0])
+        )
         assert scores.shape == (1, 1)
         assert torch.isfinite(scores).all()

@@ -6,15 +6,15 @@ import pytest
 import torch
 from builders import model_settings, random_history
 
+from grasp_bench.components import BACKBONES
 from grasp_bench.models.backbones.base import Backbone
 from grasp_bench.models.layout import Layout
-from grasp_bench.models.registry import BACKBONES
 
 
 @pytest.fixture(params=BACKBONES.names())
 def backbone(request) -> Backbone:
     torch.manual_seed(5)
-    found = BACKBONES.get(request.param)
+    found = BACKBONES.implementation(request.param)
     return found.from_settings(model_settings(backbone=request.param)).eval()
 
 
@@ -68,7 +68,7 @@ def test_order_matters(backbone):
 def test_released_sasrec_sees_the_item_it_must_predict():
     """Hazard 1 of the notes, as a switch: without the mask a state changes with later items."""
     torch.manual_seed(5)
-    released = BACKBONES.get("sasrec").from_settings(model_settings(causal=False)).eval()
+    released = BACKBONES.implementation("sasrec").from_settings(model_settings(causal=False)).eval()
     layout = Layout(torch.tensor([4]))
     x = torch.randn(4, 8)
     changed = x.clone()

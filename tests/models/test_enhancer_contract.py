@@ -13,12 +13,11 @@ from builders import (
     random_knowledge,
 )
 
+from grasp_bench.components import ENHANCERS
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.models.batch import History
 from grasp_bench.models.enhancers.base import Enhancer
 from grasp_bench.models.layout import Layout
-from grasp_bench.models.registry import ENHANCERS
-from grasp_bench.spec.model import NEEDS_EMBEDDINGS
 
 VARIANTS: dict[str, list[dict[str, object]]] = {
     "grasp": [
@@ -40,9 +39,9 @@ CASES = [(name, variant) for name in ENHANCERS.names() for variant in VARIANTS.g
 def enhancer(request) -> Enhancer:
     name, variant = request.param
     torch.manual_seed(7)
-    knowledge = random_knowledge() if name in NEEDS_EMBEDDINGS else None
+    knowledge = random_knowledge() if ENHANCERS.get(name).reads else None
     settings = {**model_settings(enhancer=name, **variant), "causal": True}
-    return ENHANCERS.get(name).from_settings(settings, NUM_USERS, NUM_ITEMS, knowledge)
+    return ENHANCERS.implementation(name).from_settings(settings, NUM_USERS, NUM_ITEMS, knowledge)
 
 
 def test_a_candidates_score_is_the_same_alone_among_others_and_in_the_catalogue(enhancer):
@@ -140,9 +139,9 @@ def test_gradients_of_item_vectors_are_finite_and_frozen_inputs_stay_frozen(enha
         assert torch.equal(value, frozen[name]), name
 
 
-@pytest.mark.parametrize("name", sorted(NEEDS_EMBEDDINGS))
+@pytest.mark.parametrize("name", [name for name in ENHANCERS if ENHANCERS.get(name).reads])
 def test_embeddings_of_another_split_are_refused(name):
     with pytest.raises(TrainingError, match="cover"):
-        ENHANCERS.get(name).from_settings(
+        ENHANCERS.implementation(name).from_settings(
             {**model_settings(enhancer=name), "causal": True}, NUM_USERS, NUM_ITEMS + 1, random_knowledge()
         )

@@ -8,13 +8,15 @@ import torch
 from builders import NUM_ITEMS, NUM_USERS, model_settings, random_knowledge
 from sklearn.decomposition import PCA
 
+from grasp_bench.components import ENHANCERS
 from grasp_bench.core.errors import TrainingError
-from grasp_bench.models.registry import ENHANCERS
 
 
 def build(**changes: object):
     settings = model_settings(enhancer="llminit", **changes)
-    return ENHANCERS.get("llminit").from_settings(settings, NUM_USERS, NUM_ITEMS, random_knowledge())
+    return ENHANCERS.implementation("llminit").from_settings(
+        settings, NUM_USERS, NUM_ITEMS, random_knowledge()
+    )
 
 
 def test_the_table_begins_at_the_principal_components():

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from builders import NUM_ITEMS, NUM_USERS, model_settings, random_knowledge
 from torch import Tensor
 
+from grasp_bench.components import BACKBONES, ENHANCERS
 from grasp_bench.models.batch import Candidates
 from grasp_bench.models.recommender import Recommender
-from grasp_bench.models.registry import BACKBONES, ENHANCERS
 from grasp_bench.spec.training import Loss
 from grasp_bench.training import partition
 from grasp_bench.training.determinism import generator

@@ -6,10 +6,10 @@ import pytest
 import torch
 from builders import NUM_ITEMS, NUM_USERS, behind, model_settings, random_history, random_knowledge
 
+from grasp_bench.components import BACKBONES, ENHANCERS
 from grasp_bench.models.batch import History
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
-from grasp_bench.models.registry import BACKBONES, ENHANCERS
 from grasp_bench.spec.training import Loss
 from grasp_bench.training.determinism import generator
 from grasp_bench.training.objectives import Objective
@@ -26,7 +26,7 @@ CASES = [
     for enhancer in ENHANCERS.names()
     for variant in VARIANTS.get(enhancer, [{}])
 ]
-CAUSAL = [case for case in CASES if BACKBONES.get(case[0]).causal]
+CAUSAL = [case for case in CASES if BACKBONES.implementation(case[0]).causal]
 LENGTHS = [4, 2, 1, 7, 15, 3]
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grasp_bench.components import BACKBONES, ENHANCERS
 from grasp_bench.core.hashing import content_hash, file_hash
 from grasp_bench.plan.compile import compile_plan
 from grasp_bench.plan.nodes import Node, make_node
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.model import BACKBONE_KEYS, ENHANCER_KEYS
 from grasp_bench.spec.patches import apply_patch
 
 BASE = Experiment.model_validate(
@@ -100,13 +100,13 @@ DIMS = {"blocks": st.integers(1, 4), "layers": st.integers(1, 4), "mask_probabil
 
 @settings(max_examples=40)
 @given(
-    backbone=st.sampled_from(sorted(BACKBONE_KEYS)),
-    enhancer=st.sampled_from(sorted(ENHANCER_KEYS)),
+    backbone=st.sampled_from(sorted(BACKBONES)),
+    enhancer=st.sampled_from(sorted(ENHANCERS)),
     values=st.fixed_dictionaries({}, optional=DIMS),
 )
 def test_keys_of_other_components_never_matter(backbone: str, enhancer: str, values: dict[str, Any]) -> None:
     base = apply_patch(BASE, {"model.backbone": backbone, "model.enhancer": enhancer})
-    read = {*BACKBONE_KEYS[backbone], *ENHANCER_KEYS[enhancer]}
+    read = {*BACKBONES.get(backbone).own_keys(), *ENHANCERS.get(enhancer).own_keys()}
     irrelevant = {f"model.{key}": value for key, value in values.items() if key not in read}
     relevant = {f"model.{key}": value for key, value in values.items() if key in read}
     assert hashes(apply_patch(base, irrelevant)) == hashes(base)

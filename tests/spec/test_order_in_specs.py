@@ -67,9 +67,9 @@ def test_one_way_of_shuffling() -> None:
 
 
 def test_masked_training_knows_no_steps() -> None:
-    with pytest.raises(ValueError, match="needs a backbone that predicts the next item"):
+    with pytest.raises(ValueError, match="does not see items of the same time; bert4rec"):
         experiment({"time_ties": "block"}, model={"backbone": "bert4rec"})
-    with pytest.raises(ValueError, match=r"needs model\.causal: true"):
+    with pytest.raises(ValueError, match=r"set model\.causal: true"):
         experiment({"time_ties": "block"}, model={"causal": False})
     experiment({"time_ties": "shuffle"}, model={"backbone": "bert4rec"})
     spec = """
@@ -77,7 +77,7 @@ name: x
 dataset: {source: demo, repair: {time_ties: block}}
 compare: {model.backbone: [gru4rec, bert4rec]}
 """
-    with pytest.raises(SpecError, match="bert4rec fills in"):
+    with pytest.raises(SpecError, match="bert4rec reads the items on both sides"):
         compile_plan(load_text(spec, "x").experiment, str)
 
 

@@ -10,11 +10,11 @@ import pytest
 from safetensors.numpy import load_file
 from small_shop import ITEMS, Shop, make, open_shop, plan_of
 
+from grasp_bench.components import CONTROLS
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_split
-from grasp_bench.spec.controls import CONTROLS, SHUFFLED
 
-UNTRAINED = set(CONTROLS) - {SHUFFLED}
+UNTRAINED = set(CONTROLS)
 SEEN = ("split", "candidates", "text", "embeddings", "control")
 
 

@@ -19,7 +19,7 @@ class Knowledge:
 
     `similar_*` hold the mean of each entity's nearest neighbours (the paper's Ū and Ī, eq. 2), and
     `nearest_users_nN` (int64) their numbers, nearest first, −1 where there are fewer. What the
-    enhancer does not read (`spec.model.ENHANCER_READS`) is None. Behind the users may stand `prefixes`
+    enhancer does not read (`EnhancerSettings.reads`) is None. Behind the users may stand `prefixes`
     more rows: their profiles as they were at each training token (`data.prefixes`).
     """
 

@@ -1,0 +1,48 @@
+"""Every component that a spec can choose by name: its name and the class of its settings.
+
+The settings class declares the component's keys and names its implementation, which is imported when a worker
+needs it. Adding a component is its settings, its implementation and a line here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grasp_bench.core.registry import Components
+
+if TYPE_CHECKING:
+    from grasp_bench.spec.component import BackboneSettings, ControlSettings, EnhancerSettings
+
+BACKBONES: Components[BackboneSettings] = Components(
+    "backbone",
+    {
+        "sasrec": "grasp_bench.models.backbones.sasrec_settings:SASRecSettings",
+        "gru4rec": "grasp_bench.models.backbones.gru4rec_settings:GRU4RecSettings",
+        "bert4rec": "grasp_bench.models.backbones.bert4rec_settings:BERT4RecSettings",
+    },
+)
+ENHANCERS: Components[EnhancerSettings] = Components(
+    "enhancer",
+    {
+        "none": "grasp_bench.models.enhancers.none_settings:NoEnhancerSettings",
+        "llminit": "grasp_bench.models.enhancers.llminit_settings:LLMInitSettings",
+        "rlmrec": "grasp_bench.models.enhancers.rlmrec_settings:RLMRecSettings",
+        "llmesr": "grasp_bench.models.enhancers.llmesr_settings:LLMESRSettings",
+        "grasp": "grasp_bench.models.enhancers.grasp_settings:GraspSettings",
+    },
+)
+CONTROLS: Components[ControlSettings] = Components(
+    "control",
+    {
+        "popularity": "grasp_bench.controls.settings:PopularitySettings",
+        "markov": "grasp_bench.controls.settings:MarkovSettings",
+        "markov_symmetric": "grasp_bench.controls.settings:MarkovSymmetricSettings",
+        "markov_backoff": "grasp_bench.controls.settings:MarkovBackoffSettings",
+        "item_cf": "grasp_bench.controls.settings:ItemCfSettings",
+        "sequence_knn": "grasp_bench.controls.settings:SequenceKnnSettings",
+        "ease": "grasp_bench.controls.settings:EaseSettings",
+        "item_knn": "grasp_bench.controls.settings:ItemKnnSettings",
+        "random": "grasp_bench.controls.settings:RandomSettings",
+        "constant": "grasp_bench.controls.settings:ConstantSettings",
+    },
+)

@@ -1,0 +1,42 @@
+"""Settings of the enhancer LLM-ESR."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from grasp_bench.spec.component import EnhancerSettings
+
+
+class LLMESRSettings(EnhancerSettings):
+    """A semantic and a collaborative view of items, and distillation from similar users (Liu et al., NeurIPS
+    2024)."""
+
+    implementation = "grasp_bench.models.enhancers.llmesr:LLMESR"
+    reads = ("item_embeddings", "user_neighbours")
+    shuffled_control = True
+
+    collaborative_init: Literal["pca", "random"] = Field(
+        "pca", description="llmesr: how its ID table begins."
+    )
+    adapter_hidden: int | None = Field(
+        None, ge=1, description="llmesr: width between the adapter's layers; else half the embeddings'."
+    )
+    cross_attention: bool = Field(True, description="llmesr: between the two views.")
+    cross_heads: int = Field(2, ge=1)
+    cross_residual: bool = Field(False, description="llmesr: add a view's own vectors to what was attended.")
+    distil_weight: float = Field(
+        0.1, ge=0, description="llmesr: weight of the distance to similar users; 0 is no distillation."
+    )
+    distil_dropout: bool = Field(
+        False, description="llmesr: leave dropout on for similar users' states, as its released code does."
+    )
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> LLMESRSettings:
+        if self.cross_attention and self.embedding_dim % self.cross_heads:
+            raise ValueError(
+                f"embedding_dim {self.embedding_dim} is not divisible by cross_heads {self.cross_heads}"
+            )
+        return self

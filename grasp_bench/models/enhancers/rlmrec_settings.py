@@ -1,0 +1,24 @@
+"""Settings of the enhancer RLMRec."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from grasp_bench.spec.component import EnhancerSettings
+
+
+class RLMRecSettings(EnhancerSettings):
+    """An auxiliary loss aligns learned representations with embeddings (Ren et al., WWW 2024)."""
+
+    implementation = "grasp_bench.models.enhancers.rlmrec:RLMRec"
+    reads = ("user_embeddings", "item_embeddings")
+
+    alignment: Literal["contrastive", "generative"] = "contrastive"
+    align: Literal["both", "items", "users"] = Field("both", description="rlmrec: whose representations.")
+    align_weight: float = Field(0.01, ge=0, description="rlmrec: weight of the alignment loss.")
+    align_temperature: float = Field(0.2, gt=0)
+    mask_share: float = Field(
+        0.1, gt=0, le=1, description="rlmrec, generative: share of the history's items that is masked."
+    )
