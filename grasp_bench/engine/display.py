@@ -166,9 +166,9 @@ class JsonDisplay:
 DISPLAYS = Registry[type[Display]](
     "log format",
     {
-        "plain": "grasp_bench.engine.display:PlainView",
-        "json": "grasp_bench.engine.display:JsonView",
-        "rich": "grasp_bench.engine.rich_display:RichView",
+        "plain": "grasp_bench.engine.display:PlainDisplay",
+        "json": "grasp_bench.engine.display:JsonDisplay",
+        "rich": "grasp_bench.engine.rich_display:RichDisplay",
     },
 )
 

@@ -27,7 +27,7 @@ sys.path[:0] = {sys.path!r}
 from grasp_bench.core.outlets import guard_streams
 guard_streams()
 from grasp_bench.engine.display import make_display
-from test_shown_in_views import tell
+from test_escapes_in_displays import tell
 view = make_display("rich", 2)
 print("\\x1b[5;35mstray\\x1b]8;;http://evil\\x1b\\\\ text", file=sys.stderr)
 tell(view)
