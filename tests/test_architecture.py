@@ -96,7 +96,7 @@ def test_test_files_have_names_of_their_own() -> None:
 def test_every_registered_component_can_be_imported() -> None:
     from grasp_bench.components import BACKBONES, CONTROLS, ENHANCERS
     from grasp_bench.encoders.registry import ENCODERS
-    from grasp_bench.plan.versions import STAGE_VERSIONS
+    from grasp_bench.plan.nodes import STAGE_VERSIONS
     from grasp_bench.report.renderers.registry import RENDERERS
     from grasp_bench.stages.registry import STAGES
 

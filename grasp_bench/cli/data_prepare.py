@@ -11,7 +11,7 @@ from grasp_bench.cli.output import note, say
 from grasp_bench.core.errors import GraspBenchError
 
 if TYPE_CHECKING:
-    from grasp_bench.data.raw.making import Prepared
+    from grasp_bench.data.sources.build import BuildResult
     from grasp_bench.spec.public_sets import PublicSet
 
 MIRROR = "GRASP_BENCH_MIRROR"  # an address instead of the publishers', for `run --prepare` as well
@@ -77,13 +77,13 @@ def prepare(
     what is there already is not made again; data that were made otherwise are never overwritten.
     """
     from grasp_bench.cli.data_progress import Telling
-    from grasp_bench.data.raw.gather import Sources
-    from grasp_bench.data.raw.making import make
+    from grasp_bench.data.sources.build import build
+    from grasp_bench.data.sources.raw_files import Sources
     from grasp_bench.spec.locations import data_root
 
     root = to or data_root()
     with Telling() as telling:
-        found = make(name, root, Sources(tuple(raw), tuple(url), _checksums(sha256)), telling)
+        found = build(name, root, Sources(tuple(raw), tuple(url), _checksums(sha256)), telling)
     _tell(found)
     if to is not None:
         say(f"to use it: export GRASP_BENCH_DATA={to}, or dataset.source: {found.folder}")
@@ -99,7 +99,7 @@ def _checksums(options: list[str]) -> dict[str, str]:
     return found
 
 
-def _tell(found: Prepared) -> None:
+def _tell(found: BuildResult) -> None:
     """What was made, and whether it is the set that papers speak of."""
     counts: dict[str, Any] = found.record["counts"]
     published: dict[str, int] = found.record["published"]
@@ -116,16 +116,16 @@ def _tell(found: Prepared) -> None:
 
 
 def prepare_for_run(source: str) -> None:
-    """`run --prepare`: make a spec's dataset where it is not there with its texts."""
+    """`run --prepare`: build a spec's dataset where it is not there with its texts."""
     import os
 
     from grasp_bench.cli.data_progress import Telling
-    from grasp_bench.data.raw.gather import Sources
-    from grasp_bench.data.raw.making import make_if_absent
+    from grasp_bench.data.sources.build import build_if_absent
+    from grasp_bench.data.sources.raw_files import Sources
     from grasp_bench.spec.locations import data_root
 
     urls = tuple(os.environ.get(MIRROR, "").split())
     with Telling() as telling:
-        found = make_if_absent(source, data_root(), Sources(urls=urls), telling)
+        found = build_if_absent(source, data_root(), Sources(urls=urls), telling)
     if found is not None:
         _tell(found)

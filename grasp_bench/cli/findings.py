@@ -23,7 +23,7 @@ def plan_of(spec: Path, overrides: list[str], store: Path, results: Path | None 
     from grasp_bench.core.store import Store
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-    from grasp_bench.plan.seeds import seeds_begun
+    from grasp_bench.plan.selection import seeds_begun
     from grasp_bench.spec.loading import load
     from grasp_bench.spec.placing import at_its_place
 

@@ -20,7 +20,7 @@ from grasp_bench.cli.options import (
     load_for,
 )
 from grasp_bench.cli.output import console, note, say, say_json
-from grasp_bench.plan.versions import STAGE_VERSIONS
+from grasp_bench.plan.nodes import STAGE_VERSIONS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -70,7 +70,7 @@ def plan(
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.estimate import estimate
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-    from grasp_bench.plan.seeds import seeds_begun
+    from grasp_bench.plan.selection import seeds_begun
     from grasp_bench.plan.status import status
     from grasp_bench.report.study import looks_of
     from grasp_bench.spec.placing import at_its_place
@@ -103,7 +103,7 @@ def plan(
 def _say_power(experiment: Experiment, results: Path) -> None:
     """What the spec's seeds could tell, where results are there; a plan does not fail for damaged ones."""
     from grasp_bench.core.errors import GraspBenchError
-    from grasp_bench.report.power_plan import seeds_told
+    from grasp_bench.studies.power.preview import seeds_told
 
     hypotheses = [hypothesis.model_dump() for hypothesis in experiment.hypotheses]
     try:

@@ -25,8 +25,8 @@ def report(
 ) -> None:
     """Write one HTML file that needs no network: board, figures, studies, data, provenance."""
     from grasp_bench.report.locate import find_results
-    from grasp_bench.report.page.studies import FILES
-    from grasp_bench.report.page.write import write_report
+    from grasp_bench.report.page.render import write_report
+    from grasp_bench.report.studies import FILES
     from grasp_bench.report.study import FILE
 
     path = write_report(find_results(spec, results, (FILE, *FILES)), out, leaderboard)

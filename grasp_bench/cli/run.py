@@ -145,7 +145,7 @@ def _report(plan: Plan, results: Path, leaderboard: Path) -> None:
     from grasp_bench.report.board import load_board
     from grasp_bench.report.cells import cell_folders
     from grasp_bench.report.layout import headline, lay_out
-    from grasp_bench.report.publish import render_all
+    from grasp_bench.report.renderers.registry import render_all
     from grasp_bench.report.renderers.terminal import show
 
     folder = results / plan.name

@@ -37,7 +37,7 @@ def validate(
 def _count_cells(loaded: LoadedSpec) -> str:
     """Cells of the compiled plan, duplicates collapsed; without the data, cells before that."""
     from grasp_bench.plan.compile import compile_plan
-    from grasp_bench.plan.seeds import first_seeds
+    from grasp_bench.plan.selection import first_seeds
     from grasp_bench.spec.placing import at_its_place
 
     experiment = loaded.experiment

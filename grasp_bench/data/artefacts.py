@@ -1,14 +1,14 @@
-"""The files of a `split` artefact: what is written, and who may read which part.
+"""Write and read the files of a `split` artefact.
 
 users.parquet   user_id, age, …                 row k is user k; null where unknown
 items.parquet   item_id, title, category, …     row k is item k; null where unknown
 train.parquet   user i32, item i32              sorted by user, oldest first
 valid.parquet   user i32, item i32              one row per evaluated user, ascending
 test.parquet    user i32, item i32              likewise; no training or tuning opens it
-valid_rest.parquet, test_rest.parquet           likewise several a user; of splits in time and by steps
+valid_rest.parquet, test_rest.parquet           likewise, several rows a user; of splits in time and by steps
 
-`tied` in train.parquet (where equal times are one step) and test.parquet (where some are): whether a row has
-the time of the item before it.
+`tied` in train.parquet (if equal times are one step) and test.parquet (if some targets are tied) marks rows
+with the time of the item before.
 
 card.json       the dataset card
 """
@@ -31,7 +31,7 @@ def write_split(
 ) -> None:  # fmt: skip
     """Write a split's Parquet files into a folder; the tables have one row per entity, in order.
 
-    `user_table` (user_id and attributes) is there where the dataset has a users file.
+    `user_table` has user_id and attributes; None without a users file.
     """
     only_ids = pl.DataFrame({"user_id": user_ids}, schema={"user_id": pl.String})
     (only_ids if user_table is None else user_table).write_parquet(out / "users.parquet")
@@ -45,9 +45,9 @@ def write_split(
 
 
 def read_train(path: Path) -> TrainPart:
-    """Read what training and early stopping may see; test.parquet is not opened.
+    """Read the training part from the artefact's folder, without opening test.parquet.
 
-    `path` is the artefact's folder. Raises StoreError when the files are missing or disagree.
+    Raises StoreError when the files are missing or disagree.
     """
     num_users = _rows(path / "users.parquet")
     num_items = _rows(path / "items.parquet")
@@ -67,7 +67,7 @@ def read_test(path: Path) -> tuple[Ints, Ints]:
 
 
 def read_split(path: Path) -> Split:
-    """Read everything, test included: for candidates, evaluation and audits."""
+    """Read all parts, test included, for candidates, evaluation and audits."""
     train = read_train(path)
     test_users, test_items = read_test(path)
     return Split(
@@ -79,7 +79,7 @@ def read_split(path: Path) -> Split:
 
 
 def read_rest(path: Path, window: str) -> Part:
-    """What a window (`valid`, `test`) holds behind its targets; nothing by leave-one-out."""
+    """Read the rest of a window (`valid`, `test`) after its targets; empty by leave-one-out."""
     file = path / f"{window}_rest.parquet"
     if not integrity.lists(path, file.name):
         return NOTHING
@@ -87,22 +87,22 @@ def read_rest(path: Path, window: str) -> Part:
 
 
 def read_user_ids(path: Path) -> list[str]:
-    """Outside ids of users, in order."""
+    """Read the dataset's ids of users, in order."""
     return _read(path / "users.parquet", ["user_id"])["user_id"].to_list()
 
 
 def read_item_ids(path: Path) -> list[str]:
-    """Outside ids of items, in order."""
+    """Read the dataset's ids of items, in order."""
     return _read(path / "items.parquet", ["item_id"])["item_id"].to_list()
 
 
 def read_item_table(path: Path) -> pl.DataFrame:
-    """All that is known of items: item_id, title, category and further text columns, in order."""
+    """Read item_id, title, category and further text columns of all items, in order."""
     return _read(path / "items.parquet", None)
 
 
 def read_user_table(path: Path) -> pl.DataFrame:
-    """All that is known of users: user_id and, of datasets with a users file, its columns, in order."""
+    """Read user_id and, if the dataset has a users file, its columns, in order."""
     return _read(path / "users.parquet", None)
 
 
@@ -144,7 +144,7 @@ def _rows(path: Path) -> int:
 
 
 def _damaged(path: Path, what: str) -> StoreError:
-    """Of a finished artefact, which has no checksums then, the whole is set aside."""
+    """Set a finished artefact aside, and return the error for an unfinished one."""
     if (path.parent / integrity.SIDECAR).is_file():
         integrity.reject(path.parent, f"{path}: {what}")
     return StoreError(f"{path}: {what}", mend=f"delete {path.parent} and run again")

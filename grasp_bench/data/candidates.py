@@ -1,4 +1,4 @@
-"""Sampled candidates: negatives drawn once per dataset and seed, shared by all methods."""
+"""Draw the sampled candidates: negatives per dataset and seed, shared by all methods."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.splits import Ints, Offsets
 
-ROWS_AT_ONCE = 8192  # part of the meaning: rows of a chunk share a stream of random numbers
+ROWS_AT_ONCE = 8192  # changes the result: rows of a chunk share a stream of random numbers
 
 
 def draw(
@@ -22,13 +22,12 @@ def draw(
     seed: int | Sequence[int],
     user_ids: Sequence[str] | None = None,
 ) -> Ints:
-    """Draw `negatives` distinct items per row, uniformly from what the row's user never touched.
+    """Draw `negatives` distinct items per row, uniformly from the items outside the user's history.
 
-    `users` (R,) are the rows; the history, flat with (num_users + 1,) offsets, should be the whole one,
-    held-out items included (`Split.whole_history`), so that a negative is never a positive. Returns
-    (R, negatives) int32, each row in random order. The same arguments give the same table.
-
-    Raises DataError when the catalogue is too small for a user, naming the id in `user_ids`.
+    `users` (R,) are the rows. The history, flat with (num_users + 1,) offsets, should include held-out items
+    (`Split.whole_history`), so that a negative is never a positive. Returns (R, negatives) int32, each row in
+    random order; the same arguments give the same table. Raises DataError when the catalogue is too small for
+    a user, naming the id in `user_ids`.
     """
     starts, keys, sizes = _distinct_histories(history_items, history_offsets, num_items)
     available = num_items - sizes
@@ -46,7 +45,7 @@ def draw(
 
 
 def smallest_choice(users: Ints, history_items: Ints, history_offsets: Offsets, num_items: int) -> int:
-    """The fewest items that any of the users has never touched; num_items when there are no users."""
+    """The smallest number of items outside a user's history; num_items without users."""
     sizes = _distinct_histories(history_items, history_offsets, num_items)[2]
     return num_items - int(sizes[users].max(initial=0))
 
@@ -54,7 +53,7 @@ def smallest_choice(users: Ints, history_items: Ints, history_offsets: Offsets, 
 def _distinct_histories(
     items: Ints, offsets: Offsets, num_items: int
 ) -> tuple[Offsets, NDArray[np.int64], NDArray[np.int64]]:
-    """Per user: where its keys start, the sorted keys `user * (num_items + 1) + h_j - j`, how many."""
+    """Return per user its first key and number of keys, and all keys user * (num_items + 1) + h_j - j."""
     num_users = len(offsets) - 1
     users = np.repeat(np.arange(num_users, dtype=np.int64), np.diff(offsets))
     pairs = np.unique(users * num_items + items)
@@ -68,10 +67,10 @@ def _distinct_histories(
 def _distinct_ranks(
     rng: np.random.Generator, available: NDArray[np.int64], negatives: int
 ) -> NDArray[np.int64]:
-    """For each row, `negatives` distinct numbers below `available`, uniform over such sets.
+    """Draw `negatives` distinct numbers below `available` for each row, uniform over such sets.
 
-    Floyd's algorithm (Bentley & Floyd 1987, "A sample of brilliance") over all rows at once: exact and
-    free of rejection, however large a part of the catalogue is asked for.
+    Floyd's algorithm (Bentley & Floyd 1987, "A sample of brilliance") over all rows at once: exact, without
+    rejection, for any share of the catalogue.
     """
     chosen = np.empty((negatives, len(available)), dtype=np.int64)
     for step in range(negatives):
@@ -96,6 +95,6 @@ def _check_catalogue(
         f"({len(short)} such users)",
         mend=f"set dataset.protocol.negatives to at most {available[worst]}, or leave such users out"
         if available[worst] > 0
-        else "whoever has touched every item has no negatives: leave such users out of the data, or lower "
-        "dataset.min_item where that brings more items into the catalogue",
+        else "a user who has every item has no negatives: leave such users out of the data, or lower "
+        "dataset.min_item if that brings more items into the catalogue",
     )

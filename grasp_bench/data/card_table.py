@@ -1,4 +1,4 @@
-"""The dataset card as people read it."""
+"""Lay out the dataset card for a terminal."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _facts(card: Card) -> Table:
 
 
 def _add_windows(table: Table, found: Card) -> None:
-    """Rows of a split in time: the cuts, what lies between them, and what they leave out."""
+    """Add the rows of a split in time: cuts, parts, and what is left out."""
     cuts = (
         date or f"{found[key]:g}"
         for date, key in zip(found["dates"], ("valid_from", "test_from"), strict=True)
@@ -83,7 +83,7 @@ def _add_windows(table: Table, found: Card) -> None:
 
 
 def _add_order(table: Table, found: Card) -> None:
-    """Rows of pairs whose item id ascends; half of them would by chance."""
+    """Add the shares of pairs whose item id ascends; by chance a half does."""
     for key, name in ASCENDING.items():
         pairs = found[key]
         if pairs is not None and pairs["pairs"]:

@@ -1,11 +1,11 @@
-"""The demo dataset: synthetic, deterministic, in memory, and clearly not real.
+"""Generate the demo dataset: synthetic, deterministic, in memory.
 
-A shop that does not exist sells 600 items: 10 categories in 10 styles, six items each. A category with a
-style is an *interest*; titles of an interest share words, so its items are neighbours in meaning. Each of
-1,500 users has two or three interests, most often of one style, starts in one, now and then drifts to
-another, and seldom buys a thing again. Within an interest some items are popular and the others are hardly
-ever bought: identity says little of those, and text says much. That is the situation the enhanced models
-are made for, so numbers on this dataset show that the machinery works and are no evidence about methods.
+A fictional shop sells 600 items: 10 categories in 10 styles, six items each. A category in a style is an
+*interest*; its titles share words, so its items are neighbours in meaning. Each of 1,500 users has two or
+three interests, mostly of one style, drifts between them, and seldom buys an item again. Within an interest
+some items are popular and the others rare: for those, text says more than identity. The enhanced models are
+made for this situation, so results on this dataset show that the code works and are no evidence about
+methods.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ STYLE_OF = np.array([style for _, style in INTERESTS])
 
 
 def items() -> Table:
-    """The catalogue: item_id, title, brand (null for a quarter), categories."""
+    """Generate the catalogue: item_id, title, brand (null for a quarter), categories."""
     rng = np.random.default_rng([SEED, 0])
     categories, styles = list(CATEGORIES.items()), list(STYLES.items())
     rows = []
@@ -80,7 +80,7 @@ def items() -> Table:
 
 
 def interactions() -> Table:
-    """All histories: user_id, item_id, timestamp (seconds, no ties), 5 to 30 rows a user, in order."""
+    """Generate all histories: user_id, item_id, timestamp (no ties), 5 to 30 rows a user, in order."""
     rng = np.random.default_rng([SEED, 1])
     interest_weights = _skewed(rng, len(INTERESTS))
     item_weights = np.stack([_skewed(rng, ITEMS_PER_INTEREST) for _ in INTERESTS])
@@ -102,7 +102,7 @@ def _item_id(interest: int, place: int) -> str:
 
 
 def _skewed(rng: np.random.Generator, size: int) -> Floats:
-    """Zipf-like weights in random order; they sum to one."""
+    """Zipf-like weights in random order, with sum one."""
     weights = rng.permutation(1.0 / np.arange(1, size + 1) ** POPULARITY)
     return np.asarray(weights / weights.sum())
 
@@ -110,9 +110,9 @@ def _skewed(rng: np.random.Generator, size: int) -> Floats:
 def _history(
     rng: np.random.Generator, interest_weights: Floats, item_weights: Floats
 ) -> list[tuple[int, int]]:
-    """One user's (interest, place) pairs."""
+    """Draw one user's (interest, place) pairs."""
     own = _interests_of_a_user(rng, interest_weights)
-    # Weighted drawing without replacement: the order of log weights plus Gumbel noise.
+    # Sorting log weights plus Gumbel noise is weighted drawing without replacement.
     order = np.argsort(-(np.log(item_weights) + rng.gumbel(size=item_weights.shape)), axis=1)
     used = np.zeros(len(INTERESTS), dtype=np.int64)
     length = int(np.clip(SHORTEST + rng.geometric(1 / (MEAN_LENGTH - SHORTEST)) - 1, SHORTEST, LONGEST))
@@ -126,7 +126,7 @@ def _history(
             current = own[rng.integers(len(own))]
         interest = int(rng.integers(len(INTERESTS))) if rng.random() < BROWSING else current
         if used[interest] == ITEMS_PER_INTEREST:
-            # All bought: look on in the same style, then anywhere. 600 items outlast 30 purchases.
+            # All bought: choose another interest of the same style, or any. 600 items outlast 30 purchases.
             left = np.flatnonzero(used < ITEMS_PER_INTEREST)
             similar = left[STYLE_OF[left] == STYLE_OF[interest]]
             interest = int(rng.choice(similar if len(similar) else left))

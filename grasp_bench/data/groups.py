@@ -1,4 +1,4 @@
-"""Groups of ranked users: head and tail of users and items, and what the step to the target is like."""
+"""Group ranked users by head and tail, by repeated targets and by the step to the target."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.data.id_order import id_ranks
+from grasp_bench.data.history_order import id_ranks
 from grasp_bench.data.splits import Ints, Split, TrainPart
 from grasp_bench.spec.dataset import Groups
 
@@ -17,11 +17,13 @@ PARETO_SHARE = 0.2
 Bools = NDArray[np.bool_]
 Counts = NDArray[np.integer[Any]]
 
+NO_CATEGORY = -1
+
 
 def head_users(split: Split, groups: Groups) -> Bools:
-    """Head users, (num_users,): by their interactions in training.
+    """Mask of head users, (num_users,), by their interactions in training.
 
-    With rule `threshold` a user is counted before the test item, as the paper does.
+    The rule `threshold` counts all interactions before the test item, as the paper does.
     """
     if groups.rule == "pareto":
         return _top_fifth(split.train_lengths)
@@ -30,7 +32,7 @@ def head_users(split: Split, groups: Groups) -> Bools:
 
 
 def head_items(counts: Counts, groups: Groups) -> Bools:
-    """Head items, same shape as `counts` (see `item_counts`)."""
+    """Mask of head items, of the shape of `counts` (see `item_counts`)."""
     if groups.rule == "pareto":
         return _top_fifth(counts)
     assert groups.head_item_from is not None  # the spec demands it
@@ -38,27 +40,27 @@ def head_items(counts: Counts, groups: Groups) -> Bools:
 
 
 def item_counts_in_training(train: TrainPart) -> Counts:
-    """How often each item occurs in training sequences (`count_on: train`), (num_items,) int64."""
+    """Count each item's training interactions (`count_on: train`), (num_items,) int64."""
     return np.bincount(train.train_items, minlength=train.num_items)
 
 
 def item_counts_everywhere(split: Split) -> Counts:
-    """The paper's way (`count_on: all`): held-out interactions count too, (num_items,) int64."""
+    """Count each item's interactions, held-out ones too (`count_on: all`, as in the paper), (num_items,)."""
     return np.bincount(split.whole_history()[0], minlength=split.num_items)
 
 
 def item_counts(split: Split, groups: Groups) -> Counts:
-    """How often each item occurs in what `groups.count_on` names, (num_items,) int64."""
+    """Count each item's interactions in the part that `groups.count_on` names, (num_items,) int64."""
     return item_counts_in_training(split) if groups.count_on == "train" else item_counts_everywhere(split)
 
 
 def group_members(
     split: Split, users: Ints, items: Ints, groups: Groups, item_ids: Sequence[str]
 ) -> dict[str, Bools]:
-    """Which of the ranked users belong to each group, (Q,) each.
+    """Masks (Q,) of the ranked users that belong to each group.
 
-    `users` and `items` (Q,) are the test queries. A target is a repeat when the user's known history,
-    the validation item included, already holds it; `step_groups` are those of the step to it.
+    `users` and `items` (Q,) are the test queries. A target is a repeat when the user's history before the
+    test, with the validation item, holds it already.
     """
     head_user = head_users(split, groups)[users]
     head_item = head_items(item_counts(split, groups), groups)[items]
@@ -81,11 +83,10 @@ def group_members(
 
 
 def step_groups(split: Split, users: Ints, items: Ints, item_ids: Sequence[str]) -> dict[str, Bools]:
-    """Groups by the step from the last known item to the target, (Q,) each.
+    """Masks (Q,) by the step from the last known item to the target.
 
-    Is the target of the same time (only where the split tells, and some are)? Does its id lie above that of
-    the item before? Is the step one that training has somewhere? A target that is the last item again
-    neither ascends nor descends.
+    The step is at one time or later (only where the split knows, and some are tied), ascends or descends by
+    item id, and occurs in training or not. A target that repeats the last item neither ascends nor descends.
     """
     known, offsets = split.known()
     last = known[offsets[users.astype(np.int64) + 1] - 1]
@@ -107,11 +108,10 @@ def step_groups(split: Split, users: Ints, items: Ints, item_ids: Sequence[str])
 
 
 def _top_fifth(counts: Counts) -> Bools:
-    """The most frequent fifth, equals never parted.
+    """Mask of the most frequent fifth; entities of equal count stay together.
 
-    Many entities share the count at the border. They all go the same way: into the head or out of
-    it, whichever brings the head nearer to a fifth (out of it when both are as near). Where all
-    counts are equal nobody is more frequent than anybody, and the head is empty.
+    The entities at the border share one count. All of them are in the head, or none, whichever brings the
+    head nearer to a fifth (none if both are as near). If all counts are equal, the head is empty.
     """
     if not len(counts):
         return np.zeros(0, dtype=bool)
@@ -120,3 +120,23 @@ def _top_fifth(counts: Counts) -> Bools:
     with_border, without = counts >= border, counts > border
     nearer = abs(int(with_border.sum()) - wanted) < abs(int(without.sum()) - wanted)
     return np.asarray(with_border if nearer else without)
+
+
+def top_categories(train: TrainPart, item_codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The commonest category among each user's training items, (users,); NO_CATEGORY if no item has one.
+
+    `item_codes` (items,) numbers the categories from 0; NO_CATEGORY marks items without one. Of equally
+    common categories the lowest number counts.
+    """
+    favourites = np.full(train.num_users, NO_CATEGORY, dtype=np.int64)
+    users = np.repeat(np.arange(train.num_users), np.diff(train.train_offsets))
+    codes = item_codes[train.train_items]
+    known = codes != NO_CATEGORY
+    if not known.any():
+        return favourites
+    categories = int(item_codes.max()) + 1
+    pairs, counts = np.unique(users[known] * categories + codes[known], return_counts=True)
+    # Ascending by count, then descending by category: the last assignment to a user wins.
+    order = np.lexsort((-pairs, counts))
+    favourites[pairs[order] // categories] = pairs[order] % categories
+    return favourites

@@ -1,4 +1,4 @@
-"""Interactions as they are in the file: checked ids, one comparable value to order by."""
+"""Read ids and order values (numbers or dates) from the interactions file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.data.dates import ambiguous_dates, read_dates
-from grasp_bench.data.readers import ROW, Table
+from grasp_bench.data.readers import ROW, Table, entity_ids, refuse_rows
 from grasp_bench.spec.dataset import Columns
 
 AUTO_ORDERS = ("timestamp", "position")
@@ -17,12 +16,17 @@ EXACT = 2**53  # below, a float holds every whole number
 DATES = "write numbers, or dates as 2020-04-03 or 2020-04-03T10:00:00, in one way in all rows"
 SMALLER = "use a coarser unit or a smaller origin, or write no fractions"
 
+YEAR_LAST = r"^(\d{1,2})([-/.])(\d{1,2})[-/.](\d{4})(?:[ T]|$)"
+WITH_DOTS = r"^(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T]|$)"  # the day first, wherever dates are written so
+TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f")
+
 
 @dataclass(frozen=True)
 class Interactions:
-    """`frame` has `ROW`, user and item (text) and order (Int64 or Float64), rows as in the file.
+    """Interactions as they are in the file.
 
-    `order` names the column that `order` came from, or is 'file'.
+    `frame` has `ROW`, user and item (text) and order (Int64 or Float64). `order` names the column that the
+    order values came from, or is 'file'.
     """
 
     table: Table
@@ -39,11 +43,11 @@ class Interactions:
 
 
 def interactions_of(table: Table, columns: Columns) -> Interactions:
-    """Take ids and order from a table of interactions.
+    """Read ids and order values from a table of interactions.
 
-    Raises DataError, with file and line, for missing columns, ids that are null, empty, fractional or
-    padded with blanks, and order values that are null, not finite, neither number nor date, dates of
-    which nothing tells whether the day or the month comes first, or numbers beyond 64 bits.
+    Raises DataError, with file and line, for missing columns; ids that are null, empty, fractional or padded;
+    order values that are null, not finite, neither number nor date, or beyond 64 bits; and dates whose day
+    and month cannot be told apart.
     """
     table.require(columns.user, columns.item)
     order = _order_column(table, columns)
@@ -56,39 +60,6 @@ def interactions_of(table: Table, columns: Columns) -> Interactions:
         ),
     )
     return Interactions(table, frame, order)
-
-
-def entity_ids(table: Table, column: str) -> pl.Series:
-    """A column of ids as text; integers are written plainly."""
-    values = table.frame[column]
-    if not (values.dtype == pl.String or values.dtype.is_integer() or values.dtype == pl.Null):
-        try:
-            values = _categories_as_text(values)
-        except TypeError:
-            raise DataError(
-                f"{table.path}: column '{column}' holds {values.dtype}, not ids",
-                mend="ids are text or whole numbers: convert the column, or name another in dataset.columns",
-            ) from None
-    ids = values.cast(pl.String)
-    _refuse(table, ids.is_null() | (ids.str.strip_chars() == ""), f"{column} is empty")
-    _refuse(table, ids != ids.str.strip_chars(), f"{column} begins or ends with white space")
-    return ids
-
-
-def _categories_as_text(values: pl.Series) -> pl.Series:
-    if isinstance(values.dtype, pl.Categorical | pl.Enum):
-        return values.cast(pl.String)
-    raise TypeError(values.dtype)
-
-
-def _refuse(table: Table, bad: pl.Series, what: str, mend: str = "") -> None:
-    count = int(bad.fill_null(True).sum())
-    if count:
-        first = int(table.frame[ROW].filter(bad.fill_null(True))[0])
-        raise DataError(
-            f"{table.where(first)}: {what} ({count} such row{'s' if count > 1 else ''})",
-            mend=mend or "correct or remove these rows: what they belong to cannot be guessed",
-        )
 
 
 def _order_column(table: Table, columns: Columns) -> str:
@@ -112,14 +83,14 @@ def _order_values(table: Table, column: str) -> pl.Series:
     if values.dtype == pl.String:
         values = values.str.strip_chars()
         values = values.set(values == "", None)
-    _refuse(table, values.is_null(), f"{column} is empty")
+    refuse_rows(table, values.is_null(), f"{column} is empty")
     # A column that begins with a number holds no dates, or is refused for holding both.
     if values.dtype == pl.String and values.head(1).cast(pl.Float64, strict=False).null_count():
         ambiguous = ambiguous_dates(values)
         if ambiguous.any():
             example = values.filter(ambiguous)[0]
             what = f"{column} '{example}' may be day/month or month/day, and no other row tells"
-            _refuse(table, ambiguous, what, DATES)
+            refuse_rows(table, ambiguous, what, DATES)
     parsed = _numbers_or_dates(values)
     if parsed is None:
         raise DataError(f"{table.path}: column '{column}' holds {values.dtype}, which has no order")
@@ -127,15 +98,15 @@ def _order_values(table: Table, column: str) -> pl.Series:
     if failed.any():
         example = values.filter(failed)[0]
         what = "lies beyond 2^63" if values.dtype.is_integer() else "is neither a number nor a date"
-        _refuse(table, failed, f"{column} '{example}' {what}", DATES)
+        refuse_rows(table, failed, f"{column} '{example}' {what}", DATES)
     if parsed.dtype == pl.Float64:
-        _refuse(table, ~parsed.is_finite(), f"{column} is not finite")
+        refuse_rows(table, ~parsed.is_finite(), f"{column} is not finite")
         _refuse_rounded(table, column, values, parsed)
     return parsed
 
 
 def _refuse_rounded(table: Table, column: str, values: pl.Series, floats: pl.Series) -> None:
-    """Numbers that a float may round to one another, where fractions or size make the column floats."""
+    """Refuse numbers that a 64-bit float rounds, in columns that became floats."""
     if floats.abs().max() < EXACT:  # type: ignore[operator]
         return
     if values.dtype == pl.String:
@@ -149,11 +120,11 @@ def _refuse_rounded(table: Table, column: str, values: pl.Series, floats: pl.Ser
         return
     if rounded.any():
         example = values.filter(rounded)[0]
-        _refuse(table, rounded, f"{column} {example} is not held exactly by a 64-bit number", SMALLER)
+        refuse_rows(table, rounded, f"{column} {example} is not held exactly by a 64-bit number", SMALLER)
 
 
 def _numbers_or_dates(values: pl.Series) -> pl.Series | None:
-    """Int64 or Float64 of the same order; null where a value cannot be read; None: no order at all."""
+    """Convert to Int64 or Float64 of the same order, null where unreadable; None for a type without order."""
     if values.dtype.is_integer():
         return values.cast(pl.Int64, strict=False)
     if values.dtype.is_float() or values.dtype.is_decimal():
@@ -167,3 +138,41 @@ def _numbers_or_dates(values: pl.Series) -> pl.Series | None:
     if readings[1].null_count():
         readings.append(read_dates(values))
     return min(readings, key=lambda reading: reading.null_count())
+
+
+def read_dates(values: pl.Series) -> pl.Series:
+    """Read ISO 8601 dates, or dates with the year last, as microseconds since 1970 (Int64, UTC).
+
+    If years come last, day and month take the order that fails least in the column. Null where a text is not
+    a date in the format of the others.
+    """
+    if values.str.contains(YEAR_LAST).any():
+        return min(_both_orders(values), key=lambda reading: reading.null_count())
+    try:
+        return values.str.to_datetime(strict=False, time_unit="us").to_physical().cast(pl.Int64)
+    except pl.exceptions.PolarsError:  # no format could be guessed
+        return pl.Series(values.name, [None] * len(values), dtype=pl.Int64)
+
+
+def ambiguous_dates(values: pl.Series) -> pl.Series:
+    """Mask of dates such as 03/04/2020, if no row of the column shows whether the day comes first."""
+    none = pl.Series(values.name, [False]).new_from_index(0, len(values))
+    if not values.str.contains(YEAR_LAST).any():
+        return none
+    day_first, month_first = _both_orders(values)
+    if day_first.null_count() != month_first.null_count():
+        return none
+    return (day_first != month_first).fill_null(False)
+
+
+def _both_orders(values: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Read the column with the day first, and with the month first."""
+    day_first = values.str.replace(YEAR_LAST, "$4-$3-$1 ")
+    month_first = values.str.replace(WITH_DOTS, "$3-$2-$1 ").str.replace(YEAR_LAST, "$4-$1-$3 ")
+    return _read_iso(day_first), _read_iso(month_first)
+
+
+def _read_iso(values: pl.Series) -> pl.Series:
+    text = pl.col(values.name).str.strip_chars()
+    readings = [text.str.to_datetime(f"%Y-%m-%d{time}", strict=False, time_unit="us") for time in TIMES]
+    return values.to_frame().select(pl.coalesce(readings)).to_series().to_physical().cast(pl.Int64)

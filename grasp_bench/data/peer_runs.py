@@ -1,8 +1,8 @@
-"""Runs of other libraries: user, item and score of every line, streamed from CSV or TREC files, and checked.
+"""Read and check runs of other libraries: user, item and score per line, streamed from CSV or TREC files.
 
 TREC lines are `user_id Q0 item_id rank score tag`, separated by blanks, with ids as `core.trec` writes them.
-Neither ranks nor the order of lines are read: scores decide, as for trec_eval, and equal scores are ties.
-Files may be packed with gzip.
+Ranks and the order of lines are ignored: scores decide, as for trec_eval, and equal scores are ties. Files
+may be packed with gzip.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from grasp_bench.core.tables.text_files import most_streamed, reading, survey
 
 CSV_COLUMNS = ("user_id", "item_id", "score")
 TREC_LINE = r"^\s*(?<user_id>\S+)\s+\S+\s+(?<item_id>\S+)\s+\S+\s+(?<score>\S+)\s+\S+\s*$"
-UNREADABLE = (pl.exceptions.PolarsError, OSError)  # the latter of a packed file that ends too early
-BYTES_PER_ROW = 200  # of a block: its columns, and what looking for duplicates and joining takes
+UNREADABLE = (pl.exceptions.PolarsError, OSError)  # OSError: a packed file that ends too early
+BYTES_PER_ROW = 200  # of a block: its columns, and the search for duplicates and joins
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class PeerRun:
     rows: int
 
     def blocks(self, memory_mb: int) -> Iterator[pl.DataFrame]:
-        """All rows, whole users together, in blocks that fit into the memory; users ascend.
+        """Yield all rows in blocks of whole users that fit into the memory; users ascend.
 
-        Raises DataError for a pair that is there twice.
+        Raises DataError for a pair that occurs twice.
         """
         scan = pl.scan_parquet(self.scores, glob=False)
         counts = scan.group_by("user").len().sort("user").collect(engine="streaming")
@@ -68,10 +68,10 @@ class PeerRun:
 def read_peer_run(
     path: Path, read_as: str, user_ids: Sequence[str], item_ids: Sequence[str], scratch: Path
 ) -> PeerRun:
-    """Read a run into `scratch` (a Parquet file), its ids turned into numbers of the split.
+    """Read a run into `scratch` (a Parquet file), with ids as numbers of the split.
 
-    Raises DataError for the first line that has an unknown user or item, or a score that is no finite number;
-    for a file that is empty or lacks a column.
+    Raises DataError for a file that is empty or lacks a column, and for the first line with an unknown user
+    or item or a score that is not finite.
     """
     if not path.is_file():
         raise DataError(f"{path}: is no file", mend=MENDS[read_as])
@@ -118,7 +118,7 @@ def _trec_lines(path: Path) -> pl.LazyFrame:
 
 
 def _trec_fault(path: Path, error: Exception) -> DataError:
-    """Polars goes on with what its caller could set; a user has no such settings."""
+    """Keep the first line of Polars' message: the rest names settings that a user does not have."""
     return DataError(
         f"{path}: cannot be read as trec ({str(error).partition(chr(10))[0]})", mend=MENDS["trec"]
     )
@@ -133,14 +133,14 @@ MENDS = {
 
 
 def _numbers(name: str, ids: Sequence[str], read_as: str) -> pl.LazyFrame:
-    """Ids as the file spells them: TREC's fields hold no blank, so `core.trec` writes some otherwise."""
+    """Number the ids as the file spells them: `core.trec` quotes ids, since TREC's fields hold no blank."""
     spelt = [trec.quoted(each) for each in ids] if read_as == "trec" else list(ids)
     schema = {f"{name}_id": pl.String, name: pl.Int32}
     return pl.LazyFrame({f"{name}_id": spelt, name: range(len(ids))}, schema=schema)
 
 
 def _check(path: Path, scores: pl.LazyFrame, lines: pl.LazyFrame) -> int:
-    """The number of rows; DataError for the first line that cannot be used."""
+    """Count the rows; DataError for the first line that cannot be used."""
     wrong = {
         "user": pl.col("user").is_null(),
         "item": pl.col("item").is_null(),

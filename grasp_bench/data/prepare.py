@@ -1,4 +1,4 @@
-"""From a dataset section to numbered sequences: locate, read, repair, filter, order, number."""
+"""Turn a dataset section into numbered sequences: locate, read, repair, filter, order, number."""
 
 from __future__ import annotations
 
@@ -9,32 +9,29 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data import demo
-from grasp_bench.data.filters import FILTERS, Codes
-from grasp_bench.data.interactions import Interactions, interactions_of
-from grasp_bench.data.items import items_of, nothing_known, rows_for
-from grasp_bench.data.readers import ROW, Table, read_table
-from grasp_bench.data.repair import (
+from grasp_bench.data.cleaning import (
     check_short_users,
     check_titles,
     repair_duplicates,
     repair_order,
     repair_unknown_items,
 )
-from grasp_bench.data.sampling import sampled_users
+from grasp_bench.data.entities import nothing_known, read_items, read_users, rows_for
+from grasp_bench.data.filters import FILTERS, Codes, sampled_users
+from grasp_bench.data.history_order import reordered
+from grasp_bench.data.interactions import Interactions, interactions_of
+from grasp_bench.data.readers import ROW, Table, read_table
 from grasp_bench.data.sequences import Sequences
-from grasp_bench.data.tie_order import reordered
-from grasp_bench.data.users import users_of
 from grasp_bench.spec.dataset import Columns, Dataset
 from grasp_bench.spec.locations import Located, locate
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Numbered sequences, one row of text per item in the same order, and what was done on the way.
+    """Numbered sequences, one row of text per item in the same order, and counts of repairs and filters.
 
-    `equal_times` is the word of `dataset.repair.time_ties`.
-    `users` has one row of attributes per user where the dataset has a users file, of which `users_file`
-    counts what did not match.
+    `equal_times` is the value of `dataset.repair.time_ties`. `users` has one row of attributes per user if
+    the dataset has a users file; `users_file` counts its mismatches.
     """
 
     name: str
@@ -49,9 +46,9 @@ class Prepared:
 
 
 def prepare(dataset: Dataset) -> Prepared:
-    """Read a dataset and make it ready to be split.
+    """Read a dataset and prepare it for splitting.
 
-    Raises MissingFileError and DataError (naming file and line) for what cannot be used or what
+    Raises MissingFileError and DataError (naming file and line) for data that cannot be used or that
     `dataset.repair` refuses.
     """
     located = locate(dataset)
@@ -84,10 +81,10 @@ def _interactions_table(located: Located) -> Table:
 
 def _known_items(located: Located, dataset: Dataset, columns: Columns) -> tuple[pl.DataFrame | None, int]:
     if located.generated:
-        return items_of(demo.items(), columns, dataset.repair)
+        return read_items(demo.items(), columns, dataset.repair)
     if located.items is None:
         return None, 0
-    return items_of(read_table(located.items), columns, dataset.repair)
+    return read_items(read_table(located.items), columns, dataset.repair)
 
 
 def _known_users(
@@ -95,7 +92,7 @@ def _known_users(
 ) -> tuple[pl.DataFrame | None, dict[str, int]]:
     if located.users is None:
         return None, {}
-    return users_of(read_table(located.users), columns, user_ids)
+    return read_users(read_table(located.users), columns, user_ids)
 
 
 def _filter(interactions: Interactions, dataset: Dataset) -> tuple[Interactions, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""Tables of a dataset, with the line of every row: the same rows give the same tables in every format."""
+"""Read the tables of a dataset, and take ids and text from their columns."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from grasp_bench.core.tables.files import names_in_short, place_of, read_file
 
 ROW = "__row__"  # index of a row among all rows of its file
 
+LIST_JOIN = ", "
+
 
 @dataclass(frozen=True)
 class Table:
-    """A file's rows; `frame` has the file's columns and `ROW`."""
+    """The rows of a file; `frame` has the file's columns and `ROW`."""
 
     path: Path
     frame: pl.DataFrame
 
     def require(self, *columns: str) -> None:
-        """Check that columns are there; DataError names the first missing one and the nearest there is."""
+        """Check that columns exist; DataError names the first missing one and the nearest existing name."""
         there = [name for name in self.frame.columns if name != ROW]
         for column in columns:
             if column not in there:
@@ -32,15 +34,15 @@ class Table:
                 )
 
     def where(self, row: int) -> str:
-        """Name a row as file:line, or as file, row n where the format has no lines."""
+        """Name a row as file:line, or as file and row number if the format has no lines."""
         return place_of(self.path, row)
 
 
 def read_table(path: Path) -> Table:
-    """Read a whole file by its suffix; blank lines are passed over.
+    """Read a whole file by its suffix, skipping blank lines.
 
-    Raises MissingFileError when it is absent; DataError when it is empty, damaged or not UTF-8, naming
-    the first line that cannot be used.
+    Raises MissingFileError when it is absent; DataError when it is empty, damaged or not UTF-8, naming the
+    first line that cannot be used.
     """
     frame = read_file(path)
     if ROW in frame.columns:
@@ -51,3 +53,53 @@ def read_table(path: Path) -> Table:
     if frame.is_empty():
         raise DataError(f"{path}: no rows", mend="the file needs at least one row below its header")
     return Table(path, frame)
+
+
+def column_text(table: Table, column: str, join: str = LIST_JOIN) -> pl.Series:
+    """Read a column as stripped text, null where empty; a list of words becomes one text.
+
+    Raises DataError for other nested values.
+    """
+    values = table.frame[column]
+    if isinstance(values.dtype, pl.List) and values.dtype.inner in (pl.String, pl.Null):
+        values = values.cast(pl.List(pl.String)).list.drop_nulls().list.join(join)
+    if values.dtype.is_nested():
+        raise DataError(
+            f"{table.path}: column '{column}' is nested ({values.dtype})",
+            mend="flatten it to text, or leave it out of the file",
+        )
+    text = values.cast(pl.String).str.strip_chars()
+    return text.set(text == "", None)
+
+
+def entity_ids(table: Table, column: str) -> pl.Series:
+    """Read a column of ids as text. Raises DataError for ids that are null, empty, padded or not ids."""
+    values = table.frame[column]
+    if not (values.dtype == pl.String or values.dtype.is_integer() or values.dtype == pl.Null):
+        try:
+            values = _categories_as_text(values)
+        except TypeError:
+            raise DataError(
+                f"{table.path}: column '{column}' holds {values.dtype}, not ids",
+                mend="ids are text or whole numbers: convert the column, or name another in dataset.columns",
+            ) from None
+    ids = values.cast(pl.String)
+    refuse_rows(table, ids.is_null() | (ids.str.strip_chars() == ""), f"{column} is empty")
+    refuse_rows(table, ids != ids.str.strip_chars(), f"{column} begins or ends with white space")
+    return ids
+
+
+def _categories_as_text(values: pl.Series) -> pl.Series:
+    if isinstance(values.dtype, pl.Categorical | pl.Enum):
+        return values.cast(pl.String)
+    raise TypeError(values.dtype)
+
+
+def refuse_rows(table: Table, bad: pl.Series, what: str, mend: str = "") -> None:
+    count = int(bad.fill_null(True).sum())
+    if count:
+        first = int(table.frame[ROW].filter(bad.fill_null(True))[0])
+        raise DataError(
+            f"{table.where(first)}: {what} ({count} such row{'s' if count > 1 else ''})",
+            mend=mend or "correct or remove these rows: what they belong to cannot be guessed",
+        )

@@ -1,4 +1,4 @@
-"""Histories with entities as integers: what filtering leaves, before it is split."""
+"""All histories after filtering, with users and items as integers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ NO_TIMES = ("position", "file")
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
-    """All histories, one after the other, oldest interaction first.
+    """All histories in turn, oldest interaction first.
 
-    Users are numbered in the order in which they first appear in the file after filtering; items in
-    the order in which they first appear when the histories are read user by user, before anything is
-    shuffled. `items` (R,) int32, `offsets` (num_users + 1,) int64, `orders` (R,) the value each row was
-    ordered by.
+    Users are numbered by first appearance in the filtered file; items by first appearance when the histories
+    are read user by user, before any shuffling. `items` (R,) int32, `offsets` (num_users + 1,) int64,
+    `orders` (R,) the value that each row was ordered by.
     """
 
     user_ids: list[str]
@@ -43,7 +42,7 @@ class Sequences:
 
     @property
     def tied(self) -> NDArray[np.bool_]:
-        """Whether each row has the order value of the row before, of the same user, (R,)."""
+        """Mask (R,) of rows with the order value of the same user's row before."""
         same = (np.diff(self.users) == 0) & (np.diff(self.orders) == 0)
         return np.concatenate([[False], same])[: len(self.items)]
 
@@ -53,7 +52,7 @@ class Sequences:
         return np.repeat(np.arange(self.num_users, dtype=np.int32), self.lengths)
 
 
-def says_only_places(sequences: Sequences, order: str) -> bool:
-    """Whether the column `order` counts each user's interactions, from 0 or 1, and holds no times."""
+def has_only_positions(sequences: Sequences, order: str) -> bool:
+    """True when the column `order` holds no times but counts each user's interactions from 0 or 1."""
     places = np.arange(len(sequences.items)) - sequences.offsets[:-1][sequences.users]
     return order in NO_TIMES or any(np.array_equal(sequences.orders, places + start) for start in (0, 1))

@@ -1,5 +1,11 @@
-"""Parts of a split, and leave-one-out: a user's last interaction is the test target, the one before it
-validation. The split in time is in `temporal.py`."""
+"""The parts of a split, and leave-one-out by interactions or by steps (`temporal.py` splits in time).
+
+By interactions, a user's last one is the test target, the one before it validation. By steps
+(`time_ties: block`), interactions of one time happen at once, and none predicts another:
+
+    training | the step before the last | the last step     → time
+             | validation, its rest     | test, its rest
+"""
 
 from __future__ import annotations
 
@@ -19,12 +25,12 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class TrainPart:
-    """What training and early stopping may see.
+    """The part that training and early stopping may see.
 
-    `train_items` (T,) int32 holds all training sequences one after the other, oldest first;
-    `train_offsets` (num_users + 1,) int64 says where each begins. `valid_users`, `valid_items` (V,)
-    int32 have one row per evaluated user, ascending by user. `train_tied` (T,), where equal times are one
-    step (`time_ties: block`), says which training items stand at the step of the item before them.
+    `train_items` (T,) int32 holds all training sequences in turn, oldest first; `train_offsets`
+    (num_users + 1,) int64 says where each begins. `valid_users`, `valid_items` (V,) int32 have one row per
+    evaluated user, ascending by user. `train_tied` (T,), used where equal times are one step, marks training
+    items that belong to the step of the item before them.
     """
 
     num_users: int
@@ -37,7 +43,7 @@ class TrainPart:
 
     @property
     def train_steps(self) -> tuple[Ints, Ints]:
-        """Items of training and those that stand directly after them, of no step in common, (S,) each."""
+        """Training items and their direct successors in another step, (S,) each."""
         users = self.train_users
         follows = users[:-1] == users[1:]
         if self.train_tied is not None:
@@ -61,7 +67,7 @@ class TrainPart:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some interactions: `users`, `items` (R,) int32, ascending by user, each user's oldest first."""
+    """Interactions: `users`, `items` (R,) int32, ascending by user, each user's oldest first."""
 
     users: Ints
     items: Ints
@@ -72,14 +78,13 @@ NOTHING = Part(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32))
 
 @dataclass(frozen=True, eq=False)
 class Split(TrainPart):
-    """A `TrainPart`, the locked test targets, and what is left of the two windows.
+    """A `TrainPart`, the locked test targets, and the rest of the two windows.
 
-    `test_users`, `test_items` (Q,) int32, ascending by user. A window of time may hold several
-    interactions of a user, of which the first is the target: `valid_rest` are the others before test, and
-    belong to the history that a test target is predicted from; `test_rest` are those behind the test
-    target, which nobody is told. By leave-one-out there are none, unless equal times are one step.
-    `test_tied` (Q,) says which test targets have the time of the item before them; None where no target has,
-    or nobody knows.
+    `test_users`, `test_items` (Q,) int32, ascending by user. A window may hold several interactions of a
+    user; the first is the target. `valid_rest` are the others of the validation window, which belong to the
+    history of a test target; `test_rest` are those after the test target, which no model sees. Leave-one-out
+    has neither, unless equal times are one step. `test_tied` (Q,) marks test targets that have the time of
+    the item before them; None if none has, or times are unknown.
     """
 
     test_users: Ints
@@ -89,7 +94,7 @@ class Split(TrainPart):
     test_tied: Bools | None = field(default=None, kw_only=True)
 
     def known(self) -> tuple[Ints, Offsets]:
-        """What precedes the test target of each user: flat items and (num_users + 1,) offsets."""
+        """All items before each user's test target: flat items and (num_users + 1,) offsets."""
         return joined(self.num_users, *self._before_test())
 
     def whole_history(self) -> tuple[Ints, Offsets]:
@@ -103,19 +108,19 @@ class Split(TrainPart):
 
 
 def joined(num_users: int, *parts: Part) -> tuple[Ints, Offsets]:
-    """Parts one behind the other within each user: flat items and (num_users + 1,) offsets."""
+    """Join parts within each user, in the order given: flat items and (num_users + 1,) offsets."""
     users = np.concatenate([part.users for part in parts])
     items = np.concatenate([part.items for part in parts])
-    # Stable: parts stay in the order given within a user.
+    # A stable sort keeps the order of the parts within a user.
     order = np.argsort(users, kind="stable")
     lengths = np.bincount(users, minlength=num_users)
     return items[order], np.concatenate([[0], np.cumsum(lengths)])
 
 
 def history_within(split: Split, scope: str) -> tuple[Ints, Offsets]:
-    """Items and (num_users + 1,) offsets of the histories that a text of this scope may tell.
+    """Histories that a text of this scope may use: flat items and (num_users + 1,) offsets.
 
-    `train`, `train_and_validation` or `all`; held-out items stand last.
+    `scope` is `train`, `train_and_validation` or `all`; held-out items come last.
     """
     if scope == "train":
         return split.train_items, split.train_offsets
@@ -144,4 +149,36 @@ def leave_one_out(sequences: Sequences) -> Split:
         test_users=users.copy(),
         test_items=sequences.items[last],
         test_tied=tied if tied.any() else None,
+    )
+
+
+def leave_one_step_out(sequences: Sequences) -> Split:
+    """Hold out one item of the last step and one of the step before; users of fewer than three steps train.
+
+    The order within a step must be random already, since the first item of a step is the target. The others
+    of the last step stay unused; those of the step before are known before test.
+    """
+    users, items, tied = sequences.users, sequences.items, sequences.tied
+    steps = np.cumsum(~tied)
+    first, last = steps[sequences.offsets[:-1]], steps[sequences.offsets[1:] - 1]
+    evaluated = np.asarray(last - first + 1 >= MIN_EVALUATED)[users]
+    to_end: NDArray[np.int64] = last[users] - steps
+    in_test, in_valid = evaluated & (to_end == 0), evaluated & (to_end == 1)
+    training = ~(in_test | in_valid)
+    valid, valid_rest, test, test_rest = (
+        Part(users[rows], items[rows]) for part in (in_valid, in_test) for rows in (part & ~tied, part & tied)
+    )
+    lengths = np.bincount(users[training], minlength=sequences.num_users)
+    return Split(
+        num_users=sequences.num_users,
+        num_items=sequences.num_items,
+        train_items=items[training],
+        train_offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        valid_users=valid.users,
+        valid_items=valid.items,
+        test_users=test.users,
+        test_items=test.items,
+        valid_rest=valid_rest,
+        test_rest=test_rest,
+        train_tied=tied[training],
     )

@@ -1,12 +1,12 @@
-"""A global split in time: training ends at one moment for everybody.
+"""Split all histories at two moments in time.
 
     training | validation window | test window            → time
              ^ valid_from        ^ test_from
 
-A user's targets are the first interaction in each window; everything of the user before a target is
-the history it is predicted from, so a test history may hold several interactions of the validation
-window. Users who did nothing before `valid_from` have no profile, no embedding and no history: they are
-left out and counted. Items that only occur later stay in the catalogue, where no model has seen them.
+A user's targets are the first interactions in each window. The history of a target is everything before it,
+so a test history may hold several interactions of the validation window. Users without an interaction before
+`valid_from` have no profile, embedding or history: they are left out and counted. Items that only occur later
+stay in the catalogue, though no model has seen them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.data.sequences import Sequences, says_only_places
+from grasp_bench.data.sequences import Sequences, has_only_positions
 from grasp_bench.data.splits import Part, Split
 from grasp_bench.spec.dataset import Temporal, Time
 
@@ -31,17 +31,17 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Cuts:
-    """Training lies before `valid_from`, the validation window before `test_from`; in the data's unit."""
+    """Where training ends (`valid_from`) and the test window begins (`test_from`), in the data's unit."""
 
     valid_from: float
     test_from: float
 
 
 def cuts_of(sequences: Sequences, order: str, settings: Temporal, name: str) -> Cuts:
-    """The two times: as given, or where the shares of interactions put them.
+    """Return the two times, as given or by the shares of interactions.
 
-    Raises DataError, naming dataset and column, when histories are not ordered by times, when a date
-    cannot be read, or when a part would be empty.
+    Raises DataError, naming dataset and column, when histories are not ordered by times, a date cannot be
+    read, or a part would be empty.
     """
     _refuse_positions(sequences, order, name)
     times = np.sort(sequences.orders)
@@ -60,7 +60,7 @@ def cuts_of(sequences: Sequences, order: str, settings: Temporal, name: str) -> 
 
 
 def with_history(sequences: Sequences, cuts: Cuts) -> tuple[Sequences, Bools]:
-    """The users who did something before the first cut, numbered anew, and who of all users they are."""
+    """Keep the users with an interaction before the first cut, renumbered; also return their mask."""
     starts = sequences.offsets[:-1]
     kept = sequences.orders[starts] < cuts.valid_from  # the oldest interaction stands first
     rows = kept[sequences.users]
@@ -97,7 +97,7 @@ def temporal(sequences: Sequences, cuts: Cuts) -> Split:
 
 
 def as_date(time: float, cuts: Cuts) -> str | None:
-    """A cut as people read it; None for numbers that are no time of this century."""
+    """Format a cut as a date; None for numbers that are not times since 1970."""
     unit = _unit(cuts.valid_from)
     if unit is None:
         return None
@@ -108,19 +108,19 @@ def as_date(time: float, cuts: Cuts) -> str | None:
 
 
 def _window(sequences: Sequences, inside: Bools) -> tuple[Part, Part]:
-    """The first interaction of each user in a window, and the others."""
+    """Divide a window into the first interaction of each user and the others."""
     users, items = sequences.users[inside], sequences.items[inside]
     first = np.diff(users, prepend=-1) != 0
     return Part(users[first], items[first]), Part(users[~first], items[~first])
 
 
 def _later_share(times: NDArray[Any], share: float) -> float:
-    """The time from which on there is this share of interactions, or more where the border is a tie."""
+    """The time after which this share of interactions lies, or more where the border is a tie."""
     return float(times[max(0, math.floor(len(times) * (1 - share)))])
 
 
 def _refuse_positions(sequences: Sequences, order: str, name: str) -> None:
-    if says_only_places(sequences, order):
+    if has_only_positions(sequences, order):
         raise DataError(
             f"{name}: split 'temporal' needs times, but histories are ordered by '{order}', which says only "
             "which interaction of a user came first",
@@ -129,7 +129,7 @@ def _refuse_positions(sequences: Sequences, order: str, name: str) -> None:
 
 
 def _time(given: Time, times: NDArray[Any]) -> float:
-    """A given time in the unit of the data."""
+    """Convert a given time to the unit of the data."""
     if not isinstance(given, str):
         return float(given)
     unit = _unit(float(np.median(times)))
@@ -147,7 +147,7 @@ def _time(given: Time, times: NDArray[Any]) -> float:
 
 
 def _unit(time: float) -> float | None:
-    """How many units make a second, by the number of digits: 1, 10³, 10⁶ or 10⁹."""
+    """Units per second, from the number of digits: 1, 10³, 10⁶ or 10⁹; None for other numbers."""
     if time <= 0:
         return None
     thousands = round((math.log10(time) - SECONDS_FROM) / 3)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Store
-from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.paid import asks_service, service_of
+from grasp_bench.plan.nodes import Node, asks_service, service_of
 
 if TYPE_CHECKING:
     from grasp_bench.services.ledger import Spent

@@ -16,9 +16,7 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.registry import Registry
 from grasp_bench.core.store import Store
 from grasp_bench.engine.tasks import Broken, Done, End, Task
-from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.paid import holds_answers
-from grasp_bench.plan.versions import STAGE_VERSIONS
+from grasp_bench.plan.nodes import STAGE_VERSIONS, Node, holds_answers
 from grasp_bench.stages.context import RunContext, Stage
 
 LIBRARIES = ("numpy", "polars", "torch", "hnswlib", "sentence_transformers")
@@ -82,7 +80,7 @@ def _sidecar(node: Node) -> dict[str, object]:
         "label": node.label,
         "inputs": {role: upstream.hash for role, upstream in node.inputs.items()},
         "settings": dict(node.settings),
-        "places": dict(node.places),
+        "places": dict(node.locations),
     }
 
 

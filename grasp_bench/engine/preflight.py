@@ -10,8 +10,7 @@ from pathlib import Path
 from grasp_bench.core import atomic
 from grasp_bench.core.errors import SpecError, StoreError
 from grasp_bench.core.store import Store
-from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.paid import asks_service, section_name, service_of
+from grasp_bench.plan.nodes import Node, asks_service, section_name, service_of
 from grasp_bench.spec.service import Service
 
 SPARE_MB = 200.0  # below this a disk counts as full whatever the estimate says

@@ -11,9 +11,8 @@ from grasp_bench.core.errors import DataError, StoreError
 from grasp_bench.core.published import CELL, MEASURED
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.engine.substitutions import substituted_texts
-from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.cells import Cell, marked_leaks
 from grasp_bench.plan.imported import run_of
-from grasp_bench.plan.leaks import marked_leaks
 from grasp_bench.spec.encoder import PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.section import asked_of

@@ -1,1 +1,1 @@
-"""Spec to plan: cells, and the nodes that they share. Sees core and spec only; never imports torch."""
+"""Compile specs to plans of cells and shared nodes. Imports core and spec only, never torch."""

@@ -1,4 +1,4 @@
-"""Spec to plan: cross, patch, collapse duplicates, share nodes."""
+"""Compile a spec to a plan: cross values, apply patches, merge duplicates, share nodes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.suggest import listed
-from grasp_bench.plan.cells import Cell
-from grasp_bench.plan.collapse import Request, choices_of, kept, without_idle_noise
+from grasp_bench.plan.cells import Cell, Request
 from grasp_bench.plan.controls import control_nodes, controls, inputs_of
-from grasp_bench.plan.graph import CellNodes, Fingerprint
-from grasp_bench.plan.hypotheses import check_hypotheses
+from grasp_bench.plan.deduplication import check_hypotheses, choices_of, representative, without_idle_noise
+from grasp_bench.plan.fingerprints import Fingerprint
+from grasp_bench.plan.graph import CellNodes
 from grasp_bench.plan.imported import imported, imported_nodes
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.controls import SHUFFLED
@@ -34,9 +34,9 @@ Value = TypeVar("Value", bound=Hashable)
 
 @dataclass(frozen=True)
 class Plan:
-    """What a spec compiles to: nodes in an order in which they can run, and the cells they make.
+    """The compiled spec: nodes in an order in which they can run, and the cells they make.
 
-    `duplicates` maps the slug of a cell that collapsed to the slug of the one that computes the same.
+    `duplicates` maps the slug of a merged cell to the slug of the one that computes the same.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Plan:
     duplicates: Mapping[str, str]
 
     def only(self, pattern: str) -> Plan:
-        """The part of the plan whose slugs match a glob; SpecError when none does."""
+        """Keep the cells whose slugs match a glob; SpecError when none does."""
         from fnmatch import fnmatchcase
 
         chosen = self.keep(lambda cell: fnmatchcase(cell.slug, pattern))
@@ -55,7 +55,7 @@ class Plan:
         return chosen
 
     def keep(self, wanted: Callable[[Cell], bool]) -> Plan:
-        """The part of the plan that makes the cells that are wanted."""
+        """Keep the wanted cells and the nodes that they need."""
         cells = tuple(cell for cell in self.cells if wanted(cell))
         return replace(self, cells=cells, nodes=_in_order(cells))
 
@@ -63,10 +63,9 @@ class Plan:
 def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     """Expand compared values × (base + ablations) × noise rates × seeds to cells that share nodes.
 
-    All seeds that a method may come to have are in it (`plan.seeds` takes the part that is wanted).
-    Cells that compute the same collapse into one; it keeps the label of the base, or of the first
-    ablation that asked for it, and of its variant what made a difference. Raises SpecError with every
-    patch that does not fit, and for hypotheses about a method that collapsed.
+    The plan has all seeds that a method may get (`plan.selection` selects some). Cells that compute the same
+    become one, which keeps the label of the base, or of the first ablation, and the compared keys that made a
+    difference. Raises SpecError with every patch that does not fit, and for hypotheses about merged methods.
     """
     if (excess := too_many(experiment)) is not None:
         raise SpecError([f"{dotted(excess.path)}: {excess.message}"])
@@ -82,7 +81,7 @@ def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
     shared: dict[str, Node] = {}
     cells = []
     for digest, group in groups.items():
-        request = without_idle_noise(kept(group, choices), found[digest].values())
+        request = without_idle_noise(representative(group, choices), found[digest].values())
         if _slug(request) != _slug(group[0]):  # its nodes bear the label
             found[digest] = _nodes(request, made)
         cells.append(_cell(request, found[digest], shared, made))
@@ -92,7 +91,7 @@ def compile_plan(experiment: Experiment, fingerprint: Fingerprint) -> Plan:
 
 
 def _nodes_once(request: Request, made: CellNodes) -> Mapping[str, Node]:
-    """The nodes of a request; a control that many cells ask for alike is made once, named by the first."""
+    """Make the nodes of a request; a control that many cells request is made once, named by the first."""
     if request.kind != "control" or request.name is None:
         return _nodes(request, made)
     protocol, read = request.experiment.dataset.protocol, made.read_by(request.experiment)
@@ -111,7 +110,7 @@ def _nodes(request: Request, made: CellNodes) -> Mapping[str, Node]:
 
 
 def _duplicates(cells: Sequence[Cell], groups: Mapping[str, Sequence[Request]]) -> dict[str, str]:
-    """What the collapsed requests would have been called, to the slug of their cell."""
+    """Map the slugs that merged requests would have had to the slug of their cell."""
     taken = {cell.slug for cell in cells}
     slugs = {
         _slug(request): cell.slug
@@ -119,18 +118,18 @@ def _duplicates(cells: Sequence[Cell], groups: Mapping[str, Sequence[Request]]) 
         for request in groups[cell.hash][1:]
         if request.kind != "control"
     }
-    return {slug: kept for slug, kept in slugs.items() if slug not in taken}
+    return {slug: of for slug, of in slugs.items() if slug not in taken}
 
 
 def _rates(experiment: Experiment) -> Sequence[Noise | None]:
-    """The noise of each rate, the lowest first; None is no noise."""
+    """The noise at each rate, lowest first; None is no noise."""
     noise = experiment.noise
     return [None] if noise is None else [noise.at(rate) for rate in noise.rates]
 
 
 def _requests(experiment: Experiment) -> list[Request]:
-    """All bases come before all ablations, so that a base keeps its name when both are the same."""
-    problems: dict[str, None] = {}  # in the order in which they are found
+    """Cross all values; bases come before ablations, so that a base keeps its name if both are the same."""
+    problems: dict[str, None] = {}  # in order of discovery
     requests: list[Request] = []
     base, rates = Patcher(experiment), _rates(experiment)
     for ablation, patch in [(None, {}), *experiment.ablations.items()]:
@@ -152,11 +151,11 @@ def _requests(experiment: Experiment) -> list[Request]:
 def _patched(
     base: Patcher, compared: Mapping[str, Any], patch: Mapping[str, Any], ablation: str | None
 ) -> Experiment:
-    places = [(f"compare.{key}", key) for key in compared]
-    places += [(f"ablations.{ablation}.{key}", key) for key in patch]
+    keys = [(f"compare.{key}", key) for key in compared]
+    keys += [(f"ablations.{ablation}.{key}", key) for key in patch]
     problems = [
-        f"{place}: not a setting of a cell; a patch may change {', '.join(SECTIONS)}"
-        for place, key in places
+        f"{where}: not a setting of a cell; a patch may change {', '.join(SECTIONS)}"
+        for where, key in keys
         if key.partition(".")[0] not in SECTIONS
     ]
     if problems:
@@ -169,7 +168,7 @@ def _patched(
 
 
 def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node], made: CellNodes) -> Cell:
-    # The first cell that asked for a node names it.
+    # The first cell with a node names it.
     nodes = {role: shared.setdefault(node.hash, node) for role, node in found.items()}
     protocol = request.experiment.dataset.protocol
     return Cell(
@@ -211,12 +210,12 @@ def _slug(request: Request) -> str:
 
 @lru_cache(maxsize=10_000)
 def _plain(text: str) -> str:
-    """Letters, digits, dot and underscore only: safe as a file name and in a glob."""
+    """Keep letters, digits, dots and underscores: safe in file names and globs."""
     return re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("._")[:60] or "_"
 
 
 def _distinct_slugs(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    """Cells whose names became equal (unicode, long values) get a piece of their hash."""
+    """Add a piece of the hash to slugs that are equal (unicode, long values)."""
     counts = Counter(cell.slug for cell in cells)
     return tuple(
         replace(cell, slug=f"{cell.slug}-{cell.hash[:8]}") if counts[cell.slug] > 1 else cell
@@ -225,11 +224,11 @@ def _distinct_slugs(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
 
 
 def _for_reading(cells: list[Cell], experiment: Experiment) -> tuple[Cell, ...]:
-    """Seeds of a method together, rates ascending, ablations below their base, methods as in the spec."""
-    ablations = _places([None, *experiment.ablations, SHUFFLED])
-    # An imported run may have a seed that no model of ours has.
-    seeds = _places([None, *experiment.all_seeds, *(cell.seed for cell in cells)])
-    methods = _places(_method(cell) for cell in cells)
+    """Sort by method as in the spec, ablations after their base, then noise rate, then seed."""
+    ablations = _positions([None, *experiment.ablations, SHUFFLED])
+    # An imported run may have a seed that no trained cell has.
+    seeds = _positions([None, *experiment.all_seeds, *(cell.seed for cell in cells)])
+    methods = _positions(_method(cell) for cell in cells)
 
     def place(cell: Cell) -> tuple[int, int, float, int]:
         rate = cell.noise.rate if cell.noise is not None else 0.0
@@ -238,8 +237,8 @@ def _for_reading(cells: list[Cell], experiment: Experiment) -> tuple[Cell, ...]:
     return tuple(sorted(cells, key=place))
 
 
-def _places(values: Iterable[Value]) -> dict[Value, int]:
-    return {value: place for place, value in enumerate(dict.fromkeys(values))}
+def _positions(values: Iterable[Value]) -> dict[Value, int]:
+    return {value: position for position, value in enumerate(dict.fromkeys(values))}
 
 
 def _method(cell: Cell) -> tuple[str, ...]:
@@ -249,14 +248,13 @@ def _method(cell: Cell) -> tuple[str, ...]:
 
 
 def _in_order(cells: tuple[Cell, ...]) -> tuple[Node, ...]:
-    """Unique nodes, inputs before what reads them, all cells of a seed before those of the next.
+    """Unique nodes, inputs first, all cells of a seed before those of the next.
 
-    So a study that is stopped half-way compares all its methods on some seeds, rather than some of
-    its methods on all seeds. Cells without a seed come first: they take seconds, and one of them tells
-    whether the evaluation is sound.
+    A study that stops half-way then compares all methods on some seeds, not some methods on all seeds. Cells
+    without a seed come first: they take seconds, and the constant control among them checks the evaluation.
     """
     nodes: dict[str, Node] = {}
-    seeds = _places([None, *(cell.seed for cell in cells)])
+    seeds = _positions([None, *(cell.seed for cell in cells)])
     for cell in sorted(cells, key=lambda cell: seeds[cell.seed]):
         for node in cell.nodes.values():
             nodes.setdefault(node.hash, node)

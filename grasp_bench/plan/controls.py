@@ -1,4 +1,4 @@
-"""Controls that a spec asks for, made of the cells that it asks for."""
+"""Make the requests and nodes of controls from the cells of a spec."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from grasp_bench.components import CONTROLS, ENHANCERS
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
-from grasp_bench.plan.collapse import Request
+from grasp_bench.plan.cells import Request
 from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.rankings import Ranking, ranked_by
+from grasp_bench.plan.rankings import Ranking, ranking_nodes
 from grasp_bench.spec.controls import SHUFFLED, controls_asked, reads_embeddings
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.noise import Noise
@@ -19,10 +19,7 @@ SHUFFLE = Noise(kind="permute", side="both", rates=(1.0,))
 
 
 def controls(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Request]:
-    """Requests for the controls of what is requested; those that compute the same collapse later.
-
-    Noise is for methods: controls are made without.
-    """
+    """Yield the requests for controls, without noise; those that compute the same are merged later."""
     bases = [_without_noise(request) for request in requests if request.ablation is None]
     reading = [request for request in bases if _enhancer_reads(request)]
     try:
@@ -37,13 +34,13 @@ def controls(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Re
 
 
 def control_nodes(request: Request, nodes: Mapping[str, Node], label: str) -> dict[str, Node]:
-    """The nodes of an untrained control, made of those that a training reads."""
+    """Make the nodes of an untrained control from those that a training reads."""
     ranking = Ranking("control", {"control": request.name}, _reads(request))
-    return ranked_by(ranking, request.experiment.dataset.protocol, nodes, label)
+    return ranking_nodes(ranking, request.experiment.dataset.protocol, nodes, label)
 
 
 def inputs_of(request: Request, nodes: Mapping[str, Node]) -> tuple[str, ...]:
-    """Hashes of what an untrained control reads: under one protocol they tell what it computes."""
+    """Hashes of an untrained control's inputs, which identify it under one protocol."""
     return tuple(nodes[role].hash for role in _reads(request))
 
 
@@ -61,7 +58,7 @@ def _without_noise(request: Request) -> Request:
 
 
 def _untrained(name: str, bases: Sequence[Request]) -> Iterator[Request]:
-    """One request for each crossing of compared values, whatever the seed."""
+    """Yield one request for each crossing of compared values, for the first seed only."""
     first = bases[0].seed if bases else None
     for request in bases:
         if request.seed == first and _applies(name, request):
@@ -73,10 +70,10 @@ def _applies(name: str, request: Request) -> bool:
 
 
 def _shuffled(experiment: Experiment, reading: Sequence[Request]) -> Iterator[Request]:
-    """Base cells of enhancers with `shuffled_control`, on embeddings that are permuted among entities.
+    """Yield base cells of enhancers with `shuffled_control`, on embeddings permuted among entities.
 
-    They cost a training each: one backbone and enhancer has one in each dataset and protocol, with the
-    first value of whatever else is compared, and only the first seed unless the spec says all.
+    Each costs a training, so a backbone and enhancer has one per dataset and protocol, with the first value
+    of other compared keys, and for the first seed only unless the spec says all.
     """
     seeds = experiment.all_seeds if experiment.control_seeds == "all" else experiment.first_seeds[:1]
     first: dict[tuple[object, ...], Request] = {}

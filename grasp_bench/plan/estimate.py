@@ -1,9 +1,9 @@
-"""Time, memory and disk of a plan: rough on purpose, better once the store has seen the stage run.
+"""Estimate the time, memory and disk of a plan, roughly, from measured runs where the store has some.
 
-Work is counted in interactions (guessed from the size of the source file) times what the stage
-does with each in one pass; a training makes a pass an epoch. A stage that has run in this store
-is as fast as it was (the median of its sidecars, starting aside), and a training takes as many
-epochs as trainings of its kind took; one that has not is as on the machine of the constants.
+Work is counted in interactions (guessed from the size of the source file) times the work of the stage per
+interaction in one pass; an epoch of a training is a pass. Speed is the median of the stage's sidecars in this
+store, without the start, and a training takes as many epochs as trainings of its kind; without sidecars the
+constants below apply.
 """
 
 from __future__ import annotations
@@ -18,19 +18,18 @@ from typing import Any, TypeGuard
 from grasp_bench.core.store import Store
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.paid import asks_service, service_in, service_of
+from grasp_bench.plan.nodes import Node, asks_service, service_in, service_of
 from grasp_bench.spec.locations import GENERATED, locate
 
 BYTES_PER_INTERACTION = 20.0  # a CSV line of two ids and a position or time
-PACKED = 4.0  # what gzip or Parquet makes smaller
+PACKED = 4.0  # compression by gzip or Parquet
 GENERATED_INTERACTIONS = 15_000
-USUAL_EPOCHS = 120  # where patience tends to end a training, if max_epochs allows as many
-# Less work in a pass than this says little of speed: what a stage does once outweighs it.
-TELLING_WORK = 5_000
+USUAL_EPOCHS = 120  # typical length of a training with early stopping
+# Below this work per pass, fixed costs of a stage outweigh its speed.
+LEAST_WORK = 5_000
 
-# Seconds per unit of work on one core of an AMD EPYC, mostly as measured on amazon-beauty with MiniLM
-# and SASRec; a stage of one side first.
+# Seconds per unit of work on one core of an AMD EPYC, mostly measured on amazon-beauty with MiniLM and
+# SASRec.
 SECONDS = {
     "split": 5e-6,
     "candidates": 1e-7,
@@ -44,13 +43,13 @@ SECONDS = {
     "control": 1.5e-5,
     "metrics": 5e-6,
 }
-READ_SECONDS = 1e-5  # vectors that are read, not made
-# Of services: how long one request takes, and how many entities there are for an interaction.
+READ_SECONDS = 1e-5  # per precomputed vector
+# For services: seconds per request, and entities per interaction.
 ANSWER_SECONDS = {"text": 2.0, "embeddings": 0.5}
 ENTITIES = {"users": 0.13, "items": 0.06}
-ENHANCED = {"train": 1.6, "rank": 4.6}  # with text against without
+ENHANCED = {"train": 1.6, "rank": 4.6}  # factor of enhancers that read text
 START_SECONDS = 0.5
-# Megabytes: the libraries a worker holds, and per thousand interactions.
+# Megabytes: the libraries of a worker, and per thousand interactions.
 BASE_MEMORY = 450.0
 MEMORY = {"embeddings": 0.5, "neighbours": 1.5, "train": 1.5, "rank": 1.0}
 DISK = {"embeddings": 0.3, "neighbours": 0.35, "train": 0.15, "candidates": 0.1, "rank": 0.05, "text": 0.1}
@@ -60,8 +59,8 @@ DISK = {"embeddings": 0.3, "neighbours": 0.35, "train": 0.15, "candidates": 0.1,
 class Estimate:
     """Seconds by node hash, wall seconds with the given workers, peak and disk in megabytes.
 
-    `learned` is the share of the time that rests on what this store has measured. `passes` are those that
-    a training is expected to make before patience ends it, by node hash.
+    `learned` is the share of the time that rests on measurements in this store. `passes` are the expected
+    epochs of trainings, by node hash.
     """
 
     node_seconds: Mapping[str, float]
@@ -83,13 +82,13 @@ def interactions_of(plan: Plan) -> dict[str, float]:
 
 
 def work_of(node: Node, interactions: Mapping[str, float]) -> float:
-    """Units of work in one pass; what `run` notes in a sidecar and the next estimate divides by."""
+    """Units of work in one pass; `run` writes them to the sidecar for later estimates."""
     work = interactions[_split_of(node).hash]
     return work * node.settings["negatives"] if node.stage == "candidates" else work
 
 
 def estimate(plan: Plan, to_run: Sequence[Node], store: Store, workers: int) -> Estimate:
-    """Estimate what running `to_run` takes; nothing is read but sidecars."""
+    """Estimate what running `to_run` takes, from sidecars only."""
     interactions = interactions_of(plan)
     lessons = _lessons(store, {kind_of_node(node) for node in to_run})
     seconds: dict[str, float] = {}
@@ -112,7 +111,7 @@ def estimate(plan: Plan, to_run: Sequence[Node], store: Store, workers: int) -> 
 
 
 def wall_seconds(to_run: Sequence[Node], seconds: Mapping[str, float], workers: int) -> float:
-    """How long workers are busy together with nodes (inputs first) that take `seconds` each."""
+    """Wall time of nodes (inputs first) that take `seconds` each, with so many workers."""
     return max(sum(seconds.values()) / max(1, workers), _longest_path(to_run, seconds))
 
 
@@ -132,12 +131,12 @@ def _split_of(node: Node) -> Node:
 
 
 def kind_of_node(node: Node) -> tuple[str, ...]:
-    """The kind of one node."""
+    """Return the kind of a node."""
     return kind_of(node.stage, node.settings)
 
 
 def kind_of(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Nodes of one kind are as fast as each other per unit of work."""
+    """Return the kind of a node by its settings; nodes of one kind are equally fast per unit of work."""
     model = settings.get("model", {})
     encoder = settings.get("encoder", {})
     parts = [settings.get("control"), settings.get("side"), encoder.get("kind"), encoder.get("model")]
@@ -149,7 +148,7 @@ def kind_of(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Lesson:
-    """Median seconds per unit of work and pass, and passes of those that ended by themselves."""
+    """Median seconds per unit of work and pass, and median passes of early-stopped trainings."""
 
     speed: float
     passes: float | None
@@ -175,10 +174,10 @@ def _lessons(store: Store, kinds: set[tuple[str, ...]]) -> dict[tuple[str, ...],
 
 
 def _measured_speed(sidecar: Mapping[str, Any]) -> float | None:
-    """Seconds per unit of work and pass; None where too little was done to tell."""
+    """Seconds per unit of work and pass; None for too little work."""
     seconds, work = sidecar.get("seconds"), sidecar.get("work_per_pass")
     epochs = sidecar.get("facts", {}).get("epochs", 1)
-    if not (_positive(seconds) and _positive(work) and _positive(epochs)) or work < TELLING_WORK:
+    if not (_positive(seconds) and _positive(work) and _positive(epochs)) or work < LEAST_WORK:
         return None
     return max(0.0, seconds - START_SECONDS) / (work * epochs)
 
@@ -210,7 +209,7 @@ def _assumed_speed(node: Node) -> float:
 
 
 def _longest_path(to_run: Sequence[Node], seconds: Mapping[str, float]) -> float:
-    """Work that no number of workers makes shorter."""
+    """Seconds of the longest chain of nodes, which more workers do not shorten."""
     ends: dict[str, float] = {}
     for node in to_run:  # inputs come first
         before = max((ends.get(upstream.hash, 0.0) for upstream in node.inputs.values()), default=0.0)

@@ -1,8 +1,9 @@
-"""Content hashes of source files, remembered so that a big file is read once and not at every run."""
+"""Hash source files by content, and cache the hashes so that a large file is read once."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -12,13 +13,15 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.core.files import require_file
 from grasp_bench.core.hashing import content_hash, file_hash
 
-MOST_FILES = 1_000  # of a folder: a model has a dozen, `/` has no end
+MOST_FILES = 1_000  # in a folder; a model has a dozen
+
+Fingerprint = Callable[[Path], str]
 
 
 class Fingerprints:
     """Hash files by content; a file of unchanged size and modification time is not read again.
 
-    `cache` is a JSON file that need not exist; where it cannot be written, hashing still works.
+    `cache` is a JSON file that need not exist; if it cannot be written, hashing still works.
     """
 
     def __init__(self, cache: Path | None = None) -> None:
@@ -26,7 +29,7 @@ class Fingerprints:
         self._known = _load(cache) if cache is not None else {}
 
     def __call__(self, path: Path) -> str:
-        """Hash of a file, or of all files below a folder by their relative names."""
+        """Hash a file, or all files below a folder by their relative names."""
         if path.is_dir():
             inside = _files_below(path)
             return content_hash([[p.relative_to(path).as_posix(), self._of_file(p)] for p in inside])
@@ -50,7 +53,7 @@ class Fingerprints:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    """Files of a folder and of those in it, sorted; DataError where it holds more than any model does."""
+    """List the files below a folder, sorted; DataError when it holds more files than a model does."""
     inside = list(islice((path for path in folder.rglob("*") if path.is_file()), MOST_FILES + 1))
     if len(inside) > MOST_FILES:
         raise DataError(
@@ -60,7 +63,7 @@ def _files_below(folder: Path) -> list[Path]:
 
 
 def _load(cache: Path) -> dict[str, list[int | str]]:
-    """A damaged, altered or foreign cache file is an empty one: it only saves time."""
+    """Read the cache; a damaged, altered or foreign file counts as empty, since it only saves time."""
     try:
         found = json.loads(cache.read_text())
     except (OSError, ValueError):
@@ -71,5 +74,5 @@ def _load(cache: Path) -> dict[str, list[int | str]]:
 
 
 def cache_file(store: Path) -> Path:
-    """Where a store keeps the hashes of source files."""
+    """The file in which a store keeps the hashes of source files."""
     return store / "file_hashes.json"

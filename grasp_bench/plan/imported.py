@@ -1,4 +1,4 @@
-"""Runs of other libraries that a spec imports, as rows beside its cells."""
+"""Make the requests and nodes of runs that a spec imports from other libraries."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from grasp_bench.core.errors import SpecError
-from grasp_bench.plan.cells import Cell
-from grasp_bench.plan.collapse import Request
-from grasp_bench.plan.graph import Fingerprint
+from grasp_bench.plan.cells import Cell, Request
+from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.rankings import Ranking, ranked_by
+from grasp_bench.plan.rankings import Ranking, ranking_nodes
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.imported import ImportedRun
 
 
 def imported(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Request]:
-    """A request for each run; SpecError for what cannot be evaluated under the spec's protocol."""
+    """Yield a request for each run; SpecError for runs that do not fit the spec's protocol."""
     problems = [
         f"imported[{index}] ({run.name}): {problem}"
         for index, run in enumerate(experiment.imported)
@@ -36,10 +35,7 @@ def imported(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Re
 def imported_nodes(
     request: Request, nodes: Mapping[str, Node], label: str, fingerprint: Fingerprint
 ) -> dict[str, Node]:
-    """The nodes of an imported run, made of those that a training reads.
-
-    Raises MissingFileError when its file is not there.
-    """
+    """Make the nodes of an imported run; MissingFileError when its file is absent."""
     run = run_of(request)
     settings: dict[str, Any] = {
         "run": fingerprint(Path(run.run)),
@@ -52,11 +48,11 @@ def imported_nodes(
         settings["depth"] = run.depth
         measured["cutoffs"] = _known_cutoffs(run, request.experiment)
     ranking = Ranking("imported", settings, ("split", "candidates"), measured, {"path": run.run})
-    return ranked_by(ranking, request.experiment.dataset.protocol, nodes, label)
+    return ranking_nodes(ranking, request.experiment.dataset.protocol, nodes, label)
 
 
 def run_of(row: Request | Cell) -> ImportedRun:
-    """The section of the spec that a row was imported by."""
+    """Return the section of the spec that imports a row."""
     named = (row.name, row.seed)
     return next(run for run in row.experiment.imported if (run.name, run.seed) == named)
 

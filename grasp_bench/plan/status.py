@@ -1,4 +1,4 @@
-"""What of a plan is there already, and what has to run."""
+"""Compare a plan with a store: which nodes exist, and which have to run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ State = Literal["cached", "resume", "to do", "spare"]
 
 @dataclass(frozen=True)
 class Status:
-    """`states` by node hash; `to_run` in an order in which it can run; cells by how far they are."""
+    """States by node hash, nodes to run in a possible order, and cells that are done or started."""
 
     states: Mapping[str, State]
     to_run: tuple[Node, ...]
@@ -25,26 +25,25 @@ class Status:
     started: tuple[Cell, ...]
 
     def count(self, state: State) -> int:
-        """How many nodes are in a state."""
+        """Count the nodes in a state."""
         return sum(found == state for found in self.states.values())
 
     @property
     def trainings(self) -> int:
-        """How many models are to be trained, controls on shuffled embeddings among them."""
+        """Count the models to train, controls on shuffled embeddings included."""
         return sum(node.stage == "train" for node in self.to_run)
 
     @property
     def controls(self) -> int:
-        """How many controls are to be ranked that nothing trains."""
+        """Count the untrained controls to rank."""
         return sum(node.stage == "control" for node in self.to_run)
 
 
 def status(plan: Plan, store: Store) -> Status:
-    """Compare a plan with a store, reading names only.
+    """Compare a plan with a store by the names of artefacts.
 
-    A cell is done when its metrics are; it is started when its training is finished or has left
-    something to resume from. What was found damaged is made again, whether or not anything waits for it:
-    a study of a finished cell may have found it.
+    A cell is done when its metrics exist; it is started when its training is finished or can resume. Damaged
+    artefacts are computed again even if no cell needs them, since a study of a finished cell may.
     """
     present = {node.hash for node in plan.nodes if store.has(node.stage, node.hash)}
     wanted: set[str] = set()

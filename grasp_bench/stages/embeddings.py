@@ -16,7 +16,7 @@ from grasp_bench.core.errors import ServiceError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
-from grasp_bench.data.audit import audit_scope
+from grasp_bench.data.audits.titles import audit_scope
 from grasp_bench.encoders.registry import ENCODERS, VECTOR_SERVICES, VECTOR_SOURCES
 from grasp_bench.encoders.shards import encode_in_shards
 from grasp_bench.encoders.vectors import EncoderInput, check_vectors, encoder_input, fill_with_mean

@@ -15,7 +15,7 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.data.artefacts import read_item_table, read_train
-from grasp_bench.data.prefixes import prefix_owners
+from grasp_bench.data.profile_age import prefix_owners
 from grasp_bench.plan.nodes import Node
 from grasp_bench.retrieval.among_others import nearest_among
 from grasp_bench.retrieval.neighbours import Neighbours, Progress, SearchSettings

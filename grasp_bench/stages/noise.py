@@ -14,7 +14,7 @@ from grasp_bench.core.errors import StoreError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_table, read_train
-from grasp_bench.data.favourites import favourite_categories
+from grasp_bench.data.groups import top_categories
 from grasp_bench.encoders.noise import add_noise
 from grasp_bench.plan.nodes import Node
 from grasp_bench.retrieval.restricted import group_codes
@@ -52,4 +52,4 @@ class NoiseStage:
 def _categories(split: Path, side: str) -> np.ndarray:
     """Codes of the items' categories, or of the users' favourite ones; opens no held-out part."""
     items = group_codes(read_item_table(split)["category"].to_list())
-    return items if side == "items" else favourite_categories(read_train(split), items)
+    return items if side == "items" else top_categories(read_train(split), items)

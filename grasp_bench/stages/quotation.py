@@ -18,8 +18,7 @@ from grasp_bench.core.progress import Event, Report, silent
 from grasp_bench.core.store import Store
 from grasp_bench.encoders.litellm import DistinctText, distinct_texts, embedding_requests
 from grasp_bench.encoders.vectors import encoder_input
-from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.paid import asks_service, service_of
+from grasp_bench.plan.nodes import Node, asks_service, service_of
 from grasp_bench.services.ledger import Ledger
 from grasp_bench.services.quotes import Quote, Usage
 from grasp_bench.services.tokens import counter

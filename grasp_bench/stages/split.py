@@ -13,8 +13,8 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_split, write_split
 from grasp_bench.data.card import card_of
-from grasp_bench.data.dividing import divide
 from grasp_bench.data.prepare import prepare
+from grasp_bench.data.splitting import split_by_protocol
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.locations import locate
@@ -35,7 +35,7 @@ class SplitStage:
         told = {"repair": repair_of(settings.get("repair", {})), "protocol": protocol}
         dataset = Dataset.model_validate({**section, **told})
         _check_unchanged(dataset, settings["files"])
-        divided = divide(prepare(dataset), dataset.protocol)
+        divided = split_by_protocol(prepare(dataset), dataset.protocol)
         prepared, split = divided.prepared, divided.split
         write_split(out, split, prepared.sequences.user_ids, prepared.items, prepared.users)
         # What was written is audited, not what was meant to be written.

@@ -21,12 +21,16 @@ from grasp_bench.data.artefacts import (
     read_train,
     read_user_table,
 )
-from grasp_bench.data.audit import audit_scope
-from grasp_bench.data.coverage_audit import audit_coverage, describe_items
-from grasp_bench.data.prefixes import prefix_histories, prefix_names, prefix_owners
+from grasp_bench.data.audits.coverage import audit_coverage, describe_items
+from grasp_bench.data.audits.titles import audit_scope, audit_user_texts
+from grasp_bench.data.profile_age import (
+    prefix_histories,
+    prefix_names,
+    prefix_owners,
+    staleness_facts,
+    without_latest,
+)
 from grasp_bench.data.splits import Ints, Offsets, history_within
-from grasp_bench.data.staleness import some_ago, staleness_facts
-from grasp_bench.data.text_audit import audit_user_texts
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.text import TextSource
 from grasp_bench.stages.context import RunContext
@@ -72,7 +76,7 @@ def subjects_of(split: Path, side: Side, scope: str, stale: int = 0) -> Entities
     ids = users["user_id"] if side == "users" else items["item_id"]
     history, offsets = _histories(split, scope)
     if stale:
-        history, offsets = some_ago(history, offsets, stale)
+        history, offsets = without_latest(history, offsets, stale)
     return Entities(side, ids, items, history, offsets, users)
 
 

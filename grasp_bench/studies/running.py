@@ -11,11 +11,10 @@ from grasp_bench.core.store import Store
 from grasp_bench.engine.publish import identity
 from grasp_bench.engine.run import Outcome, RunConfig, run_plan
 from grasp_bench.plan.compile import Plan
-from grasp_bench.plan.seeds import with_seeds
+from grasp_bench.plan.selection import with_seeds
 from grasp_bench.report.study import looks_of, write_study
 from grasp_bench.spec.loading import LoadedSpec
-from grasp_bench.studies.cards import dataset_cards
-from grasp_bench.studies.user_groups import write_user_groups
+from grasp_bench.studies.study_files import dataset_cards, write_user_groups
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from integer_histories import sequences_of
 
 from grasp_bench.core.errors import DataError, LeakError
-from grasp_bench.data.coverage_audit import audit_coverage, describe_items
+from grasp_bench.data.audits.coverage import audit_coverage, describe_items
 from grasp_bench.data.splits import Split, leave_one_out
 
 USERS, ITEMS, TASTES = 1500, 600, 20

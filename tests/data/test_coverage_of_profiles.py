@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from grasp_bench.core.errors import LeakError
-from grasp_bench.data.coverage_audit import audit_coverage, describe_items
+from grasp_bench.data.audits.coverage import audit_coverage, describe_items
 from grasp_bench.data.prepare import prepare
 from grasp_bench.data.splits import Split, history_within, leave_one_out
 from grasp_bench.spec.dataset import Dataset

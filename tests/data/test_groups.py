@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from itertools import pairwise
 
 import numpy as np
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from integer_histories import histories, sequences_of
 
-from grasp_bench.data.groups import head_items, head_users, item_counts, step_groups
-from grasp_bench.data.splits import leave_one_out
+from grasp_bench.data.groups import NO_CATEGORY as NONE
+from grasp_bench.data.groups import head_items, head_users, item_counts, step_groups, top_categories
+from grasp_bench.data.splits import TrainPart, leave_one_out
 from grasp_bench.spec.dataset import Groups
 
 counts = st.lists(st.integers(0, 6), max_size=60).map(lambda values: np.array(values, dtype=np.int64))
@@ -82,3 +84,23 @@ def test_targets_of_the_same_time_are_grouped_where_the_split_tells() -> None:
     found = step_groups(split, users, items, tied.item_ids)
     assert found["same_time"].tolist() == [False, True]
     assert found["later"].tolist() == [True, False]
+
+
+def test_the_commonest_category_of_each_user() -> None:
+    rng = np.random.default_rng(1)
+    codes = rng.integers(-1, 5, 30)
+    lengths = rng.integers(1, 12, 50)
+    items = rng.integers(0, 30, int(lengths.sum())).astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    nobody = np.empty(0, dtype=np.int32)
+    found = top_categories(TrainPart(50, 30, items, offsets, nobody, nobody), codes)
+    for user in range(50):
+        mine = Counter(int(codes[i]) for i in items[offsets[user] : offsets[user + 1]] if codes[i] != NONE)
+        most = max(mine.values(), default=0)
+        assert found[user] == min((code for code, count in mine.items() if count == most), default=NONE)
+
+
+def test_no_item_has_a_category() -> None:
+    nobody = np.empty(0, dtype=np.int32)
+    train = TrainPart(2, 3, np.array([0, 1], dtype=np.int32), np.array([0, 1, 2]), nobody, nobody)
+    assert top_categories(train, np.full(3, NONE)).tolist() == [NONE, NONE]

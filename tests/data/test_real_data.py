@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import LeakError
-from grasp_bench.data.audit import audit, audit_scope
+from grasp_bench.data.audits.splits import audit
+from grasp_bench.data.audits.titles import audit_scope, audit_user_texts
 from grasp_bench.data.card import card_of
 from grasp_bench.data.groups import head_items, head_users, item_counts
 from grasp_bench.data.prepare import prepare
 from grasp_bench.data.splits import Split, leave_one_out
-from grasp_bench.data.text_audit import audit_user_texts
 from grasp_bench.spec.dataset import Dataset, Groups
 
 FACTS = {

@@ -15,8 +15,9 @@ from integer_histories import histories, sequences_of
 
 from grasp_bench.core.errors import LeakError, StoreError
 from grasp_bench.data import artefacts
-from grasp_bench.data.audit import audit, audit_scope
-from grasp_bench.data.items import nothing_known
+from grasp_bench.data.audits.splits import audit
+from grasp_bench.data.audits.titles import audit_scope
+from grasp_bench.data.entities import nothing_known
 from grasp_bench.data.splits import Split, leave_one_out
 
 Lists = list[list[int]]

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from grasp_bench.core.errors import DataError, LeakError
 from grasp_bench.data import artefacts
+from grasp_bench.data.audits.splits import audit_in_time
 from grasp_bench.data.card import card_of_dataset
-from grasp_bench.data.items import nothing_known
+from grasp_bench.data.entities import nothing_known
 from grasp_bench.data.sequences import Sequences
 from grasp_bench.data.splits import Split
 from grasp_bench.data.temporal import Cuts, cuts_of, temporal, with_history
-from grasp_bench.data.temporal_audit import audit_in_time
 from grasp_bench.spec.dataset import Dataset, Protocol, Temporal
 
 NUM_ITEMS = 9

@@ -18,8 +18,7 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.registry import Registry
 from grasp_bench.core.store import Artefact
-from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.versions import STAGE_VERSIONS
+from grasp_bench.plan.nodes import STAGE_VERSIONS, Node
 from grasp_bench.stages.context import RunContext, Stage
 
 FOLDER = "FAKE_STAGES"

@@ -8,9 +8,8 @@ import pytest
 
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.compile import compile_plan
-from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.remeasure import measured_as, plan_of
-from grasp_bench.plan.versions import STAGE_VERSIONS
+from grasp_bench.plan.nodes import STAGE_VERSIONS, Node
+from grasp_bench.plan.selection import plan_of, with_model_of
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.patches import apply_patch
 
@@ -93,7 +92,7 @@ def test_a_trained_model_is_measured_by_another_protocol() -> None:
     strict = compile_plan(BASE, str).cells
     asked = compile_plan(apply_patch(BASE, {"dataset.protocol.ties": "optimistic"}), str).cells
     assert asked[0].nodes["train"] != strict[0].nodes["train"]  # early stopping breaks ties, too
-    model, control = (measured_as(*pair) for pair in zip(strict, asked, strict=True))
+    model, control = (with_model_of(*pair) for pair in zip(strict, asked, strict=True))
     assert model.nodes["train"] == strict[0].nodes["train"]
     assert model.nodes["rank"] == strict[0].nodes["rank"]
     assert model.nodes["metrics"].settings["ties"] == "optimistic"

@@ -98,7 +98,7 @@ def test_users_told_of_another_order_are_refused(repair: dict[str, Any]) -> None
 
 
 def test_a_marked_source_is_named_with_its_order(tmp_path: Path) -> None:
-    from grasp_bench.plan.leaks import marked_leaks
+    from grasp_bench.plan.cells import marked_leaks
 
     path = tmp_path / "profiles.csv"
     path.write_text("user_id,text\n")

@@ -141,7 +141,7 @@ def test_changed_groups_need_metrics_only(fashion):
     nodes, done = fashion
     experiment = Experiment(
         name="test",
-        dataset=Dataset(source=nodes["split"].places["source"]),
+        dataset=Dataset(source=nodes["split"].locations["source"]),
         model=Model(embedding_dim=16),
         training=Training(max_epochs=4),
     )

@@ -11,7 +11,7 @@ import pytest
 from grasp_bench.core.errors import DataError, LeakError
 from grasp_bench.core.hashing import file_hash
 from grasp_bench.core.progress import silent
-from grasp_bench.data import dividing
+from grasp_bench.data import splitting
 from grasp_bench.data.artefacts import read_item_table, read_split, read_user_ids, read_user_table
 from grasp_bench.data.splits import leave_one_out
 from grasp_bench.plan.graph import cell_nodes
@@ -110,7 +110,7 @@ def test_a_split_that_leaks_fails_the_run(
         offsets = np.append(split.train_offsets[:-1], split.train_offsets[-1] + 1)
         return dataclasses.replace(split, train_items=wrong, train_offsets=offsets)
 
-    monkeypatch.setattr(dividing, "leave_one_out", leaking)
+    monkeypatch.setattr(splitting, "leave_one_out", leaking)
     with pytest.raises(LeakError, match=r"user 'u2' .* item 'i1' is held out and trained on"):
         run(Dataset(source=str(source)), tmp_path / "out")
 

@@ -1,0 +1,1 @@
+"""Audits of splits and of texts: nothing held out may reach training."""

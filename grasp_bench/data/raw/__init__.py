@@ -1,1 +1,0 @@
-"""Public datasets from the files their publishers offer: fetching, reading, and the published rules."""

@@ -1,0 +1,1 @@
+"""Build public datasets from the files of their publishers, by the published rules."""

@@ -1,0 +1,115 @@
+"""Build a public set in the data folder: fetch its raw files, apply its rule, write tables and record."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grasp_bench.core.errors import DataError, MissingFileError, StoreError, UnknownNameError
+from grasp_bench.core.locks import acquire
+from grasp_bench.core.progress import Report, silent
+from grasp_bench.core.registry import Registry
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.data.sources.raw_files import LocalFile, Sources, find_or_fetch
+from grasp_bench.data.sources.tables import Builder, is_whole, read_record, write_tables
+from grasp_bench.spec.dataset import Dataset
+from grasp_bench.spec.locations import locate
+from grasp_bench.spec.public_sets import PUBLIC_SETS, PublicSet
+
+RAW = "raw"  # folder beside the datasets for what is fetched
+
+BUILDERS = Registry[Builder](
+    "public dataset",
+    {
+        "amazon-fashion": "grasp_bench.data.sources.amazon:fashion",
+        "amazon-beauty": "grasp_bench.data.sources.amazon:beauty",
+        "amazon-beauty-5core": "grasp_bench.data.sources.amazon:beauty_5core",
+        "movielens-small": "grasp_bench.data.sources.movielens:latest_small",
+        "ml-1m": "grasp_bench.data.sources.movielens:one_million",
+    },
+)
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """The folder of a dataset, its `prepared.json`, and whether this call made it."""
+
+    folder: Path
+    record: dict[str, Any]
+    made: bool
+
+
+def public_set(name: str) -> PublicSet:
+    """Return a set by name; UnknownNameError suggests the nearest name."""
+    if name not in PUBLIC_SETS:
+        raise UnknownNameError(
+            f"'{name}' is no dataset that can be prepared{did_you_mean(name, PUBLIC_SETS)}",
+            mend=f"choose one of: {', '.join(PUBLIC_SETS)}; your own data need no preparing (docs/data.md)",
+        )
+    return PUBLIC_SETS[name]
+
+
+def build(name: str, root: Path, sources: Sources, report: Report = silent) -> BuildResult:
+    """Build `root/<name>`, unless it is there and was built from the same files.
+
+    Raises UnknownNameError; DataError when a folder of that name was made otherwise, and for raw files
+    that are not what they should be, with file and line; StoreError for a disk that is full; and what
+    `find_or_fetch` raises.
+    """
+    public, folder = public_set(name), root / name
+    _refuse_foreign(folder, name)
+    try:
+        lock = acquire(root / RAW / f".{name}.lock")
+    except OSError as error:
+        raise _cannot_write(root, error) from None
+    try:
+        raw = find_or_fetch(public, sources, root / RAW, report)
+        record = read_record(folder)
+        if record is not None and _is_of(record, raw) and is_whole(folder, record):
+            return BuildResult(folder, record, made=False)
+        paths = {name: each.path for name, each in raw.items()}
+        made = BUILDERS.get(name)(paths, root / RAW, report)
+        return BuildResult(folder, write_tables(folder, public, raw, made), made=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise _cannot_write(root, error) from None
+        raise
+    finally:
+        lock.release()
+
+
+def build_if_absent(source: str, root: Path, sources: Sources, report: Report = silent) -> BuildResult | None:
+    """Build the dataset that `dataset.source` names; None if it is there with an items file already.
+
+    Raises what `build` raises.
+    """
+    public_set(source)
+    try:
+        if locate(Dataset(source=source)).items is not None:
+            return None
+    except MissingFileError:
+        pass  # it is absent: build it
+    return build(source, root, sources, report)
+
+
+def _refuse_foreign(folder: Path, name: str) -> None:
+    """Raise DataError for a folder without our record: it is the user's own."""
+    if folder.exists() and read_record(folder) is None:
+        raise DataError(
+            f"{folder}: is there, and was not made by `grasp-bench data prepare`; it is left as it is",
+            mend=f"to build {name} elsewhere, set GRASP_BENCH_DATA (or --to) to another folder, or move "
+            "this one away",
+        )
+
+
+def _is_of(record: dict[str, Any], raw: dict[str, LocalFile]) -> bool:
+    return [each.get("sha256") for each in record.get("raw", [])] == [each.sha256 for each in raw.values()]
+
+
+def _cannot_write(root: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{root}: cannot be written ({error.strerror or error})",
+        mend="free the disk, or set GRASP_BENCH_DATA (or --to) to another folder",
+    )

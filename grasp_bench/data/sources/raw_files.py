@@ -1,0 +1,146 @@
+"""Find the raw files of a public set or fetch them, and check their SHA-256."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grasp_bench.core import atomic
+from grasp_bench.core.errors import DownloadError, MissingFileError
+from grasp_bench.core.locks import acquire
+from grasp_bench.core.progress import Report, silent
+from grasp_bench.data.sources.download import fetch, sha256_of
+from grasp_bench.spec.public_sets import PublicSet, RawFile
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where raw files come from.
+
+    `given`: files, or folders with files of the published names; with any, nothing is fetched. `urls`:
+    addresses that replace the publishers', of a file (by its last part) or, with a final /, of a folder.
+    `sha256`: expected checksums by file name.
+    """
+
+    given: tuple[Path, ...] = ()
+    urls: tuple[str, ...] = ()
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A raw file on this machine, and the address it was fetched from, if it was."""
+
+    path: Path
+    sha256: str
+    url: str | None
+
+
+def find_or_fetch(
+    wanted: PublicSet, sources: Sources, folder: Path, report: Report = silent
+) -> dict[str, LocalFile]:
+    """Find or fetch every raw file of a set, by name, in the set's order; downloads go to `folder`.
+
+    Raises MissingFileError when a given folder lacks a file, DownloadError and StoreError as `fetch` does,
+    and DownloadError when a checksum differs from the requested or the remembered one.
+    """
+    unknown = sources.sha256.keys() - {name for raw in wanted.files for name in _names(raw)}
+    if unknown:
+        raise DownloadError(
+            f"--sha256 names {min(unknown)}, which is no file of {wanted.name}",
+            mend=f"its files: {', '.join(raw.name for raw in wanted.files)}",
+        )
+    if sources.given:
+        return {path.name: _look_at(path, sources) for path in _given(wanted, sources.given)}
+    return {raw.name: _here_or_fetched(raw, sources, folder, report) for raw in wanted.files}
+
+
+def _given(wanted: PublicSet, given: Sequence[Path]) -> list[Path]:
+    """Find each of the set's files among the given paths."""
+    for path in given:
+        if not path.exists():
+            raise MissingFileError(f"--raw {path}: no such file or folder", mend="correct the path")
+    found = [next(_candidates(raw, given), None) for raw in wanted.files]
+    missing = [raw.name for raw, path in zip(wanted.files, found, strict=True) if path is None]
+    if missing:
+        raise MissingFileError(
+            f"--raw {' '.join(map(str, given))}: {' and '.join(missing)} not there",
+            mend=f"{wanted.name} is made from {' and '.join(raw.name for raw in wanted.files)}, as they are "
+            "published or unpacked: rename files that are called otherwise",
+        )
+    return [path for path in found if path is not None]
+
+
+def _candidates(raw: RawFile, given: Sequence[Path]) -> Iterator[Path]:
+    for name in _names(raw):
+        for each in (name, name.removesuffix(".gz")):
+            for path in given:
+                if path.is_dir() and (path / each).is_file():
+                    yield path / each
+                elif path.is_file() and path.name == each:
+                    yield path
+
+
+def _names(raw: RawFile) -> tuple[str, ...]:
+    return (raw.name,) if raw.instead is None else (raw.name, raw.instead)
+
+
+def _look_at(path: Path, sources: Sources, url: str | None = None) -> LocalFile:
+    expected = sources.sha256.get(path.name) or remembered(path)
+    found = sha256_of(path)
+    if expected is not None and found != expected.lower():
+        raise DownloadError(
+            f"{path}: has the SHA-256 {found}, not the expected {expected.lower()}",
+            mend="it is damaged or another edition: fetch it again, or correct --sha256 or the .sha256 file "
+            "beside it",
+        )
+    return LocalFile(path, found, url)
+
+
+def _here_or_fetched(raw: RawFile, sources: Sources, folder: Path, report: Report) -> LocalFile:
+    target, url = folder / raw.name, _url(raw, sources.urls)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = acquire(folder / f".{raw.name}.lock")  # a second process waits and finds the file
+    try:
+        if not target.is_file():
+            expected = sources.sha256.get(raw.name) or remembered(target) or raw.sha256
+            remember(target, fetch(url, target, expected, report))
+        return _look_at(target, sources, url)
+    finally:
+        lock.release()
+
+
+def _url(raw: RawFile, urls: Sequence[str]) -> str:
+    for url in urls:
+        if url.endswith("/"):
+            return url + raw.name
+        if url.rpartition("/")[2] == raw.name:
+            return url
+    return raw.url
+
+
+def remembered(path: Path) -> str | None:
+    """Read the checksum in `<name>.sha256` (the format of sha256sum); None without that file.
+
+    Raises DownloadError when it holds no checksum.
+    """
+    file = _checksum_file(path)
+    if not file.is_file():
+        return None
+    found = _DIGEST.match(file.read_text(encoding="utf-8", errors="replace").strip().lower())
+    if found is None:
+        raise DownloadError(f"{file}: holds no SHA-256", mend="delete it, or write it with sha256sum")
+    return found[0]
+
+
+def remember(path: Path, digest: str) -> None:
+    """Write `<name>.sha256`, which `sha256sum --check` can read."""
+    atomic.write_text(_checksum_file(path), f"{digest}  {path.name}\n")
+
+
+def _checksum_file(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")

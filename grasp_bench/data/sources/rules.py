@@ -1,0 +1,185 @@
+"""Filter and order reviews as the published sets did.
+
+Reviews are read once and written to a temporary file as short lines, while two sieves count users and items.
+The second pass, over the short lines, stores only what the sieves cannot rule out, so that memory depends on
+what stays and not on what was read.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_bench.data.filters import iterated
+
+Longs = NDArray[np.int64]
+
+SLOTS = 1 << 24
+FULL = 255
+
+
+class Review(NamedTuple):
+    """One review; `rating` is NaN where there is none, `time` is in Unix seconds."""
+
+    user: bytes
+    item: bytes
+    rating: float
+    time: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a published set was filtered.
+
+    `rating_above`: reviews with lower or equal ratings are dropped before counting; None keeps all.
+    `iterated`: users below `min_user` and items below `min_item` are dropped to a fixed point; users are
+    ordered by their first review with a rating above. `single_pass`: a review stays if its user and item have
+    enough reviews in the whole file; users are ordered by their first review that stays.
+    """
+
+    min_user: int
+    min_item: int
+    core: Literal["iterated", "single_pass"]
+    rating_above: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class KeptReviews:
+    """Reviews that stay, (R,) each, grouped by user, oldest first, ties as in the file.
+
+    `read` counts the reviews of the file, `rated` those that `rating_above` leaves.
+    """
+
+    users: list[str]
+    items: list[str]
+    ratings: NDArray[np.float64]
+    times: Longs
+    read: int
+    rated: int
+
+
+class Sieve:
+    """Counts of hashed keys in 16 MiB, whatever the number of keys.
+
+    Keys that share a slot add up, so a count is never too low: `may_reach` is false only for rare keys.
+    Counts end at 255.
+    """
+
+    def __init__(self) -> None:
+        self._counts = bytearray(SLOTS)
+
+    def add(self, key: bytes) -> None:
+        """Count one occurrence."""
+        slot = crc32(key) & (SLOTS - 1)
+        count = self._counts[slot]
+        if count < FULL:
+            self._counts[slot] = count + 1
+
+    def may_reach(self, key: bytes, least: int) -> bool:
+        """False when the key was counted fewer than `least` times; True when that is uncertain."""
+        return self._counts[crc32(key) & (SLOTS - 1)] >= min(least, FULL)
+
+
+@dataclass
+class _Pool:
+    """Ids that may stay, numbered by first appearance, with exact counts."""
+
+    least: int
+    sieve: Sieve = field(default_factory=Sieve)
+    numbers: dict[bytes, int] = field(default_factory=dict)
+    counts: array[int] = field(default_factory=lambda: array("q"))
+
+    def number(self, key: bytes) -> int | None:
+        """Count an occurrence and return the id's number; None when the id is certainly rare."""
+        if not self.sieve.may_reach(key, self.least):
+            return None
+        number = self.numbers.setdefault(key, len(self.numbers))
+        if number == len(self.counts):
+            self.counts.append(0)
+        self.counts[number] += 1
+        return number
+
+
+def apply_rule(reviews: Iterable[Review], rule: Rule, scratch: Path) -> KeptReviews:
+    """Apply a rule to reviews in the order of their file; `scratch` is a folder for the temporary file."""
+    users, items = _Pool(rule.min_user), _Pool(rule.min_item)
+    with tempfile.TemporaryFile(dir=scratch) as spill:
+        read, rated = _spill(reviews, rule, users.sieve, items.sieve, spill)
+        spill.seek(0)
+        columns = _candidates(_reviews_in(spill), users, items)
+    user, item, ratings, times = columns
+    mask = _MASKS[rule.core](user, item, users, items)
+    user, item, ratings, times = user[mask], item[mask], ratings[mask], times[mask]
+    place = user if rule.core == "iterated" else _by_first_appearance(user)
+    order = np.lexsort((times, place))  # stable: equal times stay as in the file
+    return KeptReviews(
+        _names(users, user[order]), _names(items, item[order]), ratings[order], times[order], read, rated
+    )
+
+
+def _spill(
+    reviews: Iterable[Review], rule: Rule, users: Sieve, items: Sieve, spill: IO[bytes]
+) -> tuple[int, int]:
+    read = rated = 0
+    for review in reviews:
+        read += 1
+        # `not >` also drops a review without a rating (NaN).
+        if rule.rating_above is not None and not review.rating > rule.rating_above:
+            continue
+        rated += 1
+        users.add(review.user)
+        items.add(review.item)
+        spill.write(b"%b\t%b\t%r\t%d\n" % review)
+    return read, rated
+
+
+def _reviews_in(spill: IO[bytes]) -> Iterator[Review]:
+    for line in spill:
+        user, item, rating, time = line.split(b"\t")
+        yield Review(user, item, float(rating), int(time))
+
+
+def _candidates(
+    reviews: Iterable[Review], users: _Pool, items: _Pool
+) -> tuple[Longs, Longs, NDArray[np.float64], Longs]:
+    """Columns of the reviews whose user and item may both stay; ids as numbers of their pools."""
+    columns: tuple[Any, ...] = (array("q"), array("q"), array("d"), array("q"))
+    for review in reviews:
+        user, item = users.number(review.user), items.number(review.item)
+        if user is not None and item is not None:
+            for column, value in zip(columns, (user, item, review.rating, review.time), strict=True):
+                column.append(value)
+    user_R, item_R, rating_R, time_R = (np.array(column) for column in columns)
+    return user_R, item_R, rating_R, time_R
+
+
+def _to_a_fixed_point(user: Longs, item: Longs, users: _Pool, items: _Pool) -> NDArray[np.bool_]:
+    # The sieves leave a superset of the core, and its core is the same.
+    return iterated(user, item, users.least, items.least)
+
+
+def _counted_once(user: Longs, item: Longs, users: _Pool, items: _Pool) -> NDArray[np.bool_]:
+    frequent_user = np.array(users.counts, dtype=np.int64) >= users.least
+    frequent_item = np.array(items.counts, dtype=np.int64) >= items.least
+    return np.asarray(frequent_user[user] & frequent_item[item])
+
+
+_MASKS = {"iterated": _to_a_fixed_point, "single_pass": _counted_once}
+
+
+def _by_first_appearance(codes: Longs) -> Longs:
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    return np.asarray(first[inverse])
+
+
+def _names(pool: _Pool, numbers: Longs) -> list[str]:
+    names = [key.decode() for key in pool.numbers]
+    return [names[number] for number in numbers.tolist()]

@@ -1,0 +1,90 @@
+"""Split prepared sequences by the protocol of a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.data.audits.splits import audit, audit_in_time, audit_steps
+from grasp_bench.data.prepare import Prepared
+from grasp_bench.data.splits import MIN_EVALUATED, Split, leave_one_out, leave_one_step_out
+from grasp_bench.data.temporal import as_date, cuts_of, temporal, with_history
+from grasp_bench.spec.dataset import Protocol
+
+LOWER = "lower dataset.min_item, or set dataset.core: iterated"
+WIDER = "widen the windows in dataset.protocol.temporal: in short windows few users come back"
+
+
+@dataclass(frozen=True, eq=False)
+class SplitResult:
+    """A split, the prepared data with its users, facts for the card, and an audit.
+
+    `check` audits a split read back from disk and returns the number of interactions; it raises LeakError
+    when the split differs from this one.
+    """
+
+    prepared: Prepared
+    split: Split
+    check: Callable[[Split], int]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def split_by_protocol(prepared: Prepared, protocol: Protocol) -> SplitResult:
+    """Split as the protocol says; DataError when no user is left to validate or to test."""
+    divided = SPLITS[protocol.split](prepared, protocol)
+    split, name = divided.split, prepared.name
+    if protocol.split == "leave_one_out" and not len(split.test_users):
+        left = "steps" if prepared.equal_times == "block" else "interactions"
+        what = f"no user has {MIN_EVALUATED} {left} left, nobody can be evaluated"
+        raise DataError(f"{name}: {what}", mend=LOWER)
+    for window, users in (("validation", split.valid_users), ("test", split.test_users)):
+        if not len(users):
+            what = f"nobody with a history before the first cut did anything in the {window} window"
+            raise DataError(f"{name}: {what}", mend=WIDER)
+    return divided
+
+
+def _by_leave_one_out(prepared: Prepared, protocol: Protocol) -> SplitResult:
+    sequences = prepared.sequences
+    if prepared.equal_times == "block":
+        split = leave_one_step_out(sequences)
+        return SplitResult(prepared, split, lambda found: audit_steps(found, sequences))
+    return SplitResult(prepared, leave_one_out(sequences), lambda split: audit(split, sequences))
+
+
+def _in_time(prepared: Prepared, protocol: Protocol) -> SplitResult:
+    everybody = prepared.sequences
+    cuts = cuts_of(everybody, prepared.order, protocol.temporal, prepared.name)
+    sequences, kept = with_history(everybody, cuts)
+    users = None if prepared.users is None else prepared.users.filter(pl.Series(kept))
+    split = temporal(sequences, cuts)
+    audit_written = partial(audit_in_time, sequences=sequences, cuts=cuts)
+    if prepared.equal_times == "block":
+        split = replace(split, train_tied=sequences.tied[sequences.orders < cuts.valid_from])
+    seen = np.zeros(split.num_items, dtype=bool)
+    seen[split.train_items] = True
+    facts = {
+        "valid_from": cuts.valid_from,
+        "test_from": cuts.test_from,
+        "dates": [as_date(cuts.valid_from, cuts), as_date(cuts.test_from, cuts)],
+        "interactions": {
+            "training": len(split.train_items),
+            "validation_window": len(split.valid_users) + len(split.valid_rest.users),
+            "test_window": len(split.test_users) + len(split.test_rest.users),
+        },
+        "validated_users": len(split.valid_users),
+        "users_without_history": int((~kept).sum()),
+        "interactions_without_history": len(everybody.items) - len(sequences.items),
+        "cold_items": int((~seen).sum()),
+    }
+    staying = replace(prepared, sequences=sequences, users=users)
+    return SplitResult(staying, split, audit_written, {"temporal": facts})
+
+
+SPLITS = {"leave_one_out": _by_leave_one_out, "temporal": _in_time}
