@@ -11,7 +11,7 @@ from grasp_bench.core.durations import readable, roughly
 from grasp_bench.core.outlets import json_for
 from grasp_bench.core.registry import Registry
 from grasp_bench.core.shown import shown_line
-from grasp_bench.engine.callbacks import Callback
+from grasp_bench.engine.callbacks import Callback, CallbackList
 from grasp_bench.engine.eta import Eta
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
@@ -173,8 +173,10 @@ DISPLAYS = Registry[type[Display]](
 )
 
 
-def make_display(name: str, total: int, eta: Eta | None = None) -> Display:
-    """A view by name; "auto" is rich on a terminal and plain elsewhere."""
+def make_display(name: str, total: int, eta: Eta | None = None) -> Callback:
+    """Make a display by name: "auto" is rich on a terminal and plain elsewhere, "none" shows nothing."""
+    if name == "none":
+        return CallbackList([])
     if name == "auto":
         name = "rich" if sys.stderr.isatty() else "plain"
     return DISPLAYS.get(name)(total, eta)
