@@ -11,10 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from grasp_bench.components import TEXT_PROVIDERS
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.registry import Registry
-from grasp_bench.spec.text import LiteLLMText, PrecomputedText, TextSource
+from grasp_bench.spec.choices import TextSource
 from grasp_bench.text.entities import Account, Entities, TextStream
+from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.precomputed_settings import PrecomputedText
 
 
 class TextProvider(Protocol):
@@ -27,16 +29,6 @@ class TextProvider(Protocol):
         ...
 
 
-PROVIDERS = Registry[type[TextProvider]](
-    "text provider",
-    {
-        "template": "grasp_bench.text.template_renderer:TemplateProvider",
-        "precomputed": "grasp_bench.text.precomputed:PrecomputedProvider",
-        "litellm": "grasp_bench.text.generated:LiteLLMProvider",
-    },
-)
-
-
 def write_texts(source: TextSource, entities: Entities, account: Account | None = None) -> TextStream:
     """Let the source's provider write, and check what comes while it is read.
 
@@ -44,7 +36,7 @@ def write_texts(source: TextSource, entities: Entities, account: Account | None 
     provider's own. Raises DataError naming the entity when a text is blank and the source does not
     allow missing ones.
     """
-    written = PROVIDERS.get(source.provider)(source).write(entities, account or Account())
+    written = TEXT_PROVIDERS.implementation(source.provider)(source).write(entities, account or Account())
     facts: dict[str, Any] = {}
     return TextStream(_checked(written, source, entities, facts), facts)
 
