@@ -14,9 +14,8 @@ from grasp_bench.report.partitions import Material, Partition, read_material
 from grasp_bench.report.power_schema import MethodParts, Need, PairPower, ScalePower, SeedsNeeded
 from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.components import components
 from grasp_bench.stats.power import POWER, Outlook
-from grasp_bench.stats.trainings import Trainings
+from grasp_bench.stats.trainings import Trainings, components
 
 POINTS = (0.1, 0.25, 0.5, 1.0)
 

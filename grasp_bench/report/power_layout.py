@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from grasp_bench.report.document import BLANK, Column, Document, Entry, Section, Table
 from grasp_bench.report.numbers import count, percent, points
 from grasp_bench.report.power_schema import MethodParts, Need, PairPower, ScalePower, SeedsNeeded
-from grasp_bench.stats.components import factors
 from grasp_bench.stats.levels import ALPHA
 from grasp_bench.stats.power import MOST_TRAININGS
+from grasp_bench.stats.trainings import factors
 
 UNITS = "Means in percent; standard deviations and differences in points of percent."
 PARTS_NOTE = (

@@ -10,7 +10,7 @@ from grasp_bench.report.findings.probe import Probe, Probes
 from grasp_bench.report.numbers import p_value
 from grasp_bench.stats.correction import benjamini_hochberg, of_known
 from grasp_bench.stats.crossed import Contrast
-from grasp_bench.stats.figure import over_trainings
+from grasp_bench.stats.intervals import over_trainings
 
 NORMAL_95 = 1.96  # half the width of a 95 % interval in standard errors
 NOTE = (

@@ -22,7 +22,7 @@ from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.plan.knowledge_nodes import NOISE_STAGES
 from grasp_bench.plan.nodes import Node
 from grasp_bench.report.findings.attention import Corruption
-from grasp_bench.retrieval.pooling import pooled_means
+from grasp_bench.retrieval.neighbours import pooled_means
 from grasp_bench.studies.attention_opening import Reading
 from grasp_bench.studies.attention_pairs import Pairs
 from grasp_bench.studies.opening import ROLES

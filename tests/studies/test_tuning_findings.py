@@ -10,7 +10,7 @@ from tuned_shop import searched, write_shop
 
 from grasp_bench.report.findings.tuning import Trial
 from grasp_bench.report.renderers.markdown import document_text
-from grasp_bench.stats.repeated_seeds import half_width
+from grasp_bench.stats.intervals import half_width
 from grasp_bench.studies.tuning.curves import contours, curves, interval_width
 from grasp_bench.studies.tuning.findings import tuning_of
 from grasp_bench.studies.tuning.layout import lay_out_tuning

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grasp_bench.report.findings.tuning import Contour, Curve, CurvePoint, Trial
-from grasp_bench.stats.repeated_seeds import half_width
+from grasp_bench.stats.intervals import half_width
 
 MOST_VALUES = 50  # on an axis of a contour
 
