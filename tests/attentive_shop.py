@@ -15,9 +15,9 @@ from small_shop import Shop, make, open_shop, plan_of
 from grasp_bench.core.store import Store
 from grasp_bench.core.words import words_of
 from grasp_bench.plan.nodes import Node
-from grasp_bench.report.findings.attention import Attention
-from grasp_bench.studies.attention_heat import Asking
-from grasp_bench.studies.attention_inspection import Asked, inspect_attention
+from grasp_bench.studies.attention.heat_maps import Asking
+from grasp_bench.studies.attention.inspection import Asked, inspect_attention
+from grasp_bench.studies.attention.schema import Attention
 
 MAX_LEN = 4  # of five known items
 WIDTH = 24

@@ -53,11 +53,11 @@ def audit(
     from grasp_bench.core import atomic
     from grasp_bench.engine.run import Workshop, worker_devices
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+    from grasp_bench.report.renderers.json_text import as_json
     from grasp_bench.report.renderers.markdown import document_text
-    from grasp_bench.studies.protocol_arms import BASE, hazard_arms, protocol_arms, protocols_that_fit
-    from grasp_bench.studies.protocol_audit_layout import lay_out_audit
-    from grasp_bench.studies.protocol_running import run_audit
-    from grasp_bench.studies.wording import as_json
+    from grasp_bench.studies.audit.layout import lay_out_audit
+    from grasp_bench.studies.audit.run import run_audit
+    from grasp_bench.studies.audit.variants import BASE, hazard_arms, protocol_arms, protocols_that_fit
 
     fingerprints = Fingerprints(cache_file(store))
     arms = protocol_arms(spec, overrides, protocols_that_fit(spec, overrides), fingerprints)

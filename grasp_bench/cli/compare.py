@@ -34,14 +34,14 @@ def compare(
     format: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.RICH,
 ) -> None:
     """Explain A less B: how much, how sure, for whom, and which settings differ."""
+    from grasp_bench.report.comparison_pair import compare_pair
     from grasp_bench.report.locate import find_results
-    from grasp_bench.report.pair import compare_pair
 
     pair = compare_pair(find_results(spec, results), first, second, metric)
     if format is Format.JSON:
         say_json(pair)
         return
-    from grasp_bench.report.pair_layout import lay_out_pair
+    from grasp_bench.report.comparison_layout import lay_out_pair
     from grasp_bench.report.renderers.terminal import show
 
     show(lay_out_pair(pair), console())

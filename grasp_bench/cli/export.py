@@ -15,7 +15,7 @@ from grasp_bench.cli.output import note, say
 from grasp_bench.core.errors import StoreError
 
 if TYPE_CHECKING:
-    from grasp_bench.studies.export_runs import Exported
+    from grasp_bench.studies.export.runs import Exported
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
 DEFAULT_FOLDER = Path("exports")
@@ -78,7 +78,7 @@ def runs(
     from grasp_bench.engine import machine
     from grasp_bench.plan.status import status
     from grasp_bench.stages.context import RunContext
-    from grasp_bench.studies.export_runs import Asked, export_cell
+    from grasp_bench.studies.export.runs import Asked, export_cell
 
     plan = plan_of(spec, overrides, store).only(only)
     done = {cell.slug for cell in status(plan, Store(store)).done}

@@ -25,8 +25,8 @@ def scorer(
 ) -> None:
     """Write a trained cell as programs that torch runs without this package, and check what they answer."""
     from grasp_bench.core.store import Store
-    from grasp_bench.studies.export_scorer import export_scorer
-    from grasp_bench.studies.trained_cells import cell_named
+    from grasp_bench.studies.export.scorer import export_scorer
+    from grasp_bench.studies.serving import cell_named
 
     plan = plan_of(spec, overrides, store)
     manifest = export_scorer(cell_named(plan, cell), plan.name, Store(store), out)
@@ -60,8 +60,8 @@ def embeddings(
     A user's state is the one behind the training and validation items; the test item is never read.
     """
     from grasp_bench.core.store import Store
-    from grasp_bench.studies.export_embeddings import export_embeddings
-    from grasp_bench.studies.trained_cells import cell_named
+    from grasp_bench.studies.export.embeddings import export_embeddings
+    from grasp_bench.studies.serving import cell_named
 
     plan = plan_of(spec, overrides, store)
     for table in export_embeddings(cell_named(plan, cell), plan.name, Store(store), out, kind.value):

@@ -27,8 +27,8 @@ def freshness(
 ) -> None:
     """Set the metric against the age of users' profiles, and against the tokens that rarer ones save."""
     from grasp_bench.core.store import Store
-    from grasp_bench.studies.freshness import measure_freshness
-    from grasp_bench.studies.freshness_layout import lay_out_freshness
+    from grasp_bench.studies.freshness.measure import measure_freshness
+    from grasp_bench.studies.freshness.report import lay_out_freshness
 
     plan = plan_of(spec, overrides, store, results)
     found = measure_freshness(plan, Store(store), results)

@@ -62,9 +62,9 @@ def text(
 ) -> None:
     """Show sampled texts, their statistics, claims without ground, and held-out items that they tell of."""
     from grasp_bench.core.store import Store
-    from grasp_bench.studies.opening import open_texts
-    from grasp_bench.studies.text_inspection import inspect_text
-    from grasp_bench.studies.wording import as_json
+    from grasp_bench.report.renderers.json_text import as_json
+    from grasp_bench.studies.artifact_loading import open_texts
+    from grasp_bench.studies.inspection.texts import inspect_text
 
     opened = open_texts(plan_of(spec, overrides, store), Store(store), side.value, cell)
     found = inspect_text(opened, sample, seed)
@@ -72,7 +72,7 @@ def text(
         say_json(as_json(found))
         return
     from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.studies.text_layout import lay_out_text
+    from grasp_bench.studies.inspection.layout import lay_out_text
 
     show(lay_out_text(found), console())
 
@@ -90,9 +90,9 @@ def neighbours(
 ) -> None:
     """Show sampled neighbours, their agreement with behaviour against random partners, hubs and clones."""
     from grasp_bench.core.store import Store
-    from grasp_bench.studies.neighbour_inspection import inspect_neighbours
-    from grasp_bench.studies.opening import open_neighbours
-    from grasp_bench.studies.wording import as_json
+    from grasp_bench.report.renderers.json_text import as_json
+    from grasp_bench.studies.artifact_loading import open_neighbours
+    from grasp_bench.studies.inspection.neighbours import inspect_neighbours
 
     opened = open_neighbours(plan_of(spec, overrides, store), Store(store), side.value, cell)
     found = inspect_neighbours(opened, sample, seed)
@@ -100,7 +100,7 @@ def neighbours(
         say_json(as_json(found))
         return
     from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.studies.neighbour_layout import lay_out_neighbours
+    from grasp_bench.studies.inspection.layout import lay_out_neighbours
 
     show(lay_out_neighbours(found), console())
 
@@ -118,15 +118,15 @@ def prompts(
 ) -> None:
     """Compare the texts of a spec: overlap of the neighbours they lead to, metrics of their cells."""
     from grasp_bench.core.store import Store
-    from grasp_bench.studies.prompt_sensitivity import compare_prompts
-    from grasp_bench.studies.wording import as_json
+    from grasp_bench.report.renderers.json_text import as_json
+    from grasp_bench.studies.prompts.compare import compare_prompts
 
     found = compare_prompts(plan_of(spec, overrides, store), Store(store), results, persistence)
     if output is TableFormat.json:
         say_json(as_json(found))
         return
     from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.studies.prompt_layout import lay_out_prompts
+    from grasp_bench.studies.prompts.layout import lay_out_prompts
 
     show(lay_out_prompts(found), console())
 

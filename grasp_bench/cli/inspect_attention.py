@@ -65,15 +65,15 @@ def attention(
     from grasp_bench.core.store import Store
     from grasp_bench.report.renderers.markdown import document_text
     from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.studies.attention_heat import Asking
-    from grasp_bench.studies.attention_inspection import Asked, inspect_attention, write_attention
-    from grasp_bench.studies.attention_layout import lay_out_attention, with_heat_maps
-    from grasp_bench.studies.attention_view import show_heat_maps
+    from grasp_bench.studies.attention.heat_maps import Asking
+    from grasp_bench.studies.attention.inspection import Asked, inspect_attention, write_attention
+    from grasp_bench.studies.attention.report import lay_out_attention
+    from grasp_bench.studies.attention.terminal import show_heat_maps
 
     plan = plan_of(spec, overrides, store)
     found = inspect_attention(plan, Store(store), Asked(cell, Asking(user, sample, seed), corrupt, seed))
     document = lay_out_attention(found)
-    text = document_text(with_heat_maps(document, found))
+    text = document_text(document)
     if cell == "*" and not corrupt:
         rendered = leaderboard / f"{plan.name}.attention.md"
         atomic.write_text(rendered, text)
@@ -83,5 +83,5 @@ def attention(
     elif output is Format.md:
         say_whole(text)
     else:
-        show(document, console())
+        show(document.unfolded, console())
         show_heat_maps(found, console())

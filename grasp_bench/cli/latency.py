@@ -45,8 +45,8 @@ def latency(
     precomputed, with their neighbours searched in the request, and with their text encoded in it.
     """
     from grasp_bench.core.store import Store
-    from grasp_bench.studies.latency import Measure, measure_latency
-    from grasp_bench.studies.latency_layout import lay_out_latency
+    from grasp_bench.studies.latency.measure import Measure, measure_latency
+    from grasp_bench.studies.latency.report import lay_out_latency
 
     plan = plan_of(spec, overrides, store)
     measure = Measure(requests=requests, threads=threads, batch_size=batch, cold=cold)

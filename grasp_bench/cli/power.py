@@ -39,8 +39,8 @@ def power(
 ) -> None:
     """Say how many seeds it takes to tell a difference, from stored results alone."""
     from grasp_bench.report.locate import find_results
-    from grasp_bench.report.power import POINTS, Wanted, seeds_needed
-    from grasp_bench.report.power_layout import lay_out_power
+    from grasp_bench.studies.power.layout import lay_out_power
+    from grasp_bench.studies.power.seeds_needed import POINTS, Wanted, seeds_needed
 
     sizes = tuple(sorted(set(points))) if points else POINTS
     wanted = Wanted(metric, protocol.value if protocol else None, sizes, sure)

@@ -40,8 +40,8 @@ def probe(
     Reads the test targets, as a ranking does; the probes' settings are fixed.
     """
     from grasp_bench.core.store import Store
-    from grasp_bench.studies.probe import probe_cells
-    from grasp_bench.studies.probe_layout import lay_out_probes
+    from grasp_bench.studies.probe.measure import probe_cells
+    from grasp_bench.studies.probe.report import lay_out_probes
 
     plan = plan_of(spec, overrides, store)
     found = probe_cells(plan, plan.only(only), Store(store), note, seed, users)

@@ -70,9 +70,9 @@ def tune(
 
     require("optuna", extra="tune")
     from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.studies.tuning.layout import lay_out_tuning
+    from grasp_bench.studies.tuning.best_spec import refuse_existing, write_winner
+    from grasp_bench.studies.tuning.report import lay_out_tuning
     from grasp_bench.studies.tuning.running import Asked, tune
-    from grasp_bench.studies.tuning.winner import refuse_existing, write_winner
 
     loaded = load(spec, overrides)
     if write_spec is not None and not overwrite:

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from grasp_bench.report.across import Scale, across_datasets
-from grasp_bench.report.beside import beside
 from grasp_bench.report.claims import Evidence, judge
+from grasp_bench.report.comparable_cells import Material, Partition, read_material, why_apart
 from grasp_bench.report.degradation import degradations
 from grasp_bench.report.methods import method_of
-from grasp_bench.report.partitions import Material, Partition, read_material, why_apart
+from grasp_bench.report.published_comparison import beside
 from grasp_bench.report.rows import make_row, measured_metrics
 from grasp_bench.report.schema import FORMAT, PROTOCOLS, Board, Claim, LeftOut, Ranking
-from grasp_bench.report.shuffled import left_of_gains
-from grasp_bench.report.significance import tests_against_best
+from grasp_bench.report.significance import left_of_gains, tests_against_best
 from grasp_bench.report.user_values import UserValues
 
 

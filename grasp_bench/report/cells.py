@@ -153,7 +153,7 @@ def _require_believable(cell: ResultCell, members: dict[str, Members | None]) ->
             raise DataError(f"{cell.folder / name}: not the file that {CELL_FILE} belongs to", mend=_MEND)
         return
     from grasp_bench.core.figures import problem_of
-    from grasp_bench.report.members import read_members
+    from grasp_bench.report.group_membership import read_members
 
     if cell.protocol_hash not in members:
         members[cell.protocol_hash] = read_members(cell.folder.parent, cell.protocol_hash)

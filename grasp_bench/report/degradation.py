@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grasp_bench.report.findings.interval import Interval
+from grasp_bench.report.comparable_cells import Partition
 from grasp_bench.report.methods import Method, label_methods, same_setting, touched_by_noise
-from grasp_bench.report.partitions import Partition
-from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, DropTest, NoiseCurve, NoisePoint
+from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, DropTest, Interval, NoiseCurve, NoisePoint
 from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.correction import benjamini_hochberg, of_known

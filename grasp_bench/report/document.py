@@ -1,10 +1,10 @@
-"""A board laid out for print, before any format: sections of tables of entries, and lines of text."""
+"""A board or study before any format: sections of lines, tables, and figures that each have a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 Kind = Literal["ranking", "across", "claims", "gaps", "noise", "detail"]
 Mark = Literal["", "best", "second"]
@@ -44,28 +44,65 @@ class Table:
     rows: Sequence[Sequence[Entry]]
     notes: Sequence[str] = ()
 
+    @classmethod
+    def of_texts(
+        cls, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = (),
+        names: int = 1,
+    ) -> Table:  # fmt: skip
+        """A table of plain text; the first `names` columns are names, the others numbers."""
+        columns = [Column(head, "right" if place >= names else "left") for place, head in enumerate(heads)]
+        return cls(title, columns, [[Entry(text) for text in row] for row in rows], notes)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing, by the Vega-Lite specification that `make` gives for a width; `name` says what it shows."""
+
+    name: str
+    make: Callable[[int], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Charts, their legend, and the same numbers as a table, which formats without pictures show alone."""
+
+    title: str
+    charts: Sequence[Chart]
+    table: Table
+    notes: Sequence[str] = ()
+
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with lines of text and tables; `kind` tells what a short view keeps.
+    """A heading with lines of text, tables and figures; `kind` tells what a short view keeps.
 
-    A folded one is opened by who wants it, in formats that can fold.
+    Formats that can fold show the heading of a folded section, and open the rest on request.
     """
 
     title: str
-    tables: Sequence[Table] = ()
+    tables: Sequence[Table | Figure] = ()
     lines: Sequence[str] = ()
     kind: Kind = "detail"
     folded: bool = False
 
+    @property
+    def plain_tables(self) -> list[Table]:
+        """The tables, of figures those behind them."""
+        return [each.table if isinstance(each, Figure) else each for each in self.tables]
+
 
 @dataclass(frozen=True)
 class Document:
-    """A whole board."""
+    """A whole board or study."""
 
     title: str
     lines: Sequence[str]
     sections: Sequence[Section] = field(default_factory=tuple)
+
+    @property
+    def unfolded(self) -> Document:
+        """The document without its folded sections."""
+        return replace(self, sections=[section for section in self.sections if not section.folded])
 
 
 def without_column(table: Table, index: int) -> Table:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from grasp_bench.report.document import Document, Section, Table
-from grasp_bench.report.numbers import UNITS
+from grasp_bench.report.formatting import UNITS
 from grasp_bench.report.schema import Board, Ranking
 from grasp_bench.report.sections.across import across_section
-from grasp_bench.report.sections.evidence import claims_section, exploratory_table, shuffled_table
+from grasp_bench.report.sections.details import card_table, gaps_section, provenance_table, seed_table
 from grasp_bench.report.sections.groups import beyond_table, group_metrics, group_tables
 from grasp_bench.report.sections.noise import noise_section
 from grasp_bench.report.sections.published import published_section
 from grasp_bench.report.sections.ranking import ranking_table
-from grasp_bench.report.sections.record import card_table, gaps_section, provenance_table, seed_table
+from grasp_bench.report.sections.significance import claims_section, exploratory_table, shuffled_table
 
 TableMaker = Callable[[Ranking, str, str], Table | None]
 

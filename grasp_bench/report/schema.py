@@ -7,7 +7,6 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from grasp_bench.report.across_schema import AcrossDatasets
-from grasp_bench.report.findings.interval import Interval
 
 FORMAT = 12  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
@@ -20,6 +19,14 @@ GROUP_TABLES = {
     ),
 }  # fmt: skip
 GROUPS = tuple(group for groups in GROUP_TABLES.values() for group in groups)
+
+
+class Interval(TypedDict):
+    """A mean and its 95 % interval; `low` and `high` are None where one value is all there is."""
+
+    mean: float
+    low: float | None
+    high: float | None
 
 
 class Stat(TypedDict):

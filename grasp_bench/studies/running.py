@@ -14,8 +14,7 @@ from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.selection import with_seeds
 from grasp_bench.report.study import looks_of, write_study
 from grasp_bench.spec.loading import LoadedSpec
-from grasp_bench.studies.cards import dataset_cards
-from grasp_bench.studies.user_groups import write_user_groups
+from grasp_bench.studies.study_files import dataset_cards, write_user_groups
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from grasp_bench.report.schema import Claim
-from grasp_bench.report.verdict_words import short_verdict
+from grasp_bench.report.verdicts import short_verdict
 
 SPEC = """\
 name: looked

@@ -6,7 +6,7 @@ import pytest
 from results_builder import Results, three_methods
 from studies_written import whole_study
 
-from grasp_bench.report.page.write import write_report
+from grasp_bench.report.page.render import write_report
 
 
 @pytest.fixture

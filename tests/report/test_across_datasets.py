@@ -16,7 +16,7 @@ from scipy import stats
 
 from grasp_bench.report.board import load_board
 from grasp_bench.report.layout import headline, lay_out
-from grasp_bench.report.page.write import write_report
+from grasp_bench.report.page.render import write_report
 from grasp_bench.report.renderers.registry import RENDERERS
 from grasp_bench.report.sections.across import letter
 

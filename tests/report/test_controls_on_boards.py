@@ -12,10 +12,10 @@ import pytest
 from results_builder import Results, control, metric_values
 
 from grasp_bench.report.board import load_board
+from grasp_bench.report.comparison_layout import lay_out_pair
+from grasp_bench.report.comparison_pair import compare_pair
 from grasp_bench.report.document import Document, Table
 from grasp_bench.report.layout import lay_out
-from grasp_bench.report.pair import compare_pair
-from grasp_bench.report.pair_layout import lay_out_pair
 from grasp_bench.report.renderers.registry import RENDERERS
 from grasp_bench.report.schema import Board
 

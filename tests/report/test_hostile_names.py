@@ -14,11 +14,11 @@ from markdown_it import MarkdownIt
 from results_builder import Results
 
 from grasp_bench.report.board import load_board
+from grasp_bench.report.charts.drawing import to_svg
+from grasp_bench.report.charts.row_charts import Bar, bars
 from grasp_bench.report.document import Column, Document, Entry, Section, Table
 from grasp_bench.report.layout import lay_out
-from grasp_bench.report.page.charts.bars import Bar, bars
-from grasp_bench.report.page.charts.drawing import to_svg
-from grasp_bench.report.page.write import write_report
+from grasp_bench.report.page.render import write_report
 from grasp_bench.report.renderers import latex, markdown
 from grasp_bench.report.renderers.registry import RENDERERS
 

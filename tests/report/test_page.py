@@ -22,12 +22,11 @@ from typer.testing import CliRunner
 from grasp_bench.cli.app import app
 from grasp_bench.core import sealing
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingExtraError
+from grasp_bench.report.charts.drawing import to_svg
+from grasp_bench.report.charts.row_charts import Bar, bars
 from grasp_bench.report.document import Entry
-from grasp_bench.report.page.charts.bars import Bar, bars
-from grasp_bench.report.page.charts.drawing import to_svg
-from grasp_bench.report.page.render import order_of
-from grasp_bench.report.page.studies import read_studies
-from grasp_bench.report.page.write import write_report
+from grasp_bench.report.page.render import order_of, write_report
+from grasp_bench.report.studies import read_findings
 
 STUDY_SECTIONS = ("tuning", "attention", "latency", "freshness", "probe")
 ALWAYS = ("found", "hypotheses", "board", "provenance")
@@ -165,12 +164,12 @@ def test_studies_have_their_numbers_in_tables(whole: Path, page: Read) -> None:
     assert weights[1][3] == f"{found['attention']['cells'][0]['weights'][0]['mean']:.4f}"
     auc = page.tables["Do weights tell corrupted context from clean?"]
     assert [row[5] for row in auc[1:]] == ["0.5000", "0.5600", "0.6200"]
-    request = page.tables["One request, all precomputed, the whole catalogue scored"]
-    assert request[1][3:6] == ["1.100", "1.600", "2.400"]
-    assert request[2][3:6] == ["1.100", "–", "–"]  # five cold requests have no 99th percentile
+    request = page.tables["One request, the whole catalogue scored"]
+    assert request[1][4:7] == ["1.100", "1.600", "2.400"]
+    assert request[2][4:7] == ["1.100", "–", "–"]  # five cold requests have no 99th percentile
     ages = page.tables["NDCG@10 by age of profiles, full ranking"]
     assert ages[2][3].startswith("33.80 [")
-    base, states = page.tables["AUC of click prediction (higher is better)"][1:3]
+    base, states = page.tables["AUC and log-loss of click prediction"][1:3]
     assert base[:4] == ["base", "logistic", "0.6200 [0.6100, 0.6300]", "–"]
     assert states[:4] == [
         "grasp, seed 42",
@@ -235,7 +234,7 @@ def test_an_altered_digit_of_a_study_is_no_figure(name: str, toy: Results, tmp_p
     content = write_studies(toy.folder)[name]
     path = toy.folder / f"{name}.json"
     sealing.write(path, content)
-    read_studies(toy.folder)  # sealed as the command does it
+    read_findings(toy.folder)  # sealed as the command does it
     text = path.read_text()
     place = next(k for k, letter in enumerate(text) if letter.isdigit() and text[k - 1] == ".")
     path.write_text(f"{text[:place]}{9 - int(text[place])}{text[place + 1 :]}")

@@ -9,9 +9,9 @@ import pytest
 from results_builder import settings
 
 from grasp_bench.core.errors import DataError, IncomparableError, MissingFileError, UnknownNameError
+from grasp_bench.report.comparison_layout import in_words, lay_out_pair
+from grasp_bench.report.comparison_pair import compare_pair
 from grasp_bench.report.locate import find_results
-from grasp_bench.report.pair import compare_pair
-from grasp_bench.report.pair_layout import in_words, lay_out_pair
 from grasp_bench.report.renderers.terminal import render
 
 RANKS = np.arange(1, 41)

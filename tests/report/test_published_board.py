@@ -14,9 +14,9 @@ from results_builder import Results, metric_values, sampled, settings
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.report.board import load_board
+from grasp_bench.report.group_membership import read_members, write_members
 from grasp_bench.report.layout import lay_out
-from grasp_bench.report.members import read_members, write_members
-from grasp_bench.report.page.write import write_report
+from grasp_bench.report.page.render import write_report
 from grasp_bench.report.renderers.registry import RENDERERS
 from grasp_bench.report.study import read_study, write_study
 from grasp_bench.spec.loading import load

@@ -17,9 +17,8 @@ from rich.console import Console
 from grasp_bench.report.board import load_board
 from grasp_bench.report.document import Column, Document, Entry, Section, Table, mark_best
 from grasp_bench.report.layout import lay_out
-from grasp_bench.report.publish import render_all
 from grasp_bench.report.renderers import latex, markdown, terminal
-from grasp_bench.report.renderers.registry import RENDERERS
+from grasp_bench.report.renderers.registry import RENDERERS, render_all
 
 ODD = r"a|b_c*d [bold]x[/] 100% $5 \n {ö} ~^<u>&#"
 

@@ -9,12 +9,12 @@ import pytest
 from results_builder import control, metric_values
 
 from grasp_bench.core.errors import DataError, IncomparableError, UnknownNameError
-from grasp_bench.report.power import Wanted, seeds_needed
-from grasp_bench.report.power_layout import lay_out_power
-from grasp_bench.report.power_plan import seeds_told
 from grasp_bench.report.renderers.terminal import render
 from grasp_bench.stats.power import Outlook
 from grasp_bench.stats.trainings import Trainings
+from grasp_bench.studies.power.layout import lay_out_power
+from grasp_bench.studies.power.preview import seeds_told
+from grasp_bench.studies.power.seeds_needed import Wanted, seeds_needed
 
 HYPOTHESIS = {"better": "grasp", "than": "none", "metric": "NDCG@10", "protocol": "full"}
 

@@ -13,15 +13,15 @@ from safetensors.numpy import load_file
 from small_shop import Shop
 
 from grasp_bench.plan.cells import Cell
-from grasp_bench.studies.attention_corruption import (
+from grasp_bench.studies.attention.corruption import (
     Corrupted,
     corrupt,
     corruption_of,
     shares_of_pairs,
     trained_under,
 )
-from grasp_bench.studies.attention_opening import open_reading
-from grasp_bench.studies.attention_pairs import Pairs, history_pairs
+from grasp_bench.studies.attention.pairs import Pairs, history_pairs
+from grasp_bench.studies.attention.reading import open_reading
 
 NOISY = """
 controls: []

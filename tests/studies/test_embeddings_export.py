@@ -22,9 +22,9 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.rank import RankStage
-from grasp_bench.studies import export_embeddings as exporting
-from grasp_bench.studies.export_embeddings import export_embeddings
-from grasp_bench.studies.trained_cells import cell_named
+from grasp_bench.studies.export import embeddings as exporting
+from grasp_bench.studies.export.embeddings import export_embeddings
+from grasp_bench.studies.serving import cell_named
 
 COMPARE = "compare={model.enhancer: [none, llminit, rlmrec, llmesr, grasp]}"
 ABLATIONS = (

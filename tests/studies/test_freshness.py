@@ -16,9 +16,9 @@ from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.plan.compile import Plan
 from grasp_bench.report.renderers.markdown import document_text
 from grasp_bench.stages.text_table import write_text_table
-from grasp_bench.studies.freshness import measure_freshness
-from grasp_bench.studies.freshness_layout import lay_out_freshness
-from grasp_bench.studies.freshness_tokens import profile_tokens
+from grasp_bench.studies.freshness.measure import measure_freshness
+from grasp_bench.studies.freshness.report import lay_out_freshness
+from grasp_bench.studies.freshness.tokens import profile_tokens
 
 AGES = [0, 1, 3]
 PROMPT = "The user has visited the following items: {} please conclude the user's preference."

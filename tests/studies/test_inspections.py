@@ -9,12 +9,11 @@ import polars as pl
 import pytest
 from small_shop import BRANDS, ITEMS, LENGTH, NOUNS, USERS, Shop, plan_of, title
 
-from grasp_bench.studies.neighbour_inspection import inspect_neighbours
-from grasp_bench.studies.neighbour_layout import lay_out_neighbours
-from grasp_bench.studies.opening import open_neighbours, open_texts
-from grasp_bench.studies.text_inspection import inspect_text
-from grasp_bench.studies.text_layout import lay_out_text
-from grasp_bench.studies.wording import as_json
+from grasp_bench.report.renderers.json_text import as_json
+from grasp_bench.studies.artifact_loading import open_neighbours, open_texts
+from grasp_bench.studies.inspection.layout import lay_out_neighbours, lay_out_text
+from grasp_bench.studies.inspection.neighbours import inspect_neighbours
+from grasp_bench.studies.inspection.texts import inspect_text
 
 TRAINED = LENGTH - 2
 

@@ -25,12 +25,11 @@ from grasp_bench.plan.compile import Plan
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.rank import RankStage
 from grasp_bench.stats.bootstrap import median_interval
-from grasp_bench.studies.latency import Measure, _bare, _Bout, _extras, _pairs, measure_latency
-from grasp_bench.studies.latency_wording import CANNOT_TELL, FAILS, HOLDS, claim_of
-from grasp_bench.studies.live_profiles import LiveSearch
-from grasp_bench.studies.serving import Serving
-from grasp_bench.studies.stopwatch import Times, in_turns
-from grasp_bench.studies.trained_cells import cell_named, open_cell, trained_cells
+from grasp_bench.studies.latency.claim import CANNOT_TELL, FAILS, HOLDS, claim_of
+from grasp_bench.studies.latency.measure import Measure, _bare, _Bout, _extras, _pairs, measure_latency
+from grasp_bench.studies.latency.paths import LiveSearch
+from grasp_bench.studies.latency.timing import Times, in_turns
+from grasp_bench.studies.serving import Serving, cell_named, open_cell, trained_cells
 
 QUICK = Measure(requests=12, candidates=5, batch_size=4, cold=0)
 

@@ -15,8 +15,8 @@ import pytest
 from grasp_bench.core.store import Store
 from grasp_bench.engine.run import Workshop
 from grasp_bench.plan.compile import compile_plan
+from grasp_bench.report.comparable_cells import Material
 from grasp_bench.report.methods import Method
-from grasp_bench.report.partitions import Material
 from grasp_bench.report.schema import Claim
 from grasp_bench.report.study import read_study
 from grasp_bench.report.user_values import UserValues

@@ -19,11 +19,9 @@ from grasp_bench.core.store import Store
 from grasp_bench.data.artefacts import read_test, read_train
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.studies.probe import probe_cells
-from grasp_bench.studies.probe_fitting import RankedPairs, fit
-from grasp_bench.studies.probe_pairs import Pairs, base_features, draw_pairs, learned_features
-from grasp_bench.studies.serving import Serving
-from grasp_bench.studies.trained_cells import cell_named, open_cell
+from grasp_bench.studies.probe.measure import RankedPairs, fit, probe_cells
+from grasp_bench.studies.probe.pairs import Pairs, base_features, draw_pairs, learned_features
+from grasp_bench.studies.serving import Serving, cell_named, open_cell
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from results_builder import Results
 from small_shop import ITEMS, Shop, make, plan_of
 
 from grasp_bench.core.errors import DataError, StoreError, UnknownNameError
-from grasp_bench.studies.opening import open_neighbours
-from grasp_bench.studies.prompt_layout import lay_out_prompts
-from grasp_bench.studies.prompt_sensitivity import compare_prompts
-from grasp_bench.studies.wording import as_json
+from grasp_bench.report.renderers.json_text import as_json
+from grasp_bench.studies.artifact_loading import open_neighbours
+from grasp_bench.studies.prompts.compare import compare_prompts
+from grasp_bench.studies.prompts.layout import lay_out_prompts
 
 
 def extrapolated(first: list[int], second: list[int], p: float) -> float:

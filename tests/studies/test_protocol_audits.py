@@ -15,16 +15,16 @@ from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.report.renderers.markdown import document_text
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.protocols import PAPER, STRICT
-from grasp_bench.studies.protocol_arms import (
+from grasp_bench.studies.audit.compare import Audit, kendall
+from grasp_bench.studies.audit.layout import lay_out_audit
+from grasp_bench.studies.audit.run import run_audit
+from grasp_bench.studies.audit.variants import (
     HAZARDS,
     hazard_arms,
     order_hazard,
     protocol_arms,
     protocols_that_fit,
 )
-from grasp_bench.studies.protocol_audit import Audit, kendall
-from grasp_bench.studies.protocol_audit_layout import lay_out_audit
-from grasp_bench.studies.protocol_running import run_audit
 
 SPEC = """
 name: shop

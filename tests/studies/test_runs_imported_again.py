@@ -13,7 +13,7 @@ from grasp_bench.core.progress import silent
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.stages.context import RunContext
-from grasp_bench.studies.export_runs import Asked, export_cell
+from grasp_bench.studies.export.runs import Asked, export_cell
 
 CONTROLS = "controls=[popularity, random, item_knn]"
 STAGES = ("split", "candidates", "text", "embeddings", "control", "imported", "metrics")

@@ -26,11 +26,10 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.rank import RankStage
-from grasp_bench.studies import export_scorer as exporting
-from grasp_bench.studies.export_scorer import export_scorer, padded
-from grasp_bench.studies.export_scorer_program import CandidateScores, CatalogueScores
-from grasp_bench.studies.serving import Serving
-from grasp_bench.studies.trained_cells import cell_named, open_cell
+from grasp_bench.studies.export import scorer as exporting
+from grasp_bench.studies.export.scorer import export_scorer, padded
+from grasp_bench.studies.export.scorer_program import CandidateScores, CatalogueScores
+from grasp_bench.studies.serving import Serving, cell_named, open_cell
 
 BACKBONES, ENHANCERS = ("sasrec", "gru4rec", "bert4rec"), ("none", "llminit", "rlmrec", "llmesr", "grasp")
 COMPARE = f"compare={{model.backbone: [{', '.join(BACKBONES)}], model.enhancer: [{', '.join(ENHANCERS)}]}}"

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from tuned_shop import searched, write_shop
 
-from grasp_bench.report.findings.tuning import Trial
 from grasp_bench.report.renderers.markdown import document_text
 from grasp_bench.stats.intervals import half_width
-from grasp_bench.studies.tuning.curves import contours, curves, interval_width
-from grasp_bench.studies.tuning.findings import tuning_of
-from grasp_bench.studies.tuning.layout import lay_out_tuning
+from grasp_bench.studies.tuning.findings import contours, curves, interval_width, tuning_of
+from grasp_bench.studies.tuning.report import lay_out_tuning
+from grasp_bench.studies.tuning.schema import Trial
 
 
 def trial(number: int, values: tuple[float, float], **params: Any) -> Trial:

@@ -16,10 +16,10 @@ from grasp_bench.core.store import Store
 from grasp_bench.engine.run import STAGES
 from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.spec.loading import LoadedSpec, load
-from grasp_bench.studies.tuning.base import Base, base_of, identity
-from grasp_bench.studies.tuning.bookkeeping import counts, kept_params
 from grasp_bench.studies.tuning.search import Search
+from grasp_bench.studies.tuning.search_space import Base, base_of, identity
 from grasp_bench.studies.tuning.storage import kept_in, open_study
+from grasp_bench.studies.tuning.trial_state import counts, kept_params
 from grasp_bench.studies.tuning.worker import Orders, search
 
 ITEMS, USERS, LENGTH, WIDTH = 24, 40, 6, 12

@@ -8,10 +8,10 @@ takes 5 to 20 kB, is there without JavaScript, prints, takes its colours from th
 browser is tooltips: 30 lines of ours. Each chart is drawn twice, for wide windows and for phones, because
 letters must not shrink with the picture.
 
-    parts.py      what a page is made of
+    blocks.py      what a page is made of
     charts/       data to Vega-Lite to SVG, one file a kind of chart
-    sections/     findings to parts, one file a section
+    sections/     findings to blocks, one file a section
     layout.py     which sections there are, in which order
-    render.py     parts to HTML (Jinja2, autoescape), style and script inline
+    render.py     blocks to HTML (Jinja2, autoescape), style and script inline
     write.py      results folder to file
 """

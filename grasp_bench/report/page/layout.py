@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from grasp_bench.report.numbers import UNITS, count
+from grasp_bench.report.formatting import UNITS, count
+from grasp_bench.report.page.blocks import Block, Fact, Folded, Heading, Page, PageSection, Prose
 from grasp_bench.report.page.material import PageMaterial
-from grasp_bench.report.page.parts import Fact, Page, PageSection
-from grasp_bench.report.page.sections.ablations import ablations_section
-from grasp_bench.report.page.sections.across import across_section
-from grasp_bench.report.page.sections.attention import attention_section
-from grasp_bench.report.page.sections.boards import board_section
-from grasp_bench.report.page.sections.claims import hypotheses_section
-from grasp_bench.report.page.sections.data import data_section
-from grasp_bench.report.page.sections.found import found_section
-from grasp_bench.report.page.sections.freshness import freshness_section
-from grasp_bench.report.page.sections.groups import groups_section
-from grasp_bench.report.page.sections.latency import latency_section
-from grasp_bench.report.page.sections.noise import noise_section
-from grasp_bench.report.page.sections.probe import probe_section
-from grasp_bench.report.page.sections.provenance import gaps, provenance_section
-from grasp_bench.report.page.sections.published import paper_section
-from grasp_bench.report.page.sections.tuning import tuning_section
+from grasp_bench.report.sections.ablations import ablations_section
+from grasp_bench.report.sections.across import across_page_section
+from grasp_bench.report.sections.details import data_section, gaps, provenance_section
+from grasp_bench.report.sections.groups import groups_section
+from grasp_bench.report.sections.noise import noise_page_section
+from grasp_bench.report.sections.published import paper_section
+from grasp_bench.report.sections.ranking import board_section
+from grasp_bench.report.sections.significance import hypotheses_section
+from grasp_bench.report.sections.summary import found_section
+from grasp_bench.report.studies import Findings
 
-SECTIONS: tuple[Callable[[PageMaterial], PageSection | None], ...] = (
-    found_section, hypotheses_section, board_section, across_section, paper_section, ablations_section,
-    noise_section, tuning_section, attention_section, latency_section, freshness_section, probe_section,
-    groups_section, data_section, gaps, provenance_section,
+SectionMaker = Callable[[PageMaterial], PageSection | None]
+BEFORE_STUDIES: tuple[SectionMaker, ...] = (
+    found_section, hypotheses_section, board_section, across_page_section, paper_section, ablations_section,
+    noise_page_section,
 )  # fmt: skip
+BEHIND_STUDIES: tuple[SectionMaker, ...] = (groups_section, data_section, gaps, provenance_section)
 
 
 def lay_out_page(material: PageMaterial) -> Page:
     """Arrange everything that there is."""
-    made = (make(material) for make in SECTIONS)
+    made = [
+        *(make(material) for make in BEFORE_STUDIES),
+        *map(study_section, material.findings),
+        *(make(material) for make in BEHIND_STUDIES),
+    ]
     return Page(
         title=material.board["name"],
         description=material.board["description"],
@@ -40,6 +40,21 @@ def lay_out_page(material: PageMaterial) -> Page:
         facts=_facts(material),
         sections=[section for section in made if section is not None],
     )
+
+
+def study_section(findings: Findings) -> PageSection | None:
+    """The document of a study and its details; None where its findings are empty."""
+    document = findings.study.document(findings.found)
+    if not document.sections:
+        return None
+    blocks: list[Block] = [Prose(document.lines, listed=True)] if document.lines else []
+    for section in (*document.sections, *findings.study.details(findings.found)):
+        lines = [Prose(section.lines, listed=True)] if section.lines else []
+        if section.folded:
+            blocks.append(Folded(section.title, [*lines, *section.tables]))
+        elif section.lines or section.tables:
+            blocks += [Heading(section.title), *lines, *section.tables]
+    return PageSection(findings.name, findings.study.title, blocks)
 
 
 def _facts(material: PageMaterial) -> list[Fact]:

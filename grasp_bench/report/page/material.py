@@ -1,4 +1,4 @@
-"""Everything that the sections of one page are made from."""
+"""Read everything that one page shows: the board, the ablations' differences, the findings of studies."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grasp_bench.report.ablations import AblationDelta, Deltas, ablation_deltas
 from grasp_bench.report.board import load_board
 from grasp_bench.report.build import build_board
 from grasp_bench.report.cells import cell_folders, fingerprint
-from grasp_bench.report.page.studies import Studies, read_studies
 from grasp_bench.report.schema import FORMAT, Board, Ranking
+from grasp_bench.report.significance import AblationDelta, Deltas, ablation_deltas
+from grasp_bench.report.studies import Findings, read_findings
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class PageMaterial:
     folder: Path
     board: Board
     deltas: Deltas
-    studies: Studies
+    findings: Sequence[Findings]
 
     @property
     def metric(self) -> str:
@@ -43,12 +43,12 @@ class PageMaterial:
 
 
 def read_page_material(folder: Path) -> PageMaterial:
-    """Read a results folder; raises as `load_board` and `read_studies` do.
+    """Read a results folder; raises as `load_board` and `read_findings` do.
 
-    A search leaves no cell: where studies are all that is there, the board has no ranking, and is not kept.
+    A search leaves no cell: with findings of studies alone, the board has no ranking and is not cached.
     """
-    studies = read_studies(folder)
-    alone = bool(studies.hashes) and not cell_folders(folder)
+    findings = read_findings(folder)
+    alone = bool(findings) and not cell_folders(folder)
     board = build_board(folder, fingerprint(folder, FORMAT)) if alone else load_board(folder)
     protocols = list(dict.fromkeys(name for ranking in board["rankings"] for name in ranking["protocols"]))
-    return PageMaterial(folder, board, ablation_deltas(folder, board["metric"], protocols), studies)
+    return PageMaterial(folder, board, ablation_deltas(folder, board["metric"], protocols), findings)

@@ -1,4 +1,4 @@
-"""Parts to HTML: Jinja2 with autoescape; style and script inline, and a policy that lets nothing else run."""
+"""Render a page as HTML: Jinja2 with autoescape, style and script inline, and no other script may run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ import hashlib
 import re
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from grasp_bench.core import atomic
 from grasp_bench.core.shown import shown
+from grasp_bench.report.charts.drawing import draw
 from grasp_bench.report.document import BLANK, Entry, Table
-from grasp_bench.report.page.parts import Page, Part
+from grasp_bench.report.page.blocks import Block, Page
+from grasp_bench.report.page.layout import lay_out_page
+from grasp_bench.report.page.material import read_page_material
 
 FOLDER = "templates"
 _NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?")
@@ -28,9 +33,9 @@ def render(page: Page) -> str:
     )  # fmt: skip
 
 
-def kind_of(part: Part) -> str:
+def kind_of(block: Block) -> str:
     """The macro that writes a part."""
-    return type(part).__name__.lower()
+    return type(block).__name__.lower()
 
 
 def order_of(entry: Entry) -> str:
@@ -71,6 +76,23 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"kind": kind_of, "order": order_of, "header_column": header_column}
+    environment.filters |= {"draw": draw, "kind": kind_of, "order": order_of, "header_column": header_column}
     environment.globals |= {"filter_from": FILTER_FROM}
     return environment
+
+
+SUFFIX = ".report.html"
+
+
+def write_report(folder: Path, out: Path | None, leaderboard: Path) -> Path:
+    """Write the report of a results folder to `out`, by default into `leaderboard`, and return its path.
+
+    A file whose text has not changed is left alone. Raises as `read_page_material` does, and
+    MissingExtraError without the library that draws.
+    """
+    material = read_page_material(folder)
+    path = out or leaderboard / f"{folder.resolve().name}{SUFFIX}"
+    text = render(lay_out_page(material))
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        atomic.write_text(path, text)
+    return path

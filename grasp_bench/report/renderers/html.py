@@ -45,7 +45,10 @@ def escape(text: str) -> str:
 
 def _section(index: int, section: Section) -> list[str]:
     lines = [f"<li>{escape(line)}</li>" for line in section.lines]
-    blocks = [*(["<ul>", *lines, "</ul>"] if lines else []), *(_table(table) for table in section.tables)]
+    blocks = [
+        *(["<ul>", *lines, "</ul>"] if lines else []),
+        *(_table(table) for table in section.plain_tables),
+    ]
     if section.folded:
         blocks = ["<details><summary>show</summary>", *blocks, "</details>"]
     return [f'<h2 id="s{index}">{escape(section.title)}</h2>', *blocks]

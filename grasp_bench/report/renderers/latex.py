@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grasp_bench.core.shown import shown
 from grasp_bench.report.document import Document, Entry, Table
-from grasp_bench.report.numbers import UNITS
+from grasp_bench.report.formatting import UNITS
 from grasp_bench.report.schema import Board
 
 _ESCAPES = {
@@ -21,7 +21,7 @@ def render(board: Board, document: Document) -> str:
         _table(table, table.title or section.title)
         for section in document.sections
         if section.title != "Provenance"
-        for table in section.tables
+        for table in section.plain_tables
     ]
     return "\n".join(
         [f"% {shown(' '.join(document.title.split()))}: needs \\usepackage{{booktabs}}", *tables]

@@ -34,7 +34,7 @@ def _section(section: Section) -> list[str]:
     blocks = []
     if section.lines:
         blocks.append("\n".join(f"- {escape(line)}" for line in section.lines))
-    for table in section.tables:
+    for table in section.plain_tables:
         blocks.extend(render_table(table))
     if section.folded:
         blocks = ["<details><summary>show</summary>", *blocks, "</details>"]

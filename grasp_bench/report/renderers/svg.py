@@ -24,7 +24,7 @@ def render(board: Board, document: Document) -> str:
             for line in section.lines:
                 console.print(plain(line))
         if section.kind == "ranking":
-            for table in section.tables:
+            for table in section.plain_tables:
                 console.print(rich_table(table, width))
                 for note in table.notes:
                     console.print(plain(note), style="dim")
@@ -36,5 +36,5 @@ def render(board: Board, document: Document) -> str:
 
 def _width(document: Document) -> int:
     """As many characters as the widest ranking table needs."""
-    tables = [t for section in document.sections if section.kind == "ranking" for t in section.tables]
+    tables = [t for section in document.sections if section.kind == "ranking" for t in section.plain_tables]
     return max([MIN_WIDTH, *map(natural_width, tables)])

@@ -33,7 +33,7 @@ def show_section(section: Section, console: Console) -> None:
     console.rule(plain(section.title, "bold"), align="left")
     for line in section.lines:
         console.print(plain(line))
-    for table in section.tables:
+    for table in section.plain_tables:
         console.print()
         table = fit(table, console.width)
         console.print(rich_table(table, console.width))

@@ -1,14 +1,20 @@
-"""Several datasets on the board: every method on each of them, its mean rank, and who is told from whom."""
+"""Several datasets on a board: every method on each of them, mean ranks, and which methods differ."""
 
 from __future__ import annotations
 
 from string import ascii_lowercase
+from typing import TYPE_CHECKING
 
 from grasp_bench.report.across_schema import AcrossDatasets, AcrossRow
-from grasp_bench.report.document import BLANK, Column, Entry, Mark, Section, Table, mark_best
-from grasp_bench.report.numbers import p_value, percent
+from grasp_bench.report.charts.row_charts import RankBar, RankDot, rank_diagram
+from grasp_bench.report.document import BLANK, Chart, Column, Entry, Figure, Mark, Section, Table, mark_best
+from grasp_bench.report.formatting import p_value, percent
+from grasp_bench.report.page.blocks import Block, PageSection, Prose
 from grasp_bench.report.schema import Marked
-from grasp_bench.report.sections.marks import label_of, mark_notes
+from grasp_bench.report.sections.ranking import label_of, mark_notes
+
+if TYPE_CHECKING:  # a cached board is shown without numpy
+    from grasp_bench.report.page.material import PageMaterial
 
 TITLE = "Across datasets"
 RANK_NOTE = (
@@ -158,3 +164,45 @@ def _notes(across: AcrossDatasets) -> list[str]:
 def _marked(row: AcrossRow) -> Marked:
     """What the signs beside its name are made of; who leaks has no row."""
     return Marked(label=row["label"], kind=row["kind"], leaks=[], substituted=row["substituted"])
+
+
+LEGEND = (
+    "A bar spans methods that are not told apart; one that no such bar covers is told from all others. The "
+    "last bar is the critical difference."
+)
+
+
+def across_page_section(material: PageMaterial) -> PageSection | None:
+    """The verdict, the diagram where there is one, and the table; None where there is one dataset."""
+    across = material.board["across"]
+    if across is None:
+        return None
+    table = across_table(across)
+    blocks: list[Block] = [Prose([verdict(across)])]
+    diagram = _diagram(across)
+    blocks += [table] if diagram is None else [diagram, *filter(None, [best_table(across)])]
+    return PageSection("across", TITLE, blocks)
+
+
+def _diagram(across: AcrossDatasets) -> Figure | None:
+    """Mean ranks and groups; None without a verdict, for then nothing is known of differences."""
+    difference = across["critical_difference"]
+    if difference is None:
+        return None
+    ranks = {row["label"]: row["mean_rank"] for row in across["rows"] if row["mean_rank"] is not None}
+    letters = letters_of(across)
+    dots = [
+        RankDot(label, rank, f"{label}: mean rank {rank:.2f}, group {letters[label]}")
+        for label, rank in ranks.items()
+    ]
+    bars = [
+        RankBar(f"group {letter(index)}", min(spanned), max(spanned), f"not told apart: {', '.join(group)}")
+        for index, group in enumerate(across["groups"])
+        if len(group) > 1 and (spanned := [ranks[label] for label in group])
+    ]
+    told = f"critical difference: {difference:.2f}"
+    bars.append(RankBar("critical difference", 1, 1 + difference, told))
+    count = len(across["datasets"])
+    name = f"Mean ranks over {count} datasets by {across['metric']}, {across['protocol']} ranking"
+    chart = Chart(name, lambda width: rank_diagram(dots, bars, width, "mean rank, best on the left"))
+    return Figure(name, [chart], across_table(across), [LEGEND])

@@ -1,15 +1,20 @@
-"""Where a method is good: groups of users and targets, and what accuracy does not see."""
+"""Metrics by groups of users, items and targets, and measures beyond accuracy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from grasp_bench.report.document import Column, Entry, Table
-from grasp_bench.report.numbers import count, plain
+from grasp_bench.report.charts.row_charts import Dot, dots
+from grasp_bench.report.document import Chart, Column, Entry, Figure, Table
+from grasp_bench.report.formatting import count, percent_with_spread, plain
+from grasp_bench.report.page.blocks import Block, Folded, PageSection
 from grasp_bench.report.rows import measured_metrics
 from grasp_bench.report.schema import GROUP_TABLES, Ranking, Row
-from grasp_bench.report.sections.marks import label_of, mark_notes
-from grasp_bench.report.sections.ranking import entries_of, ordered_rows
+from grasp_bench.report.sections.ranking import entries_of, label_of, mark_notes, ordered_rows
+
+if TYPE_CHECKING:  # a cached board is shown without numpy
+    from grasp_bench.report.page.material import PageMaterial
 
 TABLE_METRICS = ("NDCG@10", "HR@10", "NDCG@5", "HR@5")
 GROUP_HEADS = {
@@ -88,3 +93,58 @@ def _at_cutoff(names: Iterable[str], metric: str) -> list[str]:
 def _mean(row: Row, name: str) -> str:
     stat = row["beyond"].get(name)
     return plain(stat["mean"] if stat else None)
+
+
+PAIRS = {
+    "users": ("head_user", "tail_user"),
+    "items": ("head_item", "tail_item"),
+    "targets": ("repeat", "new"),
+    "times": ("same_time", "later"),
+    "ids": ("ascending", "descending"),
+    "transitions": ("seen_transition", "unseen_transition"),
+}
+
+
+def groups_section(material: PageMaterial) -> PageSection | None:
+    """The metric that ranks by group, other metrics and measures beyond accuracy folded."""
+    blocks = [block for ranking in material.board["rankings"] for block in _ranking(material, ranking)]
+    return PageSection("groups", "Groups", blocks) if blocks else None
+
+
+def _ranking(material: PageMaterial, ranking: Ranking) -> Iterator[Block]:
+    metric, protocols = material.metric, material.protocols(ranking)
+    for protocol in protocols:
+        tables = group_tables(ranking, protocol, metric)
+        pictures = [one for what in PAIRS if (one := _picture(material, ranking, protocol, what))]
+        if tables and pictures:
+            name = f"{metric} by group, {protocol} ranking{material.suffix(ranking)}"
+            yield Figure(name, pictures, tables.pop(0))
+        yield from tables
+    others = [
+        table
+        for protocol in protocols
+        for name in group_metrics(ranking, metric)
+        for table in group_tables(ranking, protocol, name)
+    ]
+    if others:
+        yield Folded(f"Groups by other metrics{material.suffix(ranking)}", others)
+    beyond = beyond_table(ranking, metric) if protocols else None
+    if beyond is not None:
+        yield Folded(f"Beyond accuracy: coverage, novelty, concentration{material.suffix(ranking)}", [beyond])
+
+
+def _picture(material: PageMaterial, ranking: Ranking, protocol: str, what: str) -> Chart | None:
+    """Two groups that divide all users; nothing where one of them is empty."""
+    metric, rows = material.metric, []
+    for row in ordered_rows(ranking, protocol, metric):
+        stats = [row["values"].get(protocol, {}).get(group, {}).get(metric) for group in PAIRS[what]]
+        if row["kind"] == "control" or not all(stats):
+            continue
+        for group, stat in zip(PAIRS[what], stats, strict=True):
+            told = f"{label_of(row)}, {GROUP_HEADS[group]}: {percent_with_spread(stat)}"
+            if stat is not None:
+                rows.append(Dot(label_of(row), GROUP_HEADS[group], 100 * stat["mean"], told))
+    if not rows:
+        return None
+    name = f"{metric} of {' and '.join(GROUP_HEADS[g] for g in PAIRS[what])}, {protocol} ranking"
+    return Chart(name, lambda width: dots(rows, width, f"{metric}, percent"))

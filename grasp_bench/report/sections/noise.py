@@ -1,11 +1,24 @@
-"""Noise on the board: what methods keep at each rate, and whose drop is larger."""
+"""Noise on a board: what methods keep at each rate, and whose drop is larger."""
 
 from __future__ import annotations
 
-from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
-from grasp_bench.report.findings.interval import Interval
-from grasp_bench.report.numbers import p_value, percent_with_interval, points, points_with_interval
-from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, NoiseCurve, Ranking
+from typing import TYPE_CHECKING
+
+from grasp_bench.report.charts.curves import CurvePoint, curves
+from grasp_bench.report.charts.row_charts import Whisker, whiskers
+from grasp_bench.report.document import BLANK, Chart, Column, Entry, Figure, Section, Table
+from grasp_bench.report.formatting import (
+    not_told_apart,
+    p_value,
+    percent_with_interval,
+    points,
+    points_with_interval,
+)
+from grasp_bench.report.page.blocks import PageSection
+from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, Interval, NoiseCurve, Ranking
+
+if TYPE_CHECKING:  # a cached board is shown without numpy
+    from grasp_bench.report.page.material import PageMaterial
 
 CURVE_NOTES = (
     "95 % intervals for other users and trainings. Area: mean over the range of rates, by trapezoids; kept: "
@@ -79,3 +92,56 @@ def drop_table(found: Degradation) -> Table | None:
             f"Of more than {ALL_PAIRS_OF} methods, each stands against {best}, the best at the lowest rate."
         )
     return Table(f"Drop against drop, {found['protocol']} ranking", columns, rows, notes)
+
+
+DROP_AXIS = "difference of drops in points of percent"
+DROP_LEGEND = "Right of the line: the first method loses more. A hollow dot: corrected p of 0.05 or more."
+
+
+def noise_page_section(material: PageMaterial) -> PageSection | None:
+    """Curves and drops of every kind of noise and protocol; None where nothing was made noisy."""
+    figures: list[Figure] = []
+    for ranking in material.board["rankings"]:
+        order = {name: place for place, name in enumerate(material.protocols(ranking))}
+        found = sorted(ranking["noise"], key=lambda each: (each["kind"], order[each["protocol"]]))
+        for each in found:
+            suffix = material.suffix(ranking)
+            drops = drop_table(each)
+            figures += [_degradation(each, suffix), *([_drops(each, drops, suffix)] if drops else [])]
+    return PageSection("noise", "Noise", figures) if figures else None
+
+
+def _degradation(found: Degradation, suffix: str) -> Figure:
+    points = [_point(curve, index) for curve in found["curves"] for index in range(len(curve["points"]))]
+    name = f"{found['metric']} under noise ({found['kind']}), {found['protocol']} ranking{suffix}"
+    axis = f"{found['metric']}, percent"
+    chart = Chart(name, lambda width: curves(points, width, "share of entities hit", axis))
+    return Figure(name, [chart], noise_table(found))
+
+
+def _point(curve: NoiseCurve, index: int) -> CurvePoint:
+    point = curve["points"][index]
+    label = f"{curve['label']} (notices none)" if curve["constant"] else curve["label"]
+    told = percent_with_interval(point["mean"], point["low"], point["high"])
+    low, high = (None if end is None else 100 * end for end in (point["low"], point["high"]))
+    return CurvePoint(
+        label, point["rate"], 100 * point["mean"], f"{label} at {point['rate']:g}: {told}", low, high
+    )
+
+
+def _drops(found: Degradation, table: Table, suffix: str) -> Figure:
+    rows = [
+        Whisker(
+            label=f"{drop['rate']:g}: {drop['a']} − {drop['b']}",
+            value=100 * drop["difference"],
+            low=100 * drop["low"],
+            high=100 * drop["high"],
+            tip=f"drop of {drop['a']} less that of {drop['b']} at {drop['rate']:g}: "
+            f"{points_with_interval(drop)}",
+            hollow=not_told_apart(drop["p_adjusted"]),
+        )
+        for drop in found["drops"]
+    ]
+    name = f"Drop against drop under noise ({found['kind']}), {found['protocol']} ranking{suffix}"
+    chart = Chart(name, lambda width: whiskers(rows, width, DROP_AXIS))
+    return Figure(name, [chart], table, [DROP_LEGEND])

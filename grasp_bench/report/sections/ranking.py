@@ -1,13 +1,19 @@
-"""The ranking tables: methods by one metric under one protocol."""
+"""The ranking tables: methods by one metric under one protocol, and the signs beside their names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from grasp_bench.report.document import BLANK, Column, Entry, Table, mark_best
-from grasp_bench.report.numbers import count, percent_with_spread
-from grasp_bench.report.schema import Ranking, RankingTests, Row, Stat
-from grasp_bench.report.sections.marks import CONTROL_MARK, has_place, label_of, mark_notes
+from grasp_bench.report.charts.row_charts import Dot, Whisker, dots, whiskers
+from grasp_bench.report.document import BLANK, Chart, Column, Entry, Figure, Table, mark_best
+from grasp_bench.report.formatting import count, p_value, percent, percent_with_spread, points_with_interval
+from grasp_bench.report.page.blocks import Block, Folded, Heading, PageSection, Prose
+from grasp_bench.report.schema import Marked, Ranking, RankingTests, Row, Stat
+from grasp_bench.report.sections.significance import exploratory_table, shuffled_table
+
+if TYPE_CHECKING:  # a cached board is shown without numpy
+    from grasp_bench.report.page.material import PageMaterial
 
 # Few enough for a terminal; NDCG@1, HR@1 and MRR@1 are one number, and CSV and JSON hold them all.
 SHOWN = ("NDCG@10", "HR@10", "MRR@10", "NDCG@5", "HR@5", "NDCG@20", "HR@20", "HR@1")
@@ -140,3 +146,125 @@ def _place(place: int, row: Row) -> str:
 
 def _lacks_seeds(row: Row) -> bool:
     return not set(row["planned_seeds"]) <= set(row["seeds"])
+
+
+LEAK_MARK = "†"
+CONTROL_MARK = "°"
+IMPORTED_MARK = "‡"
+SUBSTITUTED_MARK = "§"
+MARK_OF_KIND = {"control": CONTROL_MARK, "imported": IMPORTED_MARK}
+CONTROL_NOTE = f"{CONTROL_MARK} control: shows what a figure is worth; has no place and is never the best."
+IMPORTED_NOTE = f"{IMPORTED_MARK} imported: ranked by the scores of somebody else's run."
+
+
+def label_of(row: Marked) -> str:
+    """The method's name and its signs: leaks, substituted texts, controls, imported runs."""
+    marks = LEAK_MARK if row["leaks"] else ""
+    marks += (SUBSTITUTED_MARK if row["substituted"] else "") + MARK_OF_KIND.get(row["kind"], "")
+    return f"{row['label']} {marks}" if marks else row["label"]
+
+
+def has_place(row: Marked) -> bool:
+    """True for what may be ranked, and be the best."""
+    return not row["leaks"] and row["kind"] != "control"
+
+
+def mark_notes(rows: Sequence[Marked]) -> list[str]:
+    """What the signs mean; nothing when there are none."""
+    notes = []
+    if any(row["kind"] == "control" for row in rows):
+        notes.append(CONTROL_NOTE)
+    if any(row["kind"] == "imported" for row in rows):
+        notes.append(IMPORTED_NOTE)
+    if sources := sorted({source for row in rows for source in row["leaks"]}):
+        listed = ", ".join(sources)
+        notes.append(f"{LEAK_MARK} leaks: made from held-out items ({listed}); has no place in the ranking.")
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        for line in row["substituted"]:
+            lines.setdefault(line, []).append(row["label"])
+    notes += [f"{SUBSTITUTED_MARK} {line} ({', '.join(labels)})." for line, labels in lines.items()]
+    return notes
+
+
+SERIES = ("method", "control", "one of its seeds")
+DIFFERENCE = "points of {} in percent, less the best"
+
+
+def board_section(material: PageMaterial) -> PageSection | None:
+    """Every ranking under every protocol; None where nothing was ranked."""
+    blocks = [block for ranking in material.board["rankings"] for block in _ranking(material, ranking)]
+    return PageSection("board", "Leaderboard", blocks) if blocks else None
+
+
+def _ranking(material: PageMaterial, ranking: Ranking) -> Iterator[Block]:
+    if ranking["why_apart"]:
+        yield Prose([f"Ranked apart: {ranking['why_apart']}."])
+    for protocol in material.protocols(ranking):
+        yield Heading(f"{protocol.capitalize()} ranking{material.suffix(ranking)}")
+        yield ranking_table(ranking, protocol, material.metric)
+        yield from filter(None, [_means(material, ranking, protocol), _to_best(material, ranking, protocol)])
+        shuffled = shuffled_table(ranking, protocol, material.metric)
+        if shuffled:
+            yield Folded("What is left on shuffled embeddings", [shuffled])
+
+
+def _means(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | None:
+    """Means, and the seeds that they are of; controls by another sign."""
+    metric, rows = material.metric, []
+    for row in ordered_rows(ranking, protocol, material.metric):
+        stat = overall(row, protocol, metric)
+        if stat is None:
+            continue
+        label, seeds = label_of(row), row["per_seed"].get(protocol, {})
+        kind = "control" if row["kind"] == "control" else "method"
+        rows.append(Dot(label, kind, 100 * stat["mean"], f"{label}: {percent_with_spread(stat)}"))
+        for seed, values in seeds.items() if len(seeds) > 1 else ():
+            if metric in values:
+                told = f"{label}, seed {seed}: {percent(values[metric])}"
+                rows.append(Dot(label, "one of its seeds", 100 * values[metric], told, size=28))
+    if not rows:
+        return None
+    name = f"{metric} of every method, {protocol} ranking{material.suffix(ranking)}"
+    chart = Chart(name, lambda width: dots(rows, width, f"{metric}, percent", series=SERIES, zero=True))
+    return Figure(name, [chart], _means_table(ranking, protocol, metric, name))
+
+
+def _means_table(ranking: Ranking, protocol: str, metric: str, title: str) -> Table:
+    """Means and seeds of everything, controls too."""
+    rows = [row for row in ordered_rows(ranking, protocol, metric) if overall(row, protocol, metric)]
+    seeds = sorted({seed for row in rows for seed in row["seeds"]})
+    columns = [Column("method", "left"), Column(metric), *(Column(f"seed {seed}") for seed in seeds)]
+    entries = []
+    for row in rows:
+        by_seed = row["per_seed"].get(protocol, {})
+        values = [percent(by_seed.get(str(seed), {}).get(metric)) for seed in seeds]
+        texts = [label_of(row), percent_with_spread(overall(row, protocol, metric)), *values]
+        entries.append([Entry(text) for text in texts])
+    return Table(title, columns, entries, mark_notes(rows))
+
+
+def _to_best(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | None:
+    metric = material.metric
+    tests = ranking["tests"].get(protocol, {}).get(metric)
+    table = exploratory_table(ranking, protocol, metric)
+    if tests is None or table is None:
+        return None
+    rows = [
+        Whisker(
+            label=pair["label"],
+            value=100 * pair["test"]["difference"],
+            low=100 * pair["test"]["low"],
+            high=100 * pair["test"]["high"],
+            tip=f"{pair['label']}: {points_with_interval(pair['test'])}, p BH {p_value(pair['p_bh'])}",
+            hollow=pair["label"] in tests["tier"] or pair["p_holm"] is None,
+        )
+        for pair in tests["pairs"]
+    ]
+    name = f"Difference to {tests['best']}, {protocol} ranking{material.suffix(ranking)}"
+    chart = Chart(name, lambda width: whiskers(rows, width, DIFFERENCE.format(metric)))
+    note = (
+        "Whiskers: 95 % interval for other users and trainings. A hollow dot: not distinguishable from the "
+        "best, or trained once."
+    )
+    return Figure(name, [chart], table, [note])

@@ -16,14 +16,22 @@ from grasp_bench.engine.run import STAGES
 from grasp_bench.engine.view import View, make_view
 from grasp_bench.plan.estimate import estimate
 from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-from grasp_bench.report.findings.tuning import Tuning
 from grasp_bench.report.renderers.markdown import document_text
 from grasp_bench.spec.loading import LoadedSpec
 from grasp_bench.spec.tuning_space import grid_size
-from grasp_bench.studies.tuning.base import Base, absent, base_of, identity, idle_keys, plan_of, trainings
 from grasp_bench.studies.tuning.findings import tuning_of
-from grasp_bench.studies.tuning.layout import lay_out_tuning
+from grasp_bench.studies.tuning.report import lay_out_tuning
+from grasp_bench.studies.tuning.schema import Tuning
 from grasp_bench.studies.tuning.search import Search
+from grasp_bench.studies.tuning.search_space import (
+    Base,
+    absent,
+    base_of,
+    identity,
+    idle_keys,
+    plan_of,
+    trainings,
+)
 from grasp_bench.studies.tuning.storage import kept_in, open_study
 from grasp_bench.studies.tuning.worker import Orders
 

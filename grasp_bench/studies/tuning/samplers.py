@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -11,12 +12,13 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from grasp_bench.core.hashing import content_hash
+from grasp_bench.core.store import Artefact
 from grasp_bench.spec.training import Training
 from grasp_bench.spec.tuning import Tuning
-from grasp_bench.studies.tuning.bookkeeping import WORKER
+from grasp_bench.studies.tuning.trial_state import WORKER
 
 STARTUP_TRIALS = 5  # complete curves that a median is taken of, at least
 
@@ -93,3 +95,36 @@ def pruner_of(tuning: Tuning, training: Training) -> BasePruner:
     if tuning.pruner == "hyperband":
         return HyperbandPruner(min_resource=training.eval_every, max_resource=training.max_epochs)
     return NopPruner()
+
+
+EPOCHS = "epochs"
+
+
+class Pruned(BaseException):
+    """Ends a training. No Exception: it has to pass what turns errors into messages, as Ctrl-C does."""
+
+
+class Curve:
+    """The curve of a trial's first seed.
+
+    The first alone: curves of one seed begin alike and are compared alike, and what it rules out is not
+    trained for the other seeds at all.
+    """
+
+    def __init__(self, trial: Trial, monitor: str) -> None:
+        self._trial = trial
+        self._monitor = monitor
+
+    def tell(self, epoch: int, value: float) -> None:
+        """Tell of an epoch as it ends; raises Pruned when the training does not pay."""
+        self._trial.report(value, epoch)
+        if self._trial.should_prune():
+            self._trial.set_user_attr(EPOCHS, epoch)
+            raise Pruned
+
+    def tell_all(self, artefact: Artefact) -> None:
+        """Tell of a training that was there: it costs nothing more, and others are measured by it."""
+        for line in artefact.file("log.jsonl").read_text().splitlines():
+            entry = json.loads(line)
+            if self._monitor in entry:
+                self._trial.report(entry[self._monitor], int(entry["epoch"]))

@@ -17,8 +17,8 @@ from optuna.study import Study
 from grasp_bench.core.errors import GraspBenchError, RunFailedError
 from grasp_bench.engine.view import View
 from grasp_bench.spec.provenance import resolved
-from grasp_bench.studies.tuning.bookkeeping import fill, left, put_right, worker_name
-from grasp_bench.studies.tuning.points import encoded, grid
+from grasp_bench.studies.tuning.search_space import encoded, grid
+from grasp_bench.studies.tuning.trial_state import fill, left, put_right, worker_name
 from grasp_bench.studies.tuning.worker import Kind, Orders, work
 
 SECONDS_TO_SAVE = 10.0

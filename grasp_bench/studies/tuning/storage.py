@@ -16,8 +16,8 @@ from grasp_bench.core.errors import IncomparableError, SpecError, StoreError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.spec.experiment import NAME
-from grasp_bench.studies.tuning.base import Base, identity
-from grasp_bench.studies.tuning.bookkeeping import retry
+from grasp_bench.studies.tuning.search_space import Base, identity
+from grasp_bench.studies.tuning.trial_state import retry
 
 SEARCHES = "identity"  # attribute of a study: what its trials have in common
 HEARTBEAT_SECONDS, SILENT_SECONDS = 30, 120

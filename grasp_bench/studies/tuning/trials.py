@@ -28,10 +28,9 @@ from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.patches import PATCH
 from grasp_bench.stages.context import RunContext, Stage
-from grasp_bench.studies.tuning.base import Base, absent, plan_of, trainings
-from grasp_bench.studies.tuning.bookkeeping import MESSAGE, counts, is_again, place, retry
-from grasp_bench.studies.tuning.points import ask, encoded, short
-from grasp_bench.studies.tuning.pruning import EPOCHS, Curve, Pruned
+from grasp_bench.studies.tuning.samplers import EPOCHS, Curve, Pruned
+from grasp_bench.studies.tuning.search_space import Base, absent, ask, encoded, plan_of, short, trainings
+from grasp_bench.studies.tuning.trial_state import MESSAGE, counts, is_again, place, retry
 
 VALUES, SECONDS, STOPPED = "values", "seconds", "stopped"
 OWN_STAGES = ("reduction", "noise", "neighbours", "train")

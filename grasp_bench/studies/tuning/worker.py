@@ -18,10 +18,10 @@ from grasp_bench.core.store import Store
 from grasp_bench.engine.perform import limit_threads
 from grasp_bench.engine.worker import load_stages, serve_parent
 from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-from grasp_bench.studies.tuning.base import Base
-from grasp_bench.studies.tuning.bookkeeping import left, place, put_right, waiting, worker_name
 from grasp_bench.studies.tuning.samplers import SeededByPlace, pruner_of
+from grasp_bench.studies.tuning.search_space import Base
 from grasp_bench.studies.tuning.storage import Kept, open_study
+from grasp_bench.studies.tuning.trial_state import left, place, put_right, waiting, worker_name
 from grasp_bench.studies.tuning.trials import Bench, NotNeeded, TrialFailed, Trials
 
 INTERRUPTED = 130

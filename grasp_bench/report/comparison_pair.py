@@ -1,0 +1,235 @@
+"""Compare one pair of methods or cells: what differs, by how much, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+from grasp_bench.core.errors import GraspBenchError, IncomparableError, UnknownNameError
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.report.cells import ResultCell
+from grasp_bench.report.comparable_cells import Material, difference_of_protocol, read_material
+from grasp_bench.report.methods import Method, NamePattern
+from grasp_bench.report.rows import make_row
+from grasp_bench.report.schema import PROTOCOLS, PairTest, Row
+from grasp_bench.report.significance import pair_test
+from grasp_bench.report.user_values import UserValues
+from grasp_bench.stats.crossed import difference
+
+
+class MetricDifference(TypedDict):
+    """Overall means of one metric; `p` of users and trainings crossed, None where it decides nothing."""
+
+    metric: str
+    first: float
+    second: float
+    difference: float
+    p: float | None
+
+
+class GroupDifference(TypedDict):
+    """Means of the chosen metric within one group."""
+
+    group: str
+    first: float
+    second: float
+    difference: float
+
+
+class SeedMeans(TypedDict):
+    """Overall means of the chosen metric for one seed; None where a side does not have it."""
+
+    seed: int
+    first: float | None
+    second: float | None
+
+
+class ProtocolPair(TypedDict):
+    """All that is said under one protocol."""
+
+    test: PairTest
+    metrics: list[MetricDifference]
+    groups: list[GroupDifference]
+    seeds: list[SeedMeans]
+
+
+class Pair(TypedDict):
+    """The explanation of one pair; values as fractions."""
+
+    first: str
+    second: str
+    metric: str
+    protocol_hash: str
+    first_seeds: list[int]
+    second_seeds: list[int]
+    settings: list[tuple[str, Any, Any]]
+    protocols: dict[str, ProtocolPair]
+
+
+def compare_pair(folder: Path, first: str, second: str, metric: str | None = None) -> Pair:
+    """Explain `first` less `second`, each a method's label or a cell's slug in `results/<spec>`.
+
+    Every method has the seeds that it has: trainings are not paired. Raises UnknownNameError (with a
+    suggestion) for names that are not there, IncomparableError for cells that may not share a ranking.
+    """
+    material = read_material(folder)
+    left, right = find_sides(first, second, material)
+    rows = left.row(), right.row()
+    shared = [p for p in PROTOCOLS if all(p in row["values"] for row in rows)]
+    if not shared:
+        raise IncomparableError(f"{first} and {second} have no ranking in common (sampled, full)")
+    chosen = metric or material.study.metric
+    _require_measured(chosen, rows, shared)
+    values = UserValues()
+    return Pair(
+        first=left.name,
+        second=right.name,
+        metric=chosen,
+        protocol_hash=left.cells[0].protocol_hash,
+        first_seeds=left.seeds,
+        second_seeds=right.seeds,
+        settings=list(_differing_settings(left, right)),
+        protocols={p: _under(p, chosen, left, right, rows, values) for p in shared},
+    )
+
+
+def _require_measured(metric: str, rows: Sequence[Row], protocols: Sequence[str]) -> None:
+    measured = list(rows[0]["values"][protocols[0]]["overall"])
+    if any(metric not in row["values"][p]["overall"] for row in rows for p in protocols):
+        raise UnknownNameError(
+            f"metric '{metric}' was not measured{did_you_mean(metric, measured)}",
+            mend=f"choose one of: {', '.join(measured)}",
+        )
+
+
+def _under(
+    protocol: str, metric: str, left: Side, right: Side, rows: tuple[Row, Row], values: UserValues
+) -> ProtocolPair:
+    first, second = (values.trainings(side.cells, protocol, metric) for side in (left, right))
+    return ProtocolPair(
+        test=pair_test(first, second),
+        metrics=list(_metric_differences(protocol, left, right, rows, values)),
+        groups=list(_group_differences(protocol, metric, rows)),
+        seeds=list(_seed_means(protocol, metric, rows)),
+    )
+
+
+def _metric_differences(
+    protocol: str, left: Side, right: Side, rows: tuple[Row, Row], values: UserValues
+) -> Iterator[MetricDifference]:
+    ours, theirs = (row["values"][protocol]["overall"] for row in rows)
+    for metric in ours:
+        if metric in theirs:
+            first, second = (values.trainings(side.cells, protocol, metric) for side in (left, right))
+            found = difference(first, second)
+            yield MetricDifference(
+                metric=metric, first=first.mean, second=second.mean, difference=found.difference, p=found.p
+            )
+
+
+def _group_differences(protocol: str, metric: str, rows: tuple[Row, Row]) -> Iterator[GroupDifference]:
+    ours, theirs = (row["values"][protocol] for row in rows)
+    for group in ours:
+        if group != "overall" and metric in ours[group] and metric in theirs.get(group, {}):
+            first, second = ours[group][metric]["mean"], theirs[group][metric]["mean"]
+            yield GroupDifference(group=group, first=first, second=second, difference=first - second)
+
+
+def _seed_means(protocol: str, metric: str, rows: tuple[Row, Row]) -> Iterator[SeedMeans]:
+    ours, theirs = (row["per_seed"][protocol] for row in rows)
+    for seed in sorted({*ours, *theirs}, key=int):
+        first, second = (each.get(seed, {}).get(metric) for each in (ours, theirs))
+        yield SeedMeans(seed=int(seed), first=first, second=second)
+
+
+def _differing_settings(left: Side, right: Side) -> Iterator[tuple[str, Any, Any]]:
+    """Dotted settings of the first cells that are not the same."""
+    ours, theirs = (dict(_flatten(side.cells[0].info.get("settings") or {})) for side in (left, right))
+    for key in dict.fromkeys([*ours, *theirs]):
+        if ours.get(key) != theirs.get(key):
+            yield key, ours.get(key), theirs.get(key)
+
+
+def _flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, entry in value.items():
+        if isinstance(entry, Mapping) and entry:
+            yield from _flatten(entry, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", entry
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the pair: its name and its cells, all of one protocol hash."""
+
+    name: str
+    method: Method
+    cells: tuple[ResultCell, ...]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds in the order of the cells."""
+        return [cell.seed for cell in self.cells if cell.seed is not None]
+
+    def row(self) -> Row:
+        """Means over exactly these cells."""
+        return make_row(self.name, self.method, self.cells, self.seeds)
+
+
+def find_sides(first: str, second: str, material: Material) -> tuple[Side, Side]:
+    """Resolve two names to cells of one protocol.
+
+    Raises UnknownNameError (with a suggestion) for names that are not there, IncomparableError for
+    cells that may not share a ranking.
+    """
+    return _one_protocol(_sides(first, material), _sides(second, material))
+
+
+def _sides(name: str, material: Material) -> list[Side]:
+    """Everything that a name may mean: a slug, a label, or a short name of a single method."""
+    for cell in material.collected.cells:
+        if cell.slug == name:
+            return [Side(name, cell.method, (cell,))]
+    named = [method for method, label in material.labels.items() if label == name]
+    fitting = named or [method for method in material.labels if NamePattern.parse(name).fits(method)]
+    if not fitting:
+        raise _unknown(name, material)
+    if len(fitting) > 1:
+        labels = ", ".join(material.labels[method] for method in fitting)
+        raise UnknownNameError(f"'{name}' fits several methods", mend=f"choose one of: {labels}")
+    label, method = material.labels[fitting[0]], fitting[0]
+    sides = [Side(label, method, tuple(p.cells[method])) for p in material.partitions if p.cells.get(method)]
+    if not sides:
+        raise IncomparableError(f"{label} has no finished cell", mend="grasp-bench run the spec first")
+    return sides
+
+
+def _unknown(name: str, material: Material) -> GraspBenchError:
+    for slug, reason in material.collected.left_out:
+        if slug == name:
+            return IncomparableError(f"{name} is left out: {reason}", mend="grasp-bench run the spec again")
+    labels = sorted(material.labels.values())
+    names = [*labels, *(cell.slug for cell in material.collected.cells)]
+    return UnknownNameError(
+        f"no method or cell '{name}'{did_you_mean(name, names)}", mend=f"methods here: {', '.join(labels)}"
+    )
+
+
+def _one_protocol(firsts: Sequence[Side], seconds: Sequence[Side]) -> tuple[Side, Side]:
+    """The two sides under one protocol hash; refused with the reason when there are none."""
+    for left in firsts:
+        for right in seconds:
+            if left.cells[0].protocol_hash == right.cells[0].protocol_hash:
+                if left.cells == right.cells:
+                    raise IncomparableError(
+                        f"'{left.name}' and '{right.name}' are the same", mend="name two different methods"
+                    )
+                return left, right
+    left, right = firsts[0], seconds[0]
+    reason = difference_of_protocol(left.cells, right.cells)
+    raise IncomparableError(
+        f"{left.name} cannot be compared with {right.name}: {left.name} has {reason}",
+        mend="compare cells of one dataset and one protocol",
+    )

@@ -1,0 +1,71 @@
+"""What each ablation costs, against the method that it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from grasp_bench.report.charts.row_charts import Whisker, whiskers
+from grasp_bench.report.document import Chart, Column, Entry, Figure, Table
+from grasp_bench.report.formatting import not_told_apart, p_value, points_with_interval
+from grasp_bench.report.page.blocks import PageSection
+from grasp_bench.report.schema import Ranking
+from grasp_bench.report.sections.significance import (
+    columns_of_tests,
+    entries_of_test,
+    notes_of_tests,
+    trainings_of,
+)
+from grasp_bench.report.significance import AblationDelta
+
+if TYPE_CHECKING:  # a cached board is shown without numpy
+    from grasp_bench.report.page.material import PageMaterial
+
+NOTE = "Left of the line: worse than the whole method. A hollow dot: corrected p of 0.05 or more."
+
+
+def ablations_section(material: PageMaterial) -> PageSection | None:
+    """A figure for each ranking and protocol that has ablations."""
+    figures = [
+        _figure(material, ranking, protocol, deltas)
+        for ranking in material.board["rankings"]
+        for protocol in material.protocols(ranking)
+        if (deltas := material.deltas_of(ranking, protocol))
+    ]
+    return PageSection("ablations", "Ablations", figures) if figures else None
+
+
+def _figure(
+    material: PageMaterial, ranking: Ranking, protocol: str, deltas: Sequence[AblationDelta]
+) -> Figure:
+    bases = list(dict.fromkeys(delta["base"] for delta in deltas))
+    rows = [
+        Whisker(
+            label=delta["label"],
+            value=100 * delta["test"]["difference"],
+            low=100 * delta["test"]["low"],
+            high=100 * delta["test"]["high"],
+            tip=f"{delta['label']} less {delta['base']}: {points_with_interval(delta['test'])}",
+            hollow=not_told_apart(delta["p_bh"]),
+        )
+        for delta in deltas
+    ]
+    base = bases[0] if len(bases) == 1 else "its base"
+    name = f"Ablations against {base}, {protocol} ranking{material.suffix(ranking)}"
+    title = f"points of {material.metric} in percent, less {base if len(base) < 20 else 'the base'}"
+    chart = Chart(name, lambda width: whiskers(rows, width, title))
+    return Figure(name, [chart], _table(material.metric, protocol, deltas), [NOTE])
+
+
+def _table(metric: str, protocol: str, deltas: Sequence[AblationDelta]) -> Table:
+    tests = [delta["test"] for delta in deltas]
+    columns = [Column("ablation", "left"), Column("base", "left"), Column("trainings")]
+    columns += [*columns_of_tests(tests), Column("p BH")]
+    rows = [
+        [Entry(delta["label"]), Entry(delta["base"]), Entry(trainings_of(delta["test"])),
+         *entries_of_test(delta["test"], columns), Entry(p_value(delta["p_bh"]))]
+        for delta in deltas
+    ]  # fmt: skip
+    return Table(
+        f"{metric} of ablations less their base, {protocol} ranking", columns, rows, notes_of_tests(tests)
+    )

@@ -1,0 +1,189 @@
+"""What lies behind the means: every seed, every run, versions, hashes, and the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from grasp_bench.report.charts.row_charts import Bar, bars
+from grasp_bench.report.document import BLANK, Chart, Column, Entry, Figure, Section, Table
+from grasp_bench.report.formatting import count, duration, percent
+from grasp_bench.report.page.blocks import Block, Commands, Folded, Heading, PageSection, Prose
+from grasp_bench.report.schema import Board, Ranking, Row
+from grasp_bench.report.sections.ranking import label_of, mark_notes, ordered_rows
+
+if TYPE_CHECKING:  # a cached board is shown without numpy
+    from grasp_bench.report.page.material import PageMaterial
+
+
+def seed_table(ranking: Ranking, protocol: str, metric: str) -> Table:
+    """One metric by method and seed; blank where not finished. What has no seed is left out."""
+    rows = [row for row in ordered_rows(ranking, protocol, metric) if row["planned_seeds"] or row["seeds"]]
+    seeds = sorted({seed for row in rows for seed in [*row["planned_seeds"], *row["seeds"]]})
+    columns = [Column("method", "left"), *(Column(f"seed {seed}") for seed in seeds)]
+    entries = [
+        [Entry(label_of(row)), *(Entry(_seed_value(row, protocol, seed, metric)) for seed in seeds)]
+        for row in rows
+    ]
+    return Table(f"{metric} by seed, {protocol} ranking", columns, entries, mark_notes(rows))
+
+
+def provenance_table(ranking: Ranking) -> Table:
+    """Epochs, training time, machine and date of every run."""
+    columns = [
+        Column("run", "left"),
+        Column("epochs (best)"),
+        Column("training time"),
+        Column("machine", "left"),
+        Column("finished", "left"),
+    ]
+    runs = [run for row in ranking["rows"] for run in row["provenance"]]
+    return Table("Runs", columns, [_run_entries(run) for run in runs], _versions(runs))
+
+
+def gaps_section(board: Board) -> Section | None:
+    """Cells that are missing, by method, and those left out, by name."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for gap in board["missing"]:
+        seed = [] if gap["seed"] is None else [str(gap["seed"])]
+        seeds.setdefault((gap["reason"], gap["method"] or gap["slug"]), []).extend(seed)
+    methods: dict[tuple[str, str], list[str]] = {}
+    for (reason, method), lacking in seeds.items():
+        methods.setdefault((reason, _seeds(lacking)), []).append(method)
+    missing = [
+        f"missing ({reason}){which}: {', '.join(names)}." for (reason, which), names in methods.items()
+    ]
+    named = {gap["slug"] for gap in board["missing"]}
+    out = [
+        f"left out: {gap['slug']} ({gap['reason']})." for gap in board["left_out"] if gap["slug"] not in named
+    ]
+    return Section("Not on this board", lines=[*missing, *out], kind="gaps") if missing or out else None
+
+
+def _seeds(seeds: list[str]) -> str:
+    """`, seeds 43, 44`; nothing for what has none."""
+    return f", seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" if seeds else ""
+
+
+def card_table(name: str, card: Mapping[str, Any]) -> Table:
+    """The dataset card, nested keys dotted."""
+    rows = [[Entry(key), Entry(value)] for key, value in _flatten(card)]
+    return Table(f"Dataset card: {name}", [Column("fact", "left"), Column("value")], rows)
+
+
+def _seed_value(row: Row, protocol: str, seed: int, metric: str) -> str:
+    return percent(row["per_seed"].get(protocol, {}).get(str(seed), {}).get(metric))
+
+
+def _run_entries(run: Mapping[str, Any]) -> list[Entry]:
+    epochs = BLANK if run["epochs"] is None else f"{run['epochs']} ({run['best_epoch'] or BLANK})"
+    machine, finished = (Entry(str(run[key] or BLANK)) for key in ("machine", "finished"))
+    time = Entry(duration(run["seconds"]), order=run["seconds"])
+    return [Entry(run["slug"]), Entry(epochs), time, machine, finished]
+
+
+def _versions(runs: list[dict[str, Any]]) -> list[str]:
+    """One line for each set of versions that was used."""
+    lines = {
+        ", ".join(f"{name} {version}" for name, version in sorted(run["versions"].items())) for run in runs
+    }
+    return [f"Versions: {line}." for line in sorted(lines) if line]
+
+
+def _flatten(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, entry in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(entry, Mapping):
+            rows.extend(_flatten(entry, f"{name}."))
+        else:
+            rows.append((name, _fact(entry)))
+    return rows
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: BLANK}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return "; ".join(value) or BLANK
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def data_section(material: PageMaterial) -> PageSection | None:
+    """The card of each dataset; None where no split has left one."""
+    blocks: list[Block] = []
+    for name, card in material.board["cards"].items():
+        lengths = card.get("lengths")
+        histogram = lengths.get("histogram") if isinstance(lengths, Mapping) else None
+        if histogram:
+            blocks.append(_lengths(name, histogram))
+            card = {**card, "lengths": {key: each for key, each in lengths.items() if key != "histogram"}}
+        blocks.append(card_table(name, card))
+    return PageSection("data", "Dataset card", blocks) if blocks else None
+
+
+def _lengths(dataset: str, histogram: list[Mapping[str, Any]]) -> Figure:
+    rows = []
+    for each in histogram:
+        label = str(each["from"]) if each["from"] == each["to"] else f"{each['from']} to {each['to']}"
+        rows.append(Bar(label, each["users"], f"{label} interactions: {count(each['users'])} users"))
+    name = f"How long histories are, {dataset}"
+    chart = Chart(name, lambda width: bars(rows, width, "users"))
+    entries = [[Entry(row.label), Entry(count(int(row.value)))] for row in rows]
+    return Figure(name, [chart], Table(name, [Column("interactions"), Column("users")], entries))
+
+
+def gaps(material: PageMaterial) -> PageSection | None:
+    """What was planned and is not there; None where nothing is missing."""
+    section = gaps_section(material.board)
+    if section is None:
+        return None
+    return PageSection("missing", "What is missing", [Prose(section.lines, listed=True)])
+
+
+def provenance_section(material: PageMaterial) -> PageSection:
+    """How to reproduce first; then runs and hashes."""
+    board = material.board
+    blocks: list[Block] = [Heading("How to reproduce"), Commands(_commands(material))]
+    if board["rankings"]:
+        known = "A finished cell is found by its hash and not computed again; seeds and versions are below."
+        seeds = [
+            seed_table(ranking, protocol, material.metric)
+            for ranking in board["rankings"]
+            for protocol in material.protocols(ranking)
+        ]
+        blocks += [Prose([known]), Heading("Runs"), *map(_runs, board["rankings"])]
+        blocks.append(Folded("Every seed", seeds))
+    blocks += [Heading("Hashes"), _hashes(material)]
+    return PageSection("provenance", "Provenance", blocks)
+
+
+def _commands(material: PageMaterial) -> list[str]:
+    spec = f"specs/{material.board['name']}.yaml"
+    studies = [f"{each.study.command} {spec}" for each in material.findings]
+    ran = material.board["rankings"] or material.board["missing"]
+    return [*([f"grasp-bench run {spec}"] if ran else []), *studies, f"grasp-bench report {spec}"]
+
+
+def _runs(ranking: Ranking) -> Table:
+    """The runs of a board, and the hash by which each is found."""
+    table = provenance_table(ranking)
+    runs = [run for row in ranking["rows"] for run in row["provenance"]]
+    rows = [
+        [*entries, Entry(str(run["hash"] or BLANK))] for entries, run in zip(table.rows, runs, strict=True)
+    ]
+    return Table(table.title, [*table.columns, Column("hash", "left")], rows, table.notes)
+
+
+def _hashes(material: PageMaterial) -> Table:
+    rows = [
+        [Entry(f"protocol{material.suffix(ranking)}"), Entry(ranking["protocol_hash"])]
+        for ranking in material.board["rankings"]
+    ]
+    rows.append([Entry("board"), Entry(material.board["key"])])
+    rows += [[Entry(f"{each.name}.json"), Entry(each.hash)] for each in material.findings]
+    return Table(
+        "Hashes of what this page was made from", [Column("of", "left"), Column("hash", "left")], rows
+    )

@@ -1,0 +1,213 @@
+"""How trained cells weigh own, similar and global embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_bench.core import sealing
+from grasp_bench.core.store import Store
+from grasp_bench.data.groups import head_items, head_users, item_counts
+from grasp_bench.engine.publish import identity
+from grasp_bench.models.enhancers.grasp import Grasp
+from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.compile import Plan
+from grasp_bench.report.methods import label_methods, method_of
+from grasp_bench.studies.attention.corruption import (
+    MOSTLY,
+    corrupt,
+    corruption_of,
+    shares_of_pairs,
+    trained_under,
+)
+from grasp_bench.studies.attention.heat_maps import Asking, heat_maps
+from grasp_bench.studies.attention.pairs import (
+    UNCHOSEN_PER_USER,
+    Pairs,
+    history_pairs,
+    unchosen_pairs,
+)
+from grasp_bench.studies.attention.reading import Reading, cells_with_attention, open_reading, settings_of
+from grasp_bench.studies.attention.schema import Attention, AttentionCell, Corruption, Weights
+
+FILE = "attention.json"
+BINS = 50
+DIGITS = 6  # single precision holds no more
+MIDDLE, NEAR_MIDDLE = 0.5, 0.01
+QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is looked at: cells by a glob, users of the heat maps, and the rate of a corruption behind the
+    trained model's back (0: none), with its seed."""
+
+    cells: str = "*"
+    users: Asking = field(default_factory=Asking)
+    corrupt: float = 0.0
+    seed: int = 0
+
+
+def inspect_attention(plan: Plan, store: Store, asked: Asked) -> Attention:
+    """Look at all cells that `asked` names; see `cells_with_attention` and `heat_maps` for what it raises."""
+    cells, left_out = cells_with_attention(plan, store, asked.cells)
+    labels = _labels(plan)
+    remarks: list[str] = []
+    found = [_inspect(cell, labels[cell.slug], store, asked, remarks) for cell in cells]
+    notes = [*_notes(cells, found, asked), *dict.fromkeys(remarks), *left_out]
+    return Attention(spec=plan.name, cells=found, notes=notes)
+
+
+def write_attention(found: Attention, results: Path) -> Path:
+    """Write `results/<spec>/attention.json` and return its path."""
+    path = results / found["spec"] / FILE
+    sealing.write(path, found)
+    return path
+
+
+def weights_of(part: str, group: str, values: NDArray[np.float64]) -> Weights:
+    """Describe the weights (P,) of one part over one group of pairs, P > 0."""
+    values = np.clip(values, 0.0, 1.0)  # a softmax of one may round above 1
+    counts, edges = np.histogram(values, bins=BINS, range=(0.0, 1.0))
+    quantiles = np.quantile(values, [float(q) for q in QUANTILES])
+    return Weights(
+        part=part,
+        group=group,
+        count=len(values),
+        mean=round(float(values.mean()), DIGITS),
+        std=round(float(values.std()), DIGITS),
+        saturated=round(float((np.abs(values - MIDDLE) <= NEAR_MIDDLE).mean()), DIGITS),
+        quantiles=dict(zip(QUANTILES, quantiles.round(DIGITS).tolist(), strict=True)),
+        edges=edges.round(DIGITS).tolist(),
+        counts=counts.tolist(),
+    )
+
+
+def evenness(pairs: Pairs, over: str) -> float:
+    """How far softmax weights are from equal shares: the mean of |weight over share - 1|, over all parts.
+
+    A share is one over the items that a weight is normalised over: those up to its own (`prefix`) or all of
+    the `sequence`.
+    """
+    _, starts, lengths = np.unique(pairs.users, return_index=True, return_counts=True)
+    count = np.repeat(lengths, lengths)
+    if over == "prefix":
+        count = np.arange(len(pairs.users)) - np.repeat(starts, lengths) + 1
+    return float(np.abs(pairs.weights * count[:, None] - 1).mean()) if len(count) else 0.0
+
+
+def _inspect(cell: Cell, label: str, store: Store, asked: Asked, remarks: list[str]) -> AttentionCell:
+    reading = open_reading(cell, store)
+    known, corrupted = reading.knowledge, trained_under(reading)
+    noise = _noise_words(cell) if corrupted else None
+    if asked.corrupt and not corrupted:
+        known, corrupted = corrupt(reading, asked.corrupt, asked.seed)
+        noise = f"none in training; permute {asked.corrupt:g} of both sides behind the trained model's back"
+    model = reading.model(known)
+    parts = model.holistic.shape.parts
+    pairs, unchosen = history_pairs(reading, model), unchosen_pairs(reading, model)
+    if settings_of(cell).attention == "softmax":
+        apart = evenness(pairs, settings_of(cell).softmax_over)
+        remarks.append(
+            f"{label}: softmax weights differ from equal shares by {100 * apart:.2g} % in the mean."
+        )
+    weights, corruption = [], list[Corruption]()
+    groups = _groups(reading, pairs)
+    for place, part in enumerate(parts):
+        shares = dict(shares_of_pairs(corrupted, pairs, part))
+        values = pairs.weights[:, place]
+        found = [corruption_of(part, side, values, each) for side, each in shares.items()]
+        corruption += [each for each in found if each is not None]
+        for name, members in {**groups, **_by_corruption(shares)}.items():
+            if members.any():
+                weights.append(weights_of(part, name, values[members]))
+        if len(unchosen.weights):
+            weights.append(weights_of(part, "unchosen", unchosen.weights[:, place]))
+    return AttentionCell(
+        slug=cell.slug,
+        label=label,
+        seed=cell.seed if cell.seed is not None else cell.experiment.first_seeds[0],
+        attention=settings_of(cell).attention,
+        noise=noise,
+        scale=_scale(model),
+        pairs=len(pairs.items),
+        weights=weights,
+        corruption=corruption,
+        heat_maps=heat_maps(reading, pairs, parts, asked.users),
+    )
+
+
+def _groups(reading: Reading, pairs: Pairs) -> Mapping[str, Bools]:
+    """Of history pairs: head and tail as on the boards, and the two parts of a history."""
+    split, rule = reading.split, reading.cell.experiment.dataset.protocol.groups
+    head_user = head_users(split, rule)[pairs.users]
+    head_item = head_items(item_counts(split, rule), rule)[pairs.items]
+    return {
+        "all": np.ones(len(pairs.items), dtype=bool),
+        "head_users": head_user,
+        "tail_users": ~head_user,
+        "head_items": head_item,
+        "tail_items": ~head_item,
+        "training": ~pairs.held_out,
+        "validation": pairs.held_out,
+    }
+
+
+def _by_corruption(shares: Mapping[str, NDArray[np.float64]]) -> Mapping[str, Bools]:
+    """By the corruption of either side, or of the one that was hit."""
+    if not shares:
+        return {}
+    mostly = list(shares.values())[-1] >= MOSTLY
+    return {"clean": ~mostly, "corrupted": mostly}
+
+
+def _scale(model: Grasp) -> dict[str, float]:
+    factors = model.holistic.log_scale.detach().exp().tolist()
+    return dict(zip(model.holistic.shape.parts, factors, strict=True))
+
+
+def _noise_words(cell: Cell) -> str:
+    noise = cell.experiment.noise
+    assert noise is not None
+    said = noise.identity()
+    sides = "both sides" if noise.side == "both" else noise.side
+    return f"{said['kind']} {noise.rate:g} of {sides}, {noise.when.replace('_', ' ')}"
+
+
+def _labels(plan: Plan) -> dict[str, str]:
+    """What boards call the cells' methods."""
+    methods = {cell.slug: method_of(identity(cell)) for cell in plan.cells}
+    labels = label_methods(set(methods.values()))
+    return {slug: labels[method] for slug, method in methods.items()}
+
+
+def _notes(cells: Sequence[Cell], found: Sequence[AttentionCell], asked: Asked) -> Iterator[str]:
+    yield (
+        "Pairs of users and the items of their histories, training and validation, cut as the model reads "
+        f"them; test is not opened. `unchosen`: {UNCHOSEN_PER_USER} of each user's validation negatives."
+    )
+    fixed = any(
+        settings_of(cell).attention == "sigmoid" and settings_of(cell).logit_scale == "fixed"
+        for cell in cells
+    )
+    if fixed:
+        yield (
+            "With a fixed scale a sigmoid weight is a function of the frozen embeddings alone: training "
+            "changes nothing about it, and seeds on the same embeddings have the same weights."
+        )
+    if any(cell.experiment.dataset.protocol.groups.count_on == "all" for cell in cells):
+        yield "Head items are counted without test targets here: their border may differ from the board's."
+    if any(settings_of(cell).attention == "softmax" for cell in cells):
+        yield "Softmax weights are shares of a sequence: 0.5 is no middle of theirs, saturation says nothing."
+    alike = [each["slug"] for each in found if each["noise"] is not None and not each["corruption"]]
+    if alike:
+        yield f"All pairs are corrupted alike in {', '.join(alike)}: nothing to compare."
+    trained_noisy = [each["slug"] for each in found if each["noise"] and not each["noise"].startswith("none")]
+    if asked.corrupt and trained_noisy:
+        yield f"Trained under noise, so not corrupted once more: {', '.join(trained_noisy)}."

@@ -1,0 +1,227 @@
+"""Which conclusions survive an honest protocol: one method set under several, and each hazard alone.
+
+Every arm is an ordinary plan, made and published like any other. What is said of it comes from
+published ranks by the tests of boards: users and trainings crossed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+from grasp_bench.report.board import load_board
+from grasp_bench.report.cells import ResultCell
+from grasp_bench.report.comparable_cells import Material, read_material
+from grasp_bench.report.methods import Method
+from grasp_bench.report.schema import Claim
+from grasp_bench.report.user_values import UserValues
+from grasp_bench.stats.crossed import contrast, difference
+from grasp_bench.stats.trainings import Trainings
+from grasp_bench.studies.audit.variants import BASE, FULL, Arm, Hazard
+
+VERDICTS = {
+    "supported": "holds",
+    "refuted": "reversed",
+    "better": "holds",
+    "worse": "reversed",
+    "equivalent": "equivalent",
+    "undecided": "not distinguishable",
+    "one_training": "trained once",
+    "untested": "not measured",
+}
+# Their place says nothing of a method: by optimistic ties a constant is the best of all.
+UNINFORMED = ("random", "constant")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A conclusion under one protocol; without figures where it could not be tested."""
+
+    verdict: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_holm: float | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """One declared hypothesis, and what becomes of it under each protocol."""
+
+    better: str
+    than: str
+    metric: str
+    outcomes: Mapping[str, Outcome]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A method's figure without and with one hazard; the difference has an interval for all users alone."""
+
+    method: str
+    without: float
+    with_it: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class HazardEffects:
+    """What one hazard alone does to the methods whose figure it changes, and to their order (tau)."""
+
+    hazard: Hazard
+    effects: tuple[Effect, ...]
+    tau: float | None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Everything that is shown. `figures` and `rankings` are by protocol; `taus` by pairs of them."""
+
+    name: str
+    description: str
+    dataset: str
+    metric: str
+    rankings: Mapping[str, str]
+    fixed: Mapping[str, tuple[str, ...]]
+    conclusions: tuple[Conclusion, ...]
+    figures: Mapping[str, Mapping[str, float]]
+    taus: Mapping[str, float | None]
+    hazards: tuple[HazardEffects, ...]
+    missing: tuple[str, ...]
+
+
+def audit_of(
+    arms: Sequence[Arm], hazards: Sequence[tuple[Hazard, Arm | None]], results: Path, caches: Path
+) -> Audit:
+    """Read what the arms have published: protocols below `results`, hazards below `caches`."""
+    boards = {arm.name: load_board(results / arm.plan.name) for arm in arms}
+    materials = {arm.name: read_material(results / arm.plan.name) for arm in arms}
+    metric = boards[arms[0].name]["metric"]
+    sides = {arm.name: _Side(_complete(materials[arm.name]), arm.ranking) for arm in arms}
+    figures = {name: side.figures("overall", metric) for name, side in sides.items()}
+    named = {
+        name: {materials[name].labels[method]: value for method, value in found.items()}
+        for name, found in figures.items()
+    }
+    base, strict = next((arm, materials[arm.name]) for arm in arms if arm.name == BASE)
+    return Audit(
+        name=base.experiment.name,
+        description=base.experiment.description,
+        dataset=next(iter(boards[base.name]["rankings"]))["dataset"],
+        metric=metric,
+        rankings={arm.name: arm.ranking for arm in arms},
+        fixed={arm.name: arm.fixed for arm in arms},
+        conclusions=_conclusions({name: board["claims"] for name, board in boards.items()}),
+        figures=named,
+        taus={f"{a} / {b}": kendall(named[a], named[b]) for a, b in combinations(named, 2)},
+        hazards=tuple(_effects(hazard, strict, _material(arm, caches), metric) for hazard, arm in hazards),
+        missing=tuple(
+            f"{name}: {entry['slug']} ({entry['reason']})"
+            for name, board in boards.items()
+            for entry in board["missing"]
+        ),
+    )
+
+
+def kendall(first: Mapping[str, float], second: Mapping[str, float]) -> float | None:
+    """Kendall's tau-b of the order of the methods in both; None for fewer than two.
+
+    Random and constant scores are left out.
+    """
+    from scipy.stats import kendalltau
+
+    common = [name for name in first if name in second and name.partition(" (")[0] not in UNINFORMED]
+    if len(common) < 2:
+        return None
+    return float(kendalltau([first[name] for name in common], [second[name] for name in common]).statistic)
+
+
+def _conclusions(claims: Mapping[str, Sequence[Claim]]) -> tuple[Conclusion, ...]:
+    found: dict[tuple[str, str, str], dict[str, Outcome]] = {}
+    for protocol, told in claims.items():
+        for claim in told:
+            key = (claim["better"], claim["than"], claim["metric"])
+            found.setdefault(key, {})[protocol] = _outcome(claim)
+    return tuple(Conclusion(*key, outcomes) for key, outcomes in found.items())
+
+
+def _outcome(claim: Claim) -> Outcome:
+    test, verdict = claim["test"], VERDICTS[claim["verdict"]]
+    if test is None:
+        return Outcome(verdict, None, None, None, None, claim["words"])
+    return Outcome(verdict, test["difference"], test["low"], test["high"], claim["p_holm"], claim["words"])
+
+
+def _material(arm: Arm | None, caches: Path) -> Material | None:
+    """None where the strict arm's own results tell."""
+    return None if arm is None else read_material(caches / arm.plan.name)
+
+
+def _complete(material: Material) -> dict[Method, Sequence[ResultCell]]:
+    """Methods that have every planned seed."""
+    return {
+        method: cells
+        for part in material.partitions
+        for method, cells in part.cells.items()
+        if not part.unfinished(method)
+    }
+
+
+def _mean_of(cells: Sequence[ResultCell], ranking: str, group: str, metric: str) -> float | None:
+    """Mean over cells of what their metrics.json says; None unless each of them says it."""
+    values = [cell.metrics.get(ranking, {}).get(group, {}).get(metric) for cell in cells]
+    return float(sum(values)) / len(values) if values and None not in values else None
+
+
+def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric: str) -> HazardEffects:
+    """`switched` is None for the hazard that is only another reading of the strict ranks."""
+    before = "full" if hazard.key == FULL else hazard.ranking
+    other = switched or strict
+    sides = (_Side.of(strict, before), _Side.of(other, hazard.ranking))
+    bare, habit = reversed(sides) if hazard.in_strict else sides
+    without, with_it = (side.figures(hazard.group, metric) for side in (bare, habit))
+    labels = {_anywhere(method): label for method, label in strict.labels.items()}
+    values, effects = UserValues(), []
+    for method in [method for method in without if method in with_it]:
+        low = high = None
+        if hazard.group == "overall":
+            after, unhazarded = (side.trainings(method, values, metric) for side in (habit, bare))
+            found = (
+                difference(after, unhazarded)
+                if hazard.other_course
+                else contrast([(1.0, after.less(unhazarded))])  # seed by seed: the same training of each
+            )
+            low, high = found.interval()
+        effects.append(Effect(labels[method], without[method], with_it[method], low, high))
+    # What the hazard leaves alone keeps its figure, and its place in the order.
+    whole = {**with_it, **without} if hazard.in_strict else without
+    orders = ({labels[m]: v for m, v in each.items()} for each in (whole, {**without, **with_it}))
+    return HazardEffects(hazard, tuple(effects), kendall(*orders))
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Methods of an arm that have every seed, wherever they are measured, under one ranking."""
+
+    cells: Mapping[Method, Sequence[ResultCell]]
+    ranking: str
+
+    @classmethod
+    def of(cls, material: Material, ranking: str) -> _Side:
+        return cls({_anywhere(method): cells for method, cells in _complete(material).items()}, ranking)
+
+    def figures(self, group: str, metric: str) -> dict[Method, float]:
+        found = {method: _mean_of(cells, self.ranking, group, metric) for method, cells in self.cells.items()}
+        return {method: mean for method, mean in found.items() if mean is not None}
+
+    def trainings(self, method: Method, values: UserValues, metric: str) -> Trainings:
+        return values.trainings(self.cells[method], self.ranking, metric)
+
+
+def _anywhere(method: Method) -> Method:
+    """Without its dataset, which has another name where it is shuffled."""
+    return replace(method, dataset="")

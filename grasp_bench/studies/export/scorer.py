@@ -1,0 +1,196 @@
+"""A trained cell as a folder that scores without the harness: programs, ids, vectors of users, a manifest.
+
+What is written is checked before it is there: the programs are loaded again, and must score the users of the
+cell as the harness does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+import grasp_bench
+from grasp_bench.core import atomic
+from grasp_bench.core.errors import DataError, EvaluationError, StoreError
+from grasp_bench.core.store import Store
+from grasp_bench.data.artefacts import read_item_ids, read_user_ids
+from grasp_bench.models.batch import Profiles
+from grasp_bench.plan.cells import Cell
+from grasp_bench.studies.export.scorer_program import (
+    CandidateScores,
+    CatalogueScores,
+    exported,
+    save_program,
+)
+from grasp_bench.studies.export.scorer_readme import readme
+from grasp_bench.studies.serving import Ints, Request, Serving, TrainedCell, open_cell
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+PROGRAMS: dict[str, type[CatalogueScores]] = {"catalogue": CatalogueScores, "candidates": CandidateScores}
+CHECKED, SHOWN = 64, 101  # users, and candidates of each
+TOLERANCE = 1e-5
+
+
+def export_scorer(cell: Cell, spec: str, store: Store, out: Path) -> Mapping[str, Any]:
+    """Write the folder `out` (replacing an earlier export) and return its manifest.
+
+    Raises StoreError where the cell is not trained or `out` holds something else, DataError where users have
+    a profile for every position, GraspBenchError where torch cannot export the model, EvaluationError where
+    what it exports scores otherwise.
+    """
+    _refuse_others(out)
+    opened = open_cell(cell, store)
+    users = _profiles(opened)
+    if users is not None and opened.readers is not None:
+        raise DataError(
+            f"{cell.slug}: its users have another profile at every position of their history",
+            mend="a scorer takes one profile a user: export a cell without text.users.scope 'prefix'",
+        )
+    # Another copy: what serves is settled, and holds more than a program needs.
+    requests, wanted = _asked(Serving(open_cell(cell, store)))
+    partial = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.partial")
+    partial.mkdir(parents=True)
+    try:
+        manifest = _write(opened, spec, users, requests, wanted, partial)
+        atomic.write_json(partial / MANIFEST, manifest)
+        atomic.write_text(partial / "README.md", readme(manifest))
+        if out.exists():
+            shutil.rmtree(out)
+        partial.rename(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return manifest
+
+
+def _refuse_others(out: Path) -> None:
+    if out.is_dir() and any(out.iterdir()):
+        with suppress(OSError, ValueError):
+            if json.loads((out / MANIFEST).read_text()).get("kind") == "scorer":
+                return
+    elif not out.exists() or out.is_dir():
+        return
+    raise StoreError(f"{out}: holds something that is no scorer", mend="name a new folder (--out)")
+
+
+def _profiles(opened: TrainedCell) -> Profiles | None:
+    return opened.recommender.enhancer.profiles(torch.arange(opened.train.num_users))
+
+
+def _write(
+    opened: TrainedCell, spec: str, users: Profiles | None, requests: list[Request],
+    wanted: Mapping[str, np.ndarray], folder: Path,
+) -> dict[str, Any]:  # fmt: skip
+    split = opened.inputs["split"].path
+    item_ids, user_ids = read_item_ids(split), read_user_ids(split)
+    atomic.write_text(folder / "items.json", json.dumps(item_ids, ensure_ascii=False))
+    if users is not None:
+        atomic.write_text(folder / "users.json", json.dumps(user_ids, ensure_ascii=False))
+        tables = {"own": users.own_BD.contiguous(), "similar": users.similar_BD.contiguous()}
+        save_file(tables, folder / "users.safetensors")
+    width = None if users is None else users.own_BD.shape[1]
+    programs, differences = {}, []
+    for name, program in PROGRAMS.items():
+        path = folder / f"{name}.pt2"
+        save_program(exported(program(opened.recommender, opened.max_len), width), path)
+        programs[name] = {"file": path.name, "inputs": _inputs(name, width), "output": _output(name)}
+        differences.append(_check(path, name, requests, users, wanted[name], opened.cell.slug))
+    cell, train = opened.cell, opened.cell.nodes["train"]
+    return {
+        "format": FORMAT,
+        "kind": "scorer",
+        "spec": spec,
+        "cell": cell.slug,
+        "dataset": cell.dataset,
+        "hash": cell.hash,
+        "train_hash": train.hash,
+        "model": train.settings["model"],
+        "items": len(item_ids),
+        "users": len(user_ids) if users is not None else None,
+        "embedding_width": width,
+        "programs": programs,
+        "checked": {"users": len(requests), "largest_difference": max(differences), "tolerance": TOLERANCE},
+        "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
+        "versions": {
+            "grasp_bench": grasp_bench.__version__, "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }  # fmt: skip
+
+
+def _asked(serving: Serving) -> tuple[list[Request], dict[str, np.ndarray]]:
+    """Some users with candidates, and what the harness scores them."""
+    rng, items = np.random.default_rng(0), serving.recommender.num_items
+    users = np.flatnonzero(np.diff(serving.opened.offsets))
+    if not len(users):
+        raise DataError(f"{serving.opened.cell.slug}: no user has a history to check its scores on")
+    requests = [
+        serving.request(int(user), rng.integers(0, items, SHOWN))
+        for user in rng.choice(users, min(CHECKED, len(users)), replace=False)
+    ]
+    return requests, {"catalogue": serving.all_scores(requests), "candidates": serving.scores(requests)}
+
+
+def _check(
+    path: Path, name: str, requests: list[Request], users: Profiles | None, wanted: np.ndarray, slug: str
+) -> float:
+    """The largest difference of the program's scores to the harness's; EvaluationError above rounding."""
+    inputs = [padded([request.items for request in requests])]
+    if name == "candidates":
+        inputs.append(torch.from_numpy(np.stack([request.candidates for request in requests])))
+    if users is not None:
+        rows = torch.tensor([request.user for request in requests])
+        inputs += [users.own_BD[rows], users.similar_BD[rows]]
+    with torch.no_grad():
+        found = torch.export.load(path).module()(*inputs).numpy()
+    if not np.allclose(found, wanted, rtol=TOLERANCE, atol=TOLERANCE):
+        raise EvaluationError(
+            f"{slug}: the exported {name} program scores otherwise than the harness "
+            f"(by up to {float(np.abs(found - wanted).max()):.2g})",
+            mend="report it: an export must not change what a model says",
+        )
+    return float(np.abs(found - wanted).max())
+
+
+def padded(histories: list[Ints]) -> Tensor:
+    """Histories as rows of one width, -1 behind them: (B, L) int64."""
+    rows = [torch.from_numpy(items) for items in histories]
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
+
+
+def _inputs(program: str, width: int | None) -> list[dict[str, Any]]:
+    found = [_input("history", ["B", "L"], "int64", "item numbers, oldest first; -1 where there is none")]
+    if program == "candidates":
+        found.append(_input("candidates", ["B", "K"], "int64", "item numbers"))
+    if width is not None:
+        found += [
+            _input("own", ["B", width], "float32", "the users' embeddings"),
+            _input("similar", ["B", width], "float32", "means of the embeddings of the users' neighbours"),
+        ]
+    return found
+
+
+def _input(name: str, shape: list[str | int], dtype: str, meaning: str) -> dict[str, Any]:
+    return {"name": name, "shape": shape, "dtype": dtype, "meaning": meaning}
+
+
+def _output(program: str) -> dict[str, Any]:
+    shape = ["B", "items" if program == "catalogue" else "K"]
+    return {"name": "scores", "shape": shape, "dtype": "float32", "meaning": "higher is better"}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,224 @@
+"""How old profiles may grow: the metric against their age, and the tokens that rarer profiles save.
+
+Ages come by an ordinary `compare:` or `ablations:` of `text.users.stale`. What is said of them comes from
+published ranks by the tests of boards: users and trainings crossed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grasp_bench.core.errors import StoreError, UnknownNameError
+from grasp_bench.core.hashing import content_hash
+from grasp_bench.core.store import Store
+from grasp_bench.data.profile_age import staleness_facts
+from grasp_bench.engine.publish import identity
+from grasp_bench.plan.cells import Cell, marked_leaks
+from grasp_bench.plan.compile import Plan
+from grasp_bench.report.cells import CELL_FILE, ResultCell, read_cell
+from grasp_bench.report.methods import Method, label_methods, method_of
+from grasp_bench.report.schema import PROTOCOLS
+from grasp_bench.report.significance import corrected, pair_test
+from grasp_bench.report.study import read_study
+from grasp_bench.report.user_values import UserValues
+from grasp_bench.spec.patches import SECTIONS
+from grasp_bench.stats.intervals import figure_interval
+from grasp_bench.studies.freshness.schema import Age, Freshness, FreshnessCurve
+from grasp_bench.studies.freshness.tokens import ProfileTokens, profile_tokens
+
+KEY = "text.users.stale"
+OF_TOKENS = (
+    "Tokens: of users' prompts over the training histories, as if a language model were asked for every "
+    "profile. No profile may be older than k interactions, so one is made at a user's first interaction and "
+    "at every (k + 1)-th after it; fresh ones are made at every interaction."
+)
+OF_AGES = (
+    "The metric at k is that of profiles exactly k interactions old, the oldest that so rare ones get; on "
+    "average they are half as old."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Family:
+    """A method's cells by the age of its profiles; they differ in nothing else but the seed."""
+
+    method: Method
+    ages: Mapping[int, Sequence[Cell]]
+
+    @property
+    def first(self) -> Cell:
+        """A cell with the freshest profiles."""
+        return self.ages[min(self.ages)][0]
+
+
+def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
+    """Read what the cells of a plan have published below `results`, and count tokens in its split.
+
+    Raises UnknownNameError when no method has profiles of several ages, StoreError when fewer than two of
+    them are published or the split is not in the store.
+    """
+    families = _families(plan)
+    if not families:
+        raise UnknownNameError(
+            f"{plan.name}: no method has profiles of several ages",
+            mend=f"vary {KEY} in compare: or ablations:, of a method that reads users' texts",
+        )
+    folder = results / plan.name
+    published, notes = _published(plan, folder), [OF_TOKENS, OF_AGES]
+    labels, counted = label_methods([each.method for each in families]), _Counted(store)
+    metric, values = read_study(folder).metric, UserValues()
+    curves: list[FreshnessCurve] = []
+    for family in families:
+        label = labels[family.method]
+        found = _finished(family, published)
+        notes += _notes(label, family, found, published)
+        if len(found) > 1:
+            tokens = counted.of(family.first)
+            notes.append(_short_histories(found, tokens))
+            curves += _curves(label, metric, found, tokens, values)
+    if not curves:
+        raise StoreError(
+            f"{folder}: profiles of fewer than two ages are measured there",
+            mend="grasp-bench run the spec first, or name its results (--results)",
+        )
+    _correct(curves)
+    return Freshness(spec=plan.name, curves=curves, notes=list(dict.fromkeys([*notes, *counted.notes()])))
+
+
+class _Counted:
+    """Tokens by split and source, each counted once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._found: dict[str, ProfileTokens] = {}
+
+    def of(self, cell: Cell) -> ProfileTokens:
+        key = content_hash([cell.nodes["split"].hash, cell.experiment.text.users.model_dump(mode="json")])
+        if key not in self._found:
+            self._found[key] = profile_tokens(cell, self._store)
+        return self._found[key]
+
+    def notes(self) -> list[str]:
+        exact = all(each.exact for each in self._found.values())
+        return [] if exact else ["Tokens are counted by a usual encoding: the model's own is not known here."]
+
+
+def _families(plan: Plan) -> list[_Family]:
+    """Methods that read users' texts and have them of several ages, in the order of the plan."""
+    grouped: dict[str, dict[int, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+    for cell in plan.cells:
+        if cell.kind == "trained" and "user_text" in cell.nodes:
+            grouped[_without_age(cell)][cell.experiment.text.users.stale or 0].append(cell)
+    return [
+        _Family(_method(ages[min(ages)][0]), dict(sorted(ages.items())))
+        for ages in grouped.values()
+        if len(ages) > 1
+    ]
+
+
+def _without_age(cell: Cell) -> str:
+    settings = cell.experiment.model_dump(mode="json", include={*SECTIONS, "noise"})
+    settings["text"]["users"].pop("stale")
+    return content_hash(settings)
+
+
+def _method(cell: Cell) -> Method:
+    """What the freshest cell is called on a board, its age aside."""
+    known = identity(cell)
+    return method_of({**known, "variant": {key: v for key, v in known["variant"].items() if key != KEY}})
+
+
+def _published(plan: Plan, folder: Path) -> dict[str, ResultCell]:
+    """Finished cells by slug; those made by other settings are left out."""
+    there = [cell for cell in plan.cells if (folder / cell.slug / CELL_FILE).is_file()]
+    read = {cell.slug: (cell, read_cell(folder / cell.slug)) for cell in there}
+    return {slug: result for slug, (cell, result) in read.items() if result.info.get("hash") == cell.hash}
+
+
+def _finished(family: _Family, published: Mapping[str, ResultCell]) -> dict[int, list[ResultCell]]:
+    """Results by age, of every age with the seeds that it has."""
+    found = {
+        age: [published[cell.slug] for cell in cells if cell.slug in published]
+        for age, cells in family.ages.items()
+    }
+    return {age: cells for age, cells in found.items() if cells}
+
+
+def _notes(
+    label: str,
+    family: _Family,
+    found: Mapping[int, Sequence[ResultCell]],
+    published: Mapping[str, ResultCell],
+) -> Iterator[str]:
+    missing = [c.slug for cells in family.ages.values() for c in cells if c.slug not in published]
+    if missing:
+        yield f"{label}: not finished: {', '.join(missing)}; every age has the seeds that are there."
+    if found and 0 not in found:
+        yield f"{label}: has no fresh profiles (0) to compare with; {min(found)} stands for them."
+    if marked_leaks(family.first):
+        yield f"{label}: made from held-out items."
+
+
+def _short_histories(found: Mapping[int, Sequence[ResultCell]], tokens: ProfileTokens) -> str:
+    """How many users were told by their oldest interaction because they have no older ones."""
+    users = len(tokens.offsets) - 1
+    kept = {age: staleness_facts(tokens.offsets, age)["oldest_kept"] for age in found if age}
+    told = ", ".join(f"{count:,} at {age}" for age, count in kept.items())
+    return (
+        "A profile knows the oldest interaction at least; where a user has no more than k of them, it is "
+        f"younger than k says: of {users:,} users, {told}."
+    )
+
+
+def _curves(
+    label: str,
+    metric: str,
+    found: Mapping[int, Sequence[ResultCell]],
+    tokens: ProfileTokens,
+    values: UserValues,
+) -> Iterator[FreshnessCurve]:
+    cells = [cell for each in found.values() for cell in each]
+    for protocol in PROTOCOLS:
+        if all(metric in (cell.metrics.get(protocol) or {}).get("overall", {}) for cell in cells):
+            ages = _ages(metric, protocol, found, tokens, values)
+            yield FreshnessCurve(label=label, metric=metric, protocol=protocol, ages=ages)
+
+
+def _ages(
+    metric: str,
+    protocol: str,
+    found: Mapping[int, Sequence[ResultCell]],
+    tokens: ProfileTokens,
+    values: UserValues,
+) -> list[Age]:
+    freshest, every_time = min(found), tokens.asked(0)
+    fresh = values.trainings(found[freshest], protocol, metric)
+    ages = []
+    for stale, cells in found.items():
+        aged = values.trainings(cells, protocol, metric)
+        figure, asked = figure_interval(aged), tokens.asked(stale)
+        test = pair_test(aged, fresh) if stale != freshest else None
+        ages.append(
+            Age(
+                stale=stale,
+                trainings=len(cells),
+                mean=figure.mean,
+                low=figure.low,
+                high=figure.high,
+                tokens=asked,
+                saved=1 - asked / every_time if every_time else 0.0,
+                test=test,
+                p_adjusted=None,
+            )
+        )
+    return ages
+
+
+def _correct(curves: Sequence[FreshnessCurve]) -> None:
+    """All tests of the study are one exploratory family; declared hypotheses are on the board."""
+    tested = [(age, age["test"]) for curve in curves for age in curve["ages"] if age["test"] is not None]
+    for (age, _), p in zip(tested, corrected([test for _, test in tested]), strict=True):
+        age["p_adjusted"] = p

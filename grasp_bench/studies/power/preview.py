@@ -1,0 +1,60 @@
+"""What the seeds of a spec could tell, said before they are trained; light where there are no results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grasp_bench.report.cells import cell_folders
+
+if TYPE_CHECKING:
+    from grasp_bench.report.claims import Hypothesis
+    from grasp_bench.stats.power import Outlook
+
+MOST_PAIRS = 3  # the command tells all of them
+
+
+def seeds_told(folder: Path, hypotheses: Sequence[Hypothesis], seeds: int) -> list[str]:
+    """Lines on what so many seeds tell of the hypotheses' pairs, by the results in `folder`.
+
+    None where there are no results, or none of methods that were trained twice. Raises DataError where they
+    are damaged.
+    """
+    if not hypotheses or seeds < 2 or not folder.is_dir() or not cell_folders(folder):
+        return []
+    from grasp_bench.report.comparable_cells import read_material
+    from grasp_bench.report.user_values import UserValues
+    from grasp_bench.stats.power import POWER, Outlook
+    from grasp_bench.studies.power.layout import surely
+    from grasp_bench.studies.power.seeds_needed import Wanted, declared_pairs, pair_of
+
+    material, values, lines, more = read_material(folder), UserValues(), list[str](), 0
+    for pair in declared_pairs(hypotheses, material, Wanted()):
+        outlook = Outlook.of(*pair_of(pair, values)) if pair.home else None
+        if outlook is None or not outlook.trained:
+            continue
+        if len(lines) == MOST_PAIRS:
+            more += 1
+            continue
+        name = " > ".join(material.labels[method] for method in pair.methods)
+        lines.append(f"  {name} ({pair.metric}, {pair.protocol}): {_told(outlook, seeds)}")
+    if not lines:
+        return []
+    rest = [f"  and {more} more: grasp-bench power {folder.name}"] if more else []
+    return [f"what seeds can tell, with {surely(POWER)} by the results in {folder}:", *lines, *rest]
+
+
+def _told(outlook: Outlook, seeds: int) -> str:
+    """What these seeds tell, and what the next smaller difference would take."""
+    from grasp_bench.report.claims import POINT
+    from grasp_bench.stats.power import POWER
+    from grasp_bench.studies.power.layout import said
+    from grasp_bench.studies.power.seeds_needed import POINTS, need
+
+    least = POINT * outlook.least([seeds] * len(outlook.trained))
+    told = f"{seeds} seeds tell {least:.2f} points"
+    smaller = [points for points in POINTS if points < round(least, 2)]
+    if not smaller:
+        return told
+    return f"{told}; {smaller[-1]:g} would take {said(need(outlook, smaller[-1], POWER))}"

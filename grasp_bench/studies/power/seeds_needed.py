@@ -1,0 +1,208 @@
+"""How many seeds it takes: each method's components of variance, and what trainings of a pair could tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grasp_bench.core.errors import DataError, IncomparableError, UnknownNameError
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.report.claims import POINT, Hypothesis
+from grasp_bench.report.comparable_cells import Material, Partition, read_material
+from grasp_bench.report.methods import Method, hypothesis_pairs
+from grasp_bench.report.significance import is_measured
+from grasp_bench.report.user_values import UserValues
+from grasp_bench.stats.power import POWER, Outlook
+from grasp_bench.stats.trainings import Trainings, components
+from grasp_bench.studies.power.schema import MethodParts, Need, PairPower, ScalePower, SeedsNeeded
+
+POINTS = (0.1, 0.25, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What shall be told: by which metric and protocol (None: as declared), which sizes, how surely."""
+
+    metric: str | None = None
+    protocol: str | None = None
+    points: tuple[float, ...] = POINTS
+    power: float = POWER
+
+
+@dataclass(frozen=True)
+class DeclaredPair:
+    """A pair of methods that a hypothesis is about, and where both were measured as it says, if at all."""
+
+    methods: tuple[Method, Method]
+    metric: str
+    protocol: str
+    home: Partition | None
+
+
+def seeds_needed(folder: Path, wanted: Wanted) -> SeedsNeeded:
+    """Compute both tables for `results/<spec>`: hypotheses' pairs, or without any each against the best.
+
+    Raises DataError for a folder without cells or with a damaged one, UnknownNameError for a metric and
+    IncomparableError for a protocol that was not measured.
+    """
+    material = read_material(folder)
+    _require_measured(folder, material, wanted)
+    study, values = material.study, UserValues()
+    declared = list(declared_pairs(study.hypotheses, material, wanted))
+    scales = [(pair.metric, pair.protocol) for pair in declared if pair.home]
+    if not study.hypotheses:
+        scales = [(wanted.metric or study.metric, wanted.protocol or study.rank_by)]
+    found = [
+        _scale(partition, metric, protocol, material, declared, values, wanted)
+        for partition in material.partitions
+        for metric, protocol in dict.fromkeys(scales)
+    ]
+    return SeedsNeeded(
+        name=study.name,
+        power=wanted.power,
+        points=list(wanted.points),
+        declared=bool(study.hypotheses),
+        scales=[scale for scale in found if scale["methods"]],
+        untold=list(dict.fromkeys(_untold(study.hypotheses, declared, material))),
+    )
+
+
+def declared_pairs(
+    hypotheses: Iterable[Hypothesis], material: Material, wanted: Wanted
+) -> Iterator[DeclaredPair]:
+    """The pairs of methods that hypotheses are about, each once for a metric and protocol."""
+    seen = set()
+    for hypothesis in hypotheses:
+        metric = wanted.metric or hypothesis["metric"]
+        protocol = wanted.protocol or hypothesis["protocol"]
+        for pair in _methods_of(hypothesis, material):
+            homes = (p for p in material.partitions if set(pair) <= set(_ranked(p, metric, protocol)))
+            if (pair, metric, protocol) not in seen:
+                seen.add((pair, metric, protocol))
+                yield DeclaredPair(pair, metric, protocol, next(homes, None))
+
+
+def _methods_of(hypothesis: Hypothesis, material: Material) -> list[tuple[Method, Method]]:
+    noise = hypothesis.get("noise") or 0.0
+    return hypothesis_pairs(hypothesis["better"], hypothesis["than"], material.labels, noise=noise)
+
+
+def _untold(
+    hypotheses: Iterable[Hypothesis], declared: Iterable[DeclaredPair], material: Material
+) -> Iterator[str]:
+    """Hypotheses of which there is no pair of methods, and pairs that were not measured together."""
+    for hypothesis in hypotheses:
+        if not _methods_of(hypothesis, material):
+            yield f"{hypothesis['better']} > {hypothesis['than']}"
+    for pair in declared:
+        if pair.home is None:
+            yield " > ".join(material.labels[method] for method in pair.methods)
+
+
+def pair_of(pair: DeclaredPair, values: UserValues) -> tuple[Trainings, Trainings]:
+    """The trainings of both sides of a pair that has a home."""
+    assert pair.home is not None
+    first, second = (
+        values.trainings(pair.home.cells[method], pair.protocol, pair.metric) for method in pair.methods
+    )
+    return first, second
+
+
+def need(outlook: Outlook, points: float, power: float) -> Need:
+    """What it takes to tell a difference of so many points of percent."""
+    size = points / POINT
+    users = outlook.users(size, power)
+    return Need(points=points, trainings=None if users else outlook.trainings(size, power), users=users)
+
+
+def _scale(
+    partition: Partition, metric: str, protocol: str, material: Material,
+    declared: Sequence[DeclaredPair], values: UserValues, wanted: Wanted,
+) -> ScalePower:  # fmt: skip
+    ranked = {
+        method: values.trainings(partition.cells[method], protocol, metric)
+        for method in _ranked(partition, metric, protocol)
+    }
+    order = sorted(ranked, key=lambda method: (-ranked[method].mean, material.labels[method]))
+    pairs = [
+        pair.methods
+        for pair in declared
+        if pair.home is partition and (pair.metric, pair.protocol) == (metric, protocol)
+    ]
+    if not material.study.hypotheses:
+        pairs = _against_best([m for m in order if m.kind != "control" and not _leaks(partition, m)])
+    return ScalePower(
+        dataset=", ".join(sorted({method.dataset for method in ranked})),
+        protocol_hash=partition.protocol_hash,
+        metric=metric,
+        protocol=protocol,
+        methods=[_parts(material.labels[m], ranked[m]) for m in order if not ranked[m].fixed],
+        pairs=[
+            _pair((material.labels[a], material.labels[b]), ranked[a], ranked[b], wanted) for a, b in pairs
+        ],
+    )
+
+
+def _ranked(partition: Partition, metric: str, protocol: str) -> list[Method]:
+    """Methods of which every cell has a value."""
+    return [method for method, cells in partition.cells.items() if is_measured(cells, protocol, metric)]
+
+
+def _against_best(order: Sequence[Method]) -> list[tuple[Method, Method]]:
+    return [(other, order[0]) for other in order[1:]]
+
+
+def _leaks(partition: Partition, method: Method) -> bool:
+    return any(cell.leaks for cell in partition.cells[method])
+
+
+def _parts(label: str, method: Trainings) -> MethodParts:
+    found = components(method)
+    return MethodParts(
+        label=label,
+        trainings=method.count,
+        mean=method.mean,
+        users=found.users if found else None,
+        user=found.user if found else None,
+        between_trainings=found.trainings if found else None,
+        interval=(found.low, found.high) if found else None,
+        rest=found.rest if found else None,
+    )
+
+
+def _pair(labels: tuple[str, str], first: Trainings, second: Trainings, wanted: Wanted) -> PairPower:
+    outlook = Outlook.of(first, second)
+    today = [each.count for each in (first, second) if not each.fixed]
+    return PairPower(
+        better=labels[0],
+        than=labels[1],
+        trainings=(0 if first.fixed else first.count, 0 if second.fixed else second.count),
+        difference=first.mean - second.mean,
+        users=outlook.users_variance**0.5 if outlook else None,
+        tells=outlook.least(today, wanted.power) if outlook else None,
+        needs=[need(outlook, points, wanted.power) for points in wanted.points] if outlook else [],
+    )
+
+
+def _require_measured(folder: Path, material: Material, wanted: Wanted) -> None:
+    cells = material.collected.cells
+    if not cells:
+        raise DataError(f"{folder}: no finished cell", mend="grasp-bench run the spec first")
+    protocol, metric = wanted.protocol, wanted.metric
+    if protocol and not any(cell.metrics.get(protocol) for cell in cells):
+        raise IncomparableError(
+            f"{folder}: no {protocol} ranking was stored", mend="compare by the protocol that the cells have"
+        )
+    names = {
+        name: None
+        for cell in cells
+        for each in ((protocol,) if protocol else ("full", "sampled"))
+        for name in (cell.metrics.get(each) or {}).get("overall", {})
+        if name != "n"
+    }
+    if metric and metric not in names:
+        raise UnknownNameError(
+            f"metric '{metric}' was not measured{did_you_mean(metric, list(names))}",
+            mend=f"choose one of: {', '.join(names)}",
+        )

@@ -1,0 +1,181 @@
+"""Predict clicks with and without what cells have learned.
+
+The offline stand-in of the paper's online test (A.4: its representations as features of a CTR model). Test
+targets are read, as a ranking reads them, by two small classifiers of fixed settings: half of the users teach
+them, the other half are predicted.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasp_bench.core.store import Store
+from grasp_bench.plan.cells import Cell
+from grasp_bench.plan.compile import Plan
+from grasp_bench.stats.levels import LEVEL
+from grasp_bench.studies.probe.pairs import Features, Pairs, base_features, draw_pairs, learned_features
+from grasp_bench.studies.probe.schema import Probe, Probes
+from grasp_bench.studies.serving import Serving, labels, open_cell, trained_cells
+
+BASE = "base"
+MOST_USERS = 50_000
+
+
+def probe_cells(
+    plan: Plan, chosen: Plan, store: Store, tell: Callable[[str], None], seed: int = 0, most: int = MOST_USERS
+) -> Probes:
+    """Probe the trained cells of `chosen`; embeddings of texts may be any cell's of the plan.
+
+    Raises StoreError when no cell is trained, IncomparableError for cells of several splits, DataError for
+    too few users.
+    """
+    cells, left_out = trained_cells(chosen, store)
+    for slug in left_out:
+        tell(f"left out: {slug} is not trained yet")
+    pairs = draw_pairs(cells, store, most, seed)
+    tell(f"test targets of {len(pairs.users_U):,} users are read")
+    others = [cell for cell in plan.cells if cell.kind == "trained"]
+    known, names = base_features(pairs, others, cells[0], store)
+    named = labels(others)
+    base = {probe: fit(known, pairs, probe, seed) for probe in PROBES}
+    probes = [_probe(BASE, BASE, BASE, probe, seed, base[probe], None) for probe in PROBES]
+    for cell in cells:
+        tell(f"probing {cell.slug}")
+        features = np.concatenate([known, learned_features(pairs, Serving(open_cell(cell, store)))], axis=-1)
+        probes += [
+            _probe(
+                cell.slug, named[cell.slug], f"{BASE}+states", probe, cell.seed or 0,
+                fit(features, pairs, probe, seed), base[probe],
+            )
+            for probe in PROBES
+        ]  # fmt: skip
+    learns = int(pairs.learns_U.sum())
+    return {
+        "spec": plan.name,
+        "dataset": cells[0].dataset,
+        "train_pairs": 2 * learns,
+        "test_pairs": 2 * (len(pairs.users_U) - learns),
+        "base": names,
+        "test_read": True,
+        "probes": probes,
+        "notes": _notes(cells[0], pairs),
+    }
+
+
+def _probe(
+    cell: str, label: str, features: str, probe: str, seed: int, found: Fitted, base: Fitted | None
+) -> Probe:
+    auc_low, auc_high = quantiles(found.aucs_R)
+    loss_low, loss_high = quantiles(found.losses_R)
+    filled: Probe = {
+        "cell": cell, "label": label, "features": features, "probe": probe, "seed": seed,
+        "auc": found.auc, "auc_low": auc_low, "auc_high": auc_high,
+        "log_loss": found.log_loss, "log_loss_low": loss_low, "log_loss_high": loss_high,
+        "auc_gain": None, "auc_gain_low": None, "auc_gain_high": None,
+        "log_loss_gain": None, "log_loss_gain_low": None, "log_loss_gain_high": None,
+    }  # fmt: skip
+    if base is not None:
+        filled["auc_gain"] = found.auc - base.auc
+        filled["auc_gain_low"], filled["auc_gain_high"] = quantiles(found.aucs_R - base.aucs_R)
+        filled["log_loss_gain"] = base.log_loss - found.log_loss
+        filled["log_loss_gain_low"], filled["log_loss_gain_high"] = quantiles(base.losses_R - found.losses_R)
+    return filled
+
+
+def _notes(cell: Cell, pairs: Pairs) -> list[str]:
+    return [
+        f"Pairs of {len(pairs.users_U):,} users: the test target (clicked) and one of its "
+        f"{cell.experiment.dataset.protocol.negatives} stored candidates (not clicked), drawn once for all "
+        "cells. A half of the users, drawn by seed, teaches the probe; no user is in both halves.",
+        "Test targets are read here, as by a ranking. Nothing was tuned on them: models stopped on "
+        "validation, and the probes' settings are fixed.",
+        "States are those behind the training and validation items: the user's state, the item's vector as "
+        "that user sees it, and their product, beside the base features.",
+        "Intervals (95 %) by bootstrap over the users measured on; gains are paired with the base. They "
+        "cover neither the seeds of trainings nor which users teach.",
+    ]
+
+
+Values = NDArray[np.float64]
+RESAMPLES = 999
+PROBES = ("logistic", "mlp")
+SMALLEST = 1e-12  # a chance that a logarithm can take
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Chances of a click (U, 2) for the users measured on, and both figures of them: whole, and of each
+    resample of these users (R,)."""
+
+    auc: float
+    log_loss: float
+    aucs_R: Values
+    losses_R: Values
+
+
+def fit(features_U2F: Features, pairs: Pairs, probe: str, seed: int) -> Fitted:
+    """Learn from some users, measure on the others. The same seed redraws the same users."""
+    clicked = np.tile([1, 0], int(pairs.learns_U.sum()))
+    model = _classifier(probe, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of not having converged: settings are what they are
+        model.fit(features_U2F[pairs.learns_U].reshape(len(clicked), -1), clicked)
+        measured_U2F = features_U2F[~pairs.learns_U]
+        chances = model.predict_proba(measured_U2F.reshape(-1, measured_U2F.shape[-1]))[:, 1]
+    chances_U2 = chances.reshape(-1, 2).astype(np.float64)
+    users = len(chances_U2)
+    losses_U = -(np.log(chances_U2[:, 0].clip(SMALLEST)) + np.log((1 - chances_U2[:, 1]).clip(SMALLEST))) / 2
+    rng = np.random.default_rng(seed)
+    ranked = RankedPairs(chances_U2)
+    aucs, losses = np.empty(RESAMPLES), np.empty(RESAMPLES)
+    for k in range(RESAMPLES):
+        weights_U = np.bincount(rng.integers(0, users, users), minlength=users).astype(np.float64)
+        aucs[k] = ranked.auc(weights_U)
+        losses[k] = losses_U @ weights_U / users
+    return Fitted(ranked.auc(np.ones(users)), float(losses_U.mean()), aucs, losses)
+
+
+def quantiles(values_R: Values) -> tuple[float, float]:
+    """Ends of the percentile interval."""
+    low, high = np.quantile(values_R, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+class RankedPairs:
+    """Area under the ROC curve of chances (U, 2), clicked first, when users count several times."""
+
+    def __init__(self, chances_U2: Values) -> None:
+        distinct, level = np.unique(chances_U2, return_inverse=True)
+        self._levels = len(distinct)
+        self._clicked_U, self._other_U = level.reshape(chances_U2.shape).T
+
+    def auc(self, weights_U: Values) -> float:
+        """The chance that a clicked pair scores above another, equal scores counting half."""
+        clicked = np.bincount(self._clicked_U, weights_U, self._levels)
+        other = np.bincount(self._other_U, weights_U, self._levels)
+        below = np.cumsum(other) - other / 2
+        return float(clicked @ below / weights_U.sum() ** 2)
+
+
+def _classifier(probe: str, seed: int) -> Any:
+    """Settings were chosen before any test target was read, and are the same for all features."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    kinds: Mapping[str, Any] = {
+        "logistic": LogisticRegression(C=1.0, max_iter=1000),
+        # Stops by a tenth of the pairs it learns from.
+        "mlp": MLPClassifier(
+            (32,), alpha=1e-3, batch_size=256, early_stopping=True, n_iter_no_change=5, max_iter=100,
+            random_state=seed,
+        ),
+    }  # fmt: skip
+    return make_pipeline(StandardScaler(), kinds[probe])

@@ -1,0 +1,105 @@
+"""The spec of the winner: what was searched, with the values that were found, ready to be run."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from grasp_bench.core import atomic
+from grasp_bench.core.errors import GraspBenchError, SpecError
+from grasp_bench.report.formatting import percent
+from grasp_bench.spec.experiment import NAME
+from grasp_bench.spec.loading import LoadedSpec, load
+from grasp_bench.spec.patches import PATCH, apply_patch, patched
+from grasp_bench.spec.problems import Problems
+from grasp_bench.spec.tree import Entry, from_plain, plain
+from grasp_bench.studies.tuning.schema import Trial, Tuning
+
+HEAD = """\
+# The winner of `grasp-bench tune {spec}`: trial {number} of {trials}, chosen on validation alone
+# ({metric} {value} % over seeds {seeds}; the higher for having been chosen).
+# Its test figures come by
+#     grasp-bench run {path}
+# which trains nothing anew of what the search has trained.
+"""
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+WIDTH = 110
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise GraspBenchError when a file is there that the winner would overwrite."""
+    if path.exists():
+        raise GraspBenchError(f"{path} exists already", mend="name another file, or pass --overwrite")
+
+
+def write_winner(path: Path, loaded: LoadedSpec, found: Tuning) -> None:
+    """Write the spec with the best trial's values in the place of its own, named after the file.
+
+    Seeds, comparisons, ablations and hypotheses stay as they are; comments of the original are lost, and
+    environment variables stay variables. Raises GraspBenchError when no trial is complete.
+    """
+    best = found["best"]
+    if best is None:
+        raise GraspBenchError(f"{path}: not written, no trial is complete")
+    head = HEAD.format(
+        spec=loaded.path, number=best["number"], trials=len(found["trials"]), metric=found["metric"],
+        value=percent(best["value"]), seeds=", ".join(map(str, found["seeds"])), path=path,
+    )  # fmt: skip
+    values = _with_variables(_values(path, loaded, best), loaded)
+    body = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=None)
+    atomic.write_text(path, head + body)
+    _check(path, loaded, best)
+
+
+def _values(path: Path, loaded: LoadedSpec, best: Trial) -> dict[str, Any]:
+    """What the original says, patched; `tuning` is left out."""
+    problems = Problems()
+    said = {key: value for key, value in loaded.values.items() if key != "tuning"}
+    patch = {key: Entry(PATCH, from_plain(value, PATCH)) for key, value in best["params"].items()}
+    values: dict[str, Any] = plain(patched(from_plain(said, PATCH), patch, problems))
+    problems.raise_if_any()
+    values["name"] = _name(path, loaded)
+    winner = f"The winner of a search on validation ({loaded.experiment.name})"
+    values["description"] = f"{winner}. {loaded.experiment.description}".rstrip(" .")
+    published = values.get("published")
+    if isinstance(published, dict) and (file := loaded.path.parent / str(published.get("file"))).is_file():
+        values["published"] = {**published, "file": os.path.relpath(file, path.parent)}
+    return values
+
+
+def _name(path: Path, loaded: LoadedSpec) -> str:
+    """The file's name, so that results do not mix with those of the original."""
+    name = path.name.removesuffix(path.suffix)
+    if not re.fullmatch(NAME, name) or name == loaded.experiment.name:
+        return f"{loaded.experiment.name[:74]}_tuned"
+    return name
+
+
+def _with_variables(value: Any, loaded: LoadedSpec, key: str = "") -> Any:
+    """Put environment variables back where the original had them."""
+    if isinstance(value, dict):
+        return {k: _with_variables(each, loaded, f"{key}.{k}".lstrip(".")) for k, each in value.items()}
+    if isinstance(value, str):
+        for name in VARIABLE.findall(loaded.sources.get(key, "")):
+            if text := os.environ.get(name):
+                value = value.replace(text, f"${{{name}}}")
+    return value
+
+
+def _check(path: Path, loaded: LoadedSpec, best: Trial) -> None:
+    """What was written must mean what was meant; a file that does not is taken away."""
+    try:
+        written = load(path).experiment
+    except SpecError:
+        path.unlink()
+        raise
+    meant = apply_patch(loaded.experiment, best["params"])
+    own = {name: getattr(written, name) for name in ("name", "description", "published")}
+    unlike = {**own, "tuning": None}
+    if written != meant.model_copy(update=unlike):
+        path.unlink()
+        raise GraspBenchError(f"{path}: not written, the spec cannot be told in one file")
