@@ -1,11 +1,11 @@
 """Read CSV files as text columns, by the rules of RFC 4180, each record with its line.
 
-Files without quotes are read by polars, others by the strict reader here; both give the same, since without
-quotes CSV is only commas and line feeds. Cells stay text, so that the id 007 stays 007; an empty cell is null.
+Files without quotes are read by polars, others by the strict reader here. Both agree, since CSV without
+quotes is only commas and line feeds. Cells stay text, so that the id 007 stays 007; an empty cell is null.
 
 A quote inside a field that does not begin with one is an ordinary character (`12" ruler`), as it is in
-spreadsheets and Python's csv. A quoted field ends with its closing quote and must be followed by a comma or the line's end:
-otherwise a forgotten quote would swallow rows.
+spreadsheets and Python's csv. A quoted field ends with its closing quote and must be followed by a comma or
+the line's end: otherwise a forgotten quote would swallow rows.
 """
 
 from __future__ import annotations
