@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from grasp_bench.engine.run import Outcome
-    from grasp_bench.engine.trackers.base import Tracker
+    from grasp_bench.engine.trackers.registry import Tracker
     from grasp_bench.plan.compile import Plan
     from grasp_bench.plan.estimate import Estimate
     from grasp_bench.plan.status import Status
@@ -137,13 +137,13 @@ def run(
     """
     from grasp_bench.core.store import Store
     from grasp_bench.engine.publish import stale_folders
-    from grasp_bench.engine.run import Workshop, worker_devices
+    from grasp_bench.engine.run import RunConfig, worker_devices
     from grasp_bench.engine.substitutions import warnings
     from grasp_bench.report.cells import cell_folders
     from grasp_bench.report.renderers.registry import render_all
     from grasp_bench.studies.running import run_study
 
-    shop = Workshop(
+    shop = RunConfig(
         store=store,
         results=results,
         devices=worker_devices(whole, device, 1 if executor == "in_process" else workers),

@@ -51,7 +51,7 @@ def audit(
     if log_format is LogFormat.json:
         log_in_json()
     from grasp_bench.core import atomic
-    from grasp_bench.engine.run import Workshop, worker_devices
+    from grasp_bench.engine.run import RunConfig, worker_devices
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.report.renderers.json_text import as_json
     from grasp_bench.report.renderers.markdown import document_text
@@ -63,7 +63,7 @@ def audit(
     arms = protocol_arms(spec, overrides, protocols_that_fit(spec, overrides), fingerprints)
     base = next(arm for arm in arms if arm.name == BASE)
     hazards = list(hazard_arms(spec, overrides, base, fingerprints))
-    shop = Workshop(
+    shop = RunConfig(
         store=store,
         results=results,
         devices=worker_devices(

@@ -41,10 +41,10 @@ def plan_of(spec: Path, overrides: list[str], store: Path, results: Path | None 
 
 def leave(found: Mapping[str, Any], document: Document, stored: Path, rendered: Path) -> None:
     """Write what was found as JSON and as Markdown, each whole or not at all, and say where."""
-    from grasp_bench.core import atomic, sealing
+    from grasp_bench.core import atomic, checksums
     from grasp_bench.report.renderers.markdown import document_text
 
-    sealing.write(stored, found)
+    checksums.write(stored, found)
     atomic.write_text(rendered, document_text(document))
     note(f"written: {rendered}, {stored}")
 

@@ -1,9 +1,9 @@
-"""Rich's console as tables and bars of the harness are printed on: its colours act, text is only shown."""
+"""Rich console that escapes the text it prints, and a faster way to print long tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -11,6 +11,10 @@ from rich.text import Text
 
 from grasp_bench.core.outlets import styled
 from grasp_bench.core.shown import shown, shown_line
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
 
 
 class ShowingConsole(Console):
@@ -39,3 +43,39 @@ class ShowingConsole(Console):
 def plain(text: str, style: str = "") -> Text:
     """Text of any origin on one line: no markup, no emoji codes and no control characters act in it."""
     return Text(shown_line(text), style)
+
+
+LONG = 100  # rows
+BORDERS = 3  # characters beside each column's text
+
+
+def add_rows(table: Table, rows: Sequence[Sequence[Text]], width: int) -> None:
+    """Add rows to a table that has its columns and will be printed `width` characters wide.
+
+    rich lays out each row by itself. Many rows of which nothing is folded are given to it as one row of as
+    many lines, which looks the same.
+    """
+    from rich.text import Text
+
+    heads = [str(column.header) for column in table.columns]
+    plain = all("\n" not in text.plain for row in rows for text in row)
+    if plain and len(rows) > LONG and natural_width(heads, rows) <= width:
+        rows = [[Text("\n").join(column) for column in zip(*rows, strict=True)]]
+        for column in table.columns:
+            column.no_wrap = True  # rich need not look for where to fold
+    for row in rows:
+        table.add_row(*row)
+
+
+def natural_width(heads: Sequence[str], rows: Sequence[Sequence[Text]]) -> int:
+    """Characters that a table of these columns takes when nothing is folded."""
+    from rich.text import Text
+
+    columns = zip(*([Text(head) for head in heads], *rows), strict=True)
+    return sum(max(map(_longest_line, column)) + BORDERS for column in columns) + 1
+
+
+def _longest_line(text: Text) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, text.plain.split("\n")))

@@ -10,9 +10,8 @@ import stat
 from functools import cache
 from pathlib import Path
 
-from grasp_bench.core.characters import unseen
 from grasp_bench.core.errors import MissingFileError
-from grasp_bench.core.shown import shown_line
+from grasp_bench.core.shown import shown_line, unseen
 
 LONGEST_NAME = 4096  # characters; no file system takes more
 KERNEL = ("/proc", "/sys")  # some of what lies there has no end either

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.core import locks, sealing
+from grasp_bench.core import checksums, locks
 from grasp_bench.core.errors import DamagedError, StoreError
 
 SIDECAR = "artefact.json"
@@ -134,7 +134,7 @@ def _parsed(folder: Path) -> dict[str, Any] | str:
         return "no JSON object"
     if sidecar.get("hash") != folder.name:
         return "describes another artefact"
-    return "was altered" if sealing.is_broken(sidecar) else sealing.opened(sidecar)
+    return "was altered" if checksums.is_altered(sidecar) else checksums.without_checksum(sidecar)
 
 
 def _problem_of_sidecar(folder: Path) -> str | None:

@@ -1,12 +1,24 @@
-r"""Text of unknown origin as a reader may see it: what would act on a terminal becomes a visible escape.
-
-Ids, titles, names of a spec, answers of models and errors of services may hold anything. `\x1b]52;c;…` writes
-a clipboard, `\r` overwrites a line, a bidi override turns it round. The escapes are those of Python's repr.
-"""
+"""Find and escape characters that act on a terminal or that nobody sees."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+
+# Control characters, invisible ones (zero width, changes of direction), halves of pairs, line separators.
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def unseen(text: str) -> str | None:
+    """The first character of a text that is not to be seen, as `U+001B`; None when all are."""
+    if text.isprintable():
+        return None
+    return next((_name(letter) for letter in text if unicodedata.category(letter) in UNSEEN), None)
+
+
+def _name(letter: str) -> str:
+    return f"U+{ord(letter):04X}"
+
 
 _ACTING = re.compile(
     "["

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.core import atomic, integrity, locks, sealing
+from grasp_bench.core import atomic, checksums, integrity, locks
+from grasp_bench.core.atomic import make_private, private_files
 from grasp_bench.core.errors import StoreError
 from grasp_bench.core.integrity import SIDECAR
-from grasp_bench.core.private import make_private, private_files
 
 ELAPSED = ".elapsed"  # seconds that earlier attempts at a partial folder took
 
@@ -146,7 +146,7 @@ class Store:
                 atomic.fsync_path(path)
         sidecar["hash"] = digest
         sidecar["files"] = integrity.measure(partial)
-        sealing.write(partial / SIDECAR, sidecar)
+        checksums.write(partial / SIDECAR, sidecar)
         if final.exists():  # a folder that lost its sidecar
             integrity.set_aside(final)
         partial.rename(final)

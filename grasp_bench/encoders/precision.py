@@ -1,12 +1,26 @@
-"""Which arithmetic a device does natively."""
+"""How far two sets of vectors of the same texts agree on who is near whom.
+
+Eight-bit arithmetic for a model's linear layers, scaled token by token.
+
+Weights are rounded per output channel and inputs per token, both symmetric to ±127, and multiplied as
+integers. Scales per token, rather than per batch as torch's dynamic quantisation takes them, are what
+makes a text's vector independent of the texts it is encoded with.
+
+Which arithmetic a device does natively.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from grasp_bench.core.errors import GraspBenchError
-from grasp_bench.core.processor import has_bfloat16
+from grasp_bench.core.machine import has_bfloat16
 
 
 def resolve_dtype(dtype: str, device: str) -> str:
@@ -39,3 +53,101 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+LARGEST = 127
+
+
+class Int8Linear(nn.Module):
+    """A linear layer with weights (out, in) in int8; input and output stay floats."""
+
+    weight_IO: Tensor
+    scale_O: Tensor
+    bias_O: Tensor | None
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        weight_OI, scale_O1 = _rounded(layer.weight.detach().float())
+        self.register_buffer("weight_IO", weight_OI.t().contiguous())
+        self.register_buffer("scale_O", scale_O1[:, 0])
+        self.register_buffer("bias_O", None if layer.bias is None else layer.bias.detach().float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, in) to (…, out), in the dtype of x."""
+        x_TI, scale_T1 = _rounded(x.reshape(-1, x.shape[-1]).float())
+        y_TO = torch._int_mm(x_TI, self.weight_IO).float() * (scale_T1 * self.scale_O)
+        if self.bias_O is not None:
+            y_TO += self.bias_O
+        return y_TO.reshape(*x.shape[:-1], -1).to(x.dtype)
+
+
+def quantise_linear_layers(model: nn.Module) -> int:
+    """Replace every linear layer inside `model` by its int8 twin; returns how many there were."""
+    replaced = 0
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if type(child) is nn.Linear:
+                setattr(module, name, Int8Linear(child))
+                replaced += 1
+    return replaced
+
+
+def _rounded(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows as int8 and the scale (rows, 1) that gives them back."""
+    scale_R1 = rows.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / LARGEST
+    return torch.round(rows / scale_R1).to(torch.int8), scale_R1
+
+
+NEIGHBOURS = 10
+SAMPLE = 1000
+BLOCK_ROWS = 1024
+
+
+def neighbour_overlap(first: np.ndarray, second: np.ndarray, count: int = NEIGHBOURS) -> float:
+    """Mean share of the `count` nearest by cosine that each row of (n, D) has in both; 1 when all agree.
+
+    With `count` or fewer other rows all are neighbours. Raises GraspBenchError for fewer than two rows.
+    """
+    rows = len(first)
+    if rows < 2:
+        raise GraspBenchError("neighbours of a single text: there are none")
+    count = min(count, rows - 1)
+    shared = 0
+    units = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (first, second)]
+    for start in range(0, rows, BLOCK_ROWS):
+        near_a, near_b = (_nearest(unit, start, count) for unit in units)
+        shared += int((near_a[:, :, None] == near_b[:, None, :]).sum())
+    return shared / (rows * count)
+
+
+def _nearest(unit: np.ndarray, start: int, count: int) -> np.ndarray:
+    """Rows (block, count) nearest to those from `start` on, themselves left out."""
+    similarities = unit[start : start + BLOCK_ROWS] @ unit.T
+    block = np.arange(len(similarities))
+    similarities[block, start + block] = -np.inf
+    return np.argpartition(-similarities, count - 1, axis=1)[:, :count]
+
+
+def sampled_overlap(
+    texts: Sequence[str], vectors: np.ndarray, encode: Callable[[Sequence[str]], np.ndarray]
+) -> dict[str, Any]:
+    """Overlap of the neighbours by `vectors` (n, D) and by what `encode` makes of a sample of the texts.
+
+    The sample is of distinct texts and depends on nothing but the texts: reruns report the same.
+    """
+    row_of = {text: row for row, text in enumerate(texts)}
+    distinct = sorted(row_of)
+    if len(distinct) > SAMPLE:
+        chosen = np.random.default_rng(0).choice(len(distinct), size=SAMPLE, replace=False)
+        distinct = [distinct[k] for k in np.sort(chosen)]
+    if len(distinct) < 2:
+        return {}
+    overlap = neighbour_overlap(vectors[[row_of[text] for text in distinct]], encode(distinct))
+    return {
+        "neighbour_overlap": {
+            "with": "float32",
+            "k": NEIGHBOURS,
+            "texts": len(distinct),
+            "share": round(overlap, 4),
+        }
+    }

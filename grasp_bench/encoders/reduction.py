@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grasp_bench.core.arrays import principal_directions
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.principal_directions import principal_directions
 from grasp_bench.spec.encoder import Reduction
 
 Vectors = NDArray[np.float32]

@@ -10,7 +10,7 @@ import numpy as np
 from grasp_bench.core.registry import Registry
 
 if TYPE_CHECKING:
-    from grasp_bench.services.dispatch import Desk
+    from grasp_bench.services.dispatch import ServiceContext
 
 Progress = Callable[[int], None]
 
@@ -50,7 +50,7 @@ class VectorService(Protocol):
 
     unit_norm: bool
 
-    def __init__(self, section: Any, side: str, desk: Desk) -> None: ...
+    def __init__(self, section: Any, side: str, context: ServiceContext) -> None: ...
 
     def vectors(self, names: Sequence[str], texts: Sequence[str]) -> tuple[np.ndarray, dict[str, Any]]:
         """Vectors (n, D) float32 of non-blank texts, and facts with what they cost; errors use the names."""

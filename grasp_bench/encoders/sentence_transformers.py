@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from grasp_bench.encoders.agreement import sampled_overlap
-from grasp_bench.encoders.int8 import quantise_linear_layers
-from grasp_bench.encoders.library_model import LibraryModel
-from grasp_bench.encoders.location import locate_model, weights_digest
-from grasp_bench.encoders.norms import normalize
-from grasp_bench.encoders.packing import pack_by_tokens
-from grasp_bench.encoders.precision import resolve_dtype, torch_threads
-from grasp_bench.encoders.pretrained import MeanPooledTransformer, is_mean_pooled
+from grasp_bench.encoders.batching import batch_by_tokens
+from grasp_bench.encoders.model_files import locate_model, weights_digest
+from grasp_bench.encoders.precision import (
+    quantise_linear_layers,
+    resolve_dtype,
+    sampled_overlap,
+    torch_threads,
+)
+from grasp_bench.encoders.pretrained import LibraryModel, MeanPooledTransformer, is_mean_pooled
 from grasp_bench.encoders.registry import Progress
+from grasp_bench.encoders.vectors import normalize
 from grasp_bench.spec.encoder import SentenceTransformersEncoder
 
 CPU_BATCH_TOKENS = 1024  # fits the caches; larger batches are slower
@@ -63,7 +65,7 @@ class SentenceTransformersTextEncoder:
         with torch_threads(self._threads):
             tokens = self._model.tokenize(texts)
             done = 0
-            for rows in pack_by_tokens([len(ids) for ids in tokens], self._batch_tokens):
+            for rows in batch_by_tokens([len(ids) for ids in tokens], self._batch_tokens):
                 vectors[rows] = self._model.vectors([tokens[row] for row in rows], autocast)
                 done += len(rows)
                 progress(done)

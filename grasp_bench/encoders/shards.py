@@ -12,7 +12,7 @@ from safetensors.numpy import save
 from grasp_bench.core import atomic
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.hashing import content_hash
-from grasp_bench.encoders.packing import distinct
+from grasp_bench.encoders.batching import distinct
 from grasp_bench.encoders.registry import Progress, TextEncoder
 
 SHARD_TEXTS = 1024

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grasp_bench.core import atomic
-from grasp_bench.core.private import private_files
+from grasp_bench.core.atomic import private_files
 from grasp_bench.engine.tasks import Broken
 from grasp_bench.plan.nodes import Node
 

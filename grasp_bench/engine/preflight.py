@@ -58,8 +58,8 @@ def check_prices(nodes: Iterable[Node], sources: Mapping[str, str]) -> None:
 def check_keys(nodes: Iterable[Node]) -> None:
     """Raise ServiceError naming the variable when a service's key is not there; imports litellm (2 s)."""
     for _, service in _services(nodes):
-        from grasp_bench.services.keys import find_credentials
-        from grasp_bench.services.library import open_litellm
+        from grasp_bench.services.client import open_litellm
+        from grasp_bench.services.credentials import find_credentials
 
         find_credentials(service, open_litellm(), Path.cwd())
 
@@ -68,7 +68,7 @@ def absent_keys(nodes: Iterable[Node]) -> list[str]:
     """Lines about keys that seem to be missing, as far as that is known without litellm."""
     lines = []
     for name, service in _services(nodes):
-        from grasp_bench.services.variables import is_set, variable_of
+        from grasp_bench.services.credentials import is_set, variable_of
 
         variable = variable_of(service)
         if variable is not None and not is_set(variable, Path.cwd()):

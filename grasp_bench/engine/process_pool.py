@@ -15,9 +15,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from grasp_bench.engine import machine
-from grasp_bench.engine.tasks import Broken, End, OnProgress, Progress, Task
-from grasp_bench.engine.worker import Workplace, work
+from grasp_bench.core import machine
+from grasp_bench.engine.tasks import Broken, End, OnProgress, Progress, Task, WorkerConfig
+from grasp_bench.engine.worker import work
 
 SECONDS_TO_SAVE = 10.0
 LOG_TAIL = 4000  # characters of a dead worker's output worth keeping
@@ -35,9 +35,9 @@ class _Worker:
 class ProcessPool:
     """An Executor with a spawned process for each device given, started when first needed."""
 
-    def __init__(self, place: Workplace, devices: list[str], on_progress: OnProgress) -> None:
+    def __init__(self, config: WorkerConfig, devices: list[str], on_progress: OnProgress) -> None:
         self.slots = len(devices)
-        self._place = place
+        self._config = config
         self._devices = devices
         self._on_progress = on_progress
         self._workers: dict[int, _Worker] = {}
@@ -89,9 +89,9 @@ class ProcessPool:
 
     def _start(self, device: str) -> _Worker:
         here, there = multiprocessing.Pipe()
-        log = self._place.store / "logs" / f"worker-{os.getpid()}-{next(self._numbers)}.log"
+        log = self._config.store / "logs" / f"worker-{os.getpid()}-{next(self._numbers)}.log"
         process = multiprocessing.get_context("spawn").Process(
-            target=work, args=(there, self._place, device, machine.cores(), log), daemon=True
+            target=work, args=(there, self._config, device, machine.cores(), log), daemon=True
         )
         process.start()
         there.close()  # or the pipe would stay open when the worker dies

@@ -37,7 +37,7 @@ def publish(cell: Cell, spec: str, store: Store, results: Path) -> bool:
         (folder / CELL).unlink(missing_ok=True)
         for name, content in contents.items():
             atomic.write_bytes(folder / name, content)
-        published.seal_cell(folder, describe(cell, spec, metrics, store))
+        published.write_cell(folder, describe(cell, spec, metrics, store))
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be written ({error.strerror or error})", mend="pass --results or free the disk"
@@ -62,9 +62,9 @@ def _require_figures(cell: Cell, metrics: Artefact) -> None:
     """Figures whose bytes nothing vouches for must at least be those of the ranks beside them."""
     if "files" in metrics.sidecar:
         return
-    from grasp_bench.core.figures import problem_of
+    from grasp_bench.core.published import metrics_problem
 
-    problem = problem_of(metrics.path, cell.experiment.dataset.protocol.ties)
+    problem = metrics_problem(metrics.path, cell.experiment.dataset.protocol.ties)
     if problem is not None:
         integrity.reject(metrics.path, f"{metrics.path}: {problem}")
 

@@ -14,7 +14,7 @@ from grasp_bench.core.store import Artefact, Store
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import identity, settings_of
 from grasp_bench.engine.tasks import Done, Progress
-from grasp_bench.engine.trackers.base import Parameter, State, TrackedRun, Tracker
+from grasp_bench.engine.trackers.registry import Parameter, State, TrackedRun, Tracker
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
 
@@ -25,7 +25,7 @@ OF_A_CURVE = ("epoch", "seconds")  # in a line of log.jsonl, besides its figures
 Act = Callable[[Tracker], None]
 
 
-class Tracking:
+class TrackerCallback:
     """A listener; a thread for each tracker does what is asked of it, in order, and `warn` says what fails.
 
     Each cell whose training begins, or whose figures are made, is a run. Curves are told as they come, and
@@ -41,13 +41,13 @@ class Tracking:
         warn: Callable[[str], None],
     ) -> None:
         self._store = store
-        self._desks = [_Desk(name, tracker, warn) for name, tracker in trackers.items()]
+        self._threads = [_TrackerThread(name, tracker, warn) for name, tracker in trackers.items()]
         self._runs = {cell.hash: _run_of(cell, spec) for cell in cells}
         self._readers: dict[str, list[Cell]] = defaultdict(list)
         for cell in cells:
             for node in cell.nodes.values():
                 self._readers[node.hash].append(cell)
-        self._told: dict[str, set[int]] = {}  # epochs by the cell's hash, of runs that are open
+        self._logged: dict[str, set[int]] = {}  # epochs by the cell's hash, of runs that are open
 
     def note(self, line: str) -> None:
         """Nothing that trackers would want."""
@@ -62,7 +62,7 @@ class Tracking:
         """A point of a training's curves."""
         if progress.node.stage == "train" and progress.event.figures:
             for cell in self._readers[progress.node.hash]:
-                self._tell(cell, progress.event.done, progress.event.figures)
+                self._log(cell, progress.event.done, progress.event.figures)
 
     def finished(self, done: Done) -> None:
         """The last node of a cell ends its run, with all that is known by then."""
@@ -70,7 +70,7 @@ class Tracking:
             if cell.hash == done.node.hash:
                 self._begin(cell)
                 for epoch, figures in _curve(cell, self._store):
-                    self._tell(cell, epoch, figures)
+                    self._log(cell, epoch, figures)
                 self._end(cell, _final(self._store.get("metrics", cell.hash)), "finished")
 
     def failed(self, failure: Failure) -> None:
@@ -80,39 +80,39 @@ class Tracking:
 
     def close(self) -> None:
         """End what is open, and let trackers send the rest for a while."""
-        for digest in list(self._told):
+        for digest in list(self._logged):
             self._close_run(digest, {}, "interrupted")
-        for desk in self._desks:
-            desk.close()
+        for thread in self._threads:
+            thread.close()
 
     def _begin(self, cell: Cell) -> None:
-        if cell.hash not in self._told:
-            self._told[cell.hash] = set()
+        if cell.hash not in self._logged:
+            self._logged[cell.hash] = set()
             run = self._runs[cell.hash]
-            self._ask(lambda tracker: tracker.begin(run))
+            self._submit(lambda tracker: tracker.begin(run))
 
-    def _tell(self, cell: Cell, epoch: int, figures: Mapping[str, float]) -> None:
-        told = self._told.get(cell.hash)
-        if told is not None and epoch not in told:
-            told.add(epoch)
+    def _log(self, cell: Cell, epoch: int, figures: Mapping[str, float]) -> None:
+        logged = self._logged.get(cell.hash)
+        if logged is not None and epoch not in logged:
+            logged.add(epoch)
             run = self._runs[cell.hash]
-            self._ask(lambda tracker: tracker.log(run, epoch, figures))
+            self._submit(lambda tracker: tracker.log(run, epoch, figures))
 
     def _end(self, cell: Cell, figures: Mapping[str, float], state: State) -> None:
-        if cell.hash in self._told:
+        if cell.hash in self._logged:
             self._close_run(cell.hash, figures, state)
 
     def _close_run(self, digest: str, figures: Mapping[str, float], state: State) -> None:
         run = self._runs[digest]
-        del self._told[digest]
-        self._ask(lambda tracker: tracker.end(run, figures, state))
+        del self._logged[digest]
+        self._submit(lambda tracker: tracker.end(run, figures, state))
 
-    def _ask(self, act: Act) -> None:
-        for desk in self._desks:
-            desk.ask(act)
+    def _submit(self, act: Act) -> None:
+        for thread in self._threads:
+            thread.submit(act)
 
 
-class _Desk:
+class _TrackerThread:
     """One tracker and its thread. The first thing that goes wrong is said once and switches it off."""
 
     def __init__(self, name: str, tracker: Tracker, warn: Callable[[str], None]) -> None:
@@ -123,7 +123,7 @@ class _Desk:
         self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
         self._thread.start()
 
-    def ask(self, act: Act) -> None:
+    def submit(self, act: Act) -> None:
         """Have something done, some time."""
         self._acts.put(act)
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.core.membership import among
+from grasp_bench.core.arrays import isin_sorted
 
 WINDOW = 0.005  # matched partners come from this share of entities on each side in order of popularity
 AT_LEAST = 10  # entities on each side, for small catalogues
@@ -70,7 +70,7 @@ class Traits:
         pair = np.repeat(np.arange(len(short)), lengths)
         begins = np.cumsum(lengths) - lengths
         traits = self.traits[np.arange(len(pair)) + (self.offsets[short] - begins)[pair]]
-        hits = among(long[pair] * self.num_traits + traits, keys)
+        hits = isin_sorted(long[pair] * self.num_traits + traits, keys)
         return np.bincount(pair[hits], minlength=len(first)) > 0
 
 

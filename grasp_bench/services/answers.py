@@ -207,12 +207,12 @@ def _vector(entry: Any, index: int) -> np.ndarray:
         raise Unreadable(f"vector {index} is not made of {kind}") from None
     if vector.ndim != 1 or not vector.size:
         raise Unreadable(f"vector {index} is empty" if not vector.size else f"vector {index} is no flat list")
-    if (wrong := wrong_with(vector)) is not None:
+    if (wrong := vector_fault(vector)) is not None:
         raise Unreadable(f"vector {index} {wrong}")
     return vector
 
 
-def wrong_with(vector: np.ndarray) -> str | None:
+def vector_fault(vector: np.ndarray) -> str | None:
     """What makes a vector (D,) useless: "holds NaN or infinity", "is zero"; None where nothing does."""
     if not np.isfinite(vector).all():
         return "holds NaN or infinity"

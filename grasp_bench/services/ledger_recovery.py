@@ -13,9 +13,15 @@ from pathlib import Path
 
 from grasp_bench.core import locks
 from grasp_bench.core.errors import MissingFileError, StoreError
-from grasp_bench.services.asking import KEY_BYTES
-from grasp_bench.services.ledger import Answer, checksum_of
-from grasp_bench.services.ledger_file import APPLICATION, connect, create_tables, damaged_unless
+from grasp_bench.services.ledger import (
+    APPLICATION,
+    Answer,
+    checksum_of,
+    connect,
+    create_tables,
+    damaged_unless,
+)
+from grasp_bench.services.requests import KEY_BYTES
 
 BESIDE = ("", "-wal", "-shm")  # SQLite's files of one database
 SMALLEST_ROW = 40  # bytes; bounds the row numbers that are looked for where no index says which there are

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from grasp_bench.services.budget import DOLLAR_SLACK, gone
+from grasp_bench.services.budget import DOLLAR_SLACK, amount_spent
 from grasp_bench.services.ledger import Spent
 from grasp_bench.services.prices import cost_of, price_of
 from grasp_bench.spec.service import Service
 
 
 @dataclass(frozen=True)
-class Load:
+class Usage:
     """So much work for a service."""
 
     requests: int = 0
@@ -36,8 +36,8 @@ class Quote:
     label: str
     payer: str
     service: Service
-    least: Load
-    most: Load
+    least: Usage
+    most: Usage
     answered: int
     exact: bool
     headroom: int
@@ -57,7 +57,7 @@ class Quote:
         if not self.most.requests:
             return found
         price = price_of(self.service)
-        before = gone(self.spent, price)
+        before = amount_spent(self.spent, price)
         if (tokens := self.service.max_tokens_total) is not None:
             least = before.tokens + self.least.tokens
             most = before.tokens + self.most.tokens + self.headroom

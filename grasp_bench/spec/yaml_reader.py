@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from grasp_bench.core.characters import unseen
+from grasp_bench.core.shown import unseen
 from grasp_bench.spec.interpolation import interpolate
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.scalars import resolve

@@ -17,12 +17,11 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.data.audits.titles import audit_scope
-from grasp_bench.encoders.checks import check_vectors
 from grasp_bench.encoders.registry import ENCODERS, VECTOR_SERVICES, VECTOR_SOURCES
 from grasp_bench.encoders.shards import encode_in_shards
-from grasp_bench.encoders.telling import Told, fill_with_mean, tell
+from grasp_bench.encoders.vectors import EncoderInput, check_vectors, encoder_input, fill_with_mean
 from grasp_bench.plan.nodes import Node
-from grasp_bench.services.dispatch import Desk
+from grasp_bench.services.dispatch import ServiceContext
 from grasp_bench.spec.encoder import EncoderSource
 from grasp_bench.spec.service import Service
 from grasp_bench.stages.context import RunContext
@@ -75,7 +74,7 @@ def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embed
     ids, side = table["id"].to_list(), node.settings["side"]
     section = ENCODER.validate_python(node.located()["encoder"])
     prefix = getattr(section, PREFIX[side])
-    told = tell(prefix, side, ids, table["text"].to_list())
+    told = encoder_input(prefix, side, ids, table["text"].to_list())
     embed = _by_service if section.kind in VECTOR_SERVICES else _by_model
     vectors, unit_norm, facts = embed(section, told, node, out, context)
     check_vectors(vectors, told.names, unit_norm)
@@ -85,7 +84,7 @@ def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embed
     return ids, vectors, facts
 
 
-def _by_model(section: EncoderSource, told: Told, node: Node, out: Path, context: RunContext) -> Made:
+def _by_model(section: EncoderSource, told: EncoderInput, node: Node, out: Path, context: RunContext) -> Made:
     encoder = ENCODERS.get(section.kind)(section, context.device, context.threads)
     total = len(set(told.texts))
 
@@ -97,7 +96,9 @@ def _by_model(section: EncoderSource, told: Told, node: Node, out: Path, context
     return vectors, encoder.unit_norm, facts
 
 
-def _by_service(section: EncoderSource, told: Told, node: Node, out: Path, context: RunContext) -> Made:
+def _by_service(
+    section: EncoderSource, told: EncoderInput, node: Node, out: Path, context: RunContext
+) -> Made:
     assert isinstance(section, Service)
     if context.ledger is None:
         raise ServiceError(
@@ -109,7 +110,7 @@ def _by_service(section: EncoderSource, told: Told, node: Node, out: Path, conte
     def progress(done: int) -> None:
         context.report(Event(node.label, done, total, "texts"))
 
-    desk = Desk(context.ledger, node.hash, section, progress)
+    desk = ServiceContext(context.ledger, node.hash, section, progress)
     service = VECTOR_SERVICES.get(section.kind)(section, node.settings["side"], desk)
     vectors, facts = service.vectors(told.names, told.texts)
     progress(total)  # texts that were cut to the same beginning are fewer than were counted

@@ -15,7 +15,7 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_table, read_train
 from grasp_bench.data.groups import top_categories
-from grasp_bench.encoders.noise import disturb
+from grasp_bench.encoders.noise import add_noise
 from grasp_bench.plan.nodes import Node
 from grasp_bench.retrieval.restricted import group_codes
 from grasp_bench.stages.context import RunContext
@@ -37,7 +37,7 @@ class NoiseStage:
             raise StoreError(
                 f"{inputs['split'].path}: {len(codes)} {settings['side']}, {len(clean)} embeddings"
             )
-        vectors, rows = disturb(
+        vectors, rows = add_noise(
             clean, settings["side"], settings["kind"], settings["rate"], settings["seed"],
             settings.get("strength"), codes,
         )  # fmt: skip

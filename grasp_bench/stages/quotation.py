@@ -16,11 +16,11 @@ from typing import TypeVar
 
 from grasp_bench.core.progress import Event, Report, silent
 from grasp_bench.core.store import Store
-from grasp_bench.encoders.requests import Wanted, batches, wanted
-from grasp_bench.encoders.telling import tell
+from grasp_bench.encoders.litellm import DistinctText, distinct_texts, embedding_requests
+from grasp_bench.encoders.vectors import encoder_input
 from grasp_bench.plan.nodes import Node, asks_service, service_of
 from grasp_bench.services.ledger import Ledger
-from grasp_bench.services.quotes import Load, Quote
+from grasp_bench.services.quotes import Quote, Usage
 from grasp_bench.services.tokens import counter
 from grasp_bench.spec.encoder import LiteLLMEncoder
 from grasp_bench.spec.text import LiteLLMText, TextSource
@@ -29,9 +29,9 @@ from grasp_bench.stages.split import SplitStage
 from grasp_bench.stages.text import SOURCE, subjects_of
 from grasp_bench.stages.text_table import TABLE, read_texts
 from grasp_bench.stages.thinning import thinned
-from grasp_bench.text.asks import prompts
-from grasp_bench.text.subjects import Subjects
-from grasp_bench.text.writing import write_texts
+from grasp_bench.text.entities import Entities
+from grasp_bench.text.generated import prompt_requests
+from grasp_bench.text.providers import write_texts
 
 Part = TypeVar("Part")
 BLOCK = 512  # ledger keys looked up at once
@@ -67,7 +67,7 @@ class Inquiry:
         tokens = counter(source.model)
         seen: set[bytes] = set()
         sent = inward = headroom = 0
-        for asks in _blocks(self._counted(prompts(source, subjects), node, subjects)):
+        for asks in _blocks(self._counted(prompt_requests(source, subjects), node, subjects)):
             for ask, gone in zip(asks, self._missing([ask.keys[0] for ask in asks]), strict=True):
                 if ask.keys[0] in seen:
                     continue
@@ -76,7 +76,7 @@ class Inquiry:
                     count = tokens.count_chat([each["content"] for each in ask.arguments["messages"]])
                     sent, inward = sent + 1, inward + count
                     headroom = max(headroom, ask.most_input - count)
-        least = Load(sent * step, inward * step)
+        least = Usage(sent * step, inward * step)
         most = replace(least, output_tokens=least.requests * source.max_tokens)
         answered = (len(seen) - sent) * step
         exact = tokens.exact and step == 1
@@ -90,16 +90,19 @@ class Inquiry:
             return self._before_generation(node, text, section)
         subjects, step = thinned(self._subjects(text, SOURCE.validate_python(text.located()["source"])))
         prefix = section.user_prefix if side == "users" else section.item_prefix
-        told = tell(prefix, side, list(subjects.ids), list(self._texts(text, subjects, step)))
-        distinct = wanted(section, side, told.names, told.texts)[0]
+        told = encoder_input(prefix, side, list(subjects.ids), list(self._texts(text, subjects, step)))
+        distinct = distinct_texts(section, side, told.names, told.texts)[0]
         gone = [each for block in _blocks(distinct) for each in self._gone(block)]
         tokens = counter(section.model)
         counts = [tokens.count(each.text) for each in gone]
         # The first text goes alone: its vector's width is looked at before the rest is paid for.
         alone = gone[:1] if gone[:1] == distinct[:1] else []
-        asks = [*batches(section, alone, None), *batches(section, gone[len(alone) :], None)]
+        asks = [
+            *embedding_requests(section, alone, None),
+            *embedding_requests(section, gone[len(alone) :], None),
+        ]
         headroom = max((ask.most_input for ask in asks), default=0)
-        load = Load(len(asks) * step, sum(counts) * step)
+        load = Usage(len(asks) * step, sum(counts) * step)
         answered = (len(distinct) - len(gone)) * step
         exact = tokens.exact and step == 1
         return Quote(node.label, node.hash, section, load, load, answered, exact, headroom)
@@ -109,10 +112,10 @@ class Inquiry:
         source = LiteLLMText.model_validate(service_of(text))
         count = len(self._subjects(text, source).ids)
         longest = min(source.max_tokens, section.max_tokens)
-        most = Load(1 + -(-(count - 1) // section.batch_size), count * longest)  # the first goes alone
-        return Quote(node.label, node.hash, section, Load(), most, 0, False, 0)
+        most = Usage(1 + -(-(count - 1) // section.batch_size), count * longest)  # the first goes alone
+        return Quote(node.label, node.hash, section, Usage(), most, 0, False, 0)
 
-    def _subjects(self, text: Node, source: TextSource) -> Subjects:
+    def _subjects(self, text: Node, source: TextSource) -> Entities:
         split = self._split(text.inputs["split"])
         return subjects_of(split, text.settings["side"], source.scope, source.stale or 0)
 
@@ -126,7 +129,7 @@ class Inquiry:
                 self._splits[node.hash] = folder
         return self._splits[node.hash]
 
-    def _texts(self, node: Node, subjects: Subjects, step: int) -> Iterator[str]:
+    def _texts(self, node: Node, subjects: Entities, step: int) -> Iterator[str]:
         """Texts of these subjects: from the store, or written now by a source that asks nobody."""
         if self._store.has(node.stage, node.hash):
             table = self._store.get(node.stage, node.hash).file(TABLE)
@@ -137,11 +140,11 @@ class Inquiry:
     def _missing(self, keys: Sequence[bytes]) -> list[bool]:
         return [True] * len(keys) if self._ledger is None else self._ledger.missing(keys)
 
-    def _gone(self, block: Sequence[Wanted]) -> Iterator[Wanted]:
+    def _gone(self, block: Sequence[DistinctText]) -> Iterator[DistinctText]:
         missing = self._missing([each.key for each in block])
         return (each for each, gone in zip(block, missing, strict=True) if gone)
 
-    def _counted(self, parts: Iterable[Part], node: Node, subjects: Subjects) -> Iterator[Part]:
+    def _counted(self, parts: Iterable[Part], node: Node, subjects: Entities) -> Iterator[Part]:
         for k, part in enumerate(parts):
             if k % BLOCK == 0:
                 self._report(Event(node.label, k, len(subjects.ids), "prompts counted"))

@@ -35,8 +35,8 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.text import TextSource
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.text_table import read_texts, write_text_table
-from grasp_bench.text.subjects import Account, Side, Subjects
-from grasp_bench.text.writing import write_texts
+from grasp_bench.text.entities import Account, Entities, Side
+from grasp_bench.text.providers import write_texts
 
 RATES = ("held_out", "training", "control", "ratio", "low", "high")
 SOURCE: TypeAdapter[TextSource] = TypeAdapter(TextSource)
@@ -68,7 +68,7 @@ class TextStage:
         return {"side": side, **facts}
 
 
-def subjects_of(split: Path, side: Side, scope: str, stale: int = 0) -> Subjects:
+def subjects_of(split: Path, side: Side, scope: str, stale: int = 0) -> Entities:
     """The entities of a side, and as much of their histories as a text of this scope and age may tell."""
     items, users = read_item_table(split), read_user_table(split)
     if scope == "prefix":
@@ -77,14 +77,14 @@ def subjects_of(split: Path, side: Side, scope: str, stale: int = 0) -> Subjects
     history, offsets = _histories(split, scope)
     if stale:
         history, offsets = without_latest(history, offsets, stale)
-    return Subjects(side, ids, items, history, offsets, users)
+    return Entities(side, ids, items, history, offsets, users)
 
 
-def _prefixes(split: Path, items: pl.DataFrame, users: pl.DataFrame) -> Subjects:
+def _prefixes(split: Path, items: pl.DataFrame, users: pl.DataFrame) -> Entities:
     """Users as they are told at last, then as they were at each training position."""
     train = read_train(split)
     names = prefix_names(users["user_id"].to_list(), train)
-    return Subjects("users", names, items, *prefix_histories(train), users[prefix_owners(train)])
+    return Entities("users", names, items, *prefix_histories(train), users[prefix_owners(train)])
 
 
 def _histories(split: Path, scope: str) -> tuple[Ints, Offsets]:
@@ -108,7 +108,7 @@ def _progress(node: Node, total: int, context: RunContext) -> Callable[[int], No
     return progress
 
 
-def _audit(table: Path, source: TextSource, split: Path, subjects: Subjects) -> dict[str, Any]:
+def _audit(table: Path, source: TextSource, split: Path, subjects: Entities) -> dict[str, Any]:
     """What users' texts hold of held-out items, by part: titles, and words that nothing else explains.
 
     Of a user's prefixes, which stand behind the users, nothing more is told than of the user.
@@ -122,7 +122,7 @@ def _audit(table: Path, source: TextSource, split: Path, subjects: Subjects) -> 
 
 
 def _titles_told(
-    table: Path, source: TextSource, split: Path, subjects: Subjects
+    table: Path, source: TextSource, split: Path, subjects: Entities
 ) -> dict[str, dict[str, int]]:
     train = read_train(split)
     titles = subjects.items["title"].cast(pl.String).to_list()
@@ -136,7 +136,7 @@ def _titles_told(
     return found
 
 
-def _covered(table: Path, source: TextSource, split: Path, subjects: Subjects) -> dict[str, Any]:
+def _covered(table: Path, source: TextSource, split: Path, subjects: Entities) -> dict[str, Any]:
     whole = read_split(split)
     audit = audit_coverage(islice(read_texts(table), whole.num_users), whole, describe_items(subjects.items))
     if source.leaks != "mark":

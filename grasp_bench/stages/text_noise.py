@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from grasp_bench.core.hits import given_to, hit_order, hits_at
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
+from grasp_bench.encoders.noise import corrupted_count, corruption_order, donor_rows
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.text_table import TABLE, write_text_table
@@ -25,10 +25,10 @@ class TextNoiseStage:
         """Facts: side, count, texts disturbed."""
         settings = node.settings
         table = pl.read_parquet(inputs["text"].file(TABLE), glob=False)
-        order = hit_order(table.height, settings["side"], settings["seed"])
-        hits = hits_at(settings["rate"], table.height)
+        order = corruption_order(table.height, settings["side"], settings["seed"])
+        hits = corrupted_count(settings["rate"], table.height)
         source = pl.int_range(table.height, eager=True).to_numpy().copy()
-        source[order[:hits]] = given_to(order, hits)
+        source[order[:hits]] = donor_rows(order, hits)
 
         def progress(done: int) -> None:
             context.report(Event(node.label, done, table.height, "texts"))

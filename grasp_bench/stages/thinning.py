@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from grasp_bench.text.subjects import Subjects
+from grasp_bench.text.entities import Entities
 
 SAMPLE = 200_000  # entities
 
 
-def thinned(subjects: Subjects) -> tuple[Subjects, int]:
+def thinned(subjects: Entities) -> tuple[Entities, int]:
     """At most SAMPLE entities at even distances, and how many each of them stands for."""
     step = max(1, -(-len(subjects.ids) // SAMPLE))
     if step == 1:

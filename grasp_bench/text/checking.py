@@ -13,7 +13,7 @@ from grasp_bench.spec.paths import TEMPLATE_SUFFIX, texts_of
 from grasp_bench.spec.problems import Problems
 
 if TYPE_CHECKING:  # which imports polars
-    from grasp_bench.text.subjects import Side
+    from grasp_bench.text.entities import Side
 
 KEYS: dict[str, Side] = {"text.users.template": "users", "text.items.template": "items"}
 EXAMPLE = "an example"

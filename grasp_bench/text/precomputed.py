@@ -12,8 +12,8 @@ from grasp_bench.core.files import require_file
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.core.tables.files import names_in_short, read_file
 from grasp_bench.spec.text import PrecomputedText, TemplateText
-from grasp_bench.text.subjects import Account, Side, Subjects, Written
-from grasp_bench.text.telling import Telling
+from grasp_bench.text.entities import Account, Entities, Side, TextStream
+from grasp_bench.text.template_renderer import TemplateRenderer
 
 NAMED = 3  # entities that an error names
 
@@ -30,25 +30,25 @@ class PrecomputedProvider:
     def __init__(self, source: PrecomputedText) -> None:
         self._source = source
 
-    def write(self, subjects: Subjects, account: Account) -> Written:
+    def write(self, entities: Entities, account: Account) -> TextStream:
         """One text per subject, in their order."""
         path = Path(self._source.path)
         table = read_table(path)
-        column = _id_column(table, self._source.id_column, subjects.side, path)
+        column = _id_column(table, self._source.id_column, entities.side, path)
         _require(table, self._source.text_column, path, "text_column")
         rows = _by_id(table, column, self._source.text_column, path)
-        known = pl.DataFrame({"id": subjects.ids}, schema={"id": pl.String})
+        known = pl.DataFrame({"id": entities.ids}, schema={"id": pl.String})
         texts = known.join(rows, on="id", how="left", maintain_order="left")["text"]
         missing = known["id"].filter(texts.is_null())
         if self._source.missing == "fail" and len(missing):
-            raise _missing(path, missing, rows["id"].sort(), known.height, subjects.side)
+            raise _missing(path, missing, rows["id"].sort(), known.height, entities.side)
         unknown = rows.join(known, on="id", how="anti").height
         facts: dict[str, Any] = {"file": path.name, "unknown_ids": unknown, "missing": len(missing)}
         if self._source.missing != "template" or not len(missing):
-            return Written(texts.fill_null(""), facts)
-        told = Telling(TemplateText(redact=self._source.redact), subjects)
-        facts |= {"told_by_template": len(missing), "template": told.prompt.name}
-        return Written((told[k] if text is None else text for k, text in enumerate(texts)), facts)
+            return TextStream(texts.fill_null(""), facts)
+        renderer = TemplateRenderer(TemplateText(redact=self._source.redact), entities)
+        facts |= {"told_by_template": len(missing), "template": renderer.prompt.name}
+        return TextStream((renderer[k] if text is None else text for k, text in enumerate(texts)), facts)
 
 
 def _missing(path: Path, missing: pl.Series, there: pl.Series, total: int, side: Side) -> DataError:

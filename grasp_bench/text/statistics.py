@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from grasp_bench.core.words import words_of
-from grasp_bench.text.answers import judge
+from grasp_bench.text.answers import classify_answer
 
 QUANTILES = {"min": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "max": 1.0}
 SAID_OF_MANY = 0.1  # share of texts from which a word says little of any one
@@ -56,7 +56,7 @@ def text_statistics(texts: Sequence[str], seed: int = 0) -> TextStatistics:
         distinct=len(times),
         repeated=sum(count for count in times.values() if count > 1),
         commonest=commonest if commonest is not None and commonest[1] > 1 else None,
-        verdicts=dict(Counter(judge(text, "stop").verdict for text in texts)),
+        verdicts=dict(Counter(classify_answer(text, "stop").verdict for text in texts)),
         characters=_spread([len(text) for text in said]),
         words=_spread([len(text.split()) for text in said]),
         said_of_many=_said_of_many(words),

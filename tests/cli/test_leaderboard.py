@@ -13,7 +13,7 @@ from results_builder import three_methods
 from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
-from grasp_bench.core import sealing
+from grasp_bench.core import checksums
 
 runner = CliRunner()
 
@@ -32,6 +32,17 @@ def test_the_only_spec_needs_no_name(root) -> None:
     done = invoke("--results", root)
     assert done.exit_code == 0, done.output
     assert "full ranking by NDCG@10" in done.output
+
+
+def test_all_boards_are_written_in_all_formats(root, tmp_path) -> None:
+    three_methods(root / "other_spec")
+    done = invoke("--all", "--results", root, "--leaderboard", tmp_path / "boards")
+    assert done.exit_code == 0, done.output
+    found = {path.suffix for path in (tmp_path / "boards").iterdir()}
+    assert found == {".md", ".html", ".csv", ".json", ".tex"}
+    assert invoke("toy_spec", "--all", "--results", root).exit_code == 2
+    nothing = invoke("--all", "--results", tmp_path / "nowhere")
+    assert nothing.exit_code != 0
 
 
 @pytest.mark.parametrize(
@@ -77,6 +88,6 @@ def test_from_the_cache_it_answers_at_once(root) -> None:
 
 def test_json_is_the_stored_board(root) -> None:
     done = invoke("toy_spec", "--results", root, "--format", "json")
-    assert json.loads(done.stdout) == sealing.opened(
+    assert json.loads(done.stdout) == checksums.without_checksum(
         json.loads((root / "toy_spec" / "board.json").read_text())
     )

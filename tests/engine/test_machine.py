@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from run_fakes import fake_plan
 
+from grasp_bench.core import machine
 from grasp_bench.core.errors import GraspBenchError
-from grasp_bench.engine import machine
 from grasp_bench.engine.run import worker_devices
 
 

@@ -10,17 +10,17 @@ import pytest
 
 from grasp_bench.stages import thinning
 from grasp_bench.stages.thinning import thinned
-from grasp_bench.text.subjects import Subjects
+from grasp_bench.text.entities import Entities
 
 HISTORIES = [[0, 1], [2], [], [3, 0, 1], [4], [2, 2], [1]]
 
 
-def subjects(side: Literal["users", "items"], users: pl.DataFrame | None = None) -> Subjects:
+def subjects(side: Literal["users", "items"], users: pl.DataFrame | None = None) -> Entities:
     items = pl.DataFrame({"item_id": [f"i{k}" for k in range(5)], "title": list("abcde")})
     ids = [f"u{k}" for k in range(len(HISTORIES))] if side == "users" else items["item_id"].to_list()
     flat = np.asarray([item for history in HISTORIES for item in history])
     offsets = np.cumsum([0, *map(len, HISTORIES)])
-    return Subjects(side, ids, items, flat, offsets, users)
+    return Entities(side, ids, items, flat, offsets, users)
 
 
 def test_few_are_left_alone() -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.tables import csv_records, json_lines
-from grasp_bench.core.tables.csv_file import read_csv
+from grasp_bench.core.tables import csv_files, json_lines
+from grasp_bench.core.tables.csv_files import read_csv
 from grasp_bench.core.tables.json_lines import read_json_lines
-from grasp_bench.core.tables.survey import MOST_COLUMNS
-from grasp_bench.core.tables.unpacking import contents, is_packed, reading
+from grasp_bench.core.tables.text_files import MOST_COLUMNS, contents, is_packed, reading
 
 
 def read_file(path: Path) -> pl.DataFrame:
@@ -34,7 +33,7 @@ def place_of(path: Path, row: int) -> str:
     kind = _kind(path)
     if kind not in READERS or kind == ".parquet":
         return f"{path}, row {row + 1}"
-    return f"{path}:{(csv_records if kind == '.csv' else json_lines).line_of(path, row)}"
+    return f"{path}:{(csv_files if kind == '.csv' else json_lines).line_of(path, row)}"
 
 
 def names_in_short(names: list[str], most: int = 20) -> str:

@@ -15,8 +15,7 @@ from typing import Any, NoReturn
 import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.tables.survey import BOM, MOST_COLUMNS, survey
-from grasp_bench.core.tables.unpacking import contents, opened
+from grasp_bench.core.tables.text_files import BOM, MOST_COLUMNS, contents, opened, survey
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 BLANK = b" \t\r\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from grasp_bench.core.extras import require
-from grasp_bench.engine.trackers.base import EXTRA, State, TrackedRun
+from grasp_bench.engine.trackers.registry import EXTRA, State, TrackedRun
 
 FILE = "mlflow.db"
 STATUS: Mapping[State, str] = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}

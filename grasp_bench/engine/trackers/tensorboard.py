@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from grasp_bench.core.extras import require
-from grasp_bench.engine.trackers.base import EXTRA, State, TrackedRun
+from grasp_bench.engine.trackers.registry import EXTRA, State, TrackedRun
 
 
 class TensorBoardTracker:

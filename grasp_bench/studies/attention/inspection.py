@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.core import sealing
+from grasp_bench.core import checksums
 from grasp_bench.core.store import Store
 from grasp_bench.data.groups import head_items, head_users, item_counts
 from grasp_bench.engine.publish import identity
@@ -67,7 +67,7 @@ def inspect_attention(plan: Plan, store: Store, asked: Asked) -> Attention:
 def write_attention(found: Attention, results: Path) -> Path:
     """Write `results/<spec>/attention.json` and return its path."""
     path = results / found["spec"] / FILE
-    sealing.write(path, found)
+    checksums.write(path, found)
     return path
 
 

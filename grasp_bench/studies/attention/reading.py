@@ -27,7 +27,7 @@ from grasp_bench.plan.compile import Plan
 from grasp_bench.stages.model_inputs import histories, knowledge
 from grasp_bench.stages.trained import trained
 from grasp_bench.studies.artifact_loading import ROLES, read_table
-from grasp_bench.text.subjects import Side
+from grasp_bench.text.entities import Side
 
 ENHANCER = "grasp"
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from optuna.study import Study
 
-from grasp_bench.core import atomic, sealing
+from grasp_bench.core import atomic, checksums, machine
 from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import RunFailedError, SpecError
 from grasp_bench.core.store import Store
-from grasp_bench.engine import machine, preflight
+from grasp_bench.engine import preflight
+from grasp_bench.engine.display import Display, make_display
 from grasp_bench.engine.run import STAGES
-from grasp_bench.engine.view import View, make_view
 from grasp_bench.plan.estimate import estimate
 from grasp_bench.plan.fingerprints import Fingerprints, cache_file
 from grasp_bench.report.renderers.markdown import document_text
@@ -108,7 +108,7 @@ def _search(orders: Orders, study: Study, asked: Asked, seconds: float) -> None:
     """Nothing is shown where nothing is left to do."""
     search = Search(orders, study, asked.devices)
     todo = search.prepare()
-    view: View = make_view(asked.log_format, todo)
+    view: Display = make_display(asked.log_format, todo)
     try:
         about = f", about {readable(seconds)} each (rough)" if todo else ""
         resumed = "resuming " if todo < orders.total else ""
@@ -122,6 +122,6 @@ def _search(orders: Orders, study: Study, asked: Asked, seconds: float) -> None:
 
 
 def _write(found: Tuning, asked: Asked) -> None:
-    sealing.write(asked.results / found["spec"] / FILE, found)
+    checksums.write(asked.results / found["spec"] / FILE, found)
     text = document_text(lay_out_tuning(found))
     atomic.write_text(asked.leaderboard / f"{found['spec']}.tuning.md", text)
