@@ -40,7 +40,7 @@ test: lint
 
 docs: venv
 	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[docs]'
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo build/site/index.html
 
 clean:
