@@ -25,7 +25,7 @@ def plan_of(spec: Path, overrides: list[str], store: Path, results: Path | None 
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.plan.selection import seeds_begun
     from grasp_bench.spec.loading import load
-    from grasp_bench.spec.placing import at_its_place
+    from grasp_bench.spec.paths import at_its_place
 
     loaded = load(spec, overrides)
     with at_its_place(loaded.tree):

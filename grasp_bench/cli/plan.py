@@ -67,7 +67,7 @@ def plan(
     from grasp_bench import api
     from grasp_bench.core.store import Store
     from grasp_bench.report.study import looks_of
-    from grasp_bench.spec.rehearsal import mark_of
+    from grasp_bench.spec.demo import mark_of
 
     loaded = load_for(spec, overrides, dataset)
     whole = api.plan(loaded, store=store)

@@ -63,7 +63,7 @@ class Study:
 
 def looks_of(experiment: Experiment) -> tuple[int, ...]:
     """Trainings that a method has at each look at the hypotheses; none where seeds are a list."""
-    from grasp_bench.stats.looks import looks_at
+    from grasp_bench.stats.correction import looks_at
 
     seeds = experiment.seeds
     return () if isinstance(seeds, tuple) else looks_at(seeds.least, seeds.most)

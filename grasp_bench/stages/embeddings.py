@@ -1,4 +1,4 @@
-"""Stage `embeddings`: one vector per user or item, encoded from texts or read from a file."""
+"""Stage `embeddings`: encode one vector per user or item from texts, or read it from a file."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ PREFIX = {"users": "user_prefix", "items": "item_prefix"}
 class EmbeddingsStage:
     """Writes `embeddings.safetensors` (`vectors` (n, D) f32) and `ids.parquet` (id), in entity order.
 
-    While a local model encodes, finished pieces lie in `shards/`; after a crash it goes on from them. What a
-    service answered lies in the ledger. Entities without a text get the mean vector of their side.
+    A local model writes finished pieces to `shards/` and resumes from them after a crash; answers of a
+    service are in the ledger. Entities without a text get the mean vector of their side.
     """
 
     def run(
@@ -64,12 +64,12 @@ def _read(node: Node, split: Artefact, context: RunContext) -> Embedded:
     context.report(Event(node.label, len(ids), len(ids), "vectors"))
     if settings["scope"] != "train":
         facts = {**facts, "leak": {"scope": settings["scope"], "accepted": True}}
-    # Vectors cannot be searched for titles as texts are: all there is to go by is what was declared.
+    # Vectors cannot be searched for titles as texts can, so the declared scope is not audited.
     return ids, vectors, {**facts, "scope": f"{settings['scope']} (declared, not audited)"}
 
 
 def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embedded:
-    """Encode what has a text; what has none gets the mean of its side."""
+    """Encode the entities with a text; the others get the mean of their side."""
     table = pl.read_parquet(text.file("texts.parquet"), glob=False)
     ids, side = table["id"].to_list(), node.settings["side"]
     section = ENCODER.validate_python(node.located()["encoder"])
@@ -113,5 +113,5 @@ def _by_service(
     desk = ServiceContext(context.ledger, node.hash, section, progress)
     service = VECTOR_SERVICES.get(section.kind)(section, node.settings["side"], desk)
     vectors, facts = service.vectors(told.names, told.texts)
-    progress(total)  # texts that were cut to the same beginning are fewer than were counted
+    progress(total)  # truncation may make texts equal, so fewer were encoded than counted
     return vectors, service.unit_norm, facts

@@ -1,4 +1,4 @@
-"""Stage `text_noise`: the texts of one side, some of which are about somebody else."""
+"""Stage `text_noise`: give some entities of one side the text of another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grasp_bench.stages.text_table import TABLE, write_text_table
 
 
 class TextNoiseStage:
-    """Writes `texts.parquet` (id, text) as the text stage does; who is hit has the text of another."""
+    """Writes `texts.parquet` (id, text) as the text stage does; corrupted entities have another's text."""
 
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext

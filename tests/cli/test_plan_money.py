@@ -245,12 +245,12 @@ def test_a_sample_of_a_large_catalogue_is_told_as_about(
     from grasp_bench.engine.costs import quote_line, quotes_for
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.spec.loading import load_text
-    from grasp_bench.stages import thinning
+    from grasp_bench.stages import quotation
 
     spec = SPEC.format(address="http://127.0.0.1:9/v1", more="")
     plan = compile_plan(load_text(spec).experiment, str)
     [whole] = [q for q in quotes_for(plan.nodes, Store(tmp_path), print) if q.label == "text items"]
-    monkeypatch.setattr(thinning, "SAMPLE", 100)
+    monkeypatch.setattr(quotation, "SAMPLE", 100)
     [part] = [q for q in quotes_for(plan.nodes, Store(tmp_path), print) if q.label == "text items"]
     assert whole.exact
     assert not part.exact

@@ -20,7 +20,7 @@ from grasp_bench.encoders.noise import add_noise, corrupted_rows
 from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.plan.knowledge_nodes import NOISE_STAGES
 from grasp_bench.plan.nodes import Node
-from grasp_bench.retrieval.pooling import pooled_means
+from grasp_bench.retrieval.neighbours import pooled_means
 from grasp_bench.studies.artifact_loading import ROLES
 from grasp_bench.studies.attention.pairs import Pairs
 from grasp_bench.studies.attention.reading import Reading

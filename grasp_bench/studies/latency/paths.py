@@ -18,12 +18,10 @@ from grasp_bench.encoders.registry import ENCODERS, VECTOR_SERVICES
 from grasp_bench.encoders.vectors import encoder_input
 from grasp_bench.models.batch import Profiles
 from grasp_bench.plan.cells import Cell
-from grasp_bench.retrieval.among_others import nearest_among
+from grasp_bench.retrieval.exact import nearest_among
 from grasp_bench.retrieval.hnsw import HnswSearcher
-from grasp_bench.retrieval.neighbours import SearchSettings
-from grasp_bench.retrieval.pooling import pooled_means
-from grasp_bench.retrieval.registry import resolve_kind
-from grasp_bench.retrieval.vectors import unit_vectors
+from grasp_bench.retrieval.neighbours import SearchSettings, pooled_means, unit_vectors
+from grasp_bench.retrieval.searchers import resolve_kind
 from grasp_bench.spec.encoder import EncoderSource
 from grasp_bench.spec.index import Index
 from grasp_bench.studies.serving import Request, Serving, TrainedCell, open_cell

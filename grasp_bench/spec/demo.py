@@ -25,18 +25,18 @@ LONGEST_NAME = 80
 MARK = "DEMO on a generated catalogue, not on {source}: it shows that everything works, and proves nothing."
 
 
-def load_rehearsal(path: Path, overrides: Sequence[str]) -> LoadedSpec:
-    """Load a spec as a rehearsal; `overrides` win over what makes it quick, not over name and mark."""
+def load_demo(path: Path, overrides: Sequence[str]) -> LoadedSpec:
+    """Load a spec on the demo dataset; `overrides` win over what makes it quick, not over name and mark."""
     experiment = load(path, overrides).experiment
     quick = {**_quick(experiment), **_without_files(experiment)}
     said = [*_settings(quick), *overrides, *_settings(_marks(experiment))]
-    rehearsed = load(path, said)
-    foreign = _without_foreign(rehearsed.experiment)
-    return load(path, [*said, *_settings(foreign)]) if foreign else rehearsed
+    loaded = load(path, said)
+    foreign = _without_foreign(loaded.experiment)
+    return load(path, [*said, *_settings(foreign)]) if foreign else loaded
 
 
 def mark_of(experiment: Experiment) -> str | None:
-    """The sentence that says so, of a rehearsal; None of any other spec."""
+    """The sentence that marks a spec on the demo dataset; None for any other spec."""
     first = experiment.description.partition("\n")[0]
     return first if experiment.name.endswith(SUFFIX) and first.startswith("DEMO") else None
 

@@ -1,11 +1,12 @@
+"""Exact search among other entities."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from grasp_bench.retrieval.among_others import nearest_among
-from grasp_bench.retrieval.neighbours import SearchSettings
-from grasp_bench.retrieval.pooling import pooled_means
+from grasp_bench.retrieval.exact import nearest_among
+from grasp_bench.retrieval.neighbours import SearchSettings, pooled_means
 
 
 def units(rows: int, seed: int) -> np.ndarray:

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from grasp_bench.stages import thinning
-from grasp_bench.stages.thinning import thinned
+from grasp_bench.stages import quotation
+from grasp_bench.stages.quotation import sample_evenly
 from grasp_bench.text.entities import Entities
 
 HISTORIES = [[0, 1], [2], [], [3, 0, 1], [4], [2, 2], [1]]
@@ -25,14 +25,14 @@ def subjects(side: Literal["users", "items"], users: pl.DataFrame | None = None)
 
 def test_few_are_left_alone() -> None:
     whole = subjects("users")
-    assert thinned(whole) == (whole, 1)
+    assert sample_evenly(whole) == (whole, 1)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 6])
 def test_users_keep_their_own_histories(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thinning, "SAMPLE", most)
+    monkeypatch.setattr(quotation, "SAMPLE", most)
     people = pl.DataFrame({"user_id": [f"u{k}" for k in range(7)], "age": range(7)})
-    few, step = thinned(subjects("users", people))
+    few, step = sample_evenly(subjects("users", people))
     kept = list(range(0, 7, step))
     assert len(kept) <= most
     assert list(few.ids) == [f"u{k}" for k in kept]
@@ -43,8 +43,8 @@ def test_users_keep_their_own_histories(most: int, monkeypatch: pytest.MonkeyPat
 
 
 def test_items_keep_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thinning, "SAMPLE", 3)
-    few, step = thinned(subjects("items"))
+    monkeypatch.setattr(quotation, "SAMPLE", 3)
+    few, step = sample_evenly(subjects("items"))
     assert step == 2
     assert few.items["title"].to_list() == ["a", "c", "e"]
     assert list(few.ids) == ["i0", "i2", "i4"]

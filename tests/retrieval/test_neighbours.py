@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from grasp_bench.retrieval import pooling
-from grasp_bench.retrieval.neighbours import SearchSettings
-from grasp_bench.retrieval.pooling import pooled_means
-from grasp_bench.retrieval.recall import recall_at_n
-from grasp_bench.retrieval.registry import SEARCHERS
-from grasp_bench.retrieval.restricted import group_codes, search_within_groups
-from grasp_bench.retrieval.vectors import unit_vectors
+from grasp_bench.retrieval import neighbours
+from grasp_bench.retrieval.exact import recall_at_n
+from grasp_bench.retrieval.neighbours import SearchSettings, pooled_means, unit_vectors
+from grasp_bench.retrieval.searchers import SEARCHERS, group_codes, search_within_groups
 
 
 def test_pooled_mean_is_over_the_neighbours_that_exist(monkeypatch) -> None:
-    monkeypatch.setattr(pooling, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 64)
     vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
     indices = np.array([[1, 2], [0, -1], [-1, -1], [5, 4], [3, 0], [-1, 1]], dtype=np.int32)
     pooled = pooled_means(vectors, indices)

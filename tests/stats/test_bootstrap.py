@@ -1,11 +1,11 @@
-"""Ratios of paired means."""
+"""Bootstrap intervals of ratios against resampling by a loop."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from grasp_bench.stats.ratio import ratio_interval, ratio_of_means
+from grasp_bench.stats.bootstrap import ratio_interval, ratio_of_means
 
 
 def test_ratio_and_its_interval_hold_the_truth() -> None:
