@@ -1,7 +1,8 @@
 """Put the files that pages link to outside docs/ on the website: the README, boards, specs.
 
-MkDocs accepts links within its folder only, and the pages must also read well in the repository. Each file outside
-that a page links to is therefore added to the site at the same path, and links lose their `../` or `docs/`.
+MkDocs accepts links within its folder only, and the pages must also read well in the repository. Each file
+outside that a page links to is therefore added to the site at the same path, and links lose their `../` or
+`docs/`.
 """
 
 from __future__ import annotations
