@@ -35,7 +35,7 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
-class OpenedSide:
+class LoadedSide:
     """What a cell has of one side.
 
     `subjects` holds entities, attributes, and histories as far as the source's scope tells them. `texts`
@@ -59,24 +59,24 @@ class OpenedSide:
         return list(self.subjects.ids)
 
 
-def open_texts(plan: Plan, store: Store, side: Side, slug: str | None = None) -> OpenedSide:
+def load_texts(plan: Plan, store: Store, side: Side, slug: str | None = None) -> LoadedSide:
     """The side of the cell `slug`, or of the first cell that has text.
 
     Raises UnknownNameError when no such cell has text, StoreError when its text is not made yet.
     """
     cell = _cell(plan, f"{ROLES[side]}_text", slug, f"text of {side}")
     artefact = _finished(store, cell, f"{ROLES[side]}_text", plan.name, f"the texts of {side}")
-    return _opened(store, cell, side, artefact, _table_if_there(store, cell, side))
+    return _loaded(store, cell, side, artefact, _table_if_there(store, cell, side))
 
 
-def open_neighbours(plan: Plan, store: Store, side: Side, slug: str | None = None) -> OpenedSide:
+def load_neighbours(plan: Plan, store: Store, side: Side, slug: str | None = None) -> LoadedSide:
     """The same of the first cell that has neighbours, which it must have in the store; texts if there are."""
     role = f"{ROLES[side]}_neighbours"
     cell = _cell(plan, role, slug, f"neighbours of {side}")
     _finished(store, cell, role, plan.name, f"the neighbours of {side}")
     text = cell.nodes.get(f"{ROLES[side]}_text")
     artefact = store.get("text", text.hash) if text is not None and store.has("text", text.hash) else None
-    return _opened(store, cell, side, artefact, _table_if_there(store, cell, side))
+    return _loaded(store, cell, side, artefact, _table_if_there(store, cell, side))
 
 
 def read_table(artefact: Artefact) -> Table:
@@ -85,7 +85,7 @@ def read_table(artefact: Artefact) -> Table:
         return Table(tensors.get_tensor("indices"), tensors.get_tensor("similarities"))
 
 
-def _opened(store: Store, cell: Cell, side: Side, text: Artefact | None, table: Table | None) -> OpenedSide:
+def _loaded(store: Store, cell: Cell, side: Side, text: Artefact | None, table: Table | None) -> LoadedSide:
     split = store.get("split", cell.nodes["split"].hash).path
     source = cell.experiment.text.users if side == "users" else cell.experiment.text.items
     told = source if f"{ROLES[side]}_text" in cell.nodes else None
@@ -94,7 +94,7 @@ def _opened(store: Store, cell: Cell, side: Side, text: Artefact | None, table: 
         if told is None
         else subjects_of(split, side, told.scope, told.stale or 0)
     )
-    return OpenedSide(
+    return LoadedSide(
         cell=cell.slug,
         side=side,
         source=told,

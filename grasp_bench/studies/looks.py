@@ -89,7 +89,7 @@ class SeedCounts:
         return replace(self, counts=counts)
 
 
-def told(judgement: Judgement, before: SeedCounts, after: SeedCounts) -> str:
+def look_summary(judgement: Judgement, before: SeedCounts, after: SeedCounts) -> str:
     """What a look left undecided, and what is trained next."""
     labels = judgement.material.labels
     more = [

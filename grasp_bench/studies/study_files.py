@@ -107,10 +107,10 @@ def _known(folder: Path) -> dict[str, str]:
 def _write(cell: Cell, store: Store, folder: Path) -> None:
     from grasp_bench.data.artefacts import read_item_ids, read_split
     from grasp_bench.data.groups import group_members
-    from grasp_bench.report.group_membership import write_members
+    from grasp_bench.report.group_membership import write_membership
 
     node = cell.nodes["split"]
     path = store.get(node.stage, node.hash).path
     split, rules = read_split(path), cell.experiment.dataset.protocol.groups
     groups = group_members(split, split.test_users, split.test_items, rules, read_item_ids(path))
-    write_members(folder, cell.protocol_hash, split.test_users, groups)
+    write_membership(folder, cell.protocol_hash, split.test_users, groups)

@@ -26,7 +26,7 @@ from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.rank import RankStage
 from grasp_bench.stats.bootstrap import median_interval
 from grasp_bench.studies.latency.claim import CANNOT_TELL, FAILS, HOLDS, claim_of
-from grasp_bench.studies.latency.measure import Measure, _bare, _Bout, _extras, _pairs, measure_latency
+from grasp_bench.studies.latency.measure import Measure, _bare, _Comparison, _extras, _pairs, measure_latency
 from grasp_bench.studies.latency.paths import LiveSearch
 from grasp_bench.studies.latency.timing import Times, in_turns
 from grasp_bench.studies.serving import Serving, cell_named, open_cell, trained_cells
@@ -183,7 +183,7 @@ def test_what_is_extra_is_paired_by_request(trained: tuple[Shop, Plan]) -> None:
         (bare.slug, "model", "catalogue"): Times(long, long),
         (cell.slug, "model", "catalogue"): Times(long + 0.25, long + 0.125),
     }
-    (extra,) = _extras(_Bout(cell, bare, [], taken, 1, {}, {}, ITEMS))
+    (extra,) = _extras(_Comparison(cell, bare, [], taken, 1, {}, {}, ITEMS))
     found = [extra[key] for key in ("ms", "low", "high", "cpu_ms")]
     assert found == pytest.approx([0.25, 0.25, 0.25, 0.125])
     assert extra["verdict"] == HOLDS

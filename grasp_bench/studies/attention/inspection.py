@@ -1,16 +1,17 @@
-"""How trained cells weigh own, similar and global embeddings."""
+"""Inspect how trained cells weigh own, similar and global embeddings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.core import sealing
+from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.core.store import Store
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.data.artefacts import read_item_table, read_user_ids
 from grasp_bench.data.groups import head_items, head_users, item_counts
 from grasp_bench.engine.publish import identity
 from grasp_bench.models.enhancers.grasp import Grasp
@@ -24,7 +25,6 @@ from grasp_bench.studies.attention.corruption import (
     shares_of_pairs,
     trained_under,
 )
-from grasp_bench.studies.attention.heat_maps import Asking, heat_maps
 from grasp_bench.studies.attention.pairs import (
     UNCHOSEN_PER_USER,
     Pairs,
@@ -32,9 +32,8 @@ from grasp_bench.studies.attention.pairs import (
     unchosen_pairs,
 )
 from grasp_bench.studies.attention.reading import Reading, cells_with_attention, open_reading, settings_of
-from grasp_bench.studies.attention.schema import Attention, AttentionCell, Corruption, Weights
+from grasp_bench.studies.attention.schema import Attention, AttentionCell, Corruption, HeatMap, Weights
 
-FILE = "attention.json"
 BINS = 50
 DIGITS = 6  # single precision holds no more
 MIDDLE, NEAR_MIDDLE = 0.5, 0.01
@@ -44,31 +43,34 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Asked:
+class HeatMapUsers:
+    """Users named by their outside ids, and how many more are drawn by a seed, from those who read
+    several items."""
+
+    ids: Sequence[str] = ()
+    sample: int = 3
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class InspectionOptions:
     """What is looked at: cells by a glob, users of the heat maps, and the rate of a corruption behind the
     trained model's back (0: none), with its seed."""
 
     cells: str = "*"
-    users: Asking = field(default_factory=Asking)
+    users: HeatMapUsers = field(default_factory=HeatMapUsers)
     corrupt: float = 0.0
     seed: int = 0
 
 
-def inspect_attention(plan: Plan, store: Store, asked: Asked) -> Attention:
-    """Look at all cells that `asked` names; see `cells_with_attention` and `heat_maps` for what it raises."""
-    cells, left_out = cells_with_attention(plan, store, asked.cells)
+def inspect_attention(plan: Plan, store: Store, options: InspectionOptions) -> Attention:
+    """Inspect the cells that `options` names; raises as `cells_with_attention` and `heat_maps` do."""
+    cells, left_out = cells_with_attention(plan, store, options.cells)
     labels = _labels(plan)
     remarks: list[str] = []
-    found = [_inspect(cell, labels[cell.slug], store, asked, remarks) for cell in cells]
-    notes = [*_notes(cells, found, asked), *dict.fromkeys(remarks), *left_out]
+    found = [_inspect(cell, labels[cell.slug], store, options, remarks) for cell in cells]
+    notes = [*_notes(cells, found, options), *dict.fromkeys(remarks), *left_out]
     return Attention(spec=plan.name, cells=found, notes=notes)
-
-
-def write_attention(found: Attention, results: Path) -> Path:
-    """Write `results/<spec>/attention.json` and return its path."""
-    path = results / found["spec"] / FILE
-    sealing.write(path, found)
-    return path
 
 
 def weights_of(part: str, group: str, values: NDArray[np.float64]) -> Weights:
@@ -102,13 +104,15 @@ def evenness(pairs: Pairs, over: str) -> float:
     return float(np.abs(pairs.weights * count[:, None] - 1).mean()) if len(count) else 0.0
 
 
-def _inspect(cell: Cell, label: str, store: Store, asked: Asked, remarks: list[str]) -> AttentionCell:
+def _inspect(
+    cell: Cell, label: str, store: Store, options: InspectionOptions, remarks: list[str]
+) -> AttentionCell:
     reading = open_reading(cell, store)
     known, corrupted = reading.knowledge, trained_under(reading)
     noise = _noise_words(cell) if corrupted else None
-    if asked.corrupt and not corrupted:
-        known, corrupted = corrupt(reading, asked.corrupt, asked.seed)
-        noise = f"none in training; permute {asked.corrupt:g} of both sides behind the trained model's back"
+    if options.corrupt and not corrupted:
+        known, corrupted = corrupt(reading, options.corrupt, options.seed)
+        noise = f"none in training; permute {options.corrupt:g} of both sides behind the trained model's back"
     model = reading.model(known)
     parts = model.holistic.shape.parts
     pairs, unchosen = history_pairs(reading, model), unchosen_pairs(reading, model)
@@ -139,7 +143,7 @@ def _inspect(cell: Cell, label: str, store: Store, asked: Asked, remarks: list[s
         pairs=len(pairs.items),
         weights=weights,
         corruption=corruption,
-        heat_maps=heat_maps(reading, pairs, parts, asked.users),
+        heat_maps=heat_maps(reading, pairs, parts, options.users),
     )
 
 
@@ -187,7 +191,9 @@ def _labels(plan: Plan) -> dict[str, str]:
     return {slug: labels[method] for slug, method in methods.items()}
 
 
-def _notes(cells: Sequence[Cell], found: Sequence[AttentionCell], asked: Asked) -> Iterator[str]:
+def _notes(
+    cells: Sequence[Cell], found: Sequence[AttentionCell], options: InspectionOptions
+) -> Iterator[str]:
     yield (
         "Pairs of users and the items of their histories, training and validation, cut as the model reads "
         f"them; test is not opened. `unchosen`: {UNCHOSEN_PER_USER} of each user's validation negatives."
@@ -209,5 +215,52 @@ def _notes(cells: Sequence[Cell], found: Sequence[AttentionCell], asked: Asked) 
     if alike:
         yield f"All pairs are corrupted alike in {', '.join(alike)}: nothing to compare."
     trained_noisy = [each["slug"] for each in found if each["noise"] and not each["noise"].startswith("none")]
-    if asked.corrupt and trained_noisy:
+    if options.corrupt and trained_noisy:
         yield f"Trained under noise, so not corrupted once more: {', '.join(trained_noisy)}."
+
+
+LONGEST = 60  # characters of a title
+
+
+def heat_maps(reading: Reading, pairs: Pairs, parts: Sequence[str], chosen: HeatMapUsers) -> list[HeatMap]:
+    """Named users first, then drawn ones; UnknownNameError for an id that the split does not have."""
+    ids = read_user_ids(reading.folder)
+    names = _names(reading)
+    found = []
+    for user in _users(ids, pairs, chosen):
+        rows = pairs.of_user(user)
+        weights = pairs.weights[rows].T.round(DIGITS)
+        items = [names[item] for item in pairs.items[rows].tolist()]
+        found.append(HeatMap(user=ids[user], items=items, parts=list(parts), weights=weights.tolist()))
+    return found
+
+
+def _users(ids: Sequence[str], pairs: Pairs, chosen: HeatMapUsers) -> list[int]:
+    places = {name: place for place, name in enumerate(ids)} if chosen.ids else {}
+    named = []
+    for name in chosen.ids:
+        if name not in places:
+            raise UnknownNameError(
+                f"no user '{name}'{did_you_mean(name, ids)}", mend="name a user by the dataset's own id"
+            )
+        named.append(places[name])
+    readers, items = np.unique(pairs.users, return_counts=True)
+    several = np.setdiff1d(readers[items > 1], named)
+    drawn = np.random.default_rng(chosen.seed).choice(
+        several, min(chosen.sample, len(several)), replace=False
+    )
+    return [*dict.fromkeys(named), *np.sort(drawn).tolist()]
+
+
+def _names(reading: Reading) -> list[str]:
+    """Titles, or ids where there is none."""
+    table = read_item_table(reading.folder)
+    return [
+        _cut(title) if title else str(item)
+        for title, item in zip(table["title"].to_list(), table["item_id"].to_list(), strict=True)
+    ]
+
+
+def _cut(title: str) -> str:
+    plain = " ".join(str(title).split())
+    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 1]}…"

@@ -1,6 +1,6 @@
 """Which conclusions survive an honest protocol: one method set under several, and each hazard alone.
 
-Every arm is an ordinary plan, made and published like any other. What is said of it comes from
+Every variant is an ordinary plan, made and published like any other. What is said of it comes from
 published ranks by the tests of boards: users and trainings crossed.
 """
 
@@ -19,7 +19,7 @@ from grasp_bench.report.schema import Claim
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.crossed import contrast, difference
 from grasp_bench.stats.trainings import Trainings
-from grasp_bench.studies.audit.variants import BASE, FULL, Arm, Hazard
+from grasp_bench.studies.audit.variants import BASE, FULL, Hazard, Variant
 
 VERDICTS = {
     "supported": "holds",
@@ -95,30 +95,32 @@ class Audit:
 
 
 def audit_of(
-    arms: Sequence[Arm], hazards: Sequence[tuple[Hazard, Arm | None]], results: Path, caches: Path
+    variants: Sequence[Variant], hazards: Sequence[tuple[Hazard, Variant | None]], results: Path, caches: Path
 ) -> Audit:
-    """Read what the arms have published: protocols below `results`, hazards below `caches`."""
-    boards = {arm.name: load_board(results / arm.plan.name) for arm in arms}
-    materials = {arm.name: read_material(results / arm.plan.name) for arm in arms}
-    metric = boards[arms[0].name]["metric"]
-    sides = {arm.name: _Side(_complete(materials[arm.name]), arm.ranking) for arm in arms}
+    """Read what the variants have published: protocols below `results`, hazards below `caches`."""
+    boards = {variant.name: load_board(results / variant.plan.name) for variant in variants}
+    materials = {variant.name: read_material(results / variant.plan.name) for variant in variants}
+    metric = boards[variants[0].name]["metric"]
+    sides = {variant.name: _Side(_complete(materials[variant.name]), variant.ranking) for variant in variants}
     figures = {name: side.figures("overall", metric) for name, side in sides.items()}
     named = {
         name: {materials[name].labels[method]: value for method, value in found.items()}
         for name, found in figures.items()
     }
-    base, strict = next((arm, materials[arm.name]) for arm in arms if arm.name == BASE)
+    base, strict = next((variant, materials[variant.name]) for variant in variants if variant.name == BASE)
     return Audit(
         name=base.experiment.name,
         description=base.experiment.description,
         dataset=next(iter(boards[base.name]["rankings"]))["dataset"],
         metric=metric,
-        rankings={arm.name: arm.ranking for arm in arms},
-        fixed={arm.name: arm.fixed for arm in arms},
+        rankings={variant.name: variant.ranking for variant in variants},
+        fixed={variant.name: variant.fixed for variant in variants},
         conclusions=_conclusions({name: board["claims"] for name, board in boards.items()}),
         figures=named,
         taus={f"{a} / {b}": kendall(named[a], named[b]) for a, b in combinations(named, 2)},
-        hazards=tuple(_effects(hazard, strict, _material(arm, caches), metric) for hazard, arm in hazards),
+        hazards=tuple(
+            _effects(hazard, strict, _material(variant, caches), metric) for hazard, variant in hazards
+        ),
         missing=tuple(
             f"{name}: {entry['slug']} ({entry['reason']})"
             for name, board in boards.items()
@@ -156,9 +158,9 @@ def _outcome(claim: Claim) -> Outcome:
     return Outcome(verdict, test["difference"], test["low"], test["high"], claim["p_holm"], claim["words"])
 
 
-def _material(arm: Arm | None, caches: Path) -> Material | None:
-    """None where the strict arm's own results tell."""
-    return None if arm is None else read_material(caches / arm.plan.name)
+def _material(variant: Variant | None, caches: Path) -> Material | None:
+    """None where the strict variant's own results tell."""
+    return None if variant is None else read_material(caches / variant.plan.name)
 
 
 def _complete(material: Material) -> dict[Method, Sequence[ResultCell]]:
@@ -192,7 +194,7 @@ def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric
             after, unhazarded = (side.trainings(method, values, metric) for side in (habit, bare))
             found = (
                 difference(after, unhazarded)
-                if hazard.other_course
+                if hazard.changes_training
                 else contrast([(1.0, after.less(unhazarded))])  # seed by seed: the same training of each
             )
             low, high = found.interval()
@@ -205,7 +207,7 @@ def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric
 
 @dataclass(frozen=True)
 class _Side:
-    """Methods of an arm that have every seed, wherever they are measured, under one ranking."""
+    """Methods of an variant that have every seed, wherever they are measured, under one ranking."""
 
     cells: Mapping[Method, Sequence[ResultCell]]
     ranking: str

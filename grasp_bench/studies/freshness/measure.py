@@ -68,7 +68,7 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
         )
     folder = results / plan.name
     published, notes = _published(plan, folder), [OF_TOKENS, OF_AGES]
-    labels, counted = label_methods([each.method for each in families]), _Counted(store)
+    labels, token_counts = label_methods([each.method for each in families]), _TokenCache(store)
     metric, values = read_study(folder).metric, UserValues()
     curves: list[FreshnessCurve] = []
     for family in families:
@@ -76,7 +76,7 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
         found = _finished(family, published)
         notes += _notes(label, family, found, published)
         if len(found) > 1:
-            tokens = counted.of(family.first)
+            tokens = token_counts.of(family.first)
             notes.append(_short_histories(found, tokens))
             curves += _curves(label, metric, found, tokens, values)
     if not curves:
@@ -85,10 +85,12 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
             mend="grasp-bench run the spec first, or name its results (--results)",
         )
     _correct(curves)
-    return Freshness(spec=plan.name, curves=curves, notes=list(dict.fromkeys([*notes, *counted.notes()])))
+    return Freshness(
+        spec=plan.name, curves=curves, notes=list(dict.fromkeys([*notes, *token_counts.notes()]))
+    )
 
 
-class _Counted:
+class _TokenCache:
     """Tokens by split and source, each counted once."""
 
     def __init__(self, store: Store) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.audits.coverage import CoverageAudit, audit_coverage, describe_items
-from grasp_bench.studies.artifact_loading import OpenedSide
+from grasp_bench.studies.artifact_loading import LoadedSide
 from grasp_bench.studies.inspection.samples import Sampled, rows_about, sample
 from grasp_bench.text.grounding import Claim, Grounding, GroundingCheck, KindCount
 from grasp_bench.text.statistics import TextStatistics, text_statistics
@@ -58,7 +58,7 @@ class TextInspection:
     samples: tuple[Sampled, ...]
 
 
-def inspect_text(opened: OpenedSide, count: int = 5, seed: int = 0) -> TextInspection:
+def inspect_text(opened: LoadedSide, count: int = 5, seed: int = 0) -> TextInspection:
     """Look at the texts of one side of a cell; DataError where there is none.
 
     `verdicts` are those that the text stage gave to a model's answers, before its fallback.
@@ -82,7 +82,7 @@ def inspect_text(opened: OpenedSide, count: int = 5, seed: int = 0) -> TextInspe
     )
 
 
-def _grounding(opened: OpenedSide, texts: Sequence[str], seed: int) -> GroundingReport:
+def _grounding(opened: LoadedSide, texts: Sequence[str], seed: int) -> GroundingReport:
     """Texts are also judged by the attributes of a stranger: what the check finds where all is wrong."""
     dealt = np.random.default_rng(seed).permutation(len(texts))
     check = GroundingCheck(texts, opened.subjects.items)
@@ -115,7 +115,7 @@ def _around(text: str, words: str) -> str:
     return f"{'…' if begin else ''}{plain[begin:end]}{'…' if end < len(plain) else ''}"
 
 
-def _by_length(opened: OpenedSide, own: Grounding, strangers: Grounding) -> tuple[LengthGroup, ...]:
+def _by_length(opened: LoadedSide, own: Grounding, strangers: Grounding) -> tuple[LengthGroup, ...]:
     lengths = np.diff(opened.subjects.history_offsets)
     borders = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_GROUPS + 1), method="higher"))
     # Each border but the last begins a group; a single length is one group.
@@ -139,7 +139,7 @@ def _by_length(opened: OpenedSide, own: Grounding, strangers: Grounding) -> tupl
     return tuple(found)
 
 
-def _covered(opened: OpenedSide, coverage: CoverageAudit | None) -> tuple[tuple[str, str, str], ...]:
+def _covered(opened: LoadedSide, coverage: CoverageAudit | None) -> tuple[tuple[str, str, str], ...]:
     if coverage is None:
         return ()
     titles, ids = opened.subjects.items["title"].to_list(), opened.ids

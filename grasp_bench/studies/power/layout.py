@@ -71,11 +71,11 @@ def _seeds(pairs: Sequence[PairPower], found: SeedsNeeded) -> Table:
          Entry(percent(pair["tells"])), *_needs(pair, len(found["points"]))]
         for pair in pairs
     ]  # fmt: skip
-    title = f"Seeds needed: trainings of each method that tell a difference with {surely(found['power'])}"
+    title = f"Seeds needed: trainings of each method that tell a difference with {power_text(found['power'])}"
     return Table(title, columns, rows, _notes(pairs, found))
 
 
-def surely(power: float) -> str:
+def power_text(power: float) -> str:
     """`80 % power`."""
     return f"{100 * power:g} % power"
 
@@ -119,10 +119,10 @@ def _today(pair: PairPower) -> str:
 
 
 def _needs(pair: PairPower, size: int) -> list[Entry]:
-    return [Entry(said(each)) for each in pair["needs"]] or [Entry(BLANK)] * size
+    return [Entry(need_text(each)) for each in pair["needs"]] or [Entry(BLANK)] * size
 
 
-def said(each: Need) -> str:
+def need_text(each: Need) -> str:
     """`5`, `> 50`, or `> 14,000 users`."""
     if each["users"]:
         return f"> {count(_two_digits(each['users']))} users"

@@ -36,7 +36,7 @@ def refuse_existing(path: Path) -> None:
         raise GraspBenchError(f"{path} exists already", mend="name another file, or pass --overwrite")
 
 
-def write_winner(path: Path, loaded: LoadedSpec, found: Tuning) -> None:
+def write_best_spec(path: Path, loaded: LoadedSpec, found: Tuning) -> None:
     """Write the spec with the best trial's values in the place of its own, named after the file.
 
     Seeds, comparisons, ablations and hypotheses stay as they are; comments of the original are lost, and

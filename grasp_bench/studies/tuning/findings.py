@@ -16,7 +16,7 @@ from grasp_bench.stats.repeated_seeds import half_width
 from grasp_bench.studies.tuning.samplers import EPOCHS
 from grasp_bench.studies.tuning.schema import Contour, Curve, CurvePoint, Trial, Tuning
 from grasp_bench.studies.tuning.search_space import Base, decoded, short
-from grasp_bench.studies.tuning.trial_state import MESSAGE, counts, kept_params, left, running
+from grasp_bench.studies.tuning.trial_state import MESSAGE, counts, left, running, trial_params
 from grasp_bench.studies.tuning.trials import SECONDS, STOPPED, VALUES
 
 STATES: Mapping[TrialState, Any] = {
@@ -59,7 +59,7 @@ def _trial(kept: FrozenTrial, base: Base) -> Trial:
     return Trial(
         number=kept.number,
         state=STATES[kept.state],
-        params=decoded(kept_params(kept), base.space),
+        params=decoded(trial_params(kept), base.space),
         value=kept.value if done else None,
         values=dict(told.get(VALUES, {})),
         epochs=told.get(EPOCHS, 0),
@@ -109,7 +109,7 @@ def _notes(
         )
     for trial in ended:
         if MESSAGE in trial.user_attrs:
-            point = short(decoded(kept_params(trial), base.space))
+            point = short(decoded(trial_params(trial), base.space))
             notes.append(f"Trial {trial.number} ({point}) failed: {trial.user_attrs[MESSAGE]}")
     return notes
 

@@ -104,7 +104,7 @@ class Pruned(BaseException):
     """Ends a training. No Exception: it has to pass what turns errors into messages, as Ctrl-C does."""
 
 
-class Curve:
+class PruningCurve:
     """The curve of a trial's first seed.
 
     The first alone: curves of one seed begin alike and are compared alike, and what it rules out is not
@@ -122,7 +122,7 @@ class Curve:
             self._trial.set_user_attr(EPOCHS, epoch)
             raise Pruned
 
-    def tell_all(self, artefact: Artefact) -> None:
+    def report_all(self, artefact: Artefact) -> None:
         """Tell of a training that was there: it costs nothing more, and others are measured by it."""
         for line in artefact.file("log.jsonl").read_text().splitlines():
             entry = json.loads(line)

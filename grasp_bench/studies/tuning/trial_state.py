@@ -58,7 +58,7 @@ def running(study: Study) -> int:
     return len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
 
-def kept_params(trial: FrozenTrial) -> dict[str, Any]:
+def trial_params(trial: FrozenTrial) -> dict[str, Any]:
     """The values of a trial, also of one that is queued."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
@@ -67,17 +67,17 @@ def fill(study: Study, points: Iterable[dict[str, Any]], total: int, lock: Path)
     """Queue points, in their order, until `total` trials count; those that are there are passed over."""
     held = locks.acquire(lock)
     try:
-        there = [kept_params(trial) for trial in study.get_trials(deepcopy=False) if counts(trial)]
+        there = [trial_params(trial) for trial in study.get_trials(deepcopy=False) if counts(trial)]
         for point in [point for point in points if point not in there][: max(0, total - len(there))]:
             study.enqueue_trial(point)
     finally:
         held.release()
 
 
-def is_again(study: Study, number: int, params: dict[str, Any]) -> bool:
+def is_duplicate(study: Study, number: int, params: dict[str, Any]) -> bool:
     """Whether an earlier trial that counts has the same values: machines may queue a grid at once."""
     trials = study.get_trials(deepcopy=False)
-    return any(t.number < number and counts(t) and kept_params(t) == params for t in trials)
+    return any(t.number < number and counts(t) and trial_params(t) == params for t in trials)
 
 
 def worker_name(lock: Path) -> str:
@@ -85,7 +85,7 @@ def worker_name(lock: Path) -> str:
     return f"{socket.gethostname()}:{lock}"
 
 
-def put_right(study: Study, died: str = "") -> None:
+def requeue_dead(study: Study, died: str = "") -> None:
     """Ask again what processes were at that are dead; `died` is one that was seen to die alone.
 
     A process is dead when nobody holds its lock file. One of another machine, whose file is not to be seen
