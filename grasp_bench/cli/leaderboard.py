@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from grasp_bench.cli.options import DEFAULT_RESULTS, ResultsPath
+from grasp_bench.cli.options import DEFAULT_LEADERBOARD, DEFAULT_RESULTS, LeaderboardPath, ResultsPath
 from grasp_bench.cli.output import console, note, say_json, say_whole
+from grasp_bench.core.errors import MissingFileError
 
 
 class Format(StrEnum):
@@ -45,8 +46,16 @@ def leaderboard(
     protocol: Annotated[
         Protocol | None, typer.Option("--protocol", help="Rank by the full or the sampled ranking.")
     ] = None,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Write the boards of all results, in all formats, to --leaderboard."),
+    ] = False,
+    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
 ) -> None:
     """Rank the methods of a spec, with significance, from stored results alone."""
+    if every:
+        _write_all(spec, results, leaderboard)
+        return
     from grasp_bench.core import atomic
     from grasp_bench.report.board import load_board
     from grasp_bench.report.layout import lay_out
@@ -69,3 +78,17 @@ def leaderboard(
     else:
         atomic.write_text(out, text)
         note(f"wrote {out}")
+
+
+def _write_all(spec: str | None, results: Path, leaderboard: Path) -> None:
+    from grasp_bench.report.cells import cell_folders
+    from grasp_bench.report.renderers.registry import render_all
+
+    if spec is not None:
+        raise typer.BadParameter("--all writes the boards of every spec: leave SPEC out")
+    folders = [path for path in sorted(results.glob("*")) if path.is_dir() and cell_folders(path)]
+    if not folders:
+        raise MissingFileError(f"{results}: no results here", mend="grasp-bench run a spec first")
+    for folder in folders:
+        paths = render_all(folder, leaderboard)
+        note(f"wrote {', '.join(str(path) for path in paths)}")

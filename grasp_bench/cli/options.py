@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grasp_bench.api import LEADERBOARD, RESULTS, STORE
+
 if TYPE_CHECKING:
     from grasp_bench.spec.loading import LoadedSpec
 
@@ -58,17 +60,11 @@ LeaderboardPath = Annotated[
 FormatOption = Annotated[TableFormat, typer.Option("--format", help="Tables for people, JSON for programs.")]
 
 # Defaults of the options above: `def run(spec: SpecPath, store: StorePath = DEFAULT_STORE)`.
-DEFAULT_STORE = Path(".grasp_bench")
-DEFAULT_RESULTS = Path("results")
-DEFAULT_LEADERBOARD = Path("leaderboard")
+DEFAULT_STORE, DEFAULT_RESULTS, DEFAULT_LEADERBOARD = STORE, RESULTS, LEADERBOARD
 
 
 def load_for(spec: Path, overrides: list[str], dataset: Stand | None) -> LoadedSpec:
     """Load the spec, its templates checked, as it is or as a rehearsal on what stands in for its dataset."""
-    from grasp_bench.spec.loading import load
-    from grasp_bench.spec.rehearsal import load_rehearsal
-    from grasp_bench.text.checking import check_templates
+    from grasp_bench import api
 
-    loaded = load(spec, overrides) if dataset is None else load_rehearsal(spec, overrides)
-    check_templates(loaded)
-    return loaded
+    return api.load(spec, overrides, demo=dataset is not None)

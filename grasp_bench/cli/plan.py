@@ -64,28 +64,17 @@ def plan(
     ] = Format.rich,
 ) -> None:
     """Show stages and cells, what is cached, and a rough estimate of time, memory and money. Runs nothing."""
+    from grasp_bench import api
     from grasp_bench.core.store import Store
-    from grasp_bench.engine.preflight import check_prices
-    from grasp_bench.engine.run import worker_devices
-    from grasp_bench.plan.compile import compile_plan
-    from grasp_bench.plan.estimate import estimate
-    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-    from grasp_bench.plan.selection import seeds_begun
-    from grasp_bench.plan.status import status
     from grasp_bench.report.study import looks_of
-    from grasp_bench.spec.placing import at_its_place
     from grasp_bench.spec.rehearsal import mark_of
 
     loaded = load_for(spec, overrides, dataset)
-    with at_its_place(loaded.tree):
-        whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
-    check_prices(whole.nodes, loaded.sources)
-    places = worker_devices(whole, device.value, workers)
-    chosen = seeds_begun(whole, loaded.experiment, Store(store)).only(only)
+    whole = api.plan(loaded, store=store)
+    found = api.forecast(loaded, whole, store=store, only=only, device=device.value, workers=workers)
+    chosen, now, guess, places = found.chosen, found.status, found.estimate, found.devices
     looks = looks_of(loaded.experiment)
     more = len(whole.only(only).cells) - len(chosen.cells) if looks else 0
-    now = status(chosen, Store(store))
-    guess = estimate(chosen, now.to_run, Store(store), len(places))
     if output is Format.json:
         further = {"looks": looks, "further_cells": more} if looks else {}
         money = money_as_json(chosen, now, Store(store))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from grasp_bench import api
 from grasp_bench.cli.options import DEFAULT_LEADERBOARD, DEFAULT_RESULTS, LeaderboardPath, ResultsPath
 from grasp_bench.cli.output import say
 
@@ -24,10 +25,5 @@ def report(
     leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
 ) -> None:
     """Write one HTML file that needs no network: board, figures, studies, data, provenance."""
-    from grasp_bench.report.locate import find_results
-    from grasp_bench.report.page.render import write_report
-    from grasp_bench.report.studies import FILES
-    from grasp_bench.report.study import FILE
-
-    path = write_report(find_results(spec, results, (FILE, *FILES)), out, leaderboard)
+    path = api.report(spec, out=out, results=results, leaderboard=leaderboard)
     say(f"{path} ({path.stat().st_size / 1e3:,.0f} kB)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,8 +26,8 @@ from grasp_bench.cli.plan import Device
 from grasp_bench.core.errors import RunFailedError
 
 if TYPE_CHECKING:
+    from grasp_bench.api import StudyRun
     from grasp_bench.engine.run import Outcome
-    from grasp_bench.plan.compile import Plan
 
 
 class LogFormat(StrEnum):
@@ -92,45 +91,30 @@ def run(
     """
     if log_format is LogFormat.json:
         log_in_json()
-    from grasp_bench.core.store import Store
-    from grasp_bench.engine.preflight import check_prices
-    from grasp_bench.engine.run import Workshop, worker_devices
-    from grasp_bench.engine.substitutions import warnings
+    from grasp_bench import api
     from grasp_bench.engine.trackers.registry import open_trackers
-    from grasp_bench.plan.compile import compile_plan
-    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-    from grasp_bench.spec.placing import at_its_place
     from grasp_bench.spec.rehearsal import mark_of
-    from grasp_bench.studies.running import run_study
 
     loaded = load_for(spec, overrides, dataset)
-    experiment = loaded.experiment
     opened = open_trackers(trackers, store / "trackers")  # a wrong name stops before anything is made
     if prepare and dataset is None:
-        prepare_for_run(experiment.dataset.source)
-    with at_its_place(loaded.tree):
-        whole = compile_plan(experiment, Fingerprints(cache_file(store)))
-    check_prices(whole.nodes, loaded.sources)
-    if experiment.tuning is not None:
+        prepare_for_run(loaded.experiment.dataset.source)
+    whole = api.plan(loaded, store=store)
+    if loaded.experiment.tuning is not None:
         note("note: `tuning:` is not searched by `run` but by `tune`; the cells use the values in the spec")
-    shop = Workshop(
-        store=store,
-        results=results,
-        devices=worker_devices(whole, device.value, 1 if executor is ExecutorName.in_process else workers),
-        executor=executor.value,
-        log_format=log_format.value,
-        memory_mb=memory,
-        trackers=opened,
-    )
     # A scheduler's way to say stop: save like after Ctrl-C, so that the next run can resume.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    ran = run_study(loaded, whole, only, shop, note)
-    outcome = ran.outcome
-    _report(ran.planned, results, leaderboard)
-    for line in warnings(ran.chosen.nodes, Store(store)):
+    ran = api.run(
+        loaded, whole, store=store, results=results, leaderboard=leaderboard, only=only,
+        device=device.value, workers=workers, executor=executor.value, memory_mb=memory,
+        display=log_format.value, trackers=opened, tell=note,
+    )  # fmt: skip
+    _show(ran)
+    for line in ran.warnings:
         note(f"warning: {line}")
-    if mark := mark_of(experiment):
+    if mark := mark_of(loaded.experiment):
         note(f"{mark} Its board is {whole.name}, not {spec.stem}.")
+    outcome = ran.outcome
     if outcome.failed:
         _tell_failures(outcome)
         raise RunFailedError(
@@ -139,24 +123,18 @@ def run(
         )
 
 
-def _report(plan: Plan, results: Path, leaderboard: Path) -> None:
-    """Render the whole board to files and print its head."""
-    from grasp_bench.engine.publish import stale_folders
+def _show(ran: StudyRun) -> None:
+    """Print the head of the board, and where the whole of it is."""
     from grasp_bench.report.board import load_board
-    from grasp_bench.report.cells import cell_folders
     from grasp_bench.report.layout import headline, lay_out
-    from grasp_bench.report.renderers.registry import render_all
     from grasp_bench.report.renderers.terminal import show
 
-    folder = results / plan.name
-    stale = stale_folders(results, plan.name, {cell.slug for cell in plan.cells})
-    if stale:
-        names = ", ".join(path.name for path in stale)
-        note(f"note: in {folder}, but not asked for by the spec and not counted: {names}")
-    if cell_folders(folder):
-        written = render_all(folder, leaderboard)
-        show(headline(lay_out(load_board(folder))), console())
-        note(f"whole board: {', '.join(str(path) for path in written)}")
+    if ran.stale:
+        names = ", ".join(path.name for path in ran.stale)
+        note(f"note: in {ran.results}, but not asked for by the spec and not counted: {names}")
+    if ran.boards:
+        show(headline(lay_out(load_board(ran.results))), console())
+        note(f"whole board: {', '.join(str(path) for path in ran.boards)}")
 
 
 def _tell_failures(outcome: Outcome) -> None:

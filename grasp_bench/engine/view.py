@@ -11,7 +11,7 @@ from grasp_bench.core.durations import readable, roughly
 from grasp_bench.core.outlets import json_for
 from grasp_bench.core.registry import Registry
 from grasp_bench.core.shown import shown_line
-from grasp_bench.engine.audience import Listener
+from grasp_bench.engine.audience import Audience, Listener
 from grasp_bench.engine.course import Course
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
@@ -173,8 +173,10 @@ VIEWS = Registry[type[View]](
 )
 
 
-def make_view(name: str, total: int, course: Course | None = None) -> View:
-    """A view by name; "auto" is rich on a terminal and plain elsewhere."""
+def make_view(name: str, total: int, course: Course | None = None) -> Listener:
+    """A view by name; "auto" is rich on a terminal and plain elsewhere, "none" shows nothing."""
+    if name == "none":
+        return Audience([])
     if name == "auto":
         name = "rich" if sys.stderr.isatty() else "plain"
     return VIEWS.get(name)(total, course)

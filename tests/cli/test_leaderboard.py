@@ -34,6 +34,17 @@ def test_the_only_spec_needs_no_name(root) -> None:
     assert "full ranking by NDCG@10" in done.output
 
 
+def test_all_boards_are_written_in_all_formats(root, tmp_path) -> None:
+    three_methods(root / "other_spec")
+    done = invoke("--all", "--results", root, "--leaderboard", tmp_path / "boards")
+    assert done.exit_code == 0, done.output
+    found = {path.suffix for path in (tmp_path / "boards").iterdir()}
+    assert found == {".md", ".html", ".csv", ".json", ".tex"}
+    assert invoke("toy_spec", "--all", "--results", root).exit_code == 2
+    nothing = invoke("--all", "--results", tmp_path / "nowhere")
+    assert nothing.exit_code != 0
+
+
 @pytest.mark.parametrize(
     ("name", "start"),
     [("md", "# toy"), ("csv", "protocol_hash"), ("json", "{"), ("latex", "% toy"), ("svg", "<svg")],

@@ -1,0 +1,191 @@
+"""The harness as functions: load a spec, plan it, run it, read its board, write its report.
+
+They print nothing, install no signal handler and never exit; errors are those of `core.errors`. The command
+line is a layer over them. Importing this module imports no torch.
+
+Example:
+    >>> from grasp_bench import api
+    >>> loaded = api.load("specs/demo.yaml", ["seeds=[1]"])
+    >>> ran = api.run(loaded, api.plan(loaded))
+    >>> board = api.board("demo")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grasp_bench.engine.run import Outcome
+    from grasp_bench.engine.trackers.base import Tracker
+    from grasp_bench.plan.compile import Plan
+    from grasp_bench.plan.estimate import Estimate
+    from grasp_bench.plan.status import Status
+    from grasp_bench.report.schema import Board
+    from grasp_bench.spec.loading import LoadedSpec
+
+STORE = Path(".grasp_bench")
+RESULTS = Path("results")
+LEADERBOARD = Path("leaderboard")
+
+
+def load(spec: Path | str, overrides: Sequence[str] = (), *, demo: bool = False) -> LoadedSpec:
+    """Read and check a spec file and the templates it names.
+
+    `overrides` are "dotted.key=value". `demo` puts the generated catalogue in place of the dataset and makes
+    the study small. Raises SpecError with every problem at its line.
+    """
+    from grasp_bench.spec.loading import load as load_spec
+    from grasp_bench.spec.rehearsal import load_rehearsal
+    from grasp_bench.text.checking import check_templates
+
+    path = Path(spec)
+    loaded = load_rehearsal(path, list(overrides)) if demo else load_spec(path, list(overrides))
+    check_templates(loaded)
+    return loaded
+
+
+def plan(loaded: LoadedSpec, *, store: Path = STORE) -> Plan:
+    """Compile a spec to cells and stages. The dataset's files are hashed; `store` keeps the hashes.
+
+    Raises MissingFileError for files that are absent, SpecError for a paid model without a price.
+    """
+    from grasp_bench.engine.preflight import check_prices
+    from grasp_bench.plan.compile import compile_plan
+    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+    from grasp_bench.spec.placing import at_its_place
+
+    with at_its_place(loaded.tree):
+        whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
+    check_prices(whole.nodes, loaded.sources)
+    return whole
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run would do: the cells `chosen`, what is there, and what the rest takes on `devices`."""
+
+    chosen: Plan
+    status: Status
+    estimate: Estimate
+    devices: tuple[str, ...]
+
+
+def forecast(
+    loaded: LoadedSpec, whole: Plan, *, store: Path = STORE, only: str = "*",
+    device: str = "auto", workers: int | None = None,
+) -> Forecast:  # fmt: skip
+    """Compare a plan with the store and estimate the rest; runs nothing.
+
+    `only` is a glob over the cells' slugs, `device` "auto", "cpu" or "cuda".
+    """
+    from grasp_bench.core.store import Store
+    from grasp_bench.engine.run import worker_devices
+    from grasp_bench.plan.estimate import estimate
+    from grasp_bench.plan.selection import seeds_begun
+    from grasp_bench.plan.status import status
+
+    kept = Store(store)
+    devices = worker_devices(whole, device, workers)
+    chosen = seeds_begun(whole, loaded.experiment, kept).only(only)
+    now = status(chosen, kept)
+    return Forecast(chosen, now, estimate(chosen, now.to_run, kept, len(devices)), devices)
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """How a run ended.
+
+    Attributes:
+        planned: all that the study asks for in the end, seeds that were added included.
+        outcome: finished cells, and what stopped each of the others.
+        warnings: substitutions that change what figures mean.
+        stale: result folders that the spec does not ask for and no board counts.
+        boards: the rendered boards; empty where no cell is finished.
+        results: the folder of the study's results.
+    """
+
+    planned: Plan
+    outcome: Outcome
+    warnings: tuple[str, ...]
+    stale: tuple[Path, ...]
+    boards: tuple[Path, ...]
+    results: Path
+
+
+def run(
+    loaded: LoadedSpec, whole: Plan, *,
+    store: Path = STORE, results: Path = RESULTS, leaderboard: Path = LEADERBOARD, only: str = "*",
+    device: str = "auto", workers: int | None = None, executor: str = "process_pool", memory_mb: int = 512,
+    display: str = "none", trackers: Mapping[str, Tracker] | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> StudyRun:  # fmt: skip
+    """Make the cells that are not there yet, publish each in `results`, and render the board.
+
+    Args:
+        only: a glob over the cells' slugs.
+        workers: worker processes; by default one a GPU or core.
+        executor: "process_pool", "in_process" or "ray".
+        memory_mb: what one block of scores may take.
+        display: progress on stderr: "none", "auto", "rich", "plain" or "json".
+        trackers: see `engine.trackers.registry.open_trackers`.
+        tell: is given one line for each decision about further seeds.
+
+    A failed cell stops no other one. KeyboardInterrupt ends the workers; the same call goes on from there.
+    """
+    from grasp_bench.core.store import Store
+    from grasp_bench.engine.publish import stale_folders
+    from grasp_bench.engine.run import Workshop, worker_devices
+    from grasp_bench.engine.substitutions import warnings
+    from grasp_bench.report.cells import cell_folders
+    from grasp_bench.report.renderers.registry import render_all
+    from grasp_bench.studies.running import run_study
+
+    shop = Workshop(
+        store=store,
+        results=results,
+        devices=worker_devices(whole, device, 1 if executor == "in_process" else workers),
+        executor=executor,
+        log_format=display,
+        memory_mb=memory_mb,
+        trackers=trackers or {},
+    )
+    ran = run_study(loaded, whole, only, shop, tell)
+    folder = results / ran.planned.name
+    return StudyRun(
+        planned=ran.planned,
+        outcome=ran.outcome,
+        warnings=tuple(warnings(ran.chosen.nodes, Store(store))),
+        stale=tuple(stale_folders(results, ran.planned.name, {cell.slug for cell in ran.planned.cells})),
+        boards=tuple(render_all(folder, leaderboard)) if cell_folders(folder) else (),
+        results=folder,
+    )
+
+
+def board(spec: str | None = None, *, results: Path = RESULTS, metric: str | None = None) -> Board:
+    """The board of a spec's name, its file or a results folder; None is the only one in `results`.
+
+    It is read from stored results alone. `metric` ("HR@20") is tested, by default the study's own.
+    """
+    from grasp_bench.report.board import load_board
+    from grasp_bench.report.locate import find_results
+
+    return load_board(find_results(spec, results), metric=metric)
+
+
+def report(
+    spec: str | None = None,
+    *,
+    out: Path | None = None,
+    results: Path = RESULTS,
+    leaderboard: Path = LEADERBOARD,
+) -> Path:
+    """Write everything that is known of a spec as one HTML file that needs no network; return its path."""
+    from grasp_bench.report.locate import find_results
+    from grasp_bench.report.page.render import write_report
+    from grasp_bench.report.studies import FILES
+    from grasp_bench.report.study import FILE
+
+    return write_report(find_results(spec, results, (FILE, *FILES)), out, leaderboard)
