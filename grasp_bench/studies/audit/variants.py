@@ -31,9 +31,8 @@ class Hazard:
     `measured_on`: the models of the strict variant (`same models`), models trained again because the hazard
     changes their training (`trained again`), or other histories, on which controls differ too (`other
     histories`). `changes_training`: with it a seed trains in another way; a hazard that only changes the
-    choice of the epoch keeps the luck of a seed. `in_strict`: the strict protocol has the hazard too, so that the
-    hazard's variant is the one without. `why_not` says why nothing is measured, `left_out` which methods are
-    left out.
+    choice of the epoch keeps the luck of a seed. `in_strict`: the strict protocol has the hazard too, so its
+    variant is the one without. `why_not` says why nothing is measured, `left_out` which methods are left out.
     """
 
     key: str
