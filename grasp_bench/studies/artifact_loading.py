@@ -1,4 +1,4 @@
-"""One side of one cell as it lies in the store: its texts, its neighbours, and whom they are about."""
+"""Load what a cell has stored of its users or items: texts, neighbours, and the entities they describe."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class LoadedSide:
-    """What a cell has of one side.
+    """The texts and neighbours of one side (users or items) of a cell.
 
     `subjects` holds entities, attributes, and histories as far as the source's scope tells them. `texts`
     and `facts` (of the text artefact) are None and empty where vectors are precomputed; `table` is None
@@ -60,7 +60,7 @@ class LoadedSide:
 
 
 def load_texts(plan: Plan, store: Store, side: Side, slug: str | None = None) -> LoadedSide:
-    """The side of the cell `slug`, or of the first cell that has text.
+    """Load one side of the cell `slug`, or of the first cell that has text.
 
     Raises UnknownNameError when no such cell has text, StoreError when its text is not made yet.
     """
@@ -70,7 +70,7 @@ def load_texts(plan: Plan, store: Store, side: Side, slug: str | None = None) ->
 
 
 def load_neighbours(plan: Plan, store: Store, side: Side, slug: str | None = None) -> LoadedSide:
-    """The same of the first cell that has neighbours, which it must have in the store; texts if there are."""
+    """Load one side of the cell `slug`, or of the first cell that has neighbours, with texts if any."""
     role = f"{ROLES[side]}_neighbours"
     cell = _cell(plan, role, slug, f"neighbours of {side}")
     _finished(store, cell, role, plan.name, f"the neighbours of {side}")
@@ -80,7 +80,7 @@ def load_neighbours(plan: Plan, store: Store, side: Side, slug: str | None = Non
 
 
 def read_table(artefact: Artefact) -> Table:
-    """Indices and similarities of a neighbours artefact; its pooled vectors are left where they are."""
+    """Read indices and similarities of a neighbours artefact, without its pooled vectors."""
     with safe_open(artefact.file("neighbours.safetensors"), framework="numpy") as tensors:
         return Table(tensors.get_tensor("indices"), tensors.get_tensor("similarities"))
 

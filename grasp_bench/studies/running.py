@@ -1,4 +1,4 @@
-"""A spec run to its end: its cells, and where it says so further seeds until its hypotheses are decided."""
+"""Run a spec: its cells, and where it says so further seeds until its hypotheses are decided."""
 
 from __future__ import annotations
 

@@ -44,8 +44,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class HeatMapUsers:
-    """Users named by their outside ids, and how many more are drawn by a seed, from those who read
-    several items."""
+    """Users of heat maps: those with the given ids, and `sample` more drawn from users with several items."""
 
     ids: Sequence[str] = ()
     sample: int = 3
@@ -54,8 +53,8 @@ class HeatMapUsers:
 
 @dataclass(frozen=True)
 class InspectionOptions:
-    """What is looked at: cells by a glob, users of the heat maps, and the rate of a corruption behind the
-    trained model's back (0: none), with its seed."""
+    """What to inspect: cells by a glob, users of the heat maps, and the rate and seed of a corruption after
+    training (0: none)."""
 
     cells: str = "*"
     users: HeatMapUsers = field(default_factory=HeatMapUsers)
@@ -92,7 +91,7 @@ def weights_of(part: str, group: str, values: NDArray[np.float64]) -> Weights:
 
 
 def evenness(pairs: Pairs, over: str) -> float:
-    """How far softmax weights are from equal shares: the mean of |weight over share - 1|, over all parts.
+    """Measure how far softmax weights are from equal shares: the mean of |weight over share - 1|.
 
     A share is one over the items that a weight is normalised over: those up to its own (`prefix`) or all of
     the `sequence`.
@@ -148,7 +147,7 @@ def _inspect(
 
 
 def _groups(reading: Reading, pairs: Pairs) -> Mapping[str, Bools]:
-    """Of history pairs: head and tail as on the boards, and the two parts of a history."""
+    """Groups of history pairs: head and tail as on the boards, training and validation."""
     split, rule = reading.split, reading.cell.experiment.dataset.protocol.groups
     head_user = head_users(split, rule)[pairs.users]
     head_item = head_items(item_counts(split, rule), rule)[pairs.items]
@@ -164,7 +163,7 @@ def _groups(reading: Reading, pairs: Pairs) -> Mapping[str, Bools]:
 
 
 def _by_corruption(shares: Mapping[str, NDArray[np.float64]]) -> Mapping[str, Bools]:
-    """By the corruption of either side, or of the one that was hit."""
+    """Groups by the corruption of either side, or of the one that was hit."""
     if not shares:
         return {}
     mostly = list(shares.values())[-1] >= MOSTLY
@@ -185,7 +184,7 @@ def _noise_words(cell: Cell) -> str:
 
 
 def _labels(plan: Plan) -> dict[str, str]:
-    """What boards call the cells' methods."""
+    """Labels of the cells' methods on boards, by slug."""
     methods = {cell.slug: method_of(identity(cell)) for cell in plan.cells}
     labels = label_methods(set(methods.values()))
     return {slug: labels[method] for slug, method in methods.items()}
@@ -223,7 +222,7 @@ LONGEST = 60  # characters of a title
 
 
 def heat_maps(reading: Reading, pairs: Pairs, parts: Sequence[str], chosen: HeatMapUsers) -> list[HeatMap]:
-    """Named users first, then drawn ones; UnknownNameError for an id that the split does not have."""
+    """Heat maps of named users, then of drawn ones; UnknownNameError for an id that the split lacks."""
     ids = read_user_ids(reading.folder)
     names = _names(reading)
     found = []

@@ -1,7 +1,7 @@
-"""Which conclusions survive an honest protocol: one method set under several, and each hazard alone.
+"""Compare conclusions under several protocols, and under each hazard alone.
 
-Every variant is an ordinary plan, made and published like any other. What is said of it comes from
-published ranks by the tests of boards: users and trainings crossed.
+Every variant is an ordinary plan, made and published like any other. Its figures come from published ranks,
+its tests are those of boards: users and trainings crossed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ UNINFORMED = ("random", "constant")
 
 @dataclass(frozen=True)
 class Outcome:
-    """A conclusion under one protocol; without figures where it could not be tested."""
+    """The verdict on a hypothesis under one protocol; without figures where it could not be tested."""
 
     verdict: str
     difference: float | None
@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """One declared hypothesis, and what becomes of it under each protocol."""
+    """One declared hypothesis and its outcome under each protocol."""
 
     better: str
     than: str
@@ -79,7 +79,7 @@ class HazardEffects:
 
 @dataclass(frozen=True)
 class Audit:
-    """Everything that is shown. `figures` and `rankings` are by protocol; `taus` by pairs of them."""
+    """The whole audit. `figures` and `rankings` are by protocol; `taus` by pairs of protocols."""
 
     name: str
     description: str
@@ -97,7 +97,7 @@ class Audit:
 def audit_of(
     variants: Sequence[Variant], hazards: Sequence[tuple[Hazard, Variant | None]], results: Path, caches: Path
 ) -> Audit:
-    """Read what the variants have published: protocols below `results`, hazards below `caches`."""
+    """Build the audit from published variants: protocols below `results`, hazards below `caches`."""
     boards = {variant.name: load_board(results / variant.plan.name) for variant in variants}
     materials = {variant.name: read_material(results / variant.plan.name) for variant in variants}
     metric = boards[variants[0].name]["metric"]
@@ -159,7 +159,7 @@ def _outcome(claim: Claim) -> Outcome:
 
 
 def _material(variant: Variant | None, caches: Path) -> Material | None:
-    """None where the strict variant's own results tell."""
+    """None for the hazard that reads the strict variant's own results."""
     return None if variant is None else read_material(caches / variant.plan.name)
 
 
@@ -207,7 +207,7 @@ def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric
 
 @dataclass(frozen=True)
 class _Side:
-    """Methods of an variant that have every seed, wherever they are measured, under one ranking."""
+    """Methods of a variant that have every seed, under one ranking."""
 
     cells: Mapping[Method, Sequence[ResultCell]]
     ranking: str
@@ -225,5 +225,5 @@ class _Side:
 
 
 def _anywhere(method: Method) -> Method:
-    """Without its dataset, which has another name where it is shuffled."""
+    """The method without its dataset, whose name differs where it is shuffled."""
     return replace(method, dataset="")

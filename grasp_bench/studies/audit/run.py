@@ -1,4 +1,4 @@
-"""Running the variants of a protocol audit, one after the other, through the ordinary engine."""
+"""Run the variants of a protocol audit, one after the other, through the ordinary engine."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def run_audit(
     shop: Workshop,
     tell: Callable[[str], None],
 ) -> Audit:
-    """Make what is absent of every variant, and `results/<spec>/audit.json` of what they say.
+    """Make what is absent of every variant, and write `results/<spec>/audit.json`.
 
-    Protocols are published below the shop's results, hazards below its store: figures of theirs are in
-    the audit, and the command makes them again. Raises RunFailedError when cells of an variant failed.
+    Protocols are published below the shop's results, hazards below its store: their figures
+    are in the audit, and the command makes them again. Raises RunFailedError when cells of a variant failed.
     """
     caches = shop.store / "audit"
     for variant in variants:
@@ -69,7 +69,7 @@ def _write_study(folder: Path, variant: Variant, store: Path) -> None:
 
 
 def _asking(variant: Variant) -> Experiment:
-    """The experiment with its name and its questions as this variant asks them: by its own ranking."""
+    """The experiment under the variant's name, its hypotheses by the variant's own ranking."""
     protocol = variant.experiment.dataset.protocol
     by = {"also_full_ranking": variant.ranking == "full"}
     dataset = variant.experiment.dataset.model_copy(update={"protocol": protocol.model_copy(update=by)})

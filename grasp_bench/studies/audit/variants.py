@@ -105,7 +105,7 @@ class Variant:
 def protocol_variants(
     spec: Path, overrides: Sequence[str], names: Sequence[str], fingerprint: Fingerprint
 ) -> list[Variant]:
-    """The spec under each named protocol; `names` begin with the published one, if it is asked for."""
+    """Compile the spec under each named protocol; the published one comes first, if it is among `names`."""
     return [_variant(spec, overrides, name, fingerprint) for name in names]
 
 
@@ -138,10 +138,10 @@ def hazard_variants(
 def _order_variant(
     spec: Path, overrides: Sequence[str], base: Variant, fingerprint: Fingerprint
 ) -> tuple[Hazard, Variant]:
-    """The strict variant on histories whose order the file does not make; without cells where none differs.
+    """The strict variant on histories in shuffled order; without cells where no order differs.
 
-    What somebody made of users in the file's order may tell of what is held out here: methods that read it
-    are left out.
+    Methods that read vectors or texts of users made from the file's order are left out: these may reveal
+    held-out items.
     """
     hazard, experiment = order_hazard(base.experiment.dataset), base.experiment
     cells: tuple[Cell, ...] = ()
@@ -158,7 +158,7 @@ def _order_variant(
 
 
 def _marks_of_users(experiment: Experiment) -> tuple[str, ...]:
-    """What lets a spec be planned whose users' vectors or texts were made from the file's order."""
+    """Overrides that allow users' vectors or texts made from the file's order."""
     if isinstance(experiment.encoder, PrecomputedEncoder):
         return ("encoder.leaks=mark",)
     return ("text.users.leaks=mark",) if isinstance(experiment.text.users, PrecomputedText) else ()
@@ -179,7 +179,7 @@ def order_hazard(dataset: Dataset) -> Hazard:
 
 
 def protocols_that_fit(spec: Path, overrides: Sequence[str]) -> list[str]:
-    """paper and strict; temporal, too, unless the spec says another split or the data cannot be cut so."""
+    """List paper and strict, and temporal unless the spec or the data do not allow it."""
     from grasp_bench.data.prepare import prepare
     from grasp_bench.data.splitting import split_by_protocol
 
@@ -202,6 +202,6 @@ def _variant(spec: Path, overrides: Sequence[str], name: str, fingerprint: Finge
 
 
 def _loaded(spec: Path, overrides: Sequence[str], protocol: str) -> LoadedSpec:
-    """The spec under a protocol; no seeds are added here, for every variant is to have the same."""
+    """Load the spec under a protocol, with its first seeds alone: all variants have the same."""
     loaded = load(spec, [*overrides, f"protocol={protocol}", f"{FULL}=true"])
     return replace(loaded, experiment=loaded.experiment.with_first_seeds())

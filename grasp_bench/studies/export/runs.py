@@ -1,7 +1,7 @@
-"""Runs and qrels in TREC's formats, so that other tools can compute every figure again.
+"""Export runs and qrels in TREC's formats, so that other tools can compute every figure again.
 
-A cell's ranks are stored as counts, which are no list. Its scores are computed anew, by the stage that made
-the ranks and from the same artefacts, and what they count is compared with what is stored, user by user.
+A cell's ranks are stored as counts, not as lists. Its scores are computed again by the stage that made the
+ranks, from the same artefacts, and the new counts are compared with the stored ones, user by user.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class Scoring(Protocol):
     def scoring(
         self, node: Node, inputs: Mapping[str, Artefact], context: RunContext
     ) -> tuple[Ranker, Scorer]:
-        """What ranks the test targets and by whose scores."""
+        """Return what ranks the test targets, and what scores them."""
         ...
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What is exported of each cell: which ranking, how many items a user (None: all), packed or not."""
+    """What to export of each cell: the ranking, the items of each user (None: all), packed or not."""
 
     ranking: Ranking
     depth: int | None = None
@@ -62,7 +62,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Exported:
-    """The files of one cell and what is said of them in `<run>.json`."""
+    """The files of one cell, and the content of `<run>.json`."""
 
     run: Path
     qrels: Path
@@ -70,10 +70,10 @@ class Exported:
 
 
 def export_cell(cell: Cell, store: Store, folder: Path, options: RunOptions, context: RunContext) -> Exported:
-    """Write a cell's run, its qrels and what must be known of them into `folder`.
+    """Write a cell's run, its qrels and a JSON file of facts about them into `folder`.
 
     Raises StoreError where the cell or its model is not in the store, DataError for a cell without scores (an
-    imported run) or without the ranking that is options for, and for a damaged split.
+    imported run) or without the requested ranking, and for a damaged split.
     """
     node, metrics = cell.nodes["rank"], _finished(cell.nodes["metrics"], store, cell)
     stage = STAGES.get(node.stage)()
@@ -109,7 +109,7 @@ def export_cell(cell: Cell, store: Store, folder: Path, options: RunOptions, con
 
 
 class _ListCounts:
-    """What a reader must know of lists that were written: ties, cuts, counts unlike the stored ones."""
+    """Counts over the written lists: ties, cuts, users unlike the stored ranks."""
 
     def __init__(self, stored: Sequence[tuple[int, int]]) -> None:
         self.stored = stored
@@ -222,7 +222,7 @@ def _finished(node: Node, store: Store, cell: Cell) -> Artefact:
 
 @contextmanager
 def _text_file(path: Path, packed: bool) -> Iterator[IO[str]]:
-    """A text file, whole or absent; packed without a date, so that the same run gives the same bytes."""
+    """Open a text file, written whole or not at all; packed without a date, so that bytes are the same."""
     with ExitStack() as layers:
         raw: BinaryIO | gzip.GzipFile = layers.enter_context(atomic.stream(path))
         if packed:

@@ -131,7 +131,7 @@ def _write(
 
 
 def _asked(serving: Serving) -> tuple[list[Request], dict[str, np.ndarray]]:
-    """Some users with candidates, and what the harness scores them."""
+    """Draw some users with candidates, and score them by the harness."""
     rng, items = np.random.default_rng(0), serving.recommender.num_items
     users = np.flatnonzero(np.diff(serving.opened.offsets))
     if not len(users):
@@ -146,7 +146,7 @@ def _asked(serving: Serving) -> tuple[list[Request], dict[str, np.ndarray]]:
 def _check(
     path: Path, name: str, requests: list[Request], users: Profiles | None, wanted: np.ndarray, slug: str
 ) -> float:
-    """The largest difference of the program's scores to the harness's; EvaluationError above rounding."""
+    """Return the largest difference to the harness's scores; EvaluationError above rounding."""
     inputs = [padded([request.items for request in requests])]
     if name == "candidates":
         inputs.append(torch.from_numpy(np.stack([request.candidates for request in requests])))
@@ -242,7 +242,7 @@ search.
 
 
 def readme(manifest: Mapping[str, Any]) -> str:
-    """What it is, a usage example that runs in its folder, and what goes in."""
+    """Write the README: what the folder is, a usage example that runs in it, and the inputs."""
     width = manifest["embedding_width"]
     return TEXT.format(
         cell=escape(manifest["cell"]),

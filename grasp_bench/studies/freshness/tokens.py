@@ -1,7 +1,7 @@
-"""What profiles ask of a language model when they are made anew at every interaction, or at some.
+"""Count the tokens of profiles that are made again at every interaction, or at some.
 
-A filled template is counted as the prompt it would be: asked with each time, answered at no charge. Of
-texts that a model wrote, the mean length of its answers is added to each prompt.
+A filled template is counted as the prompt it would be, without an answer. For texts that a model wrote, the
+mean length of its answers is added to each prompt.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ProfileTokens:
 
 
 def profile_tokens(cell: Cell, store: Store) -> ProfileTokens:
-    """Count what the users' source of a cell asks at every training interaction.
+    """Count the tokens of a profile at every training interaction of every user.
 
     StoreError when the cell's split is not there; DataError for prompts that cannot be made.
     """
@@ -61,7 +61,7 @@ def _contents(source: Told, prompt: str) -> list[str]:
 
 
 def _mean_answer(cell: Cell, store: Store, counting: TokenCounter) -> int:
-    """Tokens of the texts that a model has written for the cell, per user; none of templates."""
+    """Mean tokens of the texts that a model has written for the cell; 0 for templates."""
     node = cell.nodes["user_text"]
     if not isinstance(cell.experiment.text.users, LiteLLMText) or not store.has(node.stage, node.hash):
         return 0

@@ -1,4 +1,4 @@
-"""Are semantic neighbours worth anything? Agreement with behaviour, shared traits, hubs and clones."""
+"""Inspect neighbours: agreement with behaviour, shared attributes, hubs and clones."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class NeighbourInspection:
 
 
 def inspect_neighbours(opened: LoadedSide, count: int = 5, seed: int = 0) -> NeighbourInspection:
-    """Look at the neighbours of one side of a cell; DataError where nobody has any."""
+    """Inspect the neighbours of one side of a cell; DataError where no entity has any."""
     table, split = opened.table, opened.split
     hubs = hubness(table.indices, table.similarities) if table is not None else None
     if table is None or hubs is None:

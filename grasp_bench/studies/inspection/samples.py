@@ -1,4 +1,4 @@
-"""A few entities to look at: what was asked, what was answered, and which neighbours were found."""
+"""Draw a few entities, with their prompt, text and neighbours."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Sampled:
 
 
 def sample(opened: LoadedSide, count: int, seed: int) -> tuple[Sampled, ...]:
-    """Draw entities, in the order of their numbers; the same seed draws the same."""
+    """Draw entities, in the order of their numbers."""
     n = len(opened.subjects.ids)
     drawn = np.sort(np.random.default_rng(seed).choice(n, min(count, n), replace=False))
     prompt_of = _prompts(opened)
@@ -67,7 +67,7 @@ def _prompts(opened: LoadedSide) -> Callable[[int], str | None]:
 
 
 class _Names:
-    """Names and traits of entities of one side."""
+    """Names and attributes of entities of one side."""
 
     def __init__(self, opened: LoadedSide) -> None:
         items = opened.subjects.items
@@ -104,7 +104,7 @@ _PARTS = re.compile(r"\s*[>|]\s*")  # a category is a path, or a list
 
 
 def attribute_columns(items: pl.DataFrame) -> list[str]:
-    """Those of brand and category of which something is known."""
+    """Brand and category, as far as any item has one."""
     return [name for name in COLUMNS if name in items.columns and items[name].null_count() < items.height]
 
 
@@ -125,7 +125,7 @@ def attributes_of_entity(opened: LoadedSide, of_items: list[frozenset[str]], ent
 
 
 def incidence(opened: LoadedSide, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (entity, value number) over all entities, users by what they have in training."""
+    """Pairs (entity, value number) over all entities; users have the values of their training items."""
     numbers: dict[str, int] = {}
     of_items = [
         [numbers.setdefault(value, len(numbers)) for value in sorted(values)]

@@ -1,4 +1,4 @@
-"""Is a side's text any good? Samples, statistics, claims without ground, held-out items that it tells of."""
+"""Inspect texts: samples, statistics, ungrounded claims, and held-out items that they reveal."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LENGTH_GROUPS = 3  # as in the paper's Fig. 1(c)
 
 @dataclass(frozen=True)
 class LengthGroup:
-    """Users whose texts tell of `shortest` to `longest` items: how many texts make an ungrounded claim,
-    and what share of all claims has no ground, in their own history and in a stranger's."""
+    """Users whose texts describe `shortest` to `longest` items: texts with an ungrounded claim, and the
+    share of claims without ground in the own history and in a stranger's."""
 
     shortest: int
     longest: int
@@ -35,7 +35,7 @@ class LengthGroup:
 
 @dataclass(frozen=True)
 class GroundingReport:
-    """Counts by kind, the same of texts dealt out to strangers, users by history length, and examples."""
+    """Counts by kind, the same for texts dealt to strangers, users by history length, and examples."""
 
     kinds: Mapping[str, KindCount]
     strangers: Mapping[str, KindCount]
@@ -45,7 +45,7 @@ class GroundingReport:
 
 @dataclass(frozen=True)
 class TextInspection:
-    """All of it; `coverage` is of users alone, with its examples as (user id, title, word)."""
+    """The whole inspection; `coverage` is for users alone, its examples are (user id, title, word)."""
 
     cell: str
     side: str
@@ -59,7 +59,7 @@ class TextInspection:
 
 
 def inspect_text(opened: LoadedSide, count: int = 5, seed: int = 0) -> TextInspection:
-    """Look at the texts of one side of a cell; DataError where there is none.
+    """Inspect the texts of one side of a cell; DataError where there is none.
 
     `verdicts` are those that the text stage gave to a model's answers, before its fallback.
     """
@@ -83,7 +83,7 @@ def inspect_text(opened: LoadedSide, count: int = 5, seed: int = 0) -> TextInspe
 
 
 def _grounding(opened: LoadedSide, texts: Sequence[str], seed: int) -> GroundingReport:
-    """Texts are also judged by the attributes of a stranger: what the check finds where all is wrong."""
+    """Check texts against their own attributes and, as a baseline, against a stranger's."""
     dealt = np.random.default_rng(seed).permutation(len(texts))
     check = GroundingCheck(texts, opened.subjects.items)
     own = check.against(lambda k: rows_about(opened, k))
@@ -102,7 +102,7 @@ def _grounding(opened: LoadedSide, texts: Sequence[str], seed: int) -> Grounding
 
 
 def _spread(claims: Sequence[Claim], count: int) -> list[Claim]:
-    """Examples from all over, not from the first texts alone."""
+    """Examples spread over all texts."""
     step = max(len(claims) // count, 1)
     return list(claims[::step][:count])
 

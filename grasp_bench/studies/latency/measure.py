@@ -1,8 +1,8 @@
-"""What one request costs: trained cells against the bare backbone of the same spec and seed.
+"""Time requests of trained cells against the bare backbone of the same spec and seed.
 
-A request is one user's history in, and out come the best items of the whole catalogue, or the scores of a few
-candidates. "Under 1 ms extra a request" is put to the median of differences between a cell and its backbone
-on the same requests, taken in turns, so that a busy machine slows down both.
+A request takes one user's history and returns the best items of the catalogue, or the scores of a few
+candidates. "Under 1 ms extra a request" is tested on the median of differences between a cell and its
+backbone on the same requests, taken in turns, so that a busy machine slows down both.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class _Comparison:
     items: int
 
     def timed(self, slug: str) -> dict[tuple[Path, Ranking], Times]:
-        """What was taken of one of the two."""
+        """Times of one of the two, by path and ranking."""
         return {(path, ranking): times for (name, path, ranking), times in self.taken.items() if name == slug}
 
 
@@ -236,7 +236,7 @@ def _result(
 
 
 def _extras(comparison: _Comparison) -> list[Extra]:
-    """Every way of a cell less its bare backbone's, all precomputed, request by request."""
+    """Times of every path of a cell less those of its bare backbone (all precomputed), by request."""
     if comparison.bare is None:
         return []
     bare = comparison.timed(comparison.bare.slug)

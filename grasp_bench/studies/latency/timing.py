@@ -49,7 +49,7 @@ class Times:
 
     @classmethod
     def together(cls, several: Sequence[Times]) -> Times:
-        """All of them, one behind the other."""
+        """Concatenate times."""
         return cls(
             np.concatenate([each.ms for each in several]), np.concatenate([each.cpu_ms for each in several])
         )
@@ -82,7 +82,7 @@ def in_turns(
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """What a fresh process is to load and to answer; `candidates` (K,) are items."""
+    """What a fresh process loads and answers; `candidates` (K,) are items."""
 
     store: File
     cell: Cell

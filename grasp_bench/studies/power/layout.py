@@ -1,4 +1,4 @@
-"""The tables of components of variance and of seeds needed, as a document."""
+"""Arrange components of variance and seeds needed as a document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ONCE_NOTE = "Trained once: {}. One training tells nothing of another."
 
 
 def lay_out_power(found: SeedsNeeded) -> Document:
-    """One section for each dataset, metric and protocol: components first, then seeds."""
+    """Arrange one section for each dataset, metric and protocol: components first, then seeds."""
     several = len({scale["protocol_hash"] for scale in found["scales"]}) > 1
     sections = [_section(scale, found, several) for scale in found["scales"]]
     untold = [f"Not told: {name} (not finished, or not measured so)." for name in found["untold"]]
@@ -130,5 +130,5 @@ def need_text(each: Need) -> str:
 
 
 def _two_digits(number: int) -> int:
-    """What is estimated is not known to the unit."""
+    """Round to two digits: an estimate is not known to the unit."""
     return round(number, 2 - len(str(number)))

@@ -16,10 +16,9 @@ MOST_PAIRS = 3  # the command tells all of them
 
 
 def seeds_preview(folder: Path, hypotheses: Sequence[Hypothesis], seeds: int) -> list[str]:
-    """Lines on what so many seeds tell of the hypotheses' pairs, by the results in `folder`.
+    """Say what so many seeds can show of the hypotheses' pairs, by the results in `folder`.
 
-    None where there are no results, or none of methods that were trained twice. Raises DataError where they
-    are damaged.
+    Empty where there are no results, or no method was trained twice. Raises DataError for damaged results.
     """
     if not hypotheses or seeds < 2 or not folder.is_dir() or not cell_folders(folder):
         return []
@@ -46,7 +45,7 @@ def seeds_preview(folder: Path, hypotheses: Sequence[Hypothesis], seeds: int) ->
 
 
 def _preview(outlook: Outlook, seeds: int) -> str:
-    """What these seeds tell, and what the next smaller difference would take."""
+    """Say what these seeds can show, and what the next smaller difference would take."""
     from grasp_bench.report.claims import POINT
     from grasp_bench.stats.power import POWER
     from grasp_bench.studies.power.layout import need_text

@@ -23,7 +23,7 @@ class MethodParts(TypedDict):
 
 
 class Need(TypedDict):
-    """What it takes to tell so many points: trainings of each method; None of both where 50 are too few.
+    """Trainings of each method that show a difference of so many points; None of both where 50 are too few.
 
     With `users`, no number of trainings suffices unless there are more users than that.
     """

@@ -1,4 +1,4 @@
-"""How many seeds it takes: each method's components of variance, and what trainings of a pair could tell."""
+"""Compute how many seeds show a difference, by each method's components of variance."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PowerOptions:
 
 @dataclass(frozen=True)
 class DeclaredPair:
-    """A pair of methods that a hypothesis is about, and where both were measured as it says, if at all."""
+    """A pair of methods of a hypothesis, and the ranking where both were measured as it says, if any."""
 
     methods: tuple[Method, Method]
     metric: str
@@ -72,7 +72,7 @@ def seeds_needed(folder: Path, options: PowerOptions) -> SeedsNeeded:
 def declared_pairs(
     hypotheses: Iterable[Hypothesis], material: Material, options: PowerOptions
 ) -> Iterator[DeclaredPair]:
-    """The pairs of methods that hypotheses are about, each once for a metric and protocol."""
+    """Yield the pairs of methods of hypotheses, each once for a metric and protocol."""
     seen = set()
     for hypothesis in hypotheses:
         metric = options.metric or hypothesis["metric"]
@@ -92,7 +92,7 @@ def _methods_of(hypothesis: Hypothesis, material: Material) -> list[tuple[Method
 def _untold(
     hypotheses: Iterable[Hypothesis], declared: Iterable[DeclaredPair], material: Material
 ) -> Iterator[str]:
-    """Hypotheses of which there is no pair of methods, and pairs that were not measured together."""
+    """Yield hypotheses without a pair of methods, and pairs that were not measured together."""
     for hypothesis in hypotheses:
         if not _methods_of(hypothesis, material):
             yield f"{hypothesis['better']} > {hypothesis['than']}"
@@ -111,7 +111,7 @@ def pair_of(pair: DeclaredPair, values: UserValues) -> tuple[Trainings, Training
 
 
 def need(outlook: Outlook, points: float, power: float) -> Need:
-    """What it takes to tell a difference of so many points of percent."""
+    """Compute how many trainings show a difference of so many points of percent."""
     size = points / POINT
     users = outlook.users(size, power)
     return Need(points=points, trainings=None if users else outlook.trainings(size, power), users=users)

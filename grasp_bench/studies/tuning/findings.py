@@ -28,7 +28,7 @@ FEWEST_FOR_IMPORTANCE = 4
 
 
 def tuning_of(base: Base, study: Study, total: int, idle: Sequence[str]) -> Tuning:
-    """Everything that is shown of a search, as far as it has come."""
+    """Collect the findings of a search, as far as it has come."""
     ended = [t for t in study.get_trials(deepcopy=False) if counts(t) and t.state in STATES]
     trials = [_trial(each, base) for each in ended]
     complete = [trial for trial in trials if trial["state"] == "complete"]
@@ -134,9 +134,9 @@ def interval_width(trials: Sequence[Trial], seeds: Sequence[int]) -> float | Non
 def curves(
     complete: Sequence[Trial], best: Trial, own: Mapping[str, Any], seeds: Sequence[int]
 ) -> list[Curve]:
-    """Each key against the metric, the others as in the best trial or as the spec has them.
+    """Make a curve of each key, the others as in the best trial or as in the spec.
 
-    Of the two the one with more points is taken. Where neither has two (a sampler that moves all keys at
+    The one with more points is taken. Where neither has two (a sampler that moves all keys at
     once), a point is the best that was found at a value, and nothing is fixed.
     """
     found = []
@@ -156,7 +156,7 @@ def curves(
 
 
 def contours(complete: Sequence[Trial], keys: Sequence[str]) -> list[Contour]:
-    """Two keys against the best value that was found there, whatever the others were."""
+    """Make a grid of every two keys: the best value found there, whatever the other keys were."""
     return [
         _contour(complete, x_key, y_key)
         for x_key, y_key in itertools.combinations(keys, 2)

@@ -59,7 +59,7 @@ class _Worker:
 
 
 class Search:
-    """One command's share of a search, which others may work at, too."""
+    """The part of a search that one command does; other commands may work at the same search."""
 
     def __init__(self, config: SearchConfig, study: Study, devices: Sequence[str]) -> None:
         self._config = config
@@ -69,7 +69,7 @@ class Search:
         self._error: GraspBenchError | None = None
 
     def prepare(self) -> int:
-        """Put right what died, queue a grid's points; say how many trials nobody has begun."""
+        """Queue trials of dead workers and points of a grid; return how many trials are not begun."""
         config, base = self._config, self._config.base
         requeue_dead(self._study)
         if base.tuning.sampler == "grid":
@@ -82,7 +82,7 @@ class Search:
         """Work until there are enough trials, or other commands are at the last of them.
 
         Raises what no trial can do without, and RunFailedError when workers die before their first trial.
-        KeyboardInterrupt ends them and passes on: what they were at is options again next time.
+        KeyboardInterrupt ends the workers and passes on: their trials are queued again next time.
         """
         try:
             while todo := self.prepare():
@@ -176,7 +176,7 @@ FILE = "tuning.json"
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How a search is worked at. `devices` has one entry a worker; `trials` None is the spec's number."""
+    """Options of a search. `devices` has one entry for each worker; `trials` None is the spec's number."""
 
     store: Path
     results: Path
@@ -230,7 +230,7 @@ def _refuse_idle(base: Base, idle: list[str], spec: Path) -> None:
 
 
 def _look_ahead(base: Base, options: SearchOptions, fingerprint: Fingerprints) -> float:
-    """What can be known to fail fails now; returns a guess of a trial's seconds, by the base cell."""
+    """Check disk and keys before the search; return an estimate of a trial's seconds, by the base cell."""
     store, plan = Store(options.store), plan_of(base, {}, fingerprint)
     own = list(trainings(plan).values())
     missing = {node.hash: node for training in own for node in absent(training, store)}
@@ -241,7 +241,7 @@ def _look_ahead(base: Base, options: SearchOptions, fingerprint: Fingerprints) -
 
 
 def _run_search(config: SearchConfig, study: Study, options: SearchOptions, seconds: float) -> None:
-    """Nothing is shown where nothing is left to do."""
+    """Search and show progress; silent where nothing is left to do."""
     search = Search(config, study, options.devices)
     todo = search.prepare()
     view: View = make_view(options.log_format, todo)

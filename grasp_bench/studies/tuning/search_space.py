@@ -1,4 +1,4 @@
-"""What a search varies: the base cell of a spec, the points of its space, and the trainings of a point."""
+"""Describe what a search varies: the base cell of a spec, the points of its space, a point's trainings."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def trainings(plan: Plan) -> dict[int, Node]:
 
 
 def absent(node: Node, store: Store) -> list[Node]:
-    """What has to be made for a node, inputs first, itself last; nothing when it is there."""
+    """List what has to be made for a node, inputs first; empty when it is there."""
     found: dict[str, Node] = {}
 
     def want(node: Node) -> None:

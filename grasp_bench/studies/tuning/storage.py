@@ -1,4 +1,4 @@
-"""Where a search is kept: a journal beside the store, or any database that Optuna knows."""
+"""Open the storage of a search: a journal in the store, or any database that Optuna knows."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Which trials count, and what becomes of those whose process died.
+"""Decide which trials count, and queue again those whose process died.
 
-A trial counts unless it failed without a message: that is one that was interrupted, killed, or not needed
-any more. It is asked again, with the same values. Only a trial that has killed its own process three times,
-mostly by the memory it takes, has failed for good: what ends a whole command is not a trial's fault.
+A trial counts unless it failed without a message: it was interrupted, killed, or not needed any more. It is
+queued again, with the same values. A trial that has killed its own process three times, mostly by memory, has
+failed for good.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ UNNAMED = timedelta(minutes=1)  # a trial is told of its worker as soon as it is
 
 
 def counts(trial: FrozenTrial) -> bool:
-    """Whether a trial is one of those that were asked for."""
+    """Whether a trial counts towards the requested number."""
     return trial.state != TrialState.FAIL or MESSAGE in trial.user_attrs
 
 
@@ -38,7 +38,7 @@ def place(study: Study, number: int) -> int:
 
 
 def taken(study: Study) -> int:
-    """How many trials are finished or being worked at."""
+    """How many trials are finished or running."""
     trials = study.get_trials(deepcopy=False)
     return sum(counts(trial) and trial.state != TrialState.WAITING for trial in trials)
 
@@ -54,7 +54,7 @@ def waiting(study: Study) -> bool:
 
 
 def running(study: Study) -> int:
-    """How many trials some process is at."""
+    """How many trials are running."""
     return len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
 
@@ -81,15 +81,15 @@ def is_duplicate(study: Study, number: int, params: dict[str, Any]) -> bool:
 
 
 def worker_name(lock: Path) -> str:
-    """What a trial is told of the process that is at it."""
+    """The name of a worker process, stored in its trial."""
     return f"{socket.gethostname()}:{lock}"
 
 
 def requeue_dead(study: Study, died: str = "") -> None:
-    """Ask again what processes were at that are dead; `died` is one that was seen to die alone.
+    """Queue again the running trials of dead processes; `died` is a process that was seen to die alone.
 
-    A process is dead when nobody holds its lock file. One of another machine, whose file is not to be seen
-    from here, is left to that machine, or to the heartbeat of a database.
+    A process is dead when nobody holds its lock file. A process of another
+    machine, whose file is not visible here, is left to that machine, or to the heartbeat of a database.
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if _is_dead(trial):

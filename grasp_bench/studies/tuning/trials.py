@@ -1,4 +1,4 @@
-"""One trial: its values to trainings, its trainings to a value, and what is said of it meanwhile."""
+"""Make one trial: from its values to trainings, from trainings to a value."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class NotNeeded(Exception):
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What a process makes trials with."""
+    """What a process needs to make trials."""
 
     store: Store
     stages: Registry[type[Stage]]
@@ -139,7 +139,7 @@ class Trials:
         return fmean(values.values())
 
     def _trained(self, trial: Trial | None, training: Node, plan: Plan, shown: Node) -> Artefact:
-        """The finished training; `trial` is told of its curve, so that it can be pruned."""
+        """Make a training or find it; its curve is reported to `trial`, so that it can be pruned."""
         bench, interactions = self._bench, interactions_of(plan)
         watched = trial is not None and self._base.tuning.pruner != "none"
         curve = PruningCurve(trial, self._monitor) if trial is not None and watched else None
@@ -172,6 +172,6 @@ class Trials:
 
 
 def _trial_node(number: int, params: dict[str, Any]) -> Node:
-    """A trial as views show it."""
+    """A trial as a node for progress displays."""
     told = {key: encoded(value) for key, value in params.items()}
     return Node("trial", told, {}, f"trial-{number}", f"trial {number} ({short(params)})")

@@ -1,4 +1,4 @@
-"""A process of a search: one trial after another until there are enough."""
+"""Worker process of a search: make one trial after another until there are enough."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Kind = Literal["started", "progress", "finished", "failed", "error"]  # what a w
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """What every worker of a search is told: how many trials there shall be in all, and where things are."""
+    """Settings of a search that every worker gets."""
 
     base: Base
     kept: StudyLocation
@@ -43,7 +43,7 @@ class SearchConfig:
 
 
 def work(tell: Connection, config: SearchConfig, device: str, name: str, log: Path) -> None:
-    """Body of a worker process; says pairs of a Kind and what it is."""
+    """Body of a worker process; sends pairs of a Kind and its content."""
     serve_parent(log)
     limit_threads(config.threads)
     try:
@@ -58,7 +58,7 @@ def work(tell: Connection, config: SearchConfig, device: str, name: str, log: Pa
 
 
 def _sender(tell: Connection) -> Callable[[Any], None]:
-    """Sends to the command; when it is gone, this is as good as Ctrl-C, and no fault of the trial."""
+    """Return a sender to the command; it raises KeyboardInterrupt where the command is gone."""
 
     def send(said: Any) -> None:
         try:
@@ -81,7 +81,7 @@ def _shown_to_live(lock: Path) -> Iterator[str]:
 
 
 def search(config: SearchConfig, device: str, worker: str, send: Callable[[Any], Any]) -> None:
-    """Make trials until there are enough; `worker` is who a trial is told is at it."""
+    """Make trials until there are enough; `worker` is the name stored in each trial."""
     base, store = config.base, Store(config.store)
     study = open_study(config.kept, config.searches)
     study.sampler = SeededByPlace(
@@ -102,6 +102,6 @@ def search(config: SearchConfig, device: str, worker: str, send: Callable[[Any],
 
 
 def _wanted(study: Study, base: Base, total: int) -> bool:
-    """A grid's trials are queued; others are asked for until there are enough."""
+    """Whether a trial is left to make; those of a grid are queued."""
     requeue_dead(study)
     return left(study, total) > 0 and (base.tuning.sampler != "grid" or waiting(study))
