@@ -145,7 +145,7 @@ def test_the_command_writes_figures_and_a_table(trained: tuple[Shop, Plan], tmp_
     found = json.loads((tmp_path / "r" / "shop" / "latency.json").read_text())
     states = [(each["path"], each["state"], each["requests"]) for each in found["cells"][0]["timings"]]
     assert states == [("model", "warm", 6), ("model", "warm", 6), ("model", "cold", 1)]
-    assert "sasrec-none-s1 | model | cold" in (tmp_path / "b" / "shop.latency.md").read_text()
+    assert "| all precomputed | cold | 1 |" in (tmp_path / "b" / "shop.latency.md").read_text()
 
 
 def test_the_stopwatch_knows_slow_from_fast_and_puts_the_collector_back() -> None:

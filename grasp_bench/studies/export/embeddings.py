@@ -1,8 +1,8 @@
 """Export the learned vectors of users and items as Parquet tables.
 
 A user's state predicts the next item after the training and validation items; a test item is never read. An
-item's vector is what states are multiplied by. With holistic attention every user sees another vector, and
-the mean over a fixed sample of users is written. A state times that mean is not the model's score; the metadata
+item's vector is what states are multiplied by. With holistic attention users see different vectors, and the
+mean over a fixed sample of users is written. A state times that mean is not the model's score; the metadata
 say how far lists made from it agree with the model's.
 """
 
