@@ -33,8 +33,8 @@ import polars as pl
 from scipy import special, stats
 
 from grasp_bench.core import ranks as rank_metrics
+from grasp_bench.stats.correction import looks_at, shares
 from grasp_bench.stats.crossed import difference
-from grasp_bench.stats.looks import looks_at, shares
 from grasp_bench.stats.trainings import Trainings
 
 ALPHA, METRIC = 0.05, "NDCG@10"

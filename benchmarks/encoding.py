@@ -30,14 +30,14 @@ import numpy as np
 import polars as pl
 import torch
 
-from grasp_bench.encoders.agreement import NEIGHBOURS, neighbour_overlap
-from grasp_bench.encoders.location import locate_model
+from grasp_bench.encoders.model_files import locate_model
+from grasp_bench.encoders.precision import NEIGHBOURS, neighbour_overlap
 from grasp_bench.encoders.sentence_transformers import SentenceTransformersTextEncoder, unwatched
 from grasp_bench.encoders.shards import encode_in_shards
 from grasp_bench.spec.encoder import SentenceTransformersEncoder
 from grasp_bench.spec.text import TemplateText
-from grasp_bench.text.subjects import Subjects
-from grasp_bench.text.writing import write_texts
+from grasp_bench.text.entities import Entities
+from grasp_bench.text.providers import write_texts
 
 DATA = Path(os.environ.get("GRASP_BENCH_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 MODEL = "all-MiniLM-L6-v2"
@@ -58,7 +58,7 @@ def beauty_texts(items: int, users: int) -> dict[str, list[str]]:
     rng = np.random.default_rng(42)
     sample = {}
     for side, count in (("items", items), ("users", users)):
-        subjects = Subjects(side, ids[side], table, flat, offsets)  # type: ignore[arg-type]
+        subjects = Entities(side, ids[side], table, flat, offsets)  # type: ignore[arg-type]
         texts = list(write_texts(TemplateText(), subjects).texts)
         sample[side] = [texts[k] for k in rng.choice(len(texts), size=count, replace=False)]
     return sample

@@ -37,14 +37,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from llm_server.launch import launch
 
-from grasp_bench.services.asking import Ask
-from grasp_bench.services.journal import Entry, Journal
+from grasp_bench.services.client import open_litellm
 from grasp_bench.services.ledger import Answer
-from grasp_bench.services.library import open_litellm
+from grasp_bench.services.ledger_writer import LedgerWriter, Transaction
+from grasp_bench.services.requests import ServiceRequest
 from grasp_bench.spec.text import LiteLLMText
-from grasp_bench.text.asks import prompts
-from grasp_bench.text.subjects import Account, Subjects
-from grasp_bench.text.writing import write_texts
+from grasp_bench.text.entities import Account, Entities
+from grasp_bench.text.generated import prompt_requests
+from grasp_bench.text.providers import write_texts
 
 CONCURRENCY = 64
 LATENCY = 1.0
@@ -53,7 +53,7 @@ WORDS = ("rose", "oil", "night", "balm", "silk", "clay", "mint", "salt", "pearl"
 AT_ONCE = 512  # answers that go into the ledger together
 
 
-def some_items(count: int, seed: int) -> Subjects:
+def some_items(count: int, seed: int) -> Entities:
     """A catalogue of made-up items, all different."""
     rng = np.random.default_rng(seed)
     words = pl.Series(WORDS)
@@ -67,7 +67,7 @@ def some_items(count: int, seed: int) -> Subjects:
     items = pl.select(item_id=f"s{seed}-" + numbers, **columns)
     items = items.with_columns(title=pl.col("title") + " " + pl.col("item_id"))
     nobody = np.zeros(1, dtype=np.int64)
-    return Subjects("items", items["item_id"], items, nobody[:0], nobody)
+    return Entities("items", items["item_id"], items, nobody[:0], nobody)
 
 
 def source_at(address: str) -> LiteLLMText:
@@ -78,18 +78,18 @@ def source_at(address: str) -> LiteLLMText:
     )  # fmt: skip
 
 
-def ours(source: LiteLLMText, subjects: Subjects, ledger: Path) -> None:
+def ours(source: LiteLLMText, subjects: Entities, ledger: Path) -> None:
     """Make every text, and let each go when it has been seen."""
     for _ in write_texts(source, subjects, Account(ledger, "benchmark")).texts:
         pass
 
 
-async def bare(source: LiteLLMText, asked: Sequence[Ask]) -> None:
+async def bare(source: LiteLLMText, asked: Sequence[ServiceRequest]) -> None:
     """What one would write without this project; every answer is dropped."""
     litellm = open_litellm()
     free = asyncio.Semaphore(CONCURRENCY)
 
-    async def one(ask: Ask) -> None:
+    async def one(ask: ServiceRequest) -> None:
         async with free:
             await litellm.acompletion(
                 model=source.model, api_base=source.api_base, api_key="none", timeout=60, num_retries=0,
@@ -109,7 +109,7 @@ def measure_rate(calls: int, rounds: int, jitter: float) -> dict[str, Any]:
         source, ledger = source_at(server.address), Path(folder) / "ledger.sqlite"
         for turn in range(-1, rounds):  # the first warms up and does not count
             subjects = some_items(calls if turn >= 0 else WARM_UP, seed=turn + 1)
-            asked = list(prompts(source, subjects))
+            asked = list(prompt_requests(source, subjects))
             taken = {
                 "ours": _seconds(partial(ours, source, subjects, ledger)),
                 "bare": _seconds(lambda asked=asked: asyncio.run(bare(source, asked))),
@@ -165,20 +165,20 @@ def _in_a_process(way: str, count: int) -> dict[str, Any]:
         return json.loads(subprocess.run([*here, "measure"], check=True, capture_output=True).stdout)
 
 
-def fill(source: LiteLLMText, subjects: Subjects, ledger: Path) -> None:
+def fill(source: LiteLLMText, subjects: Entities, ledger: Path) -> None:
     """Put an answer to every prompt into the ledger, as the provider's own writer does."""
-    journal = Journal(ledger)
+    journal = LedgerWriter(ledger)
 
     async def write() -> None:
-        asks = iter(prompts(source, subjects))
+        asks = iter(prompt_requests(source, subjects))
         while block := list(islice(asks, AT_ONCE)):
-            await asyncio.gather(*(journal.commit(Entry("benchmark", _answers(ask))) for ask in block))
+            await asyncio.gather(*(journal.commit(Transaction("benchmark", _answers(ask))) for ask in block))
 
     asyncio.run(write())
     journal.close()
 
 
-def _answers(ask: Ask) -> list[tuple[bytes, Answer]]:
+def _answers(ask: ServiceRequest) -> list[tuple[bytes, Answer]]:
     return [(ask.keys[0], Answer(f"Kept words about {ask.about}. ".encode() * 10, "stop", 200, 60, None))]
 
 

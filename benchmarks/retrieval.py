@@ -23,10 +23,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import torch
 
-from grasp_bench.retrieval.neighbours import SearchSettings
-from grasp_bench.retrieval.recall import recall_at_n
-from grasp_bench.retrieval.registry import SEARCHERS
-from grasp_bench.retrieval.vectors import unit_vectors
+from grasp_bench.retrieval.exact import recall_at_n
+from grasp_bench.retrieval.neighbours import SearchSettings, unit_vectors
+from grasp_bench.retrieval.searchers import SEARCHERS
 from grasp_bench.spec.index import Index
 
 DATA = Path(os.environ.get("GRASP_BENCH_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.spec.schema import json_schema
+from grasp_bench.spec.shape import json_schema
 
 PAGE = Path(__file__).with_name("spec.md")
 Schema = dict[str, Any]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from grasp_bench.engine.run import Outcome
-    from grasp_bench.engine.trackers.base import Tracker
+    from grasp_bench.engine.trackers.registry import Tracker
     from grasp_bench.plan.compile import Plan
     from grasp_bench.plan.estimate import Estimate
     from grasp_bench.plan.status import Status
@@ -37,12 +37,12 @@ def load(spec: Path | str, overrides: Sequence[str] = (), *, demo: bool = False)
     `overrides` are "dotted.key=value". `demo` puts the generated catalogue in place of the dataset and makes
     the study small. Raises SpecError with every problem at its line.
     """
+    from grasp_bench.spec.demo import load_demo
     from grasp_bench.spec.loading import load as load_spec
-    from grasp_bench.spec.rehearsal import load_rehearsal
     from grasp_bench.text.checking import check_templates
 
     path = Path(spec)
-    loaded = load_rehearsal(path, list(overrides)) if demo else load_spec(path, list(overrides))
+    loaded = load_demo(path, list(overrides)) if demo else load_spec(path, list(overrides))
     check_templates(loaded)
     return loaded
 
@@ -55,7 +55,7 @@ def plan(loaded: LoadedSpec, *, store: Path = STORE) -> Plan:
     from grasp_bench.engine.preflight import check_prices
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-    from grasp_bench.spec.placing import at_its_place
+    from grasp_bench.spec.paths import at_its_place
 
     with at_its_place(loaded.tree):
         whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
@@ -137,13 +137,13 @@ def run(
     """
     from grasp_bench.core.store import Store
     from grasp_bench.engine.publish import stale_folders
-    from grasp_bench.engine.run import Workshop, worker_devices
+    from grasp_bench.engine.run import RunConfig, worker_devices
     from grasp_bench.engine.substitutions import warnings
     from grasp_bench.report.cells import cell_folders
     from grasp_bench.report.renderers.registry import render_all
     from grasp_bench.studies.running import run_study
 
-    shop = Workshop(
+    shop = RunConfig(
         store=store,
         results=results,
         devices=worker_devices(whole, device, 1 if executor == "in_process" else workers),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from grasp_bench.core import integrity, sealing
+from grasp_bench.core import checksums, integrity
 
 
 def reseal(folder: Path) -> None:
     """Take the checksums of a finished artefact's files anew."""
     sidecar = folder / integrity.SIDECAR
-    content = sealing.opened(json.loads(sidecar.read_text()))
-    sealing.write(sidecar, {**content, "files": integrity.measure(folder)})
+    content = checksums.without_checksum(json.loads(sidecar.read_text()))
+    checksums.write(sidecar, {**content, "files": integrity.measure(folder)})

@@ -51,7 +51,14 @@ def test_sources_say_what_they_are_and_import_by_full_name(path: Path) -> None:
 
 def test_text_leaves_the_process_in_few_places() -> None:
     """All of them write through `core.outlets`; rich prints through `core.console`, text as `plain`."""
-    streams = {"core/outlets", "cli/output", "cli/app", "cli/data_progress", "engine/view", "engine/worker"}
+    streams = {
+        "core/outlets",
+        "cli/output",
+        "cli/app",
+        "cli/data_progress",
+        "engine/display",
+        "engine/worker",
+    }
     for path in SOURCES:
         name = str(path.relative_to(PACKAGE).with_suffix(""))
         names = {

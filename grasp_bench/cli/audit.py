@@ -52,7 +52,7 @@ def audit(
     if log_format is LogFormat.json:
         log_in_json()
     from grasp_bench.core import atomic
-    from grasp_bench.engine.run import Workshop, worker_devices
+    from grasp_bench.engine.run import RunConfig, worker_devices
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.report.renderers.markdown import document_text
     from grasp_bench.studies.audit.layout import lay_out_audit
@@ -68,7 +68,7 @@ def audit(
     variants = protocol_variants(spec, overrides, protocols_that_fit(spec, overrides), fingerprints)
     base = next(variant for variant in variants if variant.name == BASE)
     hazards = list(hazard_variants(spec, overrides, base, fingerprints))
-    shop = Workshop(
+    shop = RunConfig(
         store=store,
         results=results,
         devices=worker_devices(

@@ -15,9 +15,9 @@ def doctor(store: StorePath = DEFAULT_STORE) -> None:
 
     Exits with 1 when something that every run needs is broken; what is merely absent is a note.
     """
-    from grasp_bench.engine.checkup import examine
+    from grasp_bench.engine.diagnostics import run_checks
 
-    findings = examine(store)
+    findings = run_checks(store)
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
         say(f"{MARKS[finding.state]}{finding.subject:<{width}}  {finding.text}")

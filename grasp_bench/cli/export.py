@@ -56,9 +56,9 @@ def runs(
 
     Beside each run, `<run>.json` says what it should give, and what ties may change (docs/boards.md).
     """
+    from grasp_bench.core import machine
     from grasp_bench.core.progress import silent
     from grasp_bench.core.store import Store
-    from grasp_bench.engine import machine
     from grasp_bench.plan.status import status
     from grasp_bench.stages.context import RunContext
     from grasp_bench.studies.export.runs import RunOptions, export_cell

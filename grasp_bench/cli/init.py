@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from grasp_bench.cli.output import say
 from grasp_bench.core.errors import GraspBenchError
+from grasp_bench.spec.scalars import resolve
 
 
 def init(
@@ -21,8 +23,6 @@ def init(
 
     An existing file is never overwritten.
     """
-    from grasp_bench.spec.starter import starter_text
-
     target = path / "starter.yaml" if path.is_dir() else path
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -40,3 +40,10 @@ def spec_name(path: Path) -> str:
     """A valid spec name from a file name."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).lstrip("_.-")
     return name[:80] or "starter"
+
+
+def starter_text(name: str) -> str:
+    """The starter, named; it runs on the demo dataset as it is."""
+    text = files("grasp_bench.spec").joinpath("starter.yaml").read_text(encoding="utf-8")
+    written = name if isinstance(resolve(name), str) else f"'{name}'"  # `name: 1` would be a number
+    return text.replace("name: starter", f"name: {written}", 1)

@@ -22,7 +22,7 @@ def recover(store: StorePath = DEFAULT_STORE) -> None:
     The damaged file is kept beside it. A ledger without damage is left as it is.
     """
     from grasp_bench.core.store import Store
-    from grasp_bench.engine.money import ledger_of
+    from grasp_bench.engine.costs import ledger_of
     from grasp_bench.services.ledger_recovery import recover as recover_ledger
 
     path = ledger_of(Store(store))

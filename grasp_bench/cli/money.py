@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def show_money(plan: Plan, now: Status, store: Store) -> None:
     """Print a line for each node that asks a service, before and after."""
-    from grasp_bench.engine.money import quote_line, quoted, spend_line, spendings
+    from grasp_bench.engine.costs import quote_line, quotes_for, spend_line, spendings
     from grasp_bench.engine.preflight import absent_keys
 
-    lines = [quote_line(quote) for quote in quoted(now.to_run, store, note)]
+    lines = [quote_line(quote) for quote in quotes_for(now.to_run, store, note)]
     lines += absent_keys(now.to_run)
     lines += [spend_line(spending) for spending in spendings(plan.nodes, store)]
     if lines:
@@ -30,9 +30,9 @@ def money_as_json(plan: Plan, now: Status, store: Store) -> dict[str, Any]:
     """The same for programs: `quotes` and `spent`; nothing where no service is asked."""
     from dataclasses import asdict
 
-    from grasp_bench.engine.money import quoted, spendings
+    from grasp_bench.engine.costs import quotes_for, spendings
 
-    quotes = [_quote_as_json(quote) for quote in quoted(now.to_run, store, note)]
+    quotes = [_quote_as_json(quote) for quote in quotes_for(now.to_run, store, note)]
     spent = [asdict(spending) for spending in spendings(plan.nodes, store)]
     return {"quotes": quotes, "spent": spent} if quotes or spent else {}
 

@@ -64,7 +64,7 @@ DEFAULT_STORE, DEFAULT_RESULTS, DEFAULT_LEADERBOARD = STORE, RESULTS, LEADERBOAR
 
 
 def load_for(spec: Path, overrides: list[str], dataset: Stand | None) -> LoadedSpec:
-    """Load the spec, its templates checked, as it is or as a rehearsal on what stands in for its dataset."""
+    """Load the spec and check its templates; with `dataset` on the demo dataset instead of its own."""
     from grasp_bench import api
 
     return api.load(spec, overrides, demo=dataset is not None)

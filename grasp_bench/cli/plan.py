@@ -67,7 +67,7 @@ def plan(
     from grasp_bench import api
     from grasp_bench.core.store import Store
     from grasp_bench.report.study import looks_of
-    from grasp_bench.spec.rehearsal import mark_of
+    from grasp_bench.spec.demo import mark_of
 
     loaded = load_for(spec, overrides, dataset)
     whole = api.plan(loaded, store=store)
@@ -186,8 +186,7 @@ def _stages(plan: Plan, now: Status, guess: Estimate) -> Table:
 def _cells(plan: Plan, now: Status) -> Table:
     from rich.table import Table
 
-    from grasp_bench.core.console import plain
-    from grasp_bench.core.long_tables import add_rows
+    from grasp_bench.core.console import add_rows, plain
 
     table = Table("cell", "kind", "dataset", "ablation", "seed", "state", title="Cells", title_justify="left")
     started = {cell.hash for cell in now.started}

@@ -93,7 +93,7 @@ def run(
         log_in_json()
     from grasp_bench import api
     from grasp_bench.engine.trackers.registry import open_trackers
-    from grasp_bench.spec.rehearsal import mark_of
+    from grasp_bench.spec.demo import mark_of
 
     loaded = load_for(spec, overrides, dataset)
     opened = open_trackers(trackers, store / "trackers")  # a wrong name stops before anything is made

@@ -26,7 +26,7 @@ class Format(StrEnum):
 @app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of spec files, for editors."""
-    from grasp_bench.spec.schema import json_schema
+    from grasp_bench.spec.shape import json_schema
 
     say_json(json_schema())
 

@@ -97,7 +97,7 @@ def plan_of(spec: Path, overrides: list[str], store: Path, results: Path | None 
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.plan.selection import seeds_begun
     from grasp_bench.spec.loading import load
-    from grasp_bench.spec.placing import at_its_place
+    from grasp_bench.spec.paths import at_its_place
 
     loaded = load(spec, overrides)
     with at_its_place(loaded.tree):
@@ -116,13 +116,13 @@ def leave(name: str, found: Mapping[str, Any], results: Path, leaderboard: Path)
 
     Returns their document.
     """
-    from grasp_bench.core import atomic, sealing
+    from grasp_bench.core import atomic, checksums
     from grasp_bench.report.renderers.markdown import document_text
     from grasp_bench.report.studies import STUDIES
 
     document = STUDIES.get(name).document(found)
     stored, rendered = results / found["spec"] / f"{name}.json", leaderboard / f"{found['spec']}.{name}.md"
-    sealing.write(stored, found)
+    checksums.write(stored, found)
     atomic.write_text(rendered, document_text(document))
     note(f"written: {rendered}, {stored}")
     return document

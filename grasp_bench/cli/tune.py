@@ -64,8 +64,8 @@ def tune(
     The same command goes on after an interrupt; started on several machines with one --storage, all work at
     one search. What trainings the store has is reused, and a later `run` reuses those of the search.
     """
+    from grasp_bench.core import machine
     from grasp_bench.core.extras import require
-    from grasp_bench.engine import machine
     from grasp_bench.spec.loading import load
 
     require("optuna", extra="tune")

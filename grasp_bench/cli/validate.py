@@ -38,7 +38,7 @@ def _count_cells(loaded: LoadedSpec) -> str:
     """Cells of the compiled plan, duplicates collapsed; without the data, cells before that."""
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.selection import first_seeds
-    from grasp_bench.spec.placing import at_its_place
+    from grasp_bench.spec.paths import at_its_place
 
     experiment = loaded.experiment
     try:

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: temporary name, fsync, rename."""
+"""Write files that are whole or absent (temporary name, fsync, rename), and files for their owner alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Make files and folders created in the block accessible to their owner alone (0600 and 0700).
+
+    Sets the umask, which also applies to libraries that write files, and to other threads.
+    """
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def make_private(folder: Path) -> None:
+    """Make an existing folder and its content accessible to their owner alone."""
+    folder.chmod(0o700)
+    for path in folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def fsync_path(path: Path) -> None:
@@ -37,7 +57,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextmanager
 def stream(path: Path) -> Iterator[BinaryIO]:
-    """Write a file of any length piece by piece; it is there once the block has ended without an error."""
+    """Write a file of any length in pieces; it appears when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:

@@ -1,9 +1,9 @@
-"""Rich's console as tables and bars of the harness are printed on: its colours act, text is only shown."""
+"""Rich console that escapes the text it prints, and a faster way to print long tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -12,13 +12,17 @@ from rich.text import Text
 from grasp_bench.core.outlets import styled
 from grasp_bench.core.shown import shown, shown_line
 
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
 
 class ShowingConsole(Console):
-    """A console whose escape sequences are rich's alone; control characters of what is printed are shown."""
+    """A console that escapes control characters in printed text; only rich's own sequences act."""
 
     @property
     def file(self) -> IO[str]:
-        """Below the Outlet of the process: what is written here is shown already."""
+        """The stream below the process's Outlet, since text is already escaped."""
         return styled(super().file)
 
     @file.setter
@@ -26,10 +30,10 @@ class ShowingConsole(Console):
         self._file = new_file
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Segments with their text as it may be shown.
+        """Yield segments with escaped text.
 
-        Escapes are longer than what they stand for: text that must fit (cells, labels) is better given
-        as `plain`, which is escaped before it is measured.
+        Escapes are longer than the characters they replace: text that must fit (cells, labels) should be
+        passed as `plain`, which is escaped before it is measured.
         """
         for segment in super().render(renderable, options):
             text = segment.text if segment.control else shown(segment.text)
@@ -37,5 +41,41 @@ class ShowingConsole(Console):
 
 
 def plain(text: str, style: str = "") -> Text:
-    """Text of any origin on one line: no markup, no emoji codes and no control characters act in it."""
+    """Return text of any origin on one line, without markup, emoji codes or control characters."""
     return Text(shown_line(text), style)
+
+
+LONG = 100  # rows
+BORDERS = 3  # characters around each column's text
+
+
+def add_rows(table: Table, rows: Sequence[Sequence[Text]], width: int) -> None:
+    """Add rows to a table that has its columns and will be printed `width` characters wide.
+
+    rich lays out every row separately. Many rows that need no folding are passed as one row of as many lines,
+    which looks the same and is much faster.
+    """
+    from rich.text import Text
+
+    heads = [str(column.header) for column in table.columns]
+    plain = all("\n" not in text.plain for row in rows for text in row)
+    if plain and len(rows) > LONG and natural_width(heads, rows) <= width:
+        rows = [[Text("\n").join(column) for column in zip(*rows, strict=True)]]
+        for column in table.columns:
+            column.no_wrap = True  # rich need not look for folds
+    for row in rows:
+        table.add_row(*row)
+
+
+def natural_width(heads: Sequence[str], rows: Sequence[Sequence[Text]]) -> int:
+    """Return the width of a table of these columns without folding."""
+    from rich.text import Text
+
+    columns = zip(*([Text(head) for head in heads], *rows), strict=True)
+    return sum(max(map(_longest_line, column)) + BORDERS for column in columns) + 1
+
+
+def _longest_line(text: Text) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, text.plain.split("\n")))

@@ -15,11 +15,9 @@ import polars as pl
 
 from grasp_bench.core import trec
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.tables.csv_file import csv_fault, scan_csv
-from grasp_bench.core.tables.csv_records import LINE
+from grasp_bench.core.tables.csv_files import LINE, csv_fault, scan_csv
 from grasp_bench.core.tables.files import names_in_short
-from grasp_bench.core.tables.survey import survey
-from grasp_bench.core.tables.unpacking import most_streamed, reading
+from grasp_bench.core.tables.text_files import most_streamed, reading, survey
 
 CSV_COLUMNS = ("user_id", "item_id", "score")
 TREC_LINE = r"^\s*(?<user_id>\S+)\s+\S+\s+(?<item_id>\S+)\s+\S+\s+(?<score>\S+)\s+\S+\s*$"

@@ -1,52 +1,125 @@
-"""Vectors from an embedding API: texts are asked for once, in batches, and read back from the ledger."""
+"""Encode texts with an embedding API, in batches; each text is sent once and read from the ledger."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from grasp_bench.core.errors import ServiceError
-from grasp_bench.encoders.norms import normalize
-from grasp_bench.encoders.requests import Wanted, batches, wanted
-from grasp_bench.services.answers import wrong_with
-from grasp_bench.services.asking import Ask
-from grasp_bench.services.dispatch import Desk, Summary, dispatch
+from grasp_bench.encoders.batching import truncate_to_tokens
+from grasp_bench.encoders.vectors import normalize
+from grasp_bench.services.answers import vector_fault
+from grasp_bench.services.dispatch import ServiceContext, Summary, dispatch
 from grasp_bench.services.ledger import CHUNK, Answer, Ledger
 from grasp_bench.services.prices import width_of
-from grasp_bench.services.tokens import counter
+from grasp_bench.services.requests import ServiceRequest, request_key
+from grasp_bench.services.tokens import counter, most_tokens
 from grasp_bench.spec.encoder import LiteLLMEncoder
+
+REQUEST_TOKENS = 300_000  # OpenAI's limit for all texts of one request
+
+
+@dataclass(frozen=True, slots=True)
+class DistinctText:
+    """A distinct truncated text, its ledger key, and the first entity that has it."""
+
+    about: str
+    text: str
+    key: bytes
+
+
+def distinct_texts(
+    section: LiteLLMEncoder, side: str, names: Sequence[str], texts: Sequence[str]
+) -> tuple[list[DistinctText], np.ndarray]:
+    """Return each text once, and the place of each of `texts` among them, (n,) int64."""
+    count = counter(section.model).count
+    cut = [truncate_to_tokens(text, section.max_tokens, count) for text in texts]
+    number: dict[str, int] = {}
+    place = np.fromiter(
+        (number.setdefault(text, len(number)) for text in cut), dtype=np.int64, count=len(cut)
+    )
+    first = np.unique(place, return_index=True)[1]
+    arguments = parameters(section)
+    return [
+        DistinctText(
+            f"{side} '{names[row]}'",
+            text,
+            request_key("embedding", section, {**arguments, "input": [text]}),
+        )
+        for text, row in zip(number, first.tolist(), strict=True)
+    ], place
+
+
+def parameters(section: LiteLLMEncoder) -> dict[str, Any]:
+    """Return arguments besides the texts: `dimensions` is sent when it is not the model's default."""
+    own = width_of(section.model)
+    return {"dimensions": section.dimensions} if own and section.dimensions not in (None, own) else {}
+
+
+def embedding_requests(
+    section: LiteLLMEncoder, texts: Iterable[DistinctText], width: int | None
+) -> Iterator[ServiceRequest]:
+    """Yield requests of at most `batch_size` texts and REQUEST_TOKENS tokens.
+
+    `width` is the vectors' dimension, if known.
+    """
+    batch: list[DistinctText] = []
+    size = 0
+    for each in texts:
+        most = most_tokens(each.text)
+        if batch and (len(batch) == section.batch_size or size + most > REQUEST_TOKENS):
+            yield _request(section, batch, size, width)
+            batch, size = [], 0
+        batch.append(each)
+        size += most
+    if batch:
+        yield _request(section, batch, size, width)
+
+
+def _request(
+    section: LiteLLMEncoder, batch: Sequence[DistinctText], most_input: int, width: int | None
+) -> ServiceRequest:
+    others = f" and {len(batch) - 1} others" if len(batch) > 1 else ""
+    return ServiceRequest(
+        keys=tuple(each.key for each in batch),
+        arguments={**parameters(section), "input": [each.text for each in batch]},
+        most_input=most_input,
+        most_output=0,
+        about=f"{batch[0].about}{others}",
+        width=width,
+    )
 
 
 class LiteLLMVectors:
-    """Asks for the vectors that the ledger does not hold, and never twice for the same text.
+    """Requests the vectors that the ledger lacks, never twice for the same text.
 
-    Every text has a ledger entry of its own, so that a later run may cut batches differently. The first
-    request holds one text: a wrong width is found before the rest is paid for. Vectors that an earlier
-    version kept and that are of no use (zero, not finite, of another width) are asked for again.
+    Every text has its own ledger entry, so that a later run may form other batches. The first request holds
+    one text, so that a wrong width is found before the rest is paid for. Useless vectors of earlier versions
+    (zero, not finite, of another width) are requested again.
 
     Raises ServiceError (the provider's failures, a wrong width) and BudgetError.
     """
 
-    def __init__(self, section: LiteLLMEncoder, side: str, desk: Desk) -> None:
+    def __init__(self, section: LiteLLMEncoder, side: str, context: ServiceContext) -> None:
         self._section = section
         self._side = side
-        self._desk = desk
+        self._context = context
         self.unit_norm = section.normalize
 
     def vectors(self, names: Sequence[str], texts: Sequence[str]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Vectors (n, D) float32 in the order of the texts, and facts with what they cost."""
-        distinct, place = wanted(self._section, self._side, names, texts)
-        with Ledger(self._desk.ledger) as ledger:
+        """Return vectors (n, D) float32 in the order of the texts, and facts with their cost."""
+        distinct, place = distinct_texts(self._section, self._side, names, texts)
+        with Ledger(self._context.ledger) as ledger:
             order = _Order(self._section, distinct, ledger)
             dropped = order.drop_useless()
             reused = len(distinct) - sum(1 for _ in order.missing(distinct))
-            first = order.buy(distinct[:1], self._desk, reused, order.declared_width)
+            first = order.buy(distinct[:1], self._context, reused, order.declared_width)
             width = order.width()
-            rest = order.buy(distinct, self._desk, reused + first.sent - first.retried, width)
+            rest = order.buy(distinct, self._context, reused + first.sent - first.retried, width)
             found = order.matrix(width)
         cut = sum(len(distinct[k].text) < len(text) for k, text in zip(place.tolist(), texts, strict=True))
         return (found if len(distinct) == len(texts) else found[place]), {
@@ -61,14 +134,14 @@ class LiteLLMVectors:
 
 @dataclass(frozen=True)
 class _Order:
-    """What is wanted of the service, beside the ledger that fills up with it."""
+    """The distinct texts of one call, and the ledger that holds their vectors."""
 
     section: LiteLLMEncoder
-    distinct: Sequence[Wanted]
+    distinct: Sequence[DistinctText]
     ledger: Ledger
 
-    def missing(self, texts: Sequence[Wanted]) -> Iterator[Wanted]:
-        """Those without an answer, looked up while they are drawn."""
+    def missing(self, texts: Sequence[DistinctText]) -> Iterator[DistinctText]:
+        """Yield the texts without an answer, looked up while they are read."""
         for start in range(0, len(texts), CHUNK):
             block = texts[start : start + CHUNK]
             gone = self.ledger.missing([each.key for each in block])
@@ -76,20 +149,20 @@ class _Order:
 
     @property
     def declared_width(self) -> int | None:
-        """The width that the spec or the model's own line in the cost map says."""
+        """The dimension given by the spec, or by the cost map."""
         return self.section.dimensions or width_of(self.section.model)
 
     def drop_useless(self) -> int:
-        """Forget kept vectors that no run could use; how many those were.
+        """Delete useless vectors from the ledger and return their number.
 
-        Where no width is declared, the one that most of them have is taken.
+        Without a declared width, the most frequent one counts as right.
         """
         sizes: dict[bytes, int] = {}
         useless: list[bytes] = []
         for start in range(0, len(self.distinct), CHUNK):
             keys = [each.key for each in self.distinct[start : start + CHUNK]]
             for key, answer in zip(keys, self.ledger.find(keys), strict=True):
-                if answer is not None and wrong_with(np.frombuffer(answer.content, dtype="<f4")):
+                if answer is not None and vector_fault(np.frombuffer(answer.content, dtype="<f4")):
                     useless.append(key)
                 elif answer is not None:
                     sizes[key] = len(answer.content) // 4
@@ -98,27 +171,29 @@ class _Order:
         self.ledger.drop(useless)
         return len(useless)
 
-    def buy(self, texts: Sequence[Wanted], desk: Desk, before: int, width: int | None) -> Summary:
-        """Have what is missing answered, and report texts instead of requests; `before` are there."""
+    def buy(
+        self, texts: Sequence[DistinctText], context: ServiceContext, before: int, width: int | None
+    ) -> Summary:
+        """Dispatch requests for missing texts; report texts instead of requests, from `before` on."""
         texts_after = [before]
 
-        def drawn() -> Iterator[Ask]:
-            for ask in batches(self.section, self.missing(texts), width):
-                texts_after.append(texts_after[-1] + len(ask.keys))
-                yield ask
+        def drawn() -> Iterator[ServiceRequest]:
+            for request in embedding_requests(self.section, self.missing(texts), width):
+                texts_after.append(texts_after[-1] + len(request.keys))
+                yield request
 
         def report(requests: int) -> None:
-            desk.report(texts_after[requests])
+            context.report(texts_after[requests])
 
-        return dispatch("embedding", drawn(), replace(desk, report=report))
+        return dispatch("embedding", drawn(), replace(context, report=report))
 
     def width(self) -> int:
-        """That of the first vector, which must be the one declared or, by default, the one known."""
+        """Return the first vector's width; ServiceError when it is not the declared one."""
         (first,) = self._read(self.distinct[:1])
         return self._checked(self.distinct[0], first, self.declared_width)
 
     def matrix(self, width: int) -> np.ndarray:
-        """Vectors (distinct, width), read a block at a time."""
+        """Return vectors (distinct, width), read in blocks."""
         found = np.empty((len(self.distinct), width), dtype=np.float32)
         for start in range(0, len(self.distinct), CHUNK):
             texts = self.distinct[start : start + CHUNK]
@@ -130,11 +205,11 @@ class _Order:
                 normalize(block)
         return found
 
-    def _read(self, texts: Sequence[Wanted]) -> list[np.ndarray]:
+    def _read(self, texts: Sequence[DistinctText]) -> list[np.ndarray]:
         answers = self.ledger.find([each.key for each in texts])
         return [_vector(each, answer) for each, answer in zip(texts, answers, strict=True)]
 
-    def _checked(self, each: Wanted, vector: np.ndarray, width: int | None) -> int:
+    def _checked(self, each: DistinctText, vector: np.ndarray, width: int | None) -> int:
         if width is not None and vector.size != width:
             raise ServiceError(
                 f"{each.about}: '{self.section.model}' gave {vector.size} dimensions, not {width}",
@@ -143,14 +218,14 @@ class _Order:
         return int(vector.size)
 
 
-def _vector(each: Wanted, answer: Answer | None) -> np.ndarray:
+def _vector(each: DistinctText, answer: Answer | None) -> np.ndarray:
     if answer is None:
         raise ServiceError(f"{each.about}: the answer is gone from the ledger", mend="run again")
     return np.frombuffer(answer.content, dtype="<f4")
 
 
 def _spend(first: Summary, rest: Summary, reused: int) -> dict[str, Any]:
-    """Requests of this run, texts that needed none, and all that the node ever spent."""
+    """Return this run's requests, texts that needed none, and all that the node has ever spent."""
     spent = rest.spent
     return {
         "sent": first.sent + rest.sent, "reused": reused, "retried": first.retried + rest.retried,

@@ -1,4 +1,8 @@
-"""Noise on vectors that are there: what a method gains from them has to shrink with it."""
+"""Put noise on vectors: what a method gains from them must shrink as the noise grows.
+
+One order of the entities is drawn for each seed and side, and noise is put on its first part: rows that are
+corrupted at one rate are corrupted at every higher one. Noise on texts uses the same order.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +13,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_bench.core.errors import DataError, UnknownNameError
-from grasp_bench.core.hits import SIDE_NUMBERS, Rows, given_to, hit_order, hits_at
 from grasp_bench.core.suggest import did_you_mean
+
+Rows = NDArray[np.int64]
+
+SIDE_NUMBERS = {"users": 0, "items": 1}  # part of the seed, so that the two sides are independent
+
+
+def corruption_order(count: int, side: str, seed: int) -> Rows:
+    """Return the rows of `side` ("users" or "items") in the order in which they are corrupted, (count,)."""
+    return np.random.default_rng([seed, SIDE_NUMBERS[side]]).permutation(count)
+
+
+def corrupted_rows(count: int, side: str, rate: float, seed: int) -> Rows:
+    """Return the rows corrupted at a rate in [0, 1], ascending."""
+    return np.sort(corruption_order(count, side, seed)[: corrupted_count(rate, count)])
+
+
+def corrupted_count(rate: float, count: int) -> int:
+    """Return how many of `count` rows are corrupted at a rate."""
+    return round(rate * count)
+
+
+def donor_rows(order: Rows, count: int) -> Rows:
+    """Return the rows whose values the first `count` rows of an order get: the next ones, in a circle.
+
+    A row's donor is the same at every rate. A single row keeps its own value.
+    """
+    return np.roll(order, -1)[:count]
+
 
 Vectors = NDArray[np.float32]
 Codes = NDArray[np.int64]
 
-UNKNOWN = -1  # the code of an entity without a category: every category is another one
+UNKNOWN = -1  # the code of an entity without a category, which differs from every category
 BLOCK = 1 << 24  # cosines at once: 64 MB
-VALUES = 2  # a part of the seed: values are drawn apart from the order of rows, which has two numbers
+VALUES = 2  # part of the seed: separates values from the order of rows, whose seed has two numbers
 
 
 @dataclass(frozen=True, eq=False)
-class Disturbance:
-    """What noise is put on.
+class NoiseTarget:
+    """The vectors to corrupt, and where.
 
-    `vectors` (n, D) of a `side` ("users" or "items"), of which the first `hits` rows of `order` are hit.
-    `strength` is the kind's own; `codes` (n,) are categories, UNKNOWN for none, where the kind reads them.
+    `vectors` (n, D) of a `side` ("users" or "items"); the first `count` rows of `order` are corrupted. The
+    meaning of `strength` depends on the kind; `codes` (n,) are categories, UNKNOWN for none.
     """
 
     vectors: Vectors
     order: Rows
-    hits: int
+    count: int
     side: str
     seed: int
     strength: float | None = None
@@ -38,15 +69,15 @@ class Disturbance:
 
     @property
     def rows(self) -> Rows:
-        """The rows that are hit, in the order of the draw."""
-        return self.order[: self.hits]
+        """The corrupted rows, in the order of the draw."""
+        return self.order[: self.count]
 
     def generator(self) -> np.random.Generator:
-        """For values of the rows: drawn row by row, they are the same at every rate."""
+        """Return a generator for the rows' values; drawn row by row, they are the same at every rate."""
         return np.random.default_rng([self.seed, SIDE_NUMBERS[self.side], VALUES])
 
 
-def disturb(
+def add_noise(
     vectors: Vectors,
     side: str,
     kind: str,
@@ -57,49 +88,50 @@ def disturb(
 ) -> tuple[Vectors, Rows]:
     """Put noise on a share `rate` in [0, 1] of the rows of (n, D) vectors of `side` ("users" or "items").
 
-    Returns the vectors and the rows that noise was put on, ascending. One order of the rows is drawn from
-    `seed` and the side, and noise is put on the first of it: what is disturbed at a rate is disturbed in the
-    same way at every higher one. Raises UnknownNameError for another kind than those of NOISES, DataError for
-    flips where all are of one category.
+    Returns the vectors and the corrupted rows, ascending. A row is corrupted in the same way at every higher
+    rate. Raises UnknownNameError for a kind that is not in NOISES, DataError for category_flip with fewer
+    than two categories.
+
+    Example:
+        >>> noisy, rows = add_noise(vectors, "items", "permute", 0.1, seed=42)
     """
     if kind not in NOISES:
         raise UnknownNameError(
             f"unknown kind of noise '{kind}'{did_you_mean(kind, NOISES)}",
             mend=f"choose one of: {', '.join(NOISES)}",
         )
-    order = hit_order(len(vectors), side, seed)
-    to = Disturbance(vectors, order, hits_at(rate, len(vectors)), side, seed, strength, codes)
-    disturbed = vectors.copy()
-    disturbed[to.rows] = NOISES[kind](to)
-    return disturbed, np.sort(to.rows)
+    order = corruption_order(len(vectors), side, seed)
+    target = NoiseTarget(vectors, order, corrupted_count(rate, len(vectors)), side, seed, strength, codes)
+    noisy = vectors.copy()
+    noisy[target.rows] = NOISES[kind](target)
+    return noisy, np.sort(target.rows)
 
 
-def permute(to: Disturbance) -> Vectors:
-    """Each gets the vector of the next in the order, in a circle: nobody keeps his own unless alone.
+def permute(target: NoiseTarget) -> Vectors:
+    """Give each row the vector of the next one in the order, in a circle.
 
-    At rate 1 all vectors are still there, so that norms, spread and neighbourhoods are what they were; only
-    whom they belong to is wrong.
+    At rate 1 all vectors are kept, so that norms, spread and neighbourhoods stay; only their owners change.
     """
-    return to.vectors[given_to(to.order, to.hits)]
+    return target.vectors[donor_rows(target.order, target.count)]
 
 
-def gaussian(to: Disturbance) -> Vectors:
-    """Add independent normal values; the added vector is about `strength` times as long as the row's own."""
-    rows, width = to.vectors[to.rows], to.vectors.shape[1]
-    drawn = to.generator().standard_normal(rows.shape, dtype=np.float32)
+def gaussian(target: NoiseTarget) -> Vectors:
+    """Add independent normal values, about `strength` times as long as the row."""
+    rows, width = target.vectors[target.rows], target.vectors.shape[1]
+    drawn = target.generator().standard_normal(rows.shape, dtype=np.float32)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows + drawn * (lengths * (to.strength or 0.0) / np.sqrt(width)).astype(np.float32)
+    return rows + drawn * (lengths * (target.strength or 0.0) / np.sqrt(width)).astype(np.float32)
 
 
-def dropout(to: Disturbance) -> Vectors:
-    """Set a share `strength` of each row's coordinates, rounded, to 0; the largest always stays.
+def dropout(target: NoiseTarget) -> Vectors:
+    """Set a share `strength` of each row's coordinates, rounded, to 0; keep the largest.
 
-    A row of zeros has no direction to search by. The rest is not scaled up: cosines would not notice.
+    A zero row would have no direction. The rest is not rescaled, since cosines ignore length.
     """
-    rows = to.vectors[to.rows]
+    rows = target.vectors[target.rows]
     width = rows.shape[1]
-    keep = max(1, width - round((to.strength or 0.0) * width))
-    marks = to.generator().random(rows.shape, dtype=np.float32)
+    keep = max(1, width - round((target.strength or 0.0) * width))
+    marks = target.generator().random(rows.shape, dtype=np.float32)
     largest = np.abs(rows).argmax(axis=1) if width else np.zeros(len(rows), dtype=np.int64)
     marks[np.arange(len(rows)), largest] = -1.0
     dropped = np.argsort(marks, axis=1, kind="stable")[:, keep:]
@@ -107,27 +139,27 @@ def dropout(to: Disturbance) -> Vectors:
     return rows
 
 
-def category_flip(to: Disturbance) -> Vectors:
-    """Each gets the vector of the entity that is nearest to it by cosine among those of other categories."""
-    codes = to.codes
+def category_flip(target: NoiseTarget) -> Vectors:
+    """Give each row the nearest vector, by cosine, of an entity of another category."""
+    codes = target.codes
     if codes is None or len(np.unique(codes[codes != UNKNOWN])) < 2:
         raise DataError(
-            f"noise.kind category_flip: {to.side} have fewer than two categories",
+            f"noise.kind category_flip: {target.side} have fewer than two categories",
             mend="use another kind, or name the column in dataset.columns.category",
         )
-    units = to.vectors / np.maximum(np.linalg.norm(to.vectors, axis=1, keepdims=True), 1e-12)
-    nearest = np.empty(to.hits, dtype=np.int64)
-    for start in range(0, to.hits, step := max(1, BLOCK // len(units))):
-        rows = to.rows[start : start + step]
+    units = target.vectors / np.maximum(np.linalg.norm(target.vectors, axis=1, keepdims=True), 1e-12)
+    nearest = np.empty(target.count, dtype=np.int64)
+    for start in range(0, target.count, step := max(1, BLOCK // len(units))):
+        rows = target.rows[start : start + step]
         cosines = units[rows] @ units.T
         same = (codes[rows, None] == codes[None, :]) & (codes[rows, None] != UNKNOWN)
         cosines[same | (codes[None, :] == UNKNOWN)] = -np.inf
         cosines[np.arange(len(rows)), rows] = -np.inf
         nearest[start : start + step] = cosines.argmax(axis=1)
-    return to.vectors[nearest]
+    return target.vectors[nearest]
 
 
-NOISES: dict[str, Callable[[Disturbance], Vectors]] = {
+NOISES: dict[str, Callable[[NoiseTarget], Vectors]] = {
     "permute": permute,
     "gaussian": gaussian,
     "dropout": dropout,

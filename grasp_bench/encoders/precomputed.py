@@ -1,24 +1,172 @@
-"""Vectors made elsewhere, matched to the split's entities by id."""
+"""Read vectors from files, match them by entity id. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.encoders.checks import check_vectors
-from grasp_bench.encoders.norms import normalize
-from grasp_bench.encoders.telling import fill_with_mean
-from grasp_bench.encoders.vector_readers import read_vectors
+from grasp_bench.core.files import require_file
+from grasp_bench.core.tables.files import names_in_short, place_of, read_file
+from grasp_bench.encoders.llmesr_vectors import read_llmesr
+from grasp_bench.encoders.vectors import check_vectors, fill_with_mean, normalize
+from grasp_bench.spec.vector_files import vector_files
+
+ID_COLUMNS = ("id", "user_id", "item_id")
+VECTOR_COLUMNS = ("vector", "embedding")
+
+
+def read_vectors(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Return ids and matrix (n, D) of a file of vectors, or of the side's file in a folder of LLM-ESR.
+
+    `wanted` are the dataset's ids, which decide how the rows of LLM-ESR's files are named.
+    """
+    path = vector_files(str(path), side)[0]
+    kind = _kind(path)
+    require_file(path, mend="correct encoder.users or encoder.items")
+    try:
+        ids, matrix = read_llmesr(path, side, wanted) if kind == ".pkl" else READERS[kind](path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error}", mend="check the file") from None
+    if matrix.ndim != 2 or not np.issubdtype(matrix.dtype, np.floating):
+        raise DataError(
+            f"{path}: {matrix.dtype} of shape {matrix.shape}; (entities, dimensions) of floats expected"
+        )
+    if len(ids) != len(matrix):
+        raise DataError(f"{path}: {len(ids)} ids for {len(matrix)} vectors", mend="give one id per row")
+    return ids, matrix
+
+
+def _kind(path: Path) -> str:
+    suffix = path.with_suffix("").suffix + ".gz" if path.suffix == ".gz" else path.suffix
+    known = [*READERS, ".pkl"]
+    if suffix not in known:
+        raise DataError(f"{path}: unknown kind of file", mend=f"use one of: {', '.join(known)}")
+    return suffix
+
+
+def _read_npy(path: Path) -> tuple[list[str], np.ndarray]:
+    try:
+        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path}: not a plain array: {error}", mend="save it with numpy.save") from None
+    return _read_ids(path), matrix
+
+
+def _read_safetensors(path: Path) -> tuple[list[str], np.ndarray]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as tensors:  # numpy has no bfloat16
+            names = list(tensors.keys())
+            if "vectors" not in names and len(names) != 1:
+                raise DataError(f"{path}: has no tensor 'vectors'", mend=f"it holds {', '.join(names)}")
+            name = "vectors" if "vectors" in names else names[0]
+            tensor = tensors.get_tensor(name)
+    except SafetensorError as error:
+        raise DataError(f"{path}: not a safetensors file: {error}") from None
+    return _read_ids(path), (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+
+
+def _read_ids(path: Path) -> list[str]:
+    beside = require_file(path.with_suffix(".ids.txt"), mend="write the ids of the rows, one a line")
+    try:
+        lines = beside.read_text("utf-8")
+        return lines.removesuffix("\n").split("\n") if lines else []
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{beside}:{line}: not UTF-8: byte 0x{error.object[error.start]:02x} (offset {error.start:,})",
+            mend="convert it, from Latin-1 for example: iconv -f ISO-8859-1 -t UTF-8 old > new",
+        ) from None
+
+
+def _read_table(path: Path) -> tuple[list[str], np.ndarray]:
+    return _of_table(read_file(path), path)
+
+
+def _read_csv(path: Path) -> tuple[list[str], np.ndarray]:
+    """Vectors as JSON lists in their column: "[0.1, 0.2]"."""
+    table = read_file(path)
+    name = _column(table, VECTOR_COLUMNS, path)
+    mend = 'write vectors as "[0.1, 0.2]"'
+    # json_decode would take a single number for a list
+    lists = table[name].str.starts_with("[").fill_null(False)
+    if not lists.all():
+        row = int((~lists).arg_true()[0])
+        raise DataError(f"{place_of(path, row)}: column '{name}' holds something else than lists", mend=mend)
+    try:
+        decoded = table.with_columns(pl.col(name).str.json_decode(pl.List(pl.Float64)))
+    except pl.exceptions.PolarsError:
+        raise DataError(
+            f"{path}: column '{name}' holds something else than lists of numbers", mend=mend
+        ) from None
+    return _of_table(decoded, path)
+
+
+def _of_table(table: pl.DataFrame, path: Path) -> tuple[list[str], np.ndarray]:
+    ids, vectors = table[_column(table, ID_COLUMNS, path)], table[_column(table, VECTOR_COLUMNS, path)]
+    _refuse_gaps(ids, vectors, path)
+    if isinstance(vectors.dtype, pl.Array):
+        vectors = vectors.arr.to_list()
+    if not isinstance(vectors.dtype, pl.List) or not vectors.dtype.inner.is_numeric():
+        raise DataError(f"{path}: column '{vectors.name}' holds {vectors.dtype}, not lists of floats")
+    widths = vectors.list.len()
+    usual: Any = widths.mode().max()
+    odd = (widths != usual).arg_true()
+    if len(odd):
+        row = odd[0]
+        raise DataError(
+            f"{path}: the vector of '{ids[row]}' has {widths[row]} dimensions, others have {usual}"
+        )
+    flat = vectors.explode(empty_as_null=True).cast(pl.Float32).to_numpy()
+    return ids.cast(pl.String).to_list(), flat.reshape(len(ids), -1)
+
+
+def _refuse_gaps(ids: pl.Series, vectors: pl.Series, path: Path) -> None:
+    if not len(ids):
+        raise DataError(f"{path}: no rows", mend="write one row per entity")
+    if ids.null_count():
+        row = int(ids.is_null().arg_true()[0])
+        raise DataError(f"{place_of(path, row)}: no {ids.name}", mend="name the entity")
+    if vectors.null_count():
+        without = ids.filter(vectors.is_null())
+        raise DataError(
+            f"{path}: '{without[0]}' has no vector ({len(without)} of {len(ids)} rows are null)",
+            mend="encode them, or drop the rows",
+        )
+
+
+def _column(table: pl.DataFrame, names: Sequence[str], path: Path) -> str:
+    for name in names:
+        if name in table.columns:
+            return name
+    raise DataError(
+        f"{path}: has no column '{names[0]}'",
+        mend=f"it has {names_in_short(table.columns)}; rename one to '{names[0]}'",
+    )
+
+
+READERS: dict[str, Callable[[Path], tuple[list[str], np.ndarray]]] = {
+    ".npy": _read_npy,
+    ".parquet": _read_table,
+    ".safetensors": _read_safetensors,
+    ".jsonl": _read_table,
+    ".jsonl.gz": _read_table,
+    ".csv": _read_csv,
+    ".csv.gz": _read_csv,
+}
+
 
 NAMED = 3  # entities that an error names
 
 
 class PrecomputedVectors:
-    """Reads the files of `vector_readers`: their formats are told there.
+    """Vectors from a file in one of the formats of READERS, or from LLM-ESR's pickles.
 
     `settings` holds the side's path, `normalize` and perhaps `missing`. Vectors of unknown entities are
     counted and left out. Entities without a vector stop the run, or get the mean vector of their side.
@@ -34,7 +182,7 @@ class PrecomputedVectors:
         self._missing = settings.get("missing", "fail")
 
     def vectors(self, ids: Sequence[str]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Vectors (n, D) float32 in the order of `ids`, and facts for the sidecar."""
+        """Return vectors (n, D) float32 in the order of `ids`, and facts for the sidecar."""
         there, matrix = read_vectors(self._path, self._side, ids)
         rows = _rows_of(ids, there, self._path)
         known = np.flatnonzero(rows >= 0)
@@ -46,7 +194,7 @@ class PrecomputedVectors:
         if len(known) < len(ids):
             check_vectors(
                 found, [ids[k] for k in known.tolist()], self._normalize
-            )  # before one of them spoils the mean
+            )  # before one of them enters the mean
             facts["mean_of_others"] = len(ids) - len(known)
         return fill_with_mean(found, known, len(ids), self._normalize), facts
 
@@ -65,7 +213,7 @@ class PrecomputedVectors:
 
 
 def _rows_of(ids: Sequence[str], there: Sequence[str], path: Path) -> np.ndarray:
-    """Row of each id, -1 where there is none."""
+    """Return the row of each id, -1 where there is none."""
     row_of = {name: row for row, name in enumerate(there)}
     if len(row_of) < len(there):
         # Where an id repeats, only its last row is on record.

@@ -1,4 +1,4 @@
-"""Encoders, vector sources and vector services by the kind that a spec gives them."""
+"""Encoders, vector sources and vector services, by the kind that a spec gives."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from grasp_bench.core.registry import Registry
 
 if TYPE_CHECKING:
-    from grasp_bench.services.dispatch import Desk
+    from grasp_bench.services.dispatch import ServiceContext
 
 Progress = Callable[[int], None]
 
 
 class TextEncoder(Protocol):
-    """Turns texts into vectors: the same text always gives the same vector, whatever else is encoded
-    with it and in which order (within 1e-5 in float32, 5e-3 in bfloat16 and int8)."""
+    """Turns texts into vectors. A text's vector does not depend on the other texts or their order (within
+    1e-5 in float32, 5e-3 in bfloat16 and int8)."""
 
     dim: int
     unit_norm: bool
@@ -26,34 +26,34 @@ class TextEncoder(Protocol):
     def __init__(self, section: Any, device: str = "cpu", threads: int = 1) -> None: ...
 
     def encode(self, texts: Sequence[str], progress: Progress = ...) -> np.ndarray:
-        """Vectors (n, dim) float32 in the order of the texts; `progress` is told how many are done."""
+        """Return vectors (n, dim) float32 in the order of the texts; `progress` receives the number done."""
         ...
 
     def findings(self, texts: Sequence[str], vectors: np.ndarray) -> dict[str, Any]:
-        """Facts that are known only once `texts` have become `vectors` (n, dim); often none."""
+        """Return facts about `vectors` (n, dim) of `texts`; often none."""
         ...
 
 
 class VectorSource(Protocol):
-    """Knows vectors by entity, and needs no texts."""
+    """Has vectors by entity id, without texts."""
 
     def __init__(self, settings: Mapping[str, Any], side: str) -> None: ...
 
     def vectors(self, ids: Sequence[str]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Vectors (n, D) float32 in the order of the ids, and facts for the sidecar."""
+        """Return vectors (n, D) float32 in the order of the ids, and facts for the sidecar."""
         ...
 
 
 class VectorService(Protocol):
-    """Buys vectors of texts. What was paid for is in the desk's ledger before anything else is asked, so
-    it needs no shards and a second call sends nothing."""
+    """Buys vectors of texts. Each answer is in the ledger before the next request, so no shards are needed
+    and a second call sends nothing."""
 
     unit_norm: bool
 
-    def __init__(self, section: Any, side: str, desk: Desk) -> None: ...
+    def __init__(self, section: Any, side: str, context: ServiceContext) -> None: ...
 
     def vectors(self, names: Sequence[str], texts: Sequence[str]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Vectors (n, D) float32 of non-blank texts, and facts with what they cost; errors use the names."""
+        """Return vectors (n, D) float32 of non-blank texts, and facts with their cost; errors use `names`."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Encoder `sentence_transformers`: a local model, token-packed batches, bfloat16 where it is native."""
+"""Encode with a local sentence-transformers model, in token-packed batches, in bfloat16 where native."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from typing import Any
 import numpy as np
 import torch
 
-from grasp_bench.encoders.agreement import sampled_overlap
-from grasp_bench.encoders.int8 import quantise_linear_layers
-from grasp_bench.encoders.library_model import LibraryModel
-from grasp_bench.encoders.location import locate_model, weights_digest
-from grasp_bench.encoders.norms import normalize
-from grasp_bench.encoders.packing import pack_by_tokens
-from grasp_bench.encoders.precision import resolve_dtype, torch_threads
-from grasp_bench.encoders.pretrained import MeanPooledTransformer, is_mean_pooled
+from grasp_bench.encoders.batching import batch_by_tokens
+from grasp_bench.encoders.model_files import locate_model, weights_digest
+from grasp_bench.encoders.precision import (
+    quantise_linear_layers,
+    resolve_dtype,
+    sampled_overlap,
+    torch_threads,
+)
+from grasp_bench.encoders.pretrained import LibraryModel, MeanPooledTransformer, is_mean_pooled
 from grasp_bench.encoders.registry import Progress
+from grasp_bench.encoders.vectors import normalize
 from grasp_bench.spec.encoder import SentenceTransformersEncoder
 
 CPU_BATCH_TOKENS = 1024  # fits the caches; larger batches are slower
 GPU_BATCH_TOKENS = 65_536
 
 
-def unwatched(done: int) -> None:
-    """Progress that nobody watches."""
+def ignore_progress(done: int) -> None:
+    """Ignore progress."""
 
 
 class SentenceTransformersTextEncoder:
     """Runs a sentence-transformers model on texts sorted by length and packed by tokens.
 
-    Texts are tokenized once and cut to `max_tokens`. With `normalize`, or when the model itself
+    Texts are tokenized once and truncated to `max_tokens`. With `normalize`, or when the model itself
     normalises, vectors have unit norm. Errors: those of `locate_model`, DataError for damaged folders,
-    GraspBenchError for int8 on a device that is no CPU.
+    GraspBenchError for int8 on a device other than the CPU.
     """
 
     def __init__(self, section: SentenceTransformersEncoder, device: str = "cpu", threads: int = 1) -> None:
@@ -56,14 +58,14 @@ class SentenceTransformersTextEncoder:
         if self._dtype == "int8":
             self.facts["int8_layers"] = quantise_linear_layers(self._model.network)
 
-    def encode(self, texts: Sequence[str], progress: Progress = unwatched) -> np.ndarray:
-        """Vectors (n, dim) float32 in the order of the texts."""
+    def encode(self, texts: Sequence[str], progress: Progress = ignore_progress) -> np.ndarray:
+        """Return vectors (n, dim) float32 in the order of the texts."""
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
         autocast = torch.bfloat16 if self._dtype == "bfloat16" else None
         with torch_threads(self._threads):
             tokens = self._model.tokenize(texts)
             done = 0
-            for rows in pack_by_tokens([len(ids) for ids in tokens], self._batch_tokens):
+            for rows in batch_by_tokens([len(ids) for ids in tokens], self._batch_tokens):
                 vectors[rows] = self._model.vectors([tokens[row] for row in rows], autocast)
                 done += len(rows)
                 progress(done)
@@ -72,7 +74,7 @@ class SentenceTransformersTextEncoder:
         return vectors
 
     def findings(self, texts: Sequence[str], vectors: np.ndarray) -> dict[str, Any]:
-        """Of int8: the share of the ten nearest neighbours that float32 finds too, on a sample."""
+        """Return, for int8, the share of ten nearest neighbours that float32 finds too, on a sample."""
         if self._dtype != "int8":
             return {}
         exact = self._section.model_copy(update={"dtype": "float32"})

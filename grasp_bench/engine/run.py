@@ -1,4 +1,4 @@
-"""A plan from what is there to what was asked: execute, publish cell by cell, keep count."""
+"""Run a plan: make absent nodes and publish each cell once it is finished."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grasp_bench.core import machine
 from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import DamagedError, GraspBenchError
 from grasp_bench.core.store import Store
-from grasp_bench.engine import machine, money, preflight
-from grasp_bench.engine.audience import Audience, Listener
-from grasp_bench.engine.course import Course
-from grasp_bench.engine.executors import EXECUTORS
+from grasp_bench.engine import costs, preflight
+from grasp_bench.engine.callbacks import Callback, CallbackList
+from grasp_bench.engine.display import make_display
+from grasp_bench.engine.eta import Eta
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import publish
 from grasp_bench.engine.schedule import Schedule
-from grasp_bench.engine.trackers.base import Tracker
-from grasp_bench.engine.tracking import Tracking
-from grasp_bench.engine.view import make_view
-from grasp_bench.engine.worker import Workplace
+from grasp_bench.engine.tasks import EXECUTORS, WorkerConfig
+from grasp_bench.engine.trackers.registry import Tracker
+from grasp_bench.engine.tracking import TrackerCallback
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.estimate import Estimate, estimate, interactions_of, work_of
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.status import Status, status
 
-PASSES = 4  # damage may show only when what was damaged before it has been made again
+PASSES = 4  # some damage shows only after earlier damage is repaired
 STAGES = "grasp_bench.stages.registry:STAGES"
 
 
 @dataclass(frozen=True)
-class Workshop:
+class RunConfig:
     """Where and how a plan is executed.
 
-    `devices` has one entry for each worker and may repeat; `trackers` are told of it, by name.
+    `devices` has one entry for each worker and may repeat; `trackers` receive the run, by name.
     """
 
     store: Path
@@ -49,22 +49,22 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`finished` cells are published; `failed` maps the slug of each other cell to what stopped it."""
+    """The published cells, and for each other cell, by slug, the failure that stopped it."""
 
     finished: tuple[Cell, ...]
     failed: Mapping[str, Failure]
 
     @property
     def failures(self) -> list[Failure]:
-        """Each failure once, however many cells hang on it."""
+        """Each failure once, however many cells depend on its node."""
         return list({failure.node.hash: failure for failure in self.failed.values()}.values())
 
 
 def worker_devices(plan: Plan, choice: str, workers: int | None) -> tuple[str, ...]:
-    """One device a worker: all GPUs, or on CPU one worker a core.
+    """Return one device for each worker: all GPUs, or on CPU one worker for each core.
 
-    Small models run faster side by side than on several threads; but more workers than the plan
-    has cells would only share out the cores more thinly.
+    Small models run faster side by side than on several threads; more workers than cells would only
+    leave each with fewer cores.
     """
     devices = machine.devices(choice)
     if workers is None:
@@ -73,18 +73,18 @@ def worker_devices(plan: Plan, choice: str, workers: int | None) -> tuple[str, .
     return tuple(devices[index % len(devices)] for index in range(workers))
 
 
-def run_plan(plan: Plan, shop: Workshop) -> Outcome:
-    """Make what is absent and publish every finished cell as soon as it is one.
+def run_plan(plan: Plan, config: RunConfig) -> Outcome:
+    """Make absent nodes and publish every cell as soon as it is finished.
 
-    A failed node fails the cells that need it and nothing else. What is found damaged is set aside by who
-    opens it, and made again by another pass. KeyboardInterrupt ends the workers and passes on; what they were
-    at can be resumed. Raises StoreError when nothing can be written.
+    A failed node fails only the cells that need it. A damaged artefact is set aside by its reader and made
+    again in another pass. KeyboardInterrupt ends the workers and passes through; their tasks can be resumed.
+    Raises StoreError when nothing can be written.
     """
-    store = Store(shop.store)
+    store = Store(config.store)
     for _ in range(PASSES - 1):
         now = status(plan, store)
         try:
-            outcome = _pass(plan, now, store, shop)
+            outcome = _pass(plan, now, store, config)
         except DamagedError:
             continue
         if not any(
@@ -92,56 +92,58 @@ def run_plan(plan: Plan, shop: Workshop) -> Outcome:
             for node in plan.nodes
         ):
             return outcome
-    return _pass(plan, status(plan, store), store, shop)
+    return _pass(plan, status(plan, store), store, config)
 
 
-def _pass(plan: Plan, now: Status, store: Store, shop: Workshop) -> Outcome:
-    guess = estimate(plan, now.to_run, store, len(shop.devices))
+def _pass(plan: Plan, now: Status, store: Store, config: RunConfig) -> Outcome:
+    guess = estimate(plan, now.to_run, store, len(config.devices))
     if now.to_run:
-        preflight.check(store, shop.results, guess.disk_mb)
+        preflight.check(store, config.results, guess.disk_mb)
         preflight.check_keys(now.to_run)
-    view = _audience(plan, now, guess, shop)
+    callbacks = _callbacks(plan, now, guess, config)
     try:
-        view.note(opening(plan, now, guess))
+        callbacks.note(opening(plan, now, guess))
         for node in now.to_run:
             if store.was_damaged(node.stage, node.hash):
-                view.note(f"found damaged and set aside, made again: {node.label} ({node.stage}/{node.hash})")
+                callbacks.note(
+                    f"found damaged and set aside, made again: {node.label} ({node.stage}/{node.hash})"
+                )
         for cell in now.done:
-            publish(cell, plan.name, store, shop.results)
+            publish(cell, plan.name, store, config.results)
         if not now.to_run:
             return Outcome(now.done, {})
-        for name, tracker in shop.trackers.items():
-            view.note(f"tracked by {name}: {tracker.place}")
-        _tell_quotes(now.to_run, store, view)
-        outcome = _execute(plan, now, store, shop, view)
-        for spending in money.spendings(now.to_run, store):
-            view.note(money.spend_line(spending))
+        for name, tracker in config.trackers.items():
+            callbacks.note(f"tracked by {name}: {tracker.place}")
+        _tell_quotes(now.to_run, store, callbacks)
+        outcome = _execute(plan, now, store, config, callbacks)
+        for spending in costs.spendings(now.to_run, store):
+            callbacks.note(costs.spend_line(spending))
         return outcome
     finally:
-        view.close()
+        callbacks.close()
 
 
-def _audience(plan: Plan, now: Status, guess: Estimate, shop: Workshop) -> Listener:
-    """Who is told, in this order: who keeps count, the trackers, and the view, which asks the first."""
-    course = Course(now.to_run, plan.cells, guess, len(shop.devices))
-    view = make_view(shop.log_format, len(now.to_run), course)
-    if not (shop.trackers and now.to_run):
-        return Audience([course, view])
-    tracking = Tracking(shop.trackers, plan.cells, plan.name, Store(shop.store), view.note)
-    return Audience([course, tracking, view])
+def _callbacks(plan: Plan, now: Status, guess: Estimate, config: RunConfig) -> Callback:
+    """Callbacks, in order: ETA, trackers, display."""
+    course = Eta(now.to_run, plan.cells, guess, len(config.devices))
+    callbacks = make_display(config.log_format, len(now.to_run), course)
+    if not (config.trackers and now.to_run):
+        return CallbackList([course, callbacks])
+    tracking = TrackerCallback(config.trackers, plan.cells, plan.name, Store(config.store), callbacks.note)
+    return CallbackList([course, tracking, callbacks])
 
 
-def _tell_quotes(nodes: Sequence[Node], store: Store, view: Listener) -> None:
-    """What services are about to be asked; data that cannot be read fail in their own stage."""
+def _tell_quotes(nodes: Sequence[Node], store: Store, callbacks: Callback) -> None:
+    """Show what services will cost; unreadable data fails later, in its own stage."""
     try:
-        for quote in money.quoted(nodes, store, view.note):
-            view.note(money.quote_line(quote))
+        for quote in costs.quotes_for(nodes, store, callbacks.note):
+            callbacks.note(costs.quote_line(quote))
     except GraspBenchError as error:
-        view.note(f"no quote: {error.message}")
+        callbacks.note(f"no quote: {error.message}")
 
 
 def opening(plan: Plan, now: Status, guess: Estimate) -> str:
-    """The first line of a run: what there is to do, and whether it goes on from before."""
+    """Return the first line of a run: the work left, and whether the run resumes an earlier one."""
     cells, left = len(plan.cells), len(plan.cells) - len(now.done)
     counted = f"{cells} cell{'' if cells == 1 else 's'}, {len(plan.nodes)} nodes"
     if not now.to_run:
@@ -152,10 +154,10 @@ def opening(plan: Plan, now: Status, guess: Estimate) -> str:
     return f"{counted}, {about}"
 
 
-def _execute(plan: Plan, now: Status, store: Store, shop: Workshop, view: Listener) -> Outcome:
+def _execute(plan: Plan, now: Status, store: Store, config: RunConfig, callbacks: Callback) -> Outcome:
     interactions = interactions_of(plan)
     work = {node.hash: work_of(node, interactions) for node in now.to_run}
-    threads = max(1, machine.cores() // len(shop.devices))
+    threads = max(1, machine.cores() // len(config.devices))
     schedule = Schedule(now.to_run, plan.cells, work, threads=threads)
     cells = {cell.hash: cell for cell in plan.cells}
     unpublished: dict[str, Failure] = {}
@@ -163,14 +165,14 @@ def _execute(plan: Plan, now: Status, store: Store, shop: Workshop, view: Listen
     def finished(node: Node) -> None:
         if node.hash in cells:
             try:
-                publish(cells[node.hash], plan.name, store, shop.results)
+                publish(cells[node.hash], plan.name, store, config.results)
             except GraspBenchError as error:
                 unpublished[node.hash] = Failure(node, error.message, error.mend, None)
 
-    place = Workplace(shop.store, shop.stages, shop.memory_mb)
-    executor = EXECUTORS.get(shop.executor)(place, list(shop.devices), view.progress)
+    worker_config = WorkerConfig(config.store, config.stages, config.memory_mb)
+    executor = EXECUTORS.get(config.executor)(worker_config, list(config.devices), callbacks.progress)
     try:
-        schedule.run(executor, shop.store, view, finished)
+        schedule.run(executor, config.store, callbacks, finished)
     except BaseException:
         executor.stop()
         raise

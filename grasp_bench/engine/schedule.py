@@ -1,4 +1,4 @@
-"""The order of things: ready nodes go to the executor, what hangs on a failed one is left out."""
+"""Send ready nodes to the executor and drop nodes that depend on a failed one."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from grasp_bench.engine import failures
-from grasp_bench.engine.audience import Listener
-from grasp_bench.engine.executors import Executor
+from grasp_bench.engine.callbacks import Callback
 from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.tasks import Broken, Done, End, Task
+from grasp_bench.engine.tasks import Broken, Done, End, Executor, Task
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
 
 
 class Schedule:
-    """Runs nodes (inputs first) and remembers which failed.
+    """Runs nodes, inputs first, and records failures.
 
-    `share` is the threads of one of several workers. Nodes of a single cell always get exactly
-    that, so that their sums do not depend on what else was left to do; nodes that several cells
-    wait for get the idle cores as well.
+    `threads` is one worker's share of the cores. A node of a single cell gets exactly that, so that its
+    floating-point sums do not depend on what else runs; nodes that several cells need get idle cores as well.
     """
 
     def __init__(
@@ -34,21 +32,23 @@ class Schedule:
         self.failures: dict[str, Failure] = {}
         self.blocked: dict[str, Failure] = {}
 
-    def run(self, executor: Executor, store: Path, view: Listener, finished: Callable[[Node], None]) -> None:
-        """Run until nothing can; `finished` is called for each node as it enters the store."""
+    def run(
+        self, executor: Executor, store: Path, callbacks: Callback, finished: Callable[[Node], None]
+    ) -> None:
+        """Run until no node is ready; call `finished` for each node that enters the store."""
         while self._pending or self._running:
-            self._submit(executor, view)
+            self._submit(executor, callbacks)
             for end in executor.wait():
-                self._take(end, store, view)
+                self._take(end, store, callbacks)
                 if isinstance(end, Done):
                     finished(end.node)
 
     def failure_of(self, cell: Cell) -> Failure | None:
-        """The failure that keeps a cell from being finished."""
+        """Return the failure that stops a cell, if there is one."""
         found = (self.failures.get(node.hash) or self.blocked.get(node.hash) for node in cell.nodes.values())
         return next((failure for failure in found if failure is not None), None)
 
-    def _submit(self, executor: Executor, view: Listener) -> None:
+    def _submit(self, executor: Executor, callbacks: Callback) -> None:
         ready = self._ready()
         starting = ready[: executor.slots - len(self._running)]
         at_once = len(self._running) + len(starting)
@@ -59,10 +59,10 @@ class Schedule:
             )
             executor.submit(Task(node, threads, self._work.get(node.hash, 0.0)))
             self._running[node.hash] = self._pending.pop(node.hash)
-            view.started(node)
+            callbacks.started(node)
 
     def _ready(self) -> list[Node]:
-        """What several cells wait for comes first; then cell by cell, so that results come early."""
+        """Return ready nodes: shared ones first, then cell by cell, so that results come early."""
         absent = self._pending.keys() | self._running.keys()
         ready = [
             node
@@ -71,16 +71,16 @@ class Schedule:
         ]
         return sorted(ready, key=lambda node: self._readers[node.hash] == 1)
 
-    def _take(self, end: End, store: Path, view: Listener) -> None:
+    def _take(self, end: End, store: Path, callbacks: Callback) -> None:
         del self._running[end.node.hash]
         if isinstance(end, Broken):
             failure = failures.record(end, store)
             self.failures[end.node.hash] = failure
             self._block(failure)
-            view.failed(failure)
+            callbacks.failed(failure)
         else:
             failures.forget(end.node, store)
-            view.finished(end)
+            callbacks.finished(end)
 
     def _block(self, failure: Failure) -> None:
         for node in list(self._pending.values()):  # inputs come first: one pass reaches all

@@ -1,17 +1,29 @@
-"""What goes between the schedule and an executor: a task out, progress and one end back."""
+"""Define tasks, their ends, and the executors that run them, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from grasp_bench.core.progress import Event
+from grasp_bench.core.registry import Registry
 from grasp_bench.plan.nodes import Node
 
 
 @dataclass(frozen=True)
+class WorkerConfig:
+    """What all tasks share: the store, "module:attribute" of the stage registry, memory in MiB."""
+
+    store: Path
+    stages: str
+    memory_mb: int
+
+
+@dataclass(frozen=True)
 class Task:
-    """A node to make, the CPU threads it may use, and its units of work in one pass (for later estimates)."""
+    """A node to make, its CPU threads, and its units of work in one pass (kept for later estimates)."""
 
     node: Node
     threads: int
@@ -20,7 +32,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """The node is in the store; `reused` when another process had made it meanwhile."""
+    """The node is in the store; `reused` means that another process made it in the meantime."""
 
     node: Node
     seconds: float
@@ -29,7 +41,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Broken:
-    """The node could not be made: the error's class, what is wrong, how to mend it, and where."""
+    """The node could not be made: class of the error, message, hint, traceback."""
 
     node: Node
     error: str
@@ -40,7 +52,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Progress:
-    """A stage's report on its way."""
+    """A progress event of a node."""
 
     node: Node
     event: Event
@@ -48,3 +60,39 @@ class Progress:
 
 End = Done | Broken
 OnProgress = Callable[[Progress], None]
+
+
+class Executor(Protocol):
+    """Runs up to `slots` tasks at once."""
+
+    slots: int
+
+    def __init__(self, config: WorkerConfig, devices: list[str], on_progress: OnProgress) -> None:
+        """Make one slot for each entry of `devices`, which may repeat."""
+        ...
+
+    def submit(self, task: Task) -> None:
+        """Start a task; call this only while fewer than `slots` tasks run."""
+        ...
+
+    def wait(self) -> list[End]:
+        """Block until at least one task has ended; pass progress to `on_progress` meanwhile."""
+        ...
+
+    def close(self) -> None:
+        """End idle workers."""
+        ...
+
+    def stop(self) -> None:
+        """Interrupt running tasks, wait a while for their resumable state, then end them."""
+        ...
+
+
+EXECUTORS = Registry[type[Executor]](
+    "executor",
+    {
+        "process_pool": "grasp_bench.engine.process_pool:ProcessPool",
+        "in_process": "grasp_bench.engine.worker:InProcess",
+        "ray": "grasp_bench.engine.ray_cluster:RayCluster",
+    },
+)

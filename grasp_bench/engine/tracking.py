@@ -1,4 +1,4 @@
-"""Between a run and its trackers: it listens to what the run says, and never makes it wait or fail."""
+"""Pass the events of a run to trackers, in threads, so that a tracker neither delays nor fails it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from grasp_bench.core.store import Artefact, Store
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import identity, settings_of
 from grasp_bench.engine.tasks import Done, Progress
-from grasp_bench.engine.trackers.base import Parameter, State, TrackedRun, Tracker
+from grasp_bench.engine.trackers.registry import Parameter, State, TrackedRun, Tracker
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
 
-SECONDS_TO_SEND = 30.0  # what trackers get for the rest when all is done
+SECONDS_TO_SEND = 30.0  # for trackers to finish after the run
 LOG = "log.jsonl"
 OF_A_CURVE = ("epoch", "seconds")  # in a line of log.jsonl, besides its figures
 
 Act = Callable[[Tracker], None]
 
 
-class Tracking:
-    """A listener; a thread for each tracker does what is asked of it, in order, and `warn` says what fails.
+class TrackerCallback:
+    """A callback with one thread for each tracker; `warn` receives a line when a tracker fails.
 
-    Each cell whose training begins, or whose figures are made, is a run. Curves are told as they come, and
-    when the cell is finished what of them was not: progress is thinned out on its way.
+    Each cell whose training starts, or whose metrics are made, is a tracked run. Progress events are
+    throttled, so the epochs that were missed are logged when the cell is finished.
     """
 
     def __init__(
@@ -41,79 +41,79 @@ class Tracking:
         warn: Callable[[str], None],
     ) -> None:
         self._store = store
-        self._desks = [_Desk(name, tracker, warn) for name, tracker in trackers.items()]
+        self._threads = [_TrackerThread(name, tracker, warn) for name, tracker in trackers.items()]
         self._runs = {cell.hash: _run_of(cell, spec) for cell in cells}
         self._readers: dict[str, list[Cell]] = defaultdict(list)
         for cell in cells:
             for node in cell.nodes.values():
                 self._readers[node.hash].append(cell)
-        self._told: dict[str, set[int]] = {}  # epochs by the cell's hash, of runs that are open
+        self._logged: dict[str, set[int]] = {}  # logged epochs of open runs, by the cell's hash
 
     def note(self, line: str) -> None:
-        """Nothing that trackers would want."""
+        """Ignore lines."""
 
     def started(self, node: Node) -> None:
-        """A training begins the runs of its cells."""
+        """Begin the runs of a training's cells."""
         if node.stage == "train":
             for cell in self._readers[node.hash]:
                 self._begin(cell)
 
     def progress(self, progress: Progress) -> None:
-        """A point of a training's curves."""
+        """Log a point of a training's curves."""
         if progress.node.stage == "train" and progress.event.figures:
             for cell in self._readers[progress.node.hash]:
-                self._tell(cell, progress.event.done, progress.event.figures)
+                self._log(cell, progress.event.done, progress.event.figures)
 
     def finished(self, done: Done) -> None:
-        """The last node of a cell ends its run, with all that is known by then."""
+        """End a cell's run after its last node: log missed epochs and the final metrics."""
         for cell in self._readers[done.node.hash]:
             if cell.hash == done.node.hash:
                 self._begin(cell)
                 for epoch, figures in _curve(cell, self._store):
-                    self._tell(cell, epoch, figures)
+                    self._log(cell, epoch, figures)
                 self._end(cell, _final(self._store.get("metrics", cell.hash)), "finished")
 
     def failed(self, failure: Failure) -> None:
-        """A failed node fails the open runs that wait for it."""
+        """End the open runs that need a failed node."""
         for cell in self._readers[failure.node.hash]:
             self._end(cell, {}, "failed")
 
     def close(self) -> None:
-        """End what is open, and let trackers send the rest for a while."""
-        for digest in list(self._told):
+        """End open runs and wait a while for the trackers."""
+        for digest in list(self._logged):
             self._close_run(digest, {}, "interrupted")
-        for desk in self._desks:
-            desk.close()
+        for thread in self._threads:
+            thread.close()
 
     def _begin(self, cell: Cell) -> None:
-        if cell.hash not in self._told:
-            self._told[cell.hash] = set()
+        if cell.hash not in self._logged:
+            self._logged[cell.hash] = set()
             run = self._runs[cell.hash]
-            self._ask(lambda tracker: tracker.begin(run))
+            self._submit(lambda tracker: tracker.begin(run))
 
-    def _tell(self, cell: Cell, epoch: int, figures: Mapping[str, float]) -> None:
-        told = self._told.get(cell.hash)
-        if told is not None and epoch not in told:
-            told.add(epoch)
+    def _log(self, cell: Cell, epoch: int, figures: Mapping[str, float]) -> None:
+        logged = self._logged.get(cell.hash)
+        if logged is not None and epoch not in logged:
+            logged.add(epoch)
             run = self._runs[cell.hash]
-            self._ask(lambda tracker: tracker.log(run, epoch, figures))
+            self._submit(lambda tracker: tracker.log(run, epoch, figures))
 
     def _end(self, cell: Cell, figures: Mapping[str, float], state: State) -> None:
-        if cell.hash in self._told:
+        if cell.hash in self._logged:
             self._close_run(cell.hash, figures, state)
 
     def _close_run(self, digest: str, figures: Mapping[str, float], state: State) -> None:
         run = self._runs[digest]
-        del self._told[digest]
-        self._ask(lambda tracker: tracker.end(run, figures, state))
+        del self._logged[digest]
+        self._submit(lambda tracker: tracker.end(run, figures, state))
 
-    def _ask(self, act: Act) -> None:
-        for desk in self._desks:
-            desk.ask(act)
+    def _submit(self, act: Act) -> None:
+        for thread in self._threads:
+            thread.submit(act)
 
 
-class _Desk:
-    """One tracker and its thread. The first thing that goes wrong is said once and switches it off."""
+class _TrackerThread:
+    """A tracker and its thread. The first error is reported once and switches the tracker off."""
 
     def __init__(self, name: str, tracker: Tracker, warn: Callable[[str], None]) -> None:
         self._name = name
@@ -123,12 +123,12 @@ class _Desk:
         self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
         self._thread.start()
 
-    def ask(self, act: Act) -> None:
-        """Have something done, some time."""
+    def submit(self, act: Act) -> None:
+        """Queue a call."""
         self._acts.put(act)
 
     def close(self) -> None:
-        """Wait until all is done, but not for ever."""
+        """Wait until all calls are done, at most SECONDS_TO_SEND."""
         self._acts.put(None)
         self._thread.join(SECONDS_TO_SEND)
         if self._thread.is_alive():
@@ -138,7 +138,7 @@ class _Desk:
         while (act := self._acts.get()) is not None:
             try:
                 act(self._tracker)
-            except Exception as error:  # a tracker may fail in any way that its library can
+            except Exception as error:  # its library may raise anything
                 said = " ".join(str(error).split()) or type(error).__name__
                 self._warn(f"warning: tracker {self._name} is switched off, the run goes on: {said}")
                 return
@@ -154,7 +154,7 @@ def _run_of(cell: Cell, spec: str) -> TrackedRun:
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Parameter]]:
-    """Settings by dotted key; lists as JSON, keys that ask for nothing left out."""
+    """Yield settings by dotted key, lists as JSON, without None."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{key}.")
@@ -165,14 +165,14 @@ def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Pa
 
 
 def _curve(cell: Cell, store: Store) -> Iterator[tuple[int, dict[str, float]]]:
-    """Epochs of the cell's training, where there was one and its log is still there."""
+    """Yield the epochs in the log of the cell's training, if it is still there."""
     node = cell.nodes.get("train")
     if node is None or not store.has(node.stage, node.hash):
         return
     try:
         training = store.get(node.stage, node.hash)
         lines = training.file(LOG).read_text().splitlines() if training.has_file(LOG) else []
-    except DamagedError:  # the next run tells, and makes it again
+    except DamagedError:  # the next run reports it and makes it again
         return
     for line in lines:
         entry = json.loads(line)
@@ -180,7 +180,7 @@ def _curve(cell: Cell, store: Store) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def _final(metrics: Artefact) -> dict[str, float]:
-    """`full/overall/NDCG@10`, and so on: every figure of metrics.json."""
+    """Return every figure of metrics.json, by names such as `full/overall/NDCG@10`."""
     measured = json.loads(metrics.file("metrics.json").read_text())
     return {
         key.replace(".", "/"): float(value) for key, value in _flat(measured) if not isinstance(value, str)

@@ -1,4 +1,4 @@
-"""A worker process: one task after another, until told to end or its parent is gone."""
+"""Run tasks in one process: a worker process, or this process (for debuggers, or where none may start)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,45 +19,74 @@ from typing import Any, cast
 from grasp_bench.core.progress import Event, Report
 from grasp_bench.core.registry import Registry
 from grasp_bench.core.store import Store
-from grasp_bench.engine.money import ledger_of
-from grasp_bench.engine.perform import limit_threads, perform
-from grasp_bench.engine.tasks import Progress, Task
+from grasp_bench.engine.costs import ledger_of
+from grasp_bench.engine.execute import execute, limit_threads
+from grasp_bench.engine.tasks import End, OnProgress, Progress, Task, WorkerConfig
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext, Stage
 
 SECONDS_BETWEEN_REPORTS = 0.1
-SECONDS_TO_SAVE = 10.0  # what an orphaned worker gets to leave a resumable state
+SECONDS_TO_SAVE = 10.0  # for an orphaned worker to save its resumable state
 
 
-@dataclass(frozen=True)
-class Workplace:
-    """What is the same for all tasks: the store, "module:attribute" of the stage registry, memory (MiB)."""
+class TaskRunner:
+    """Runs tasks on one device, with the stages and the store of a WorkerConfig."""
 
-    store: Path
-    stages: str
-    memory_mb: int
+    def __init__(self, config: WorkerConfig, device: str) -> None:
+        self._store = Store(config.store)
+        self._stages = load_stages(config.stages)
+        self._memory_mb = config.memory_mb
+        self._device = device
+
+    def run(self, task: Task, send: Callable[[Progress], Any]) -> End:
+        """Make the task's node and send its progress. KeyboardInterrupt passes through."""
+        report = throttled(task.node, send)
+        context = RunContext(self._device, task.threads, report, self._memory_mb, ledger_of(self._store))
+        return execute(task, self._store, self._stages, context)
 
 
-def work(tasks: Connection, place: Workplace, device: str, threads: int, log: Path) -> None:
-    """Body of a worker process; `log` takes what libraries print, so that it can be shown if it dies."""
+class InProcess:
+    """An Executor with one slot; `wait` runs the submitted task."""
+
+    slots = 1
+
+    def __init__(self, config: WorkerConfig, devices: list[str], on_progress: OnProgress) -> None:
+        self._runner = TaskRunner(config, devices[0])
+        self._on_progress = on_progress
+        self._tasks: list[Task] = []
+
+    def submit(self, task: Task) -> None:
+        """Queue the task for the next `wait`."""
+        self._tasks.append(task)
+
+    def wait(self) -> list[End]:
+        """Run the submitted task."""
+        return [self._runner.run(self._tasks.pop(0), self._on_progress)]
+
+    def close(self) -> None:
+        """Do nothing: there are no workers."""
+
+    def stop(self) -> None:
+        """Drop submitted tasks; the interrupt has already ended the running one."""
+        self._tasks.clear()
+
+
+def work(tasks: Connection, config: WorkerConfig, device: str, threads: int, log: Path) -> None:
+    """Run as a worker process; what libraries print goes to `log`, to be shown if the worker dies."""
     serve_parent(log)
     limit_threads(threads)
-    stages = load_stages(place.stages)
+    runner = TaskRunner(config, device)
     try:
         while True:
-            task: Task = tasks.recv()
-            report = throttled(task.node, tasks.send)
-            store = Store(place.store)
-            context = RunContext(device, task.threads, report, place.memory_mb, ledger_of(store))
-            tasks.send(perform(task, store, stages, context))
+            tasks.send(runner.run(tasks.recv(), tasks.send))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
 
 
 def serve_parent(log: Path) -> None:
-    """Make this process one that ends with its parent, or by KeyboardInterrupt when the parent says so."""
+    """Make this process end with its parent, and raise KeyboardInterrupt when the parent sends SIGTERM."""
     _redirect_output(log)
-    # Ctrl-C goes to the whole process group; the parent decides and passes it on as SIGTERM, once.
+    # Ctrl-C goes to the whole process group; the parent decides and passes it on once, as SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _interrupt)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -71,7 +99,7 @@ def load_stages(target: str) -> Registry[type[Stage]]:
 
 
 def throttled(node: Node, send: Callable[[Progress], Any]) -> Report:
-    """A Report that passes at most ten events a second on, and every last one of its kind."""
+    """Return a Report that sends at most ten events a second, and always the last one of a count."""
     last = float("-inf")
 
     def report(event: Event) -> None:
@@ -103,6 +131,6 @@ def _redirect_output(log: Path) -> None:
     os.dup2(descriptor, sys.stdout.fileno())
     os.dup2(descriptor, sys.stderr.fileno())
     os.close(descriptor)
-    for stream in (sys.stdout, sys.stderr):  # no glyph that this place cannot encode ends a stage
+    for stream in (sys.stdout, sys.stderr):  # a glyph that the encoding lacks must not end a stage
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     faulthandler.enable()

@@ -1,1 +1,1 @@
-"""Ranks of held-out items, and what is read off them."""
+"""Ranks of held-out items, and metrics of ranks and lists."""

@@ -1,4 +1,4 @@
-"""What a list of recommendations is like, apart from being right.
+"""Metrics of recommendation lists beyond accuracy: coverage, novelty, Gini, cross-category share.
 
 Shape suffixes: Q users, k recommended items each, m items of the catalogue.
 """
@@ -14,7 +14,7 @@ Items = NDArray[Any]
 
 
 def coverage(recommended_Qk: Items, num_items: int) -> float:
-    """Share of the catalogue that is recommended to anybody, in [0, 1]."""
+    """Share of the catalogue that is recommended to at least one user, in [0, 1]."""
     return len(np.unique(recommended_Qk)) / num_items
 
 
@@ -27,7 +27,7 @@ def novelty(recommended_Qk: Items, counts_m: NDArray[Any]) -> float:
 
 
 def gini(recommended_Qk: Items, num_items: int) -> float:
-    """Gini index of how often each item is recommended: 0 all alike, towards 1 a few take all."""
+    """Gini index of how often each item is recommended: 0 if all equally, towards 1 if few take all."""
     exposure_m = np.sort(np.bincount(recommended_Qk.ravel(), minlength=num_items)).astype(np.float64)
     rank_m = np.arange(1, num_items + 1)
     return float(((2 * rank_m - num_items - 1) * exposure_m).sum() / (num_items * exposure_m.sum()))

@@ -1,4 +1,4 @@
-"""Does the evaluation give chance to a scorer that knows nothing? A check of the ranker and of tied ranks."""
+"""Check the ranker and tied ranks: a constant scorer must get the metrics of chance."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ROUNDING = 1e-9
 
 
 def check_at_chance(ranks: Ranks, among_Q: NDArray[np.int64], what: str) -> None:
-    """EvaluationError unless every target ties with all its `among_Q` candidates and its metrics are chance.
+    """Raise EvaluationError unless every target ties with all its `among_Q` candidates at chance metrics.
 
-    Chance is worked out by itself: of n candidates, the target is among the first k in k / n of all orders,
+    Chance is computed independently: among n candidates, the target is in the first k in k / n of all orders,
     and its expected gain is the sum of the first k gains over n.
     """
     better, tied = _numpy(ranks.better), _numpy(ranks.tied)

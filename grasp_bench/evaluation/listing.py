@@ -1,4 +1,4 @@
-"""Scores to lists in the order in which TREC's tools will read them."""
+"""Turn scores into ranked lists in the order of trec_eval."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from grasp_bench.evaluation.ranker import Ranker
-from grasp_bench.evaluation.scorer import Scorer
+from grasp_bench.evaluation.ranker import Ranker, Scorer
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Listed:
-    """One query's list: items and their scores, best first, and how the target stands among all candidates.
+    """One query's list: items and scores, best first, and counts of candidates better than and tied with the
+    target.
 
-    `cut_in_tie`: the list ends within candidates that score as the target does, so that the target may be
-    missing where another order of them would hold it.
+    `cut_in_tie`: the list ends among candidates that tie with the target, so the target may be missing though
+    another order of ties would include it.
     """
 
     query: int
@@ -32,7 +32,7 @@ class Listed:
 
 
 def tie_order(ids: Sequence[str]) -> Ints:
-    """Each item's place where equal scores are ordered by id, descending by bytes: trec_eval's order."""
+    """Position of each item among equal scores in trec_eval's order: by id, descending by bytes."""
     order = sorted(range(len(ids)), key=lambda item: ids[item].encode(), reverse=True)
     places = np.empty(len(ids), dtype=np.int64)
     places[order] = np.arange(len(ids))
@@ -42,10 +42,10 @@ def tie_order(ids: Sequence[str]) -> Ints:
 def sampled_lists(
     ranker: Ranker, scorer: Scorer, places: Ints, depth: int | None, *, from_catalogue: bool
 ) -> Iterator[Listed]:
-    """The first `depth` (None: all) of target and stored negatives, query by query.
+    """Yield the first `depth` (None: all) of target and stored negatives, query by query.
 
-    `from_catalogue` takes the scores from a scoring of the whole catalogue, as ranks were made where the full
-    ranking was stored too: rounding may differ between the two ways.
+    `from_catalogue` takes the scores from a scoring of the whole catalogue, as the ranks were made if the
+    full ranking was stored too: rounding may differ between the two ways.
     """
     queries = ranker.queries
     chunks: Iterator[tuple[slice, Tensor]]
@@ -63,7 +63,7 @@ def sampled_lists(
 def full_lists(
     ranker: Ranker, scorer: Scorer, places: Ints, depth: int, exclude_history: bool
 ) -> Iterator[Listed]:
-    """The first `depth` of the catalogue, query by query; hidden items are no candidates."""
+    """Yield the first `depth` of the catalogue without hidden items, query by query."""
     for rows, _, scores_Bm in ranker.catalogue_scores(scorer, exclude_history):
         targets = ranker.queries.targets_Q[rows].cpu().numpy()
         for row, scores in enumerate(scores_Bm.cpu().numpy()):
@@ -77,7 +77,7 @@ def _listed(
 ) -> Listed:  # fmt: skip
     better, tied = int((scores > target).sum()), int((scores == target).sum()) - 1
     length = len(items) if depth is None else min(depth, len(items))
-    if length < len(items):  # what scores below the last that is listed need not be sorted
+    if length < len(items):  # items below the last listed score need not be sorted
         last = np.partition(scores, len(scores) - length)[len(scores) - length]
         kept = scores >= last
         items, scores = items[kept], scores[kept]

@@ -1,6 +1,6 @@
-"""Ranks of targets by the scores of a file, block by block of its users.
+"""Rank targets by the scores of a file, in blocks of users.
 
-A pair without a score is ranked below every pair that has one, tied with the others like it. Shape suffixes:
+A pair without a score ranks below every pair with one, tied with the other pairs without. Shape suffixes:
 Q queries, C candidates with the target first, R rows of a block, m items.
 """
 
@@ -21,40 +21,40 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of a run, all that there are of some users: `pairs_R` (user · m + item) ascending, `scores_R`."""
+    """All rows of some users: `pairs_R` (user · m + item), ascending, and `scores_R`."""
 
     pairs_R: Ints
     scores_R: Floats
 
     @classmethod
     def of(cls, users_R: Ints, items_R: Ints, scores_R: Floats, num_items: int) -> Block:
-        """Sort the rows; no pair may be there twice."""
+        """Sort the rows; no pair may occur twice."""
         pairs = users_R * num_items + items_R
         order = np.argsort(pairs, kind="stable")
         return cls(pairs[order], scores_R[order])
 
     def scores_of(self, wanted: Ints) -> Floats:
-        """Scores of pairs, of any shape; −inf where the file has none."""
+        """Look up the scores of pairs of any shape; −inf if the file has none."""
         if not len(self.pairs_R):
             return np.full(wanted.shape, -np.inf)
         place = np.searchsorted(self.pairs_R, wanted).clip(max=len(self.pairs_R) - 1)
         return np.where(self.pairs_R[place] == wanted, self.scores_R[place], -np.inf)
 
     def without(self, hidden: Ints) -> Block:
-        """The rows that are not among `hidden` pairs, ascending."""
+        """Remove the rows of `hidden` pairs."""
         kept = ~np.isin(self.pairs_R, hidden, assume_unique=True)
         return Block(self.pairs_R[kept], self.scores_R[kept])
 
 
 class Counts:
-    """Better and tied candidates of Q targets, filled in block by block."""
+    """Counts of better and tied candidates of Q targets, filled in block by block."""
 
     def __init__(self, queries: int) -> None:
         self.better_Q = np.zeros(queries, dtype=np.int64)
         self.tied_Q = np.zeros(queries, dtype=np.int64)
 
     def ranks(self) -> Ranks:
-        """What is filled in, as the ranker has it."""
+        """Return the counts as the ranker does."""
         return Ranks(torch.from_numpy(self.better_Q), torch.from_numpy(self.tied_Q))
 
 
@@ -78,10 +78,10 @@ class AmongCandidates:
 
 
 class InCatalogue:
-    """Ranks among all items; of each user's best alone, they are exact for cutoffs that the list reaches.
+    """Ranks among all items; for lists of the best items, they are exact up to the length of the list.
 
-    `pool_Q` are the items that each target is ranked among, `hidden` the known pairs that are none of them,
-    and `listed_Q` how many of its pool each query has a score for.
+    `pool_Q` counts the items that each target is ranked among, `hidden` are known pairs outside that pool,
+    and `listed_Q` counts the items of the pool with a score.
     """
 
     def __init__(self, queries: Queries, num_items: int, pool_Q: Ints, hidden: Ints, top: int) -> None:
@@ -94,7 +94,7 @@ class InCatalogue:
 
     @property
     def recommendations(self) -> torch.Tensor:
-        """The best items of each query (Q, top)."""
+        """The best items of each query, (Q, top)."""
         return torch.from_numpy(self.best_Qk)
 
     def add(self, rows: Ints, block: Block) -> None:

@@ -1,13 +1,17 @@
-"""What an evaluation asks: for each of Q users, a history, a target and its stored negatives."""
+"""The queries of an evaluation: for each of Q users, a history, a target and its stored negatives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from grasp_bench.core.errors import DataError
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Queries:
         negatives_QK: int64; the stored candidates beside the target.
         items_flat: int64; known items of all users, user after user, in order.
         offsets: int64 (n + 1); user u's items are `items_flat[offsets[u]:offsets[u + 1]]`.
-        readers_flat: int64; whose profile reads each item, if not its user's as it is at last.
+        readers_flat: int64; the profile that reads each item; None: the user's final one.
     """
 
     users_Q: Tensor
@@ -45,20 +49,35 @@ class Queries:
         return len(self.users_Q)
 
     def redrawn(self, count: int, draws: torch.Generator) -> Queries:
-        """The same queries with `count` of the negatives of each, drawn without replacement."""
+        """Draw `count` of each query's negatives, without replacement."""
         keys_QK = torch.rand(self.negatives_QK.shape, generator=draws, device=self.negatives_QK.device)
         return replace(self, negatives_QK=self.negatives_QK.gather(1, keys_QK.topk(count, dim=1).indices))
 
 
 def append_items(items_flat: Tensor, offsets: Tensor, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-    """Put more items behind the sequences of some users: new flat items and offsets.
+    """Append items to the sequences of users, in the order given: new flat items and offsets.
 
-    A user may come several times; the items are put there in the order given. The test's histories are the
-    training part with what happened before the test target behind it.
+    A user may occur several times. Test histories are the training part plus the items before the test
+    target.
     """
     num_users = len(offsets) - 1
     owners = torch.arange(num_users, device=offsets.device).repeat_interleave(offsets.diff())
-    # Stable: within a user, what was there stays before what is new.
+    # A stable sort keeps a user's old items before the new ones.
     owners, order = torch.cat([owners, users]).sort(stable=True)
     lengths = torch.bincount(owners, minlength=num_users)
     return torch.cat([items_flat, items])[order], torch.cat([offsets[:1], lengths.cumsum(0)])
+
+
+def hidden_pairs(queries: Queries, num_items: int, exclude_history: bool) -> Ints:
+    """Known pairs user · m + item that are not candidates, ascending; a target is always a candidate."""
+    if not exclude_history:
+        return np.empty(0, dtype=np.int64)
+    users = torch.repeat_interleave(torch.arange(len(queries.offsets) - 1), queries.offsets.diff().cpu())
+    targets = queries.users_Q.cpu() * num_items + queries.targets_Q.cpu()
+    return np.setdiff1d((users * num_items + queries.items_flat.cpu()).numpy(), targets.numpy())
+
+
+def pool_sizes(queries: Queries, num_items: int, hidden: Ints) -> Ints:
+    """Number of items that each target is ranked among in full ranking, itself included, (Q,)."""
+    per_user = np.bincount(hidden // num_items, minlength=len(queries.offsets) - 1)
+    return np.asarray(num_items - per_user[queries.users_Q.cpu().numpy()])

@@ -1,4 +1,4 @@
-"""Ranks of targets among stored candidates and in the whole catalogue, in one pass of bounded memory.
+"""Rank targets among stored candidates and in the whole catalogue, in one pass of bounded memory.
 
 Shape suffixes: Q queries in all, B in a chunk, K negatives, m items, d backbone width.
 """
@@ -7,26 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.evaluation.queries import Queries
-from grasp_bench.evaluation.scorer import Scorer
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.layout import gather_sequences
 
-# Floats held per (user, item) of a chunk at the peak of the hungriest scorer (scores, two dot
-# products, three logits, three weights, and temporaries of the same size).
+# Floats per (user, item) of a chunk at the peak of the largest scorer (scores, two dot products, three
+# logits, three weights, and temporaries of the same size).
 FLOATS_PER_PAIR = 16
 LARGEST_CHUNK = 512
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Counts per query, int64 (Q,): candidates scored above the target, and others scored equal."""
+    """Counts per query, int64 (Q,): candidates that score above the target, and others that tie with it."""
 
     better: Tensor
     tied: Tensor
@@ -42,12 +41,12 @@ class FullRanking:
 
 @dataclass
 class Ranker:
-    """Ranks the targets of fixed queries, again and again as a model trains.
+    """Ranks the targets of fixed queries, repeatedly while a model trains.
 
     Args:
         queries: validation or test, never both: the validation ranker of a training holds no test data.
         max_len: histories are cut to their latest `max_len` items.
-        memory_mb: bound on what a chunk holds at once.
+        memory_mb: bound on the memory of a chunk.
     """
 
     queries: Queries
@@ -70,7 +69,7 @@ class Ranker:
     def full(self, scorer: Scorer, top: int, exclude_history: bool) -> tuple[Ranks, FullRanking]:
         """Ranks among the stored negatives and in the catalogue, from one scoring of it.
 
-        `exclude_history` leaves a user's known items out, as sampling does; the target stays in.
+        `exclude_history` leaves out a user's known items, as sampling does, but not the target.
         """
         sampled: list[Ranks] = []
         full: list[Ranks] = []
@@ -84,7 +83,7 @@ class Ranker:
 
     @torch.inference_mode()
     def in_catalogue(self, scorer: Scorer, exclude_history: bool) -> Ranks:
-        """Ranks in the catalogue as `full` has them, and no lists, which cost a fifth of its pass."""
+        """Ranks in the catalogue as `full` has them, without the lists, which take a fifth of the time."""
         scored = [
             _count(scores_Bm, self.queries.targets_Q[rows])
             for rows, _, scores_Bm in self.catalogue_scores(scorer, exclude_history)
@@ -95,9 +94,9 @@ class Ranker:
     def catalogue_scores(
         self, scorer: Scorer, exclude_history: bool
     ) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """Rows of the queries, scores (B, 1 + K) of target and negatives, and scores (B, m) of the catalogue.
+        """Yield rows of the queries, scores (B, 1 + K) of target and negatives, and (B, m) of all items.
 
-        With `exclude_history` known items other than the target stand at minus infinity in the latter.
+        With `exclude_history` known items other than the target get minus infinity in the latter.
         """
         for rows, history, states_Bd, catalogue in self._chunks(scorer, scorer.num_items):
             scores_Bm = scorer.score_catalogue(states_Bd, history, catalogue)
@@ -112,7 +111,7 @@ class Ranker:
 
     @torch.inference_mode()
     def candidate_scores(self, scorer: Scorer) -> Iterator[tuple[slice, Tensor]]:
-        """Rows of the queries and scores (B, 1 + K) of (target, negatives...), the target in column 0."""
+        """Yield rows of the queries and scores (B, 1 + K) of the target (column 0) and negatives."""
         per_row = self.queries.negatives_QK.shape[1] + 1
         for rows, history, states_Bd, catalogue in self._chunks(scorer, per_row * 8):
             items_BC = torch.cat([self.queries.targets_Q[rows, None], self.queries.negatives_QK[rows]], dim=1)
@@ -149,7 +148,7 @@ class Ranker:
         return History(users_B, items_T, layout, features)
 
     def _candidate_features(self, scorer: Scorer, rows: slice, items_BC: Tensor) -> Tensor | None:
-        """Pair features of a chunk's candidates, computed at the first pass and kept for the others."""
+        """Pair features of a chunk's candidates, computed in the first pass and cached."""
         chunk = (rows.start, rows.stop)
         if chunk not in self._features:
             users_BC = self.queries.users_Q[rows, None].expand_as(items_BC)
@@ -179,7 +178,7 @@ class Ranker:
 
 def _count(scores_BC: Tensor, target_column_B: Tensor) -> Ranks:
     target_B1 = scores_BC.gather(1, target_column_B[:, None])
-    # Compared straight into floats, whose sums are exact below 2^24: three times faster than by way of bool.
+    # Compare into floats, whose sums are exact below 2^24: three times faster than through bool.
     flags_BC = torch.empty_like(scores_BC)
     better = torch.gt(scores_BC, target_B1, out=flags_BC).sum(1).long()
     tied = torch.eq(scores_BC, target_B1, out=flags_BC).sum(1).long() - 1
@@ -188,3 +187,42 @@ def _count(scores_BC: Tensor, target_column_B: Tensor) -> Ranks:
 
 def _concatenate(chunks: list[Ranks]) -> Ranks:
     return Ranks(torch.cat([c.better for c in chunks]), torch.cat([c.tied for c in chunks]))
+
+
+class Scorer(Protocol):
+    """Scores items after histories: a trained recommender or a control. Higher is better, equal is a tie.
+
+    A pair's score is the same alone, among other candidates and in the whole catalogue, and does not depend
+    on the other users of the batch. The ranker refuses NaN.
+    """
+
+    @property
+    def num_items(self) -> int:
+        """m, the items of the catalogue."""
+        ...
+
+    def eval(self) -> object:
+        """Switch to evaluation mode; called before each pass."""
+        ...
+
+    def catalogue(self) -> Any:
+        """Compute what scoring needs of all items, once per pass; every call gets it."""
+        ...
+
+    def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor | None:
+        """Features (…, F) of (user, item) pairs that are the same in every pass; None without."""
+        ...
+
+    def states(self, history: History, catalogue: Any) -> Tensor:
+        """Encode each history, (B, …)."""
+        ...
+
+    def score_candidates(
+        self, states_B: Tensor, history: History, candidates: Candidates, catalogue: Any
+    ) -> Tensor:
+        """Scores (B, K) of a few candidates per user."""
+        ...
+
+    def score_catalogue(self, states_B: Tensor, history: History, catalogue: Any) -> Tensor:
+        """Scores (B, m) of all items, in a new tensor that the ranker may overwrite."""
+        ...

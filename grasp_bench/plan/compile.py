@@ -23,11 +23,11 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.controls import SHUFFLED
 from grasp_bench.spec.dataset import LATER_GROUP_KEYS
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.extent import too_many
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.patches import SECTIONS, Patcher
 from grasp_bench.spec.problems import dotted
 from grasp_bench.spec.section import settled
+from grasp_bench.spec.variations import too_many
 
 Value = TypeVar("Value", bound=Hashable)
 

@@ -16,7 +16,7 @@ from grasp_bench.report.methods import Method, method_of
 from grasp_bench.report.study import Study
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.core.figures import Members
+    from grasp_bench.core.published import GroupMembers
 
 CELL_FILE, METRICS_FILE, RANKS_FILE = published.CELL, published.METRICS, published.RANKS
 _REQUIRED = ("slug", "dataset", "protocol_hash")
@@ -110,7 +110,7 @@ def collect(folder: Path, study: Study) -> Collected:
     planned = None if study.planned is None else {cell["slug"]: cell for cell in study.planned}
     cells: list[ResultCell] = []
     left_out: list[tuple[str, str]] = []
-    members: dict[str, Members | None] = {}
+    members: dict[str, GroupMembers | None] = {}
     for path in cell_folders(folder):
         if planned is not None and path.name not in planned:
             left_out.append((path.name, "the spec no longer asks for it"))
@@ -125,7 +125,7 @@ def collect(folder: Path, study: Study) -> Collected:
     return Collected(tuple(cells), tuple(left_out))
 
 
-def read_cell(folder: Path, members: dict[str, Members | None] | None = None) -> ResultCell:
+def read_cell(folder: Path, members: dict[str, GroupMembers | None] | None = None) -> ResultCell:
     """Read one cell; DataError names the file and key that is damaged, altered or missing.
 
     `members` remembers who is in which group by protocol hash, where several cells are read.
@@ -145,19 +145,19 @@ def read_cell(folder: Path, members: dict[str, Members | None] | None = None) ->
     return cell
 
 
-def _require_believable(cell: ResultCell, members: dict[str, Members | None]) -> None:
+def _require_believable(cell: ResultCell, members: dict[str, GroupMembers | None]) -> None:
     """The files must be those that were published; where nothing says which, ranks must give the figures."""
     files = cell.info.get("files")
     if files is not None:
         for name in published.changed_files(cell.folder, files):
             raise DataError(f"{cell.folder / name}: not the file that {CELL_FILE} belongs to", mend=_MEND)
         return
-    from grasp_bench.core.figures import problem_of
+    from grasp_bench.core.published import metrics_problem
     from grasp_bench.report.group_membership import read_membership
 
     if cell.protocol_hash not in members:
         members[cell.protocol_hash] = read_membership(cell.folder.parent, cell.protocol_hash)
-    problem = problem_of(cell.folder, cell.ties, members[cell.protocol_hash])
+    problem = metrics_problem(cell.folder, cell.ties, members[cell.protocol_hash])
     if problem is not None:
         raise DataError(f"{cell.folder}: {problem}", mend=_MEND)
 

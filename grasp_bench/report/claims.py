@@ -13,12 +13,10 @@ from grasp_bench.report.schema import Claim
 from grasp_bench.report.significance import is_measured, pair_tests
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.report.verdicts import ONE_TRAINING, UNDECIDED, UNTESTED, words_of
-from grasp_bench.stats.correction import holm
-from grasp_bench.stats.crossed import difference
+from grasp_bench.stats.correction import holm, shares
+from grasp_bench.stats.crossed import ABOVE, BELOW, EQUIVALENT, Region, difference, region
 from grasp_bench.stats.levels import ALPHA
-from grasp_bench.stats.looks import shares
 from grasp_bench.stats.trainings import Trainings
-from grasp_bench.stats.verdict import ABOVE, BELOW, EQUIVALENT, Region, region
 
 Hypothesis = Mapping[str, Any]
 ANY_SIZE = {ABOVE: "supported", BELOW: "refuted"}

@@ -15,7 +15,7 @@ from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.correction import benjamini_hochberg, of_known
 from grasp_bench.stats.crossed import Terms, contrast
-from grasp_bench.stats.figure import figure_interval
+from grasp_bench.stats.intervals import figure_interval
 from grasp_bench.stats.trainings import Trainings
 
 NO_ENHANCER = "none"

@@ -16,7 +16,7 @@ from grasp_bench.report.group_membership import Bools, read_membership
 from grasp_bench.report.methods import Method
 from grasp_bench.report.schema import Difference, PublishedComparison, PublishedFigure, SourcedEntry
 from grasp_bench.report.user_values import TOLERANCE, UserValues
-from grasp_bench.stats.figure import figure_interval
+from grasp_bench.stats.intervals import figure_interval
 from grasp_bench.stats.pairing import Values
 from grasp_bench.stats.trainings import Trainings
 

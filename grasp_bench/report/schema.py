@@ -129,7 +129,7 @@ class RankingTests(TypedDict):
 class PublishedFigure(TypedDict):
     """One published number beside ours, of the same ranking, as fractions.
 
-    `low` and `high` bound our mean for other users and trainings (stats/figure.py); `inside` tells whether
+    `low` and `high` bound our mean for other users and trainings (stats/intervals.py); `inside` tells whether
     theirs lies between, and is None where nobody knows: without them, or of one training.
     """
 

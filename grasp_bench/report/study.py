@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grasp_bench.core import sealing
+from grasp_bench.core import checksums
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.published import mend, read_object
 
@@ -63,7 +63,7 @@ class Study:
 
 def looks_of(experiment: Experiment) -> tuple[int, ...]:
     """Trainings that a method has at each look at the hypotheses; none where seeds are a list."""
-    from grasp_bench.stats.looks import looks_at
+    from grasp_bench.stats.correction import looks_at
 
     seeds = experiment.seeds
     return () if isinstance(seeds, tuple) else looks_at(seeds.least, seeds.most)
@@ -87,7 +87,7 @@ def write_study(
     protocol = experiment.dataset.protocol
     cutoff = 10 if 10 in protocol.cutoffs else protocol.cutoffs[-1]
     path, looks = folder / FILE, looks_of(experiment)
-    sealing.write(
+    checksums.write(
         path,
         {
             "format": FORMAT,

@@ -1,8 +1,8 @@
-"""Do semantic neighbours meet in behaviour? How often an entity and its neighbour have something in common.
+"""Measure how often an entity and its semantic neighbour have an attribute in common.
 
-What two items have in common is a buyer, what two users have in common an item; a brand or a category
-serves as well. Neighbours are held against random partners, drawn uniformly, and drawn with the neighbours'
-own popularity: popular entities meet anybody, and embeddings may only have found the popular ones.
+Two items may share a buyer, two users an item; a brand or a category serves as well. Neighbours are compared
+with random partners, drawn uniformly and drawn with the popularity of the neighbours: popular entities share
+attributes with anybody, and embeddings may only have found the popular ones.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.core.membership import among
+from grasp_bench.core.arrays import isin_sorted
 
-WINDOW = 0.005  # matched partners come from this share of entities on each side in order of popularity
+WINDOW = 0.005  # share of entities on each side, in order of popularity, that matched partners come from
 AT_LEAST = 10  # entities on each side, for small catalogues
-TRAITS_AT_ONCE = 1 << 20  # of all pairs that are looked at together: some 60 bytes each
+ATTRIBUTES_AT_ONCE = 1 << 20  # of all pairs that are looked at together: some 60 bytes each
 
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -25,60 +25,60 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Traits:
-    """Which of `num_traits` traits (buyers, items, brands) each of n entities has.
+class Attributes:
+    """The attributes (buyers, items, brands) of n entities, as numbers below `num_attributes`.
 
-    Those of entity k are `traits[offsets[k]:offsets[k + 1]]`, ascending, each once.
+    Entity k has `attributes[offsets[k]:offsets[k + 1]]`, ascending, each once.
     """
 
     offsets: Longs
-    traits: Longs
-    num_traits: int
+    attributes: Longs
+    num_attributes: int
 
     @classmethod
-    def of_pairs(cls, entities: NDArray[np.integer], traits: NDArray[np.integer], n: int) -> Traits:
-        """From (entity, trait) pairs in any order, repeats allowed."""
-        width = int(traits.max()) + 1 if len(traits) else 1
-        # Sorted and thinned by hand: np.unique hashes first, which takes ten times as long here.
-        keys = np.sort(entities.astype(np.int64) * width + traits)
+    def of_pairs(cls, entities: NDArray[np.integer], attributes: NDArray[np.integer], n: int) -> Attributes:
+        """Build from (entity, attribute) pairs in any order, repeats allowed."""
+        width = int(attributes.max()) + 1 if len(attributes) else 1
+        # Sort and remove repeats by hand: np.unique hashes first, which takes ten times as long here.
+        keys = np.sort(entities.astype(np.int64) * width + attributes)
         keys = keys[np.diff(keys, prepend=-1) > 0]
         counts = np.bincount(keys // width, minlength=n)
         return cls(np.concatenate([[0], np.cumsum(counts)]), keys % width, width)
 
     @property
     def counts(self) -> Longs:
-        """How many traits each entity has, (n,)."""
+        """Number of attributes of each entity, (n,)."""
         return np.diff(self.offsets)
 
     def shared(self, first: Longs, second: Longs) -> Bools:
-        """Has pair k a trait in common? `first` and `second` (P,) are entities."""
-        keys = np.repeat(np.arange(len(self.counts)), self.counts) * self.num_traits + self.traits
-        # Cut by what is spelled out, not by pairs: two popular items have thousands of buyers each.
+        """Mask (P,) of pairs of entities `first`, `second` (P,) that have an attribute in common."""
+        keys = np.repeat(np.arange(len(self.counts)), self.counts) * self.num_attributes + self.attributes
+        # Cut blocks by attributes, not by pairs: two popular items have thousands of buyers each.
         spelled = np.cumsum(np.minimum(self.counts[first], self.counts[second]) + 1)
         total = int(spelled[-1]) if len(spelled) else 0
-        cuts = np.searchsorted(spelled, np.arange(TRAITS_AT_ONCE, total, TRAITS_AT_ONCE))
+        cuts = np.searchsorted(spelled, np.arange(ATTRIBUTES_AT_ONCE, total, ATTRIBUTES_AT_ONCE))
         found = np.zeros(len(first), dtype=bool)
         for begin, end in pairwise([0, *cuts.tolist(), len(first)]):
             found[begin:end] = self._shared(first[begin:end], second[begin:end], keys)
         return found
 
     def _shared(self, first: Longs, second: Longs, keys: Longs) -> Bools:
-        # The shorter list is spelled out and looked up in the longer.
+        # Look the shorter list up in the longer one.
         swap = self.counts[first] > self.counts[second]
         short, long = np.where(swap, second, first), np.where(swap, first, second)
         lengths = self.counts[short]
         pair = np.repeat(np.arange(len(short)), lengths)
         begins = np.cumsum(lengths) - lengths
-        traits = self.traits[np.arange(len(pair)) + (self.offsets[short] - begins)[pair]]
-        hits = among(long[pair] * self.num_traits + traits, keys)
+        attributes = self.attributes[np.arange(len(pair)) + (self.offsets[short] - begins)[pair]]
+        hits = isin_sorted(long[pair] * self.num_attributes + attributes, keys)
         return np.bincount(pair[hits], minlength=len(first)) > 0
 
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """Per entity, the share of its partners that have a trait in common with it: (n,) float64.
+    """Per entity, the share of its partners that have an attribute in common with it: (n,) float64.
 
-    NaN for entities without a trait of their own and for those without neighbours.
+    NaN for entities without attributes or neighbours.
     """
 
     neighbours: Floats
@@ -87,11 +87,11 @@ class Agreement:
 
 
 def agreement(
-    traits: Traits, indices: NDArray[np.integer], popularity: NDArray[np.integer], seed: int = 0
+    attributes: Attributes, indices: NDArray[np.integer], popularity: NDArray[np.integer], seed: int = 0
 ) -> Agreement:
     """Compare neighbours with as many random partners of each entity.
 
-    `indices` (n, N), -1 where nobody is; `popularity` (n,) is what matched partners are alike in.
+    `indices` (n, N), -1 for nobody; matched partners are alike in `popularity` (n,).
     """
     n, width = indices.shape
     rng = np.random.default_rng(seed)
@@ -107,25 +107,25 @@ def agreement(
     shares = {}
     for name, chosen in drawn.items():
         counted = np.bincount(own, minlength=n).astype(np.float64)
-        hits = np.bincount(own, weights=traits.shared(own, chosen), minlength=n)
-        counted[traits.counts == 0] = 0
+        hits = np.bincount(own, weights=attributes.shared(own, chosen), minlength=n)
+        counted[attributes.counts == 0] = 0
         shares[name] = np.where(counted > 0, hits / np.maximum(counted, 1), np.nan)
     return Agreement(**shares)
 
 
 def _others(drawn: Longs, own: Longs) -> Longs:
-    """Numbers below n - 1 as entities other than `own`, each as likely."""
+    """Map uniform numbers below n - 1 to entities other than `own`."""
     return drawn + (drawn >= own)
 
 
 def _alike(partners: Longs, own: Longs, popularity: NDArray[np.integer], rng: np.random.Generator) -> Longs:
-    """Entities next to the partners in order of popularity, other than `own`; equals in random order."""
+    """Draw entities next to the partners in order of popularity, other than `own`; ties in random order."""
     n = len(popularity)
     order = np.lexsort((rng.random(n), popularity))
     rank = np.empty(n, dtype=np.int64)
     rank[order] = np.arange(n)
     reach = min(max(int(WINDOW * n), AT_LEAST), max(n - 1, 1))
-    # Never the partner itself; beyond an end of the order, as far to the other side.
+    # Never the partner itself; beyond an end of the order, the same distance to the other side.
     step = rng.integers(1, reach + 1, len(partners)) * rng.choice([-1, 1], len(partners))
     place = rank[partners] + step
     outside = (place < 0) | (place >= n)

@@ -1,4 +1,4 @@
-"""Approximate search by a navigable small-world graph (Malkov and Yashunin 2018), through hnswlib."""
+"""Search approximately by a navigable small-world graph (Malkov and Yashunin 2018), through hnswlib."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import numpy as np
 import torch
 
 from grasp_bench.retrieval.exact import nearest_of
-from grasp_bench.retrieval.neighbours import Neighbours, Progress, SearchSettings, no_progress
-from grasp_bench.retrieval.ordering import nearest_first
+from grasp_bench.retrieval.neighbours import Neighbours, Progress, SearchSettings, nearest_first, no_progress
 
-BLOCK = 4096  # rows added or asked for between two reports of progress
+BLOCK = 4096  # rows added or queried between two reports of progress
 
 
 class HnswSearcher:
-    """Same vectors, same seed, same table: the graph is built by one thread, since two threads
-    insert in an order that no seed fixes. Queries only read the graph and may use all threads.
+    """Search by hnswlib; the same vectors and seed give the same table.
 
-    Rows that the graph cannot answer in full (clones can cut it into islands) are searched exactly.
+    One thread builds the graph, since several insert in an order that no seed fixes; queries use all threads.
+    Rows with too few results (clones can cut the graph into islands) are searched exactly.
     """
 
     def __init__(self, settings: SearchSettings) -> None:
@@ -32,8 +31,8 @@ class HnswSearcher:
             progress(n)
             return found
         index = self.graph(units, progress)
-        # One more than asked for, since the entity itself is usually among them; hnswlib raises
-        # when more are asked for than there are.
+        # One more than needed, since the entity itself is usually among them; hnswlib raises when there are
+        # fewer results than requested.
         index.set_ef(min(max(self._settings.ef_search, k + 1), max(n, k + 1)))
         for start in range(0, n, BLOCK):
             block = units[start : start + BLOCK]
@@ -44,7 +43,7 @@ class HnswSearcher:
         return found
 
     def graph(self, units: np.ndarray, progress: Progress = no_progress) -> Any:
-        """The graph over (n, D) unit vectors, to be asked by `knn_query` of hnswlib."""
+        """Build the graph over (n, D) unit vectors, for `knn_query` of hnswlib."""
         import hnswlib
 
         n, dim = units.shape
@@ -71,8 +70,8 @@ class HnswSearcher:
             return _exactly(units, numbers, k)
         labels = labels.astype(np.int64)
         similarities = np.clip(1.0 - distances, -1.0, 1.0).astype(np.float32)
-        # The entity itself may come at any rank or, among clones, not at all: it goes by its number,
-        # or else the last of the k + 1 does.
+        # The entity itself may have any rank or, among clones, be absent: remove it by its number, or else
+        # the last of the k + 1.
         is_self = labels == numbers[:, None]
         is_self[~is_self.any(axis=1), -1] = True
         indices = labels[~is_self].reshape(len(block), k)

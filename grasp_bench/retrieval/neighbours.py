@@ -1,24 +1,34 @@
-"""The neighbour table, and what every searcher is told."""
+"""The neighbour table: its settings, its order, unit vectors, and the means of neighbours.
+
+Cosines of equal vectors differ in the last bits with the position of a row in a block. All searchers
+therefore compare similarities rounded to 2⁻²⁰ and order equal ones by entity number, so that their results
+agree and rounding does not decide the order of cloned users.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
-from grasp_bench.retrieval.ordering import NOBODY
+from grasp_bench.core.errors import DataError
 
 Progress = Callable[[int], None]
 
+RESOLUTION = float(2**20)
+NOBODY = -1
+BLOCK_BYTES = 64 * 2**20
+
 
 def no_progress(done: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """`num_neighbours` is the paper's N; the graph's keys are read by hnsw alone."""
+    """Settings of a search; `num_neighbours` is the paper's N, and hnsw alone reads the graph's keys."""
 
     num_neighbours: int = 10
     m: int = 32
@@ -43,5 +53,70 @@ class Neighbours:
 
     @classmethod
     def nobody(cls, n: int, width: int) -> Neighbours:
-        """A table in which nobody has a neighbour yet."""
+        """An empty table."""
         return cls(np.full((n, width), NOBODY, dtype=np.int32), np.zeros((n, width), dtype=np.float32))
+
+
+def rounded(similarities: Tensor) -> Tensor:
+    """Round similarities to whole multiples of 2⁻²⁰ (int64)."""
+    return (similarities.double() * RESOLUTION).round_().long()
+
+
+def nearest_first(indices_BK: Tensor, similarities_BK: Tensor) -> tuple[Tensor, Tensor]:
+    """Order each row by rounded similarity, descending, then by entity number, ascending."""
+    by_index = indices_BK.argsort(dim=1)
+    indices_BK, similarities_BK = indices_BK.gather(1, by_index), similarities_BK.gather(1, by_index)
+    order = rounded(similarities_BK).argsort(dim=1, descending=True, stable=True)
+    return indices_BK.gather(1, order), similarities_BK.gather(1, order)
+
+
+def unit_vectors(vectors: np.ndarray, ids: Sequence[str] | None = None) -> np.ndarray:
+    """Scale rows of (n, D) to unit norm, float32, as a copy.
+
+    Raises DataError for NaN and zero vectors, which hnswlib accepts silently, naming the first such entity
+    (`ids`, else its number).
+    """
+    if vectors.ndim != 2 or vectors.shape[0] == 0 or vectors.shape[1] == 0:
+        raise DataError(
+            f"embeddings of shape {vectors.shape}: (entities, dimensions) expected, none of them 0"
+        )
+    units = np.array(vectors, dtype=np.float32, order="C")
+    step = max(1, BLOCK_BYTES // (units.shape[1] * 8))
+    for start in range(0, len(units), step):
+        block = units[start : start + step]
+        norms = np.linalg.norm(block.astype(np.float64), axis=1)
+        bad = ~np.isfinite(norms) | (norms == 0)
+        if bad.any():
+            k = start + int(np.flatnonzero(bad)[0])
+            name = f"'{ids[k]}'" if ids is not None else f"number {k}"
+            what = "is zero" if norms[k - start] == 0 else "is not finite"
+            raise DataError(
+                f"the embedding of entity {name} {what}: it has no cosine to anything",
+                mend="encode again, or correct the precomputed vectors",
+            )
+        block /= norms[:, None].astype(np.float32)
+    return units
+
+
+def pooled_means(vectors: np.ndarray, indices: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
+    """Mean of the embeddings of existing neighbours, Ū and Ī of the paper's eq. 2, (rows, D) float32.
+
+    `vectors` (n, D), `indices` (rows, N) with -1 for nobody. An entity without neighbours gets its own
+    embedding, which has the scale of the others; a zero vector would be scored as if it meant something.
+    `own` (q, D) are the rows' own embeddings if rows are not the entities. Blocks bound the memory.
+    """
+    own = vectors if own is None else own
+    n, dim = own.shape
+    pooled = np.empty((n, dim), dtype=np.float32)
+    step = max(1, BLOCK_BYTES // (4 * dim))
+    for start in range(0, n, step):
+        block = indices[start : start + step]
+        total = np.zeros((len(block), dim), dtype=np.float32)
+        for column in block.T:
+            there = column != NOBODY
+            total[there] += vectors[column[there]]
+        count = (block != NOBODY).sum(axis=1)
+        alone = count == 0
+        total[alone] = own[start : start + step][alone]
+        pooled[start : start + step] = total / np.maximum(count, 1)[:, None].astype(np.float32)
+    return pooled

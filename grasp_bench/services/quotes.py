@@ -1,18 +1,18 @@
-"""What a node would still ask of a service: requests, tokens and dollars, between bounds."""
+"""Quote what a node will still send to a service: requests, tokens and dollars, as bounds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from grasp_bench.services.budget import DOLLAR_SLACK, gone
+from grasp_bench.services.budget import DOLLAR_SLACK, amount_spent
 from grasp_bench.services.ledger import Spent
 from grasp_bench.services.prices import cost_of, price_of
 from grasp_bench.spec.service import Service
 
 
 @dataclass(frozen=True)
-class Load:
-    """So much work for a service."""
+class Usage:
+    """An amount of work for a service."""
 
     requests: int = 0
     input_tokens: int = 0
@@ -20,24 +20,24 @@ class Load:
 
     @property
     def tokens(self) -> int:
-        """Both ways."""
+        """Input and output tokens together."""
         return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True)
 class Quote:
-    """What is left to ask, of which node, and what that node has spent before.
+    """The work left for one node, and what the node has spent before.
 
-    `least` has no output, `most` has every answer as long as it may be. `answered` requests are in the
-    ledger and cost nothing more. `exact`: input tokens are the model's own count, of every request.
-    `headroom` is what the budget reserves for one request beyond what it can take, in tokens.
+    `least` has no output, `most` has every answer at its maximum length. `answered` requests are in the
+    ledger and cost nothing. `exact` means that every input was counted with the model's own tokenizer.
+    `headroom` is the number of tokens that the budget reserves for one request beyond what it can use.
     """
 
     label: str
     payer: str
     service: Service
-    least: Load
-    most: Load
+    least: Usage
+    most: Usage
     answered: int
     exact: bool
     headroom: int
@@ -45,19 +45,19 @@ class Quote:
 
     @property
     def dollars(self) -> tuple[float, float] | None:
-        """At least and at most; None where the price is not known."""
+        """Lower and upper bound; None when the price is unknown."""
         price = price_of(self.service)
         least = cost_of(price, self.least.input_tokens, self.least.output_tokens)
         most = cost_of(price, self.most.input_tokens, self.most.output_tokens)
         return None if least is None or most is None else (least, most)
 
     def stops(self) -> list[str]:
-        """Which limits end the work before it is done, for certain or perhaps."""
+        """Describe the limits that will or may stop the work before its end."""
         found: list[str] = []
         if not self.most.requests:
             return found
         price = price_of(self.service)
-        before = gone(self.spent, price)
+        before = amount_spent(self.spent, price)
         if (tokens := self.service.max_tokens_total) is not None:
             least = before.tokens + self.least.tokens
             most = before.tokens + self.most.tokens + self.headroom

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,7 +10,6 @@ from grasp_bench.components import ENHANCERS
 from grasp_bench.spec.controls import NAMES, SHUFFLED, ControlName, ControlSeeds
 from grasp_bench.spec.dataset import Dataset, ProtocolName
 from grasp_bench.spec.encoder import EncoderSource, PrecomputedEncoder, SentenceTransformersEncoder
-from grasp_bench.spec.hypothesis import Hypothesis
 from grasp_bench.spec.imported import ImportedRun
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.model import Model
@@ -20,7 +19,53 @@ from grasp_bench.spec.section import Section, refuse_repeats
 from grasp_bench.spec.seeds import Seeds
 from grasp_bench.spec.text import PrecomputedText, Text
 from grasp_bench.spec.training import Training
-from grasp_bench.spec.tuning import Tuning
+
+
+class Tuning(Section):
+    """A search of dotted keys by `grasp-bench tune`, on validation alone.
+
+    In `space` two numbers are a range, whole ones of a key that takes whole numbers; `[1e-4, 1e-2, log]` is
+    one by orders of magnitude. A longer list, or one of other values, is a choice; so is `[32, 64, choice]`.
+    """
+
+    sampler: Literal["tpe", "gp", "grid", "random"] = Field(
+        "tpe",
+        description="grid goes through choices from the spec's own values outwards: first what differs in "
+        "one key, which are the curves of each key, then the rest.",
+    )
+    pruner: Literal["none", "median", "hyperband"] = Field(
+        "none", description="What ends a trial early, by the validation curve of its first seed."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Of the sampler; trainings have `seeds`.")
+    trials: int = Field(30, ge=1, description="How many in all, those of earlier commands included.")
+    space: dict[str, tuple[Any, ...]] = Field(min_length=1)
+
+
+class Hypothesis(Section):
+    """One declared comparison: the declared ones form the family that Holm corrects.
+
+    `better` and `than` name a method as the board prints it: an enhancer (`grasp`), an enhancer
+    with its ablation (`grasp/softmax`) or backbone and both (`sasrec+grasp/softmax`).
+    """
+
+    better: str = Field(min_length=1)
+    than: str = Field(min_length=1)
+    metric: str = Field("NDCG@10", pattern=r"^(NDCG|HR|MRR)@[1-9][0-9]*$")
+    protocol: Literal["sampled", "full"] = "full"
+    at_least: float = Field(
+        0.0,
+        ge=0,
+        lt=100,
+        description="Points of percent from which a difference matters: the verdict is then better by at "
+        "least that, equivalent, worse, or undecided.",
+    )
+    noise: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="The rate of `noise:` that it is about; those above 0 are a family of their own.",
+    )
+
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$"
 

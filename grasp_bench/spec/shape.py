@@ -151,3 +151,29 @@ def _keys(shape: Shape, path: tuple[str, ...]) -> Iterator[str]:
     for section in sections:
         for name, info in fields(section).items():
             yield from _keys(shape_of(info), (*path, name))
+
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a spec file, `include` among its keys.
+
+    Keys that a file may leave to the files it includes are not required here.
+    """
+    schema = Experiment.model_json_schema(by_alias=True, mode="validation")
+    properties = {
+        "include": {
+            "description": "Files of the same folder that this one is laid over.",
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        },
+        **schema.pop("properties"),
+    }
+    required = schema.pop("required", [])
+    return {
+        "$schema": DIALECT,
+        **schema,
+        "title": "grasp_bench spec",
+        "properties": properties,
+        "anyOf": [{"required": required}, {"required": ["include"]}],
+    }

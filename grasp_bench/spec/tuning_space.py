@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.experiment import Experiment, Tuning
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.shape import Choice as Variants
 from grasp_bench.spec.shape import Shape, fields, shape_of
 from grasp_bench.spec.tree import Node, locate, plain
-from grasp_bench.spec.tuning import Tuning
 
 PATH = ("tuning", "space")
 FORMS = ("log", "choice")  # the last word of a list of numbers

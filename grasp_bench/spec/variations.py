@@ -16,7 +16,6 @@ from grasp_bench.components import ENHANCERS
 from grasp_bench.core.errors import SpecError
 from grasp_bench.spec.controls import SHUFFLED, controls_asked
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.extent import too_many
 from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
 from grasp_bench.spec.patches import CELL, PATCH, SECTIONS, Patcher
 from grasp_bench.spec.problems import Problem, Problems, dotted
@@ -196,3 +195,35 @@ def _controls(experiment: Experiment, methods: set[Method], tree: Node, problems
     if SHUFFLED in asked:
         methods |= {(*base, SHUFFLED) for base in bases if ENHANCERS.get(base[1]).shuffled_control}
     return frozenset(asked) - {SHUFFLED}
+
+
+MAX_CELLS = 10_000
+
+
+@dataclass(frozen=True)
+class Excess:
+    """More cells than a spec may ask for, and the path of what multiplies them most."""
+
+    path: tuple[str, ...]
+    message: str
+
+
+def too_many(experiment: Experiment) -> Excess | None:
+    """What is too much about compared values × (base + ablations) × rates × seeds, and imported runs."""
+    factors: dict[tuple[str, ...], int] = {
+        ("compare", key): len(values) for key, values in experiment.compare.items()
+    }
+    factors |= {("ablations",): 1 + len(experiment.ablations), ("seeds",): len(experiment.all_seeds)}
+    if experiment.noise is not None:
+        factors["noise", "rates"] = len(experiment.noise.rates)
+    runs: dict[tuple[str, ...], int] = {("imported",): len(experiment.imported)}
+    asked = math.prod(factors.values()) + len(experiment.imported)
+    if asked <= MAX_CELLS:
+        return None
+    counts = factors | runs
+    told = ", ".join(f"{dotted(path)} {count:,}" for path, count in counts.items() if count > 1)
+    return Excess(
+        max(counts, key=lambda path: counts[path]),
+        f"{asked:,} cells are asked for ({told}), and a spec may ask for {MAX_CELLS:,}; vary less, or write "
+        "several specs",
+    )

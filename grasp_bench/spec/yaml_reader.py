@@ -15,10 +15,9 @@ from typing import Any, NoReturn
 
 import yaml
 
-from grasp_bench.core.characters import unseen
-from grasp_bench.spec.interpolation import interpolate
+from grasp_bench.core.shown import unseen
 from grasp_bench.spec.problems import Problems
-from grasp_bench.spec.scalars import resolve
+from grasp_bench.spec.scalars import interpolate, resolve
 from grasp_bench.spec.tree import Entry, Node, Place
 
 MAX_BYTES = 1 << 20

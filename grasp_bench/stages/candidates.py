@@ -1,4 +1,4 @@
-"""Stage `candidates`: negatives for validation and test, drawn once and shared by all methods."""
+"""Stage `candidates`: draw the negatives for validation and test."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from grasp_bench.data.splits import Ints, Split, history_within
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 
-# Validation negatives that are redrawn come from a pool of so many times as many: the training may not
-# read test, and so cannot keep its own draws off the user's test item.
+# Redrawn validation negatives come from a pool of this many times their number: the training may not read
+# test, so it cannot exclude the user's test item from its own draws.
 POOL = 10
 
 
 class CandidatesStage:
     """Writes `valid.safetensors` and `test.safetensors`, each `negatives` (rows of that part, k) int32.
 
-    Where each cell redraws them (`protocol.candidates`), a node writes one of the two: the pool that
-    validations draw from (`pool_for`), or the test negatives of one cell (`drawn_for`, a hash of it).
+    If each cell redraws them (`protocol.candidates`), a node writes one of the two: the pool for validation
+    (`pool_for`), or the test negatives of one cell (`drawn_for`, a hash of it).
     """
 
     def run(
@@ -50,7 +50,7 @@ def _for_validation(settings: Mapping[str, Any], split: Split, user_ids: list[st
     if "pool_for" in settings:
         most = smallest_choice(split.valid_users, history, offsets, split.num_items)
         wanted = max(wanted, min(POOL * wanted, most))
-    # A number per part in the seed: validation and test do not share their draws.
+    # The part's number in the seed gives validation and test different draws.
     seed = [settings["seed"], 0]
     return draw(split.valid_users, history, offsets, split.num_items, wanted, seed, user_ids)
 

@@ -1,4 +1,4 @@
-"""What a stage is told about the machine it runs on; nothing here may change a result's meaning."""
+"""The interface of stages, and the machine that they run on, which does not change results."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from grasp_bench.plan.nodes import Node
 
 @dataclass(frozen=True)
 class RunContext:
-    """Device ("cpu", "cuda:0"), CPU threads, where progress goes, MiB that one block may take.
+    """Device ("cpu", "cuda:0"), CPU threads, progress callback, MiB per block.
 
-    `ledger` is the file that keeps what paid services have answered; None where no stage asks any.
+    `ledger` is the file with the answers of paid services; None if no stage calls any.
     """
 
     device: str
@@ -27,7 +27,7 @@ class RunContext:
 
 
 class Stage(Protocol):
-    """One kind of node: reads finished artefacts, writes one."""
+    """One kind of node: it reads finished artefacts and writes one."""
 
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext

@@ -1,4 +1,4 @@
-"""Stage `control`: the test targets' ranks by a scorer that nothing trains, as the rank stage writes them."""
+"""Stage `control`: rank the test targets by an untrained control."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_test, read_train
 from grasp_bench.evaluation.chance import check_at_chance
-from grasp_bench.evaluation.known_items import hidden_pairs, pool_sizes
-from grasp_bench.evaluation.queries import Queries
-from grasp_bench.evaluation.ranker import FullRanking, Ranker, Ranks
-from grasp_bench.evaluation.scorer import Scorer
+from grasp_bench.evaluation.queries import Queries, hidden_pairs, pool_sizes
+from grasp_bench.evaluation.ranker import FullRanking, Ranker, Ranks, Scorer
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import held_out_queries
-from grasp_bench.stages.ranking import store_ranks
+from grasp_bench.stages.rank import store_ranks
 
 CONSTANT = "constant"
 
@@ -45,13 +43,13 @@ class ControlStage:
     def scoring(
         self, node: Node, inputs: Mapping[str, Artefact], context: RunContext
     ) -> tuple[Ranker, Scorer]:
-        """What ranks the test targets and by whose scores: for this stage, and for who exports the scores."""
+        """Make the ranker of the test targets and the control that scores; exports use it too."""
         torch.set_num_threads(context.threads)
         train = read_train(inputs["split"].path)
         users, items = read_test(inputs["split"].path)
         queries = held_out_queries(inputs, train, users, items, "cpu")
         control = CONTROLS.implementation(node.settings["control"]).fit(train, _embeddings(inputs))
-        longest = int(queries.offsets.diff().max())  # no model, no longest history that it can read
+        longest = int(queries.offsets.diff().max())  # a control reads histories of any length
         return Ranker(queries, longest, context.memory_mb), control
 
 

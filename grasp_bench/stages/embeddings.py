@@ -1,4 +1,4 @@
-"""Stage `embeddings`: one vector per user or item, encoded from texts or read from a file."""
+"""Stage `embeddings`: encode one vector per user or item from texts, or read it from a file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.data.audits.titles import audit_scope
-from grasp_bench.encoders.checks import check_vectors
 from grasp_bench.encoders.registry import ENCODERS, VECTOR_SERVICES, VECTOR_SOURCES
 from grasp_bench.encoders.shards import encode_in_shards
-from grasp_bench.encoders.telling import Told, fill_with_mean, tell
+from grasp_bench.encoders.vectors import EncoderInput, check_vectors, encoder_input, fill_with_mean
 from grasp_bench.plan.nodes import Node
-from grasp_bench.services.dispatch import Desk
+from grasp_bench.services.dispatch import ServiceContext
 from grasp_bench.spec.encoder import EncoderSource
 from grasp_bench.spec.service import Service
 from grasp_bench.stages.context import RunContext
@@ -37,8 +36,8 @@ PREFIX = {"users": "user_prefix", "items": "item_prefix"}
 class EmbeddingsStage:
     """Writes `embeddings.safetensors` (`vectors` (n, D) f32) and `ids.parquet` (id), in entity order.
 
-    While a local model encodes, finished pieces lie in `shards/`; after a crash it goes on from them. What a
-    service answered lies in the ledger. Entities without a text get the mean vector of their side.
+    A local model writes finished pieces to `shards/` and resumes from them after a crash; answers of a
+    service are in the ledger. Entities without a text get the mean vector of their side.
     """
 
     def run(
@@ -65,17 +64,17 @@ def _read(node: Node, split: Artefact, context: RunContext) -> Embedded:
     context.report(Event(node.label, len(ids), len(ids), "vectors"))
     if settings["scope"] != "train":
         facts = {**facts, "leak": {"scope": settings["scope"], "accepted": True}}
-    # Vectors cannot be searched for titles as texts are: all there is to go by is what was declared.
+    # Vectors cannot be searched for titles as texts can, so the declared scope is not audited.
     return ids, vectors, {**facts, "scope": f"{settings['scope']} (declared, not audited)"}
 
 
 def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embedded:
-    """Encode what has a text; what has none gets the mean of its side."""
+    """Encode the entities with a text; the others get the mean of their side."""
     table = pl.read_parquet(text.file("texts.parquet"), glob=False)
     ids, side = table["id"].to_list(), node.settings["side"]
     section = ENCODER.validate_python(node.located()["encoder"])
     prefix = getattr(section, PREFIX[side])
-    told = tell(prefix, side, ids, table["text"].to_list())
+    told = encoder_input(prefix, side, ids, table["text"].to_list())
     embed = _by_service if section.kind in VECTOR_SERVICES else _by_model
     vectors, unit_norm, facts = embed(section, told, node, out, context)
     check_vectors(vectors, told.names, unit_norm)
@@ -85,7 +84,7 @@ def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embed
     return ids, vectors, facts
 
 
-def _by_model(section: EncoderSource, told: Told, node: Node, out: Path, context: RunContext) -> Made:
+def _by_model(section: EncoderSource, told: EncoderInput, node: Node, out: Path, context: RunContext) -> Made:
     encoder = ENCODERS.get(section.kind)(section, context.device, context.threads)
     total = len(set(told.texts))
 
@@ -97,7 +96,9 @@ def _by_model(section: EncoderSource, told: Told, node: Node, out: Path, context
     return vectors, encoder.unit_norm, facts
 
 
-def _by_service(section: EncoderSource, told: Told, node: Node, out: Path, context: RunContext) -> Made:
+def _by_service(
+    section: EncoderSource, told: EncoderInput, node: Node, out: Path, context: RunContext
+) -> Made:
     assert isinstance(section, Service)
     if context.ledger is None:
         raise ServiceError(
@@ -109,8 +110,8 @@ def _by_service(section: EncoderSource, told: Told, node: Node, out: Path, conte
     def progress(done: int) -> None:
         context.report(Event(node.label, done, total, "texts"))
 
-    desk = Desk(context.ledger, node.hash, section, progress)
+    desk = ServiceContext(context.ledger, node.hash, section, progress)
     service = VECTOR_SERVICES.get(section.kind)(section, node.settings["side"], desk)
     vectors, facts = service.vectors(told.names, told.texts)
-    progress(total)  # texts that were cut to the same beginning are fewer than were counted
+    progress(total)  # truncation may make texts equal, so fewer were encoded than counted
     return vectors, service.unit_norm, facts

@@ -1,4 +1,4 @@
-"""Stage `imported`: the test targets' ranks by the scores of somebody else's run."""
+"""Stage `imported`: rank the test targets by the scores of another library's run."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_test, read_train, read_user_ids
 from grasp_bench.data.peer_runs import PeerRun, read_peer_run
-from grasp_bench.evaluation.known_items import hidden_pairs, pool_sizes
 from grasp_bench.evaluation.peer_ranker import AmongCandidates, Block, InCatalogue
-from grasp_bench.evaluation.queries import Queries
+from grasp_bench.evaluation.queries import Queries, hidden_pairs, pool_sizes
 from grasp_bench.evaluation.ranker import FullRanking, Ranks
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import held_out_queries
-from grasp_bench.stages.ranking import write_ranks
+from grasp_bench.stages.rank import write_ranks
 
 SCRATCH = "scores.parquet"
 
 
 class ImportedStage:
-    """Writes the files of the rank stage, as far as the run tells: see `holds` in its section of the spec."""
+    """Writes the files of the rank stage that the run allows: see `holds` in its section of the spec."""
 
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
-        """Facts: rows read, users ranked, pairs absent and their share of those that should be there.
+        """Facts: rows read, users ranked, absent pairs and their share of the expected ones.
 
-        Raises DataError for files that cannot be used, users without a score, and too much that is absent.
+        Raises DataError for files that cannot be used, users without a score, and too many absent pairs.
         """
         torch.set_num_threads(context.threads)
         train = read_train(inputs["split"].path)
@@ -55,7 +54,7 @@ class ImportedStage:
 
 @dataclass
 class _Ranking:
-    """What a run can be ranked by, and who of the test users it has."""
+    """The rankings that a run allows, and the test users that it covers."""
 
     queries: Queries
     settings: Mapping[str, Any]
@@ -98,7 +97,7 @@ class _Ranking:
                     ranking.add(rows, block)
 
     def check(self, run: PeerRun) -> dict[str, Any]:
-        """Facts about what is absent; DataError for users without a score, short lists, too much absent."""
+        """Count absent pairs; DataError for users without a score, short lists, and too many absent pairs."""
         if not self.met_Q.all():
             first = int(np.flatnonzero(~self.met_Q)[0])
             raise DataError(

@@ -1,4 +1,4 @@
-"""Stage `metrics`: figures from stored ranks, overall and by group. Loads no model."""
+"""Stage `metrics`: compute metrics from stored ranks, overall and by group, without a model."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Groups
 from grasp_bench.stages.context import RunContext
 
-# Levels of a category path that make two items "the same category": the first alone is coarse
-# (six values on Beauty), the leaf parts lipsticks from lip glosses.
+# Levels of a category path that define "the same category": the first alone is coarse (six values on Beauty),
+# the leaf separates lipsticks from lip glosses.
 CATEGORY_LEVELS = 2
 
 
 class MetricsStage:
-    """Writes `metrics.json` and a copy of `ranks.parquet`: what is published."""
+    """Writes the published files: `metrics.json` and a copy of `ranks.parquet`."""
 
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
@@ -59,7 +59,7 @@ class MetricsStage:
 
 
 def _figures(ranks: pl.DataFrame, protocol: str, cutoffs: list[int], ties: str) -> dict[str, Any]:
-    """Means over the users of a group; null where it is empty, never a number of nothing."""
+    """Means over the users of a group; null for an empty group."""
     better, tied = ranks[f"{protocol}_better"].to_numpy(), ranks[f"{protocol}_tied"].to_numpy()
     figures: dict[str, Any] = {"n": len(ranks)}
     for name, measure in measures.METRICS.items():
@@ -89,7 +89,7 @@ def _beyond(inputs: Mapping[str, Artefact], split: Split, cutoffs: list[int]) ->
 
 
 def _categories(column: pl.Series) -> np.ndarray:
-    """Number of each item's category, cut to its first levels; −1 where there is none."""
+    """Number of each item's category, cut to its first levels; −1 without one."""
     paths = column.cast(pl.String).str.split(" > ").list.head(CATEGORY_LEVELS).list.join(" > ")
     codes = paths.replace("", None).rank("dense").cast(pl.Int64) - 1
     return codes.fill_null(-1).to_numpy()

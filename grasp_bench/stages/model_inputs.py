@@ -1,4 +1,4 @@
-"""Artefacts to tensors: what the train and rank stages hand to models."""
+"""Turn artefacts into tensors and models for the stages that train and rank."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from grasp_bench.data.artefacts import read_rest, read_train
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.evaluation.queries import Queries, append_items
 from grasp_bench.models.enhancers.base import Knowledge
+from grasp_bench.models.recommender import Recommender
+from grasp_bench.plan.nodes import Node
+from grasp_bench.training.loop import MODEL
 from grasp_bench.training.sequences import Sequences
 
-# Role of an artefact, and what of it fills which field of `Knowledge`.
+# For each role of an artefact, the file and tensor of each field of `Knowledge`.
 KNOWLEDGE = {
     "user_embeddings": {"users_nD": ("embeddings.safetensors", "vectors")},
     "user_neighbours": {
@@ -31,19 +34,19 @@ KNOWLEDGE = {
 
 
 def tensor(values: np.ndarray, device: str) -> Tensor:
-    """Integers as int64 on the device: indices are stored narrow and used wide."""
+    """Move integers to the device as int64: indices are stored narrow and used wide."""
     return torch.from_numpy(values.astype(np.int64)).to(device)
 
 
 def sequences_of(inputs: Mapping[str, Artefact], train: TrainPart, device: str) -> Sequences:
-    """The training part on the device."""
+    """Move the training part to the device."""
     items, offsets = tensor(train.train_items, device), tensor(train.train_offsets, device)
     tied = None if train.train_tied is None else torch.from_numpy(train.train_tied).to(device)
     return Sequences(items, offsets, train.num_items, _readers(inputs, train, device), tied)
 
 
 def validation_queries(inputs: Mapping[str, Artefact], device: str) -> tuple[TrainPart, Queries]:
-    """Training part and validation queries; opens no file that holds a test item."""
+    """Read the training part and validation queries, without opening a file that holds a test item."""
     train = read_train(inputs["split"].path)
     return train, Queries(
         tensor(train.valid_users, device),
@@ -58,7 +61,7 @@ def validation_queries(inputs: Mapping[str, Artefact], device: str) -> tuple[Tra
 def held_out_queries(
     inputs: Mapping[str, Artefact], train: TrainPart, users: np.ndarray, items: np.ndarray, device: str
 ) -> Queries:
-    """Test queries: histories are all that happened before the target, the validation item included."""
+    """Make the test queries; histories are all items before the target, the validation item included."""
     flat, offsets, readers = histories(inputs, train, device)
     negatives = _negatives(inputs["candidates"].file("test.safetensors"), device)
     return Queries(tensor(users, device), tensor(items, device), negatives, flat, offsets, readers)
@@ -67,9 +70,9 @@ def held_out_queries(
 def histories(
     inputs: Mapping[str, Artefact], train: TrainPart, device: str
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """What is read before the test targets: flat items, offsets (n + 1,), and whose profile reads each item.
+    """Histories before the test targets: flat items, offsets (n + 1,), and the profile that reads each item.
 
-    The latter is None where that is the user's as it is at last. Opens no file that holds a test item.
+    The latter is None for the user's final profile. Opens no file that holds a test item.
     """
     rest = read_rest(inputs["split"].path, "valid")
     known, starts = tensor(train.train_items, device), tensor(train.train_offsets, device)
@@ -77,13 +80,13 @@ def histories(
     later_items = tensor(np.concatenate([train.valid_items, rest.items]), device)
     flat, offsets = append_items(known, starts, later_users, later_items)
     readers = _readers(inputs, train, device)
-    if readers is not None:  # what came after training is read by users as they are at last
+    if readers is not None:  # final profiles read the items after training
         readers = append_items(readers, starts, later_users, later_users)[0]
     return flat, offsets, readers
 
 
 def knowledge(inputs: Mapping[str, Artefact], device: str) -> Knowledge | None:
-    """What the cell's enhancer reads of embeddings and neighbours; None where that is nothing."""
+    """Load the embeddings and neighbours that the cell's enhancer reads; None if it reads none."""
     parts: dict[str, Tensor] = {}
     for role, fields in KNOWLEDGE.items():
         if role in inputs:
@@ -99,13 +102,13 @@ def knowledge(inputs: Mapping[str, Artefact], device: str) -> Knowledge | None:
 
 
 def _prefixes(inputs: Mapping[str, Artefact]) -> int:
-    """How many profiles of training positions stand behind those of users."""
+    """Number of profiles of training positions after those of users."""
     found = inputs.get("user_neighbours")
     return int(found.sidecar["facts"].get("prefixes", 0)) if found is not None else 0
 
 
 def _readers(inputs: Mapping[str, Artefact], train: TrainPart, device: str) -> Tensor | None:
-    """Whose profile reads each training item, where users have one for every position."""
+    """The profile that reads each training item, if users have one for every position."""
     prefixes = _prefixes(inputs)
     if not prefixes:
         return None
@@ -118,10 +121,22 @@ def _readers(inputs: Mapping[str, Artefact], train: TrainPart, device: str) -> T
 
 
 def _load(path: Path, name: str, device: str) -> Tensor:
-    """Vectors as float32, indices (stored narrow, used wide) as int64."""
+    """Load vectors as float32, indices as int64."""
     found = load_file(path, device=device)[name]
     return found.float() if found.is_floating_point() else found.long()
 
 
 def _negatives(path: Path, device: str) -> Tensor:
     return load_file(path, device=device)["negatives"].long()
+
+
+def load_trained(
+    node: Node, artefact: Artefact, part: TrainPart, known: Knowledge | None, device: str
+) -> Recommender:
+    """Load the recommender of the train node `node` from its artefact onto the device.
+
+    `known` holds the frozen embeddings that it was trained on (`knowledge`), which are not in the checkpoint.
+    """
+    recommender = Recommender.from_settings(node.settings["model"], part.num_users, part.num_items, known)
+    recommender.load_state_dict(load_file(artefact.file(MODEL)))
+    return recommender.to(device)

@@ -1,4 +1,4 @@
-"""Stage `neighbours`: who is nearest to whom, and the means of the neighbours' embeddings."""
+"""Stage `neighbours`: find the nearest neighbours and the means of their embeddings."""
 
 from __future__ import annotations
 
@@ -17,14 +17,22 @@ from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.data.artefacts import read_item_table, read_train
 from grasp_bench.data.profile_age import prefix_owners
 from grasp_bench.plan.nodes import Node
-from grasp_bench.retrieval.among_others import nearest_among
-from grasp_bench.retrieval.neighbours import Neighbours, Progress, SearchSettings
-from grasp_bench.retrieval.ordering import NOBODY
-from grasp_bench.retrieval.pooling import pooled_means
-from grasp_bench.retrieval.recall import recall_at_n
-from grasp_bench.retrieval.registry import SEARCHERS, resolve_kind
-from grasp_bench.retrieval.restricted import UNGROUPED, group_codes, search_within_groups
-from grasp_bench.retrieval.vectors import unit_vectors
+from grasp_bench.retrieval.exact import nearest_among, recall_at_n
+from grasp_bench.retrieval.neighbours import (
+    NOBODY,
+    Neighbours,
+    Progress,
+    SearchSettings,
+    pooled_means,
+    unit_vectors,
+)
+from grasp_bench.retrieval.searchers import (
+    SEARCHERS,
+    UNGROUPED,
+    group_codes,
+    resolve_kind,
+    search_within_groups,
+)
 from grasp_bench.spec.index import Index
 from grasp_bench.stages.context import RunContext
 
@@ -35,7 +43,7 @@ class NeighboursStage:
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
-        """Facts: kind searched by, rows, how many neighbours are lacking, recall@N against exact."""
+        """Facts: kind of search, rows, number of lacking neighbours, recall@N against exact search."""
         index = Index.model_validate(dict(node.settings["index"]))
         vectors = load_file(inputs["embeddings"].file("embeddings.safetensors"))["vectors"]
         ids = pl.read_parquet(inputs["embeddings"].file("ids.parquet"), glob=False)["id"].to_list()
@@ -89,7 +97,7 @@ def _unrestricted(
 def _with_prefixes(
     index: Index, settings: SearchSettings, units: np.ndarray, owners: np.ndarray, progress: Progress
 ) -> tuple[Neighbours, dict[str, Any]]:
-    """Users as usual; a prefix finds its neighbours among the other users as they are at last."""
+    """Search users among themselves, and prefixes among the final profiles of other users."""
     if len(owners) != len(units):
         raise StoreError(f"{len(units)} embeddings for {len(owners)} users and prefixes")
     users = int(owners.max()) + 1

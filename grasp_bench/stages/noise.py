@@ -1,4 +1,4 @@
-"""Stage `noise`: embeddings of one side with some of their rows made wrong on purpose."""
+"""Stage `noise`: corrupt some rows of the embeddings of one side."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_table, read_train
 from grasp_bench.data.groups import top_categories
-from grasp_bench.encoders.noise import disturb
+from grasp_bench.encoders.noise import add_noise
 from grasp_bench.plan.nodes import Node
-from grasp_bench.retrieval.restricted import group_codes
+from grasp_bench.retrieval.searchers import group_codes
 from grasp_bench.stages.context import RunContext
 
 VECTORS = "embeddings.safetensors"
@@ -37,7 +37,7 @@ class NoiseStage:
             raise StoreError(
                 f"{inputs['split'].path}: {len(codes)} {settings['side']}, {len(clean)} embeddings"
             )
-        vectors, rows = disturb(
+        vectors, rows = add_noise(
             clean, settings["side"], settings["kind"], settings["rate"], settings["seed"],
             settings.get("strength"), codes,
         )  # fmt: skip
@@ -50,6 +50,6 @@ class NoiseStage:
 
 
 def _categories(split: Path, side: str) -> np.ndarray:
-    """Codes of the items' categories, or of the users' favourite ones; opens no held-out part."""
+    """Codes of the items' categories, or of the users' top categories; opens no held-out part."""
     items = group_codes(read_item_table(split)["category"].to_list())
     return items if side == "items" else top_categories(read_train(split), items)

@@ -1,7 +1,7 @@
-"""What services would be asked, and for how much, before anything is sent.
+"""Quote the requests that services would get, and their tokens, before anything is sent.
 
-Prompts are made as the text stage makes them, and counted; what the ledger answers costs nothing. The
-split is read from the store, or else made in a temporary folder. Nothing is written to the store.
+Prompts are made as in the text stage and counted; answers in the ledger cost nothing. The split is read from
+the store, or made in a temporary folder. Nothing is written to the store.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+import numpy as np
+import polars as pl
+
 from grasp_bench.core.progress import Event, Report, silent
 from grasp_bench.core.store import Store
-from grasp_bench.encoders.requests import Wanted, batches, wanted
-from grasp_bench.encoders.telling import tell
+from grasp_bench.encoders.litellm import DistinctText, distinct_texts, embedding_requests
+from grasp_bench.encoders.vectors import encoder_input
 from grasp_bench.plan.nodes import Node, asks_service, service_of
 from grasp_bench.services.ledger import Ledger
-from grasp_bench.services.quotes import Load, Quote
+from grasp_bench.services.quotes import Quote, Usage
 from grasp_bench.services.tokens import counter
 from grasp_bench.spec.encoder import LiteLLMEncoder
 from grasp_bench.spec.text import LiteLLMText, TextSource
@@ -28,46 +31,47 @@ from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.split import SplitStage
 from grasp_bench.stages.text import SOURCE, subjects_of
 from grasp_bench.stages.text_table import TABLE, read_texts
-from grasp_bench.stages.thinning import thinned
-from grasp_bench.text.asks import prompts
-from grasp_bench.text.subjects import Subjects
-from grasp_bench.text.writing import write_texts
+from grasp_bench.text.entities import Entities
+from grasp_bench.text.generated import prompt_requests
+from grasp_bench.text.providers import write_texts
 
 Part = TypeVar("Part")
 BLOCK = 512  # ledger keys looked up at once
 
+SAMPLE = 200_000  # entities
+
 
 def quotes(nodes: Iterable[Node], store: Store, ledger: Path, report: Report) -> list[Quote]:
-    """A quote for each of the nodes that asks a service. Raises what making its prompts raises."""
+    """Quote each of the nodes that calls a service. Raises what making its prompts raises."""
     with ExitStack() as opened:
         inquiry = Inquiry(store, ledger, report, opened)
         return [inquiry.quote(node) for node in nodes if asks_service(node)]
 
 
 class Inquiry:
-    """Splits, each opened once, and the ledger, if there is one yet: what quotes are made from."""
+    """Makes quotes from splits, each opened once, and the ledger, if there is one."""
 
     def __init__(self, store: Store, ledger: Path, report: Report, opened: ExitStack) -> None:
         self._store = store
         self._report = report
         self._opened = opened
         self._splits: dict[str, Path] = {}
-        # Opening a ledger makes one, and a plan leaves nothing behind.
+        # Opening a ledger creates its file, and a plan must not write.
         self._ledger = opened.enter_context(Ledger(ledger)) if ledger.is_file() else None
 
     def quote(self, node: Node) -> Quote:
-        """What is left to ask for one node."""
+        """Quote the requests of one node that have no answer yet."""
         made = self._for_texts(node) if node.stage == "text" else self._for_vectors(node)
         return made if self._ledger is None else replace(made, spent=self._ledger.spent(node.hash))
 
     def _for_texts(self, node: Node) -> Quote:
-        """One request for each distinct prompt that has no answer yet."""
+        """Count one request for each distinct prompt without an answer."""
         source = LiteLLMText.model_validate(service_of(node))
-        subjects, step = thinned(self._subjects(node, source))
+        subjects, step = sample_evenly(self._subjects(node, source))
         tokens = counter(source.model)
         seen: set[bytes] = set()
         sent = inward = headroom = 0
-        for asks in _blocks(self._counted(prompts(source, subjects), node, subjects)):
+        for asks in _blocks(self._counted(prompt_requests(source, subjects), node, subjects)):
             for ask, gone in zip(asks, self._missing([ask.keys[0] for ask in asks]), strict=True):
                 if ask.keys[0] in seen:
                     continue
@@ -76,43 +80,46 @@ class Inquiry:
                     count = tokens.count_chat([each["content"] for each in ask.arguments["messages"]])
                     sent, inward = sent + 1, inward + count
                     headroom = max(headroom, ask.most_input - count)
-        least = Load(sent * step, inward * step)
+        least = Usage(sent * step, inward * step)
         most = replace(least, output_tokens=least.requests * source.max_tokens)
         answered = (len(seen) - sent) * step
         exact = tokens.exact and step == 1
         return Quote(node.label, node.hash, source, least, most, answered, exact, headroom)
 
     def _for_vectors(self, node: Node) -> Quote:
-        """Batches of the distinct texts that have no vector; bounds where texts are yet to be generated."""
+        """Count batches of the distinct texts without a vector; bounds if texts are not generated yet."""
         section = LiteLLMEncoder.model_validate(service_of(node))
         text, side = _as_written(node.inputs["text"]), node.settings["side"]
         if asks_service(text) and not self._store.has(text.stage, text.hash):
             return self._before_generation(node, text, section)
-        subjects, step = thinned(self._subjects(text, SOURCE.validate_python(text.located()["source"])))
+        subjects, step = sample_evenly(self._subjects(text, SOURCE.validate_python(text.located()["source"])))
         prefix = section.user_prefix if side == "users" else section.item_prefix
-        told = tell(prefix, side, list(subjects.ids), list(self._texts(text, subjects, step)))
-        distinct = wanted(section, side, told.names, told.texts)[0]
+        told = encoder_input(prefix, side, list(subjects.ids), list(self._texts(text, subjects, step)))
+        distinct = distinct_texts(section, side, told.names, told.texts)[0]
         gone = [each for block in _blocks(distinct) for each in self._gone(block)]
         tokens = counter(section.model)
         counts = [tokens.count(each.text) for each in gone]
-        # The first text goes alone: its vector's width is looked at before the rest is paid for.
+        # The first text is sent alone, to check the width of its vector before paying for the rest.
         alone = gone[:1] if gone[:1] == distinct[:1] else []
-        asks = [*batches(section, alone, None), *batches(section, gone[len(alone) :], None)]
+        asks = [
+            *embedding_requests(section, alone, None),
+            *embedding_requests(section, gone[len(alone) :], None),
+        ]
         headroom = max((ask.most_input for ask in asks), default=0)
-        load = Load(len(asks) * step, sum(counts) * step)
+        load = Usage(len(asks) * step, sum(counts) * step)
         answered = (len(distinct) - len(gone)) * step
         exact = tokens.exact and step == 1
         return Quote(node.label, node.hash, section, load, load, answered, exact, headroom)
 
     def _before_generation(self, node: Node, text: Node, section: LiteLLMEncoder) -> Quote:
-        """No text will be longer than its answer may be, but for templates in the place of answers."""
+        """Bound the tokens: no text is longer than max_tokens, except templates in place of answers."""
         source = LiteLLMText.model_validate(service_of(text))
         count = len(self._subjects(text, source).ids)
         longest = min(source.max_tokens, section.max_tokens)
-        most = Load(1 + -(-(count - 1) // section.batch_size), count * longest)  # the first goes alone
-        return Quote(node.label, node.hash, section, Load(), most, 0, False, 0)
+        most = Usage(1 + -(-(count - 1) // section.batch_size), count * longest)  # the first goes alone
+        return Quote(node.label, node.hash, section, Usage(), most, 0, False, 0)
 
-    def _subjects(self, text: Node, source: TextSource) -> Subjects:
+    def _subjects(self, text: Node, source: TextSource) -> Entities:
         split = self._split(text.inputs["split"])
         return subjects_of(split, text.settings["side"], source.scope, source.stale or 0)
 
@@ -126,8 +133,8 @@ class Inquiry:
                 self._splits[node.hash] = folder
         return self._splits[node.hash]
 
-    def _texts(self, node: Node, subjects: Subjects, step: int) -> Iterator[str]:
-        """Texts of these subjects: from the store, or written now by a source that asks nobody."""
+    def _texts(self, node: Node, subjects: Entities, step: int) -> Iterator[str]:
+        """Texts of these subjects, from the store or written now by a source without a service."""
         if self._store.has(node.stage, node.hash):
             table = self._store.get(node.stage, node.hash).file(TABLE)
             return islice(read_texts(table), 0, None, step)
@@ -137,11 +144,11 @@ class Inquiry:
     def _missing(self, keys: Sequence[bytes]) -> list[bool]:
         return [True] * len(keys) if self._ledger is None else self._ledger.missing(keys)
 
-    def _gone(self, block: Sequence[Wanted]) -> Iterator[Wanted]:
+    def _gone(self, block: Sequence[DistinctText]) -> Iterator[DistinctText]:
         missing = self._missing([each.key for each in block])
         return (each for each, gone in zip(block, missing, strict=True) if gone)
 
-    def _counted(self, parts: Iterable[Part], node: Node, subjects: Subjects) -> Iterator[Part]:
+    def _counted(self, parts: Iterable[Part], node: Node, subjects: Entities) -> Iterator[Part]:
         for k, part in enumerate(parts):
             if k % BLOCK == 0:
                 self._report(Event(node.label, k, len(subjects.ids), "prompts counted"))
@@ -149,7 +156,7 @@ class Inquiry:
 
 
 def _as_written(text: Node) -> Node:
-    """The texts before noise, which gives them to other entities and leaves the texts themselves the same."""
+    """Return the node of the texts before noise, which only exchanges texts between entities."""
     while text.stage == "text_noise":
         text = text.inputs["text"]
     return text
@@ -159,3 +166,20 @@ def _blocks(parts: Iterable[Part]) -> Iterator[list[Part]]:
     stream = iter(parts)
     while block := list(islice(stream, BLOCK)):
         yield block
+
+
+def sample_evenly(subjects: Entities) -> tuple[Entities, int]:
+    """Sample at most SAMPLE entities at even distances; also return how many each represents."""
+    step = max(1, -(-len(subjects.ids) // SAMPLE))
+    if step == 1:
+        return subjects, 1
+    ids = pl.Series(subjects.ids).gather_every(step)
+    if subjects.side == "items":
+        return replace(subjects, ids=ids, items=subjects.items.gather_every(step)), step
+    users = None if subjects.users is None else subjects.users.gather_every(step)
+    lengths = np.diff(subjects.history_offsets)[::step]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    starts = subjects.history_offsets[:-1:step]
+    rows = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+    histories = {"history_items": subjects.history_items[rows], "history_offsets": offsets}
+    return replace(subjects, ids=ids, users=users, **histories), step

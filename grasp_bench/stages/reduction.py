@@ -1,4 +1,4 @@
-"""Stage `reduction`: embeddings of one side with fewer dimensions."""
+"""Stage `reduction`: reduce the dimensions of the embeddings of one side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ReductionStage:
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
-        """Facts: side, count, dim, share of squared length kept."""
+        """Facts: side, count, dim, kept share of squared length."""
         how = Reduction(kind=node.settings["kind"], dimensions=node.settings["dimensions"])
         vectors, fitted_on = (
             load_file(inputs[role].file(VECTORS))["vectors"] for role in ("embeddings", "fitted_on")

@@ -1,4 +1,4 @@
-"""The stages by name, imported when a worker first needs one."""
+"""The registry of stages, imported when a worker first needs one."""
 
 from __future__ import annotations
 

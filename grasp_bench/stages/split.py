@@ -1,4 +1,4 @@
-"""Stage `split`: source files to numbered, filtered, split and audited interactions."""
+"""Stage `split`: read, number, filter, split and audit the interactions of a dataset."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class SplitStage:
         settings = node.located()
         section = {name: settings[name] for name in Dataset.model_fields if name in settings}
         protocol = {key: settings[key] for key in ("split", "temporal") if key in settings}
-        told = {"repair": repair_of(settings.get("repair", {})), "protocol": protocol}
-        dataset = Dataset.model_validate({**section, **told})
+        repair = repair_of(settings.get("repair", {}))
+        dataset = Dataset.model_validate({**section, "repair": repair, "protocol": protocol})
         _check_unchanged(dataset, settings["files"])
-        divided = split_by_protocol(prepare(dataset), dataset.protocol)
-        prepared, split = divided.prepared, divided.split
+        result = split_by_protocol(prepare(dataset), dataset.protocol)
+        prepared, split = result.prepared, result.split
         write_split(out, split, prepared.sequences.user_ids, prepared.items, prepared.users)
-        # What was written is audited, not what was meant to be written.
-        audited = divided.check(read_split(out))
-        atomic.write_json(out / "card.json", {**card_of(prepared, split), **divided.facts})
+        # Audit the files as written, not the split in memory.
+        audited = result.check(read_split(out))
+        atomic.write_json(out / "card.json", {**card_of(prepared, split), **result.facts})
         context.report(Event(node.label, audited, audited, "interactions"))
         return {
             "users": split.num_users,
@@ -52,7 +52,7 @@ class SplitStage:
 
 
 def _check_unchanged(dataset: Dataset, hashes: Mapping[str, str]) -> None:
-    """The artefact is named by the files' content: other content must not get the name."""
+    """Raise DataError if a file changed: the artefact's hash stands for the planned content."""
     located = locate(dataset)
     files = {"interactions": located.interactions, "items": located.items, "users": located.users}
     for kind, path in files.items():

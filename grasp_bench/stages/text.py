@@ -1,4 +1,4 @@
-"""Stage `text`: what is said of each user or item, one line an entity."""
+"""Stage `text`: make one text per user or item."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.text import TextSource
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.text_table import read_texts, write_text_table
-from grasp_bench.text.subjects import Account, Side, Subjects
-from grasp_bench.text.writing import write_texts
+from grasp_bench.text.entities import Account, Entities, Side
+from grasp_bench.text.providers import write_texts
 
 RATES = ("held_out", "training", "control", "ratio", "low", "high")
 SOURCE: TypeAdapter[TextSource] = TypeAdapter(TextSource)
@@ -45,14 +45,14 @@ SOURCE: TypeAdapter[TextSource] = TypeAdapter(TextSource)
 class TextStage:
     """Writes `texts.parquet` (id, text) in entity order, a group of rows at a time.
 
-    Users' texts are searched for titles and for telling words of their held-out items before they are let
-    through: a source may declare less than it was made from.
+    Users' texts are searched for titles and distinctive words of held-out items, since a source may declare
+    less than it was made from.
     """
 
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
-        """Facts: count, distinct, empty, what the provider counted, what the audit found."""
+        """Facts: count, distinct, empty, the provider's counts, the findings of the audit."""
         split, side = inputs["split"].path, node.settings["side"]
         source = SOURCE.validate_python(node.located()["source"])
         audit_scope(f"text.{side}", source.scope, source.leaks)
@@ -68,8 +68,8 @@ class TextStage:
         return {"side": side, **facts}
 
 
-def subjects_of(split: Path, side: Side, scope: str, stale: int = 0) -> Subjects:
-    """The entities of a side, and as much of their histories as a text of this scope and age may tell."""
+def subjects_of(split: Path, side: Side, scope: str, stale: int = 0) -> Entities:
+    """Collect the entities of a side with the histories that a text of this scope and age may use."""
     items, users = read_item_table(split), read_user_table(split)
     if scope == "prefix":
         return _prefixes(split, items, users)
@@ -77,18 +77,18 @@ def subjects_of(split: Path, side: Side, scope: str, stale: int = 0) -> Subjects
     history, offsets = _histories(split, scope)
     if stale:
         history, offsets = without_latest(history, offsets, stale)
-    return Subjects(side, ids, items, history, offsets, users)
+    return Entities(side, ids, items, history, offsets, users)
 
 
-def _prefixes(split: Path, items: pl.DataFrame, users: pl.DataFrame) -> Subjects:
-    """Users as they are told at last, then as they were at each training position."""
+def _prefixes(split: Path, items: pl.DataFrame, users: pl.DataFrame) -> Entities:
+    """Collect users with their final histories, then with those at each training position."""
     train = read_train(split)
     names = prefix_names(users["user_id"].to_list(), train)
-    return Subjects("users", names, items, *prefix_histories(train), users[prefix_owners(train)])
+    return Entities("users", names, items, *prefix_histories(train), users[prefix_owners(train)])
 
 
 def _histories(split: Path, scope: str) -> tuple[Ints, Offsets]:
-    """Test is opened only where the scope asks for it, which the audit has let through as marked."""
+    """Read histories; opens test only for a scope that needs it, which the audit has accepted as marked."""
     if scope == "train":
         train = read_train(split)
         return train.train_items, train.train_offsets
@@ -96,7 +96,7 @@ def _histories(split: Path, scope: str) -> tuple[Ints, Offsets]:
 
 
 def _progress(node: Node, total: int, context: RunContext) -> Callable[[int], None]:
-    """Report how many entities are done; texts that are asked for first are not counted again."""
+    """Report how many entities are done, counting texts that are requested twice only once."""
     furthest = -1
 
     def progress(done: int) -> None:
@@ -108,12 +108,11 @@ def _progress(node: Node, total: int, context: RunContext) -> Callable[[int], No
     return progress
 
 
-def _audit(table: Path, source: TextSource, split: Path, subjects: Subjects) -> dict[str, Any]:
-    """What users' texts hold of held-out items, by part: titles, and words that nothing else explains.
+def _audit(table: Path, source: TextSource, split: Path, subjects: Entities) -> dict[str, Any]:
+    """Audit users' texts for titles and distinctive words of held-out items, by part.
 
-    Of a user's prefixes, which stand behind the users, nothing more is told than of the user.
-
-    LeakError when neither chance nor taste explains them and the source does not mark leaks.
+    Prefixes, which follow the users, use no more than the user's history and are not audited. Raises
+    LeakError when neither chance nor taste explains the findings and the source does not mark leaks.
     """
     return {
         **_titles_told(table, source, split, subjects),
@@ -122,7 +121,7 @@ def _audit(table: Path, source: TextSource, split: Path, subjects: Subjects) -> 
 
 
 def _titles_told(
-    table: Path, source: TextSource, split: Path, subjects: Subjects
+    table: Path, source: TextSource, split: Path, subjects: Entities
 ) -> dict[str, dict[str, int]]:
     train = read_train(split)
     titles = subjects.items["title"].cast(pl.String).to_list()
@@ -136,7 +135,7 @@ def _titles_told(
     return found
 
 
-def _covered(table: Path, source: TextSource, split: Path, subjects: Subjects) -> dict[str, Any]:
+def _covered(table: Path, source: TextSource, split: Path, subjects: Entities) -> dict[str, Any]:
     whole = read_split(split)
     audit = audit_coverage(islice(read_texts(table), whole.num_users), whole, describe_items(subjects.items))
     if source.leaks != "mark":

@@ -1,4 +1,4 @@
-"""Stage `text_noise`: the texts of one side, some of which are about somebody else."""
+"""Stage `text_noise`: give some entities of one side the text of another."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 import polars as pl
 
-from grasp_bench.core.hits import given_to, hit_order, hits_at
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
+from grasp_bench.encoders.noise import corrupted_count, corruption_order, donor_rows
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.text_table import TABLE, write_text_table
 
 
 class TextNoiseStage:
-    """Writes `texts.parquet` (id, text) as the text stage does; who is hit has the text of another."""
+    """Writes `texts.parquet` (id, text) as the text stage does; corrupted entities have another's text."""
 
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
@@ -25,10 +25,10 @@ class TextNoiseStage:
         """Facts: side, count, texts disturbed."""
         settings = node.settings
         table = pl.read_parquet(inputs["text"].file(TABLE), glob=False)
-        order = hit_order(table.height, settings["side"], settings["seed"])
-        hits = hits_at(settings["rate"], table.height)
+        order = corruption_order(table.height, settings["side"], settings["seed"])
+        hits = corrupted_count(settings["rate"], table.height)
         source = pl.int_range(table.height, eager=True).to_numpy().copy()
-        source[order[:hits]] = given_to(order, hits)
+        source[order[:hits]] = donor_rows(order, hits)
 
         def progress(done: int) -> None:
             context.report(Event(node.label, done, table.height, "texts"))

@@ -1,4 +1,4 @@
-"""`texts.parquet`, written and read a group of rows at a time: no million texts in memory."""
+"""Write and read `texts.parquet` in groups of rows, so that memory does not grow with the texts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def write_text_table(
 ) -> Path:
     """Write columns id and text into `out`, in the order given, and return the file.
 
-    `texts` is read once and to its end; `progress` is told how many are written. What an interrupted
-    attempt left is overwritten.
+    `texts` is read once and to its end; `progress` gets the number written. Files of an interrupted attempt
+    are overwritten.
     """
     parts = out / _PARTS
     shutil.rmtree(parts, ignore_errors=True)
@@ -41,7 +41,7 @@ def write_text_table(
 
 
 def read_texts(table: Path) -> Iterator[str]:
-    """The texts in order."""
+    """Yield the texts in order."""
     scan = pl.scan_parquet(table, glob=False).select("text")
     start = 0
     while len(chunk := scan.slice(start, GROUP).collect()):

@@ -1,4 +1,4 @@
-"""Stage `train`: one model, to early stopping on validation. No file with a test item is opened."""
+"""Stage `train`: train one model with early stopping on validation, opening no file with a test item."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TrainStage:
 
 
 def _validation(ranker: Ranker, training: Training, node: Node) -> Validate:
-    """The monitored metric on validation, by the protocol that the spec monitors."""
+    """Return the function that computes the monitored metric by the monitored protocol."""
     settings = node.settings["validation"]
     device = ranker.queries.users_Q.device
 

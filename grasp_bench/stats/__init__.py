@@ -1,1 +1,1 @@
-"""Statistics over users and trainings: tests, intervals, effects, corrections. Imports scipy late."""
+"""Statistics over users and trainings: tests, intervals, effects, corrections; scipy is imported late."""

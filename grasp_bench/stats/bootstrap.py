@@ -1,4 +1,4 @@
-"""Percentile bootstrap of mean paired differences, and of a median (Efron & Tibshirani 1993, ch. 13)."""
+"""Percentile bootstrap of a mean difference, a median and a ratio of means (Efron & Tibshirani 1993)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ RESAMPLES = 4_999
 SEED = 20_251_121
 _DRAWS_AT_ONCE = 1 << 20
 
+RATIO_RESAMPLES = 999  # enough for two digits
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -26,10 +28,9 @@ class Interval:
 def mean_interval(
     differences: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Interval:
-    """Interval of the mean difference when users are redrawn; same seed, same interval.
+    """Interval of the mean difference over resampled users; the same seed gives the same interval.
 
-    One user, or users who all differ alike, give an interval without width: redrawing cannot show
-    a spread that the data do not have.
+    One user, or equal differences, give an interval without width.
     """
     d = checked(differences)
     if np.ptp(d) == 0:
@@ -42,9 +43,9 @@ def mean_interval(
 def median_interval(
     values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Interval:
-    """Interval of the median when values are redrawn; same seed, same interval.
+    """Interval of the median over resampled values; the same seed gives the same interval.
 
-    The median of n draws is one of the values (or between two), so only their ranks are drawn.
+    The median of n draws is one of the values, or between two, so only ranks are drawn.
     """
     ordered = np.sort(checked(values))
     rng = np.random.default_rng(seed)
@@ -57,10 +58,10 @@ def median_interval(
 
 
 def _resampled_sums(d: Values, resamples: int, rng: np.random.Generator) -> Values:
-    """Sums of `resamples` draws of all users with replacement, shape (resamples,).
+    """Sums of `resamples` draws of all users with replacement, (resamples,).
 
-    Most users have no difference and add nothing: how often they are drawn is one binomial number a
-    resample, and only the draws that fall on the others are made. The distribution is the same.
+    Users without a difference add nothing, so a binomial number says how many draws fall on the others, and
+    only those are made. The distribution is the same.
     """
     differing = d[d != 0]
     draws = rng.binomial(d.size, differing.size / d.size, size=resamples)
@@ -73,9 +74,43 @@ def _sums_of(
     values: Values, draws: np.ndarray[tuple[int, ...], np.dtype[np.int64]], rng: np.random.Generator
 ) -> Values:
     places = rng.integers(0, values.size, size=int(draws.sum()), dtype=np.int32)
-    # A leading zero makes the running sum at every boundary a lookup, also for resamples of no draw.
+    # A leading zero makes each boundary a lookup in the running sum, also for resamples without a draw.
     running = np.zeros(places.size + 1)
-    # numpy takes faster by its own kind of index, and without a check of what cannot be out of bounds.
+    # numpy's `take` is faster with intp indices and without a bounds check.
     values.take(places.astype(np.intp), out=running[1:], mode="clip")
     np.cumsum(running, out=running)
     return np.diff(running[np.concatenate([[0], np.cumsum(draws)])])
+
+
+def ratio_of_means(numerators: ArrayLike, denominators: ArrayLike) -> float | None:
+    """mean(numerators) / mean(denominators); None if the latter is zero."""
+    top, bottom = checked(numerators), checked(denominators)
+    return float(top.mean() / bottom.mean()) if bottom.mean() else None
+
+
+def ratio_interval(
+    numerators: ArrayLike,
+    denominators: ArrayLike,
+    *,
+    level: float = LEVEL,
+    resamples: int = RATIO_RESAMPLES,
+    seed: int = SEED,
+) -> Interval | None:
+    """Interval of the ratio over resampled units; None if a resample's denominator is zero.
+
+    Both values of a unit are drawn together (section 10.3), so that the interval reflects their correlation.
+    """
+    top, bottom = checked(numerators), checked(denominators)
+    rng = np.random.default_rng(seed)
+    tops, bottoms = np.empty(resamples), np.empty(resamples)
+    for k in range(resamples):
+        drawn = rng.integers(0, len(top), len(top), dtype=np.int32)
+        tops[k], bottoms[k] = _drawn_mean(top, drawn), _drawn_mean(bottom, drawn)
+    if not (bottoms > 0).all():
+        return None
+    low, high = np.quantile(tops / bottoms, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def _drawn_mean(values: Values, drawn: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> float:
+    return float(values.take(drawn).mean())

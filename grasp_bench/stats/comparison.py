@@ -1,4 +1,4 @@
-"""Everything that is said of two methods measured on the same users."""
+"""Compare two methods on the same users: difference, interval, effect sizes and tests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from grasp_bench.stats.crossed import difference
-from grasp_bench.stats.effect import cohens_dz, rank_biserial, superiority
-from grasp_bench.stats.paired_tests import paired_t, wilcoxon
+from grasp_bench.stats.paired_tests import (
+    cohens_dz,
+    paired_t,
+    rank_biserial,
+    sign_flips,
+    superiority,
+    wilcoxon,
+)
 from grasp_bench.stats.pairing import paired_differences
-from grasp_bench.stats.permutation import sign_flips
 from grasp_bench.stats.trainings import Trainings
 
 WILCOXON_BELOW = 1_000  # its error grows with the users (Ihemelandu and Ekstrand, SIGIR 2023)
@@ -19,16 +24,16 @@ WILCOXON_BELOW = 1_000  # its error grows with the users (Ihemelandu and Ekstran
 
 @dataclass(frozen=True)
 class Comparison:
-    """First method less second; differences in the unit of the metric, all tests two-sided.
+    """First method minus second; differences in the unit of the metric, all tests two-sided.
 
-    `p`, `low` and `high` decide: they come of users and trainings crossed (stats/crossed.py). Where a method
-    was trained once, `p` is None, and the interval speaks of these trainings and other users. `trainings`
-    counts those of both sides, 0 of what nothing trains. `superiority` is the probability that the first
-    method gives a new user more than the second, each freshly trained.
+    `p`, `low` and `high` decide: they cross users and trainings (stats/crossed.py). If a method was trained
+    once, `p` is None and the interval holds for these trainings and other users. `trainings` counts those of
+    both sides, 0 for untrained methods. `superiority` is the probability that the first method gives a new
+    user a higher value than the second, both newly trained.
 
-    The rest speaks of these trainings and other users alone: effect sizes, users who `gained` and `lost` out
-    of `n`, and the tests over users after averaging each user's value over trainings. `p_wilcoxon` is None
-    from `WILCOXON_BELOW` users on.
+    The other figures hold for these trainings and other users: effect sizes, users who `gained` and `lost`
+    out of `n`, and tests over users after averaging over trainings. `p_wilcoxon` is None from
+    `WILCOXON_BELOW` users on.
     """
 
     n: int
@@ -55,7 +60,7 @@ def compare(first: Trainings, second: Trainings) -> Comparison:
 
 
 def compare_all(pairs: Sequence[tuple[Trainings, Trainings]]) -> list[Comparison]:
-    """Compare each pair; what is drawn at random is drawn once for all. Raises as `compare`."""
+    """Compare each pair, with the same random draws for all. Raises as `compare`."""
     over_users = [paired_differences(first.users, second.users) for first, second in pairs]
     return [
         _comparison(first, second, d, p)

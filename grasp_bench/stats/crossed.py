@@ -1,19 +1,19 @@
-"""The test that decides: is a difference of methods there for other users *and* other trainings?
+"""Test whether a difference of methods holds for other users *and* other trainings: the test that decides.
 
 Users and trainings are both drawn at random, and crossed. For a sum of methods' means with given weights
 (+1 and -1 for a difference) the variance is estimated as
 
     users of the weighted means / U  -  sum of weight² noise / S  +  sum of weight² spread / S
 
-(`Trainings`): the first part holds each method's rest once, and so does each spread, so that one of them is
-taken off. Quantiles are Student's t with Satterthwaite's degrees of freedom (Biometrics Bulletin 1946).
-Trainings are not paired between methods. One seed gives two methods the same order of users, the same
-negatives and, where shapes agree, the same initial weights, but over 15 seeds of two methods neither means
-nor rests were correlated (benchmarks/calibration.py).
+(`Trainings`): the first part and each spread both contain the method's rest, so that it is subtracted once.
+Quantiles are Student's t with Satterthwaite's degrees of freedom (Biometrics Bulletin 1946). Trainings are
+not paired between methods: one seed gives two methods the same order of users, the same negatives and, if
+shapes agree, the same initial weights, but over 15 seeds of two methods neither means nor rests were
+correlated (benchmarks/calibration.py).
 
-Of two or three trainings a spread is hardly known, and by luck it may come out near zero. It is therefore
-never taken below twice the noise that it must contain, nor below a third of the largest spread in the
-comparison. Both bounds were chosen by simulation (benchmarks/calibration.py): of three trainings each,
+Two or three trainings give a poor estimate of a spread, which may be near zero by chance. A spread is
+therefore at least twice the noise that it contains, and at least a third of the largest spread in the
+comparison. Both bounds were chosen by simulation (benchmarks/calibration.py): with three trainings each,
 spreads pooled over the two methods call up to 11 % of equal methods different, spreads shrunk towards those
 of the board (Smyth 2004) up to 14 %, and these up to 5.6 %.
 """
@@ -36,14 +36,16 @@ DECIMALS = 12
 
 Terms = Sequence[tuple[float, Trainings]]
 
+ABOVE, EQUIVALENT, BELOW = "above", "equivalent", "below"
+
 
 @dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of methods' means, in the unit of the metric, and what chance is in it.
+    """A weighted sum of methods' means, in the unit of the metric, and its variance.
 
-    `users_variance` and `trainings_variance` add up to the squared standard error. Where some method was
-    trained once, the latter is unknown and `decides` is false: the interval then speaks of these trainings
-    and other users.
+    `users_variance` and `trainings_variance` add up to the squared standard error. If a method was trained
+    once, the latter is unknown and `decides` is false: the interval then holds for these trainings and other
+    users.
     """
 
     difference: float
@@ -80,7 +82,7 @@ class Contrast:
 
     @property
     def p(self) -> float | None:
-        """Two-sided p of "there is no difference"; None where it does not decide."""
+        """Two-sided p of "there is no difference"; None if it does not decide."""
         if not self.decides:
             return None
         return min(1.0, 2 * min(self.above(0.0), self.below(0.0)))
@@ -92,12 +94,12 @@ class Contrast:
 
 
 def difference(first: Trainings, second: Trainings) -> Contrast:
-    """First method less second. Raises as `contrast`."""
+    """First method minus second. Raises as `contrast`."""
     return contrast([(1.0, first), (-1.0, second)])
 
 
 def contrast(terms: Terms) -> Contrast:
-    """The weighted sum of methods' means; a method that is named twice has the sum of its weights.
+    """The weighted sum of methods' means; a method that occurs twice gets the sum of its weights.
 
     Raises IncomparableError when methods have different numbers of users, DataError for no method.
     """
@@ -119,9 +121,9 @@ def contrast(terms: Terms) -> Contrast:
 
 @dataclass(frozen=True)
 class MeanSquares:
-    """What is known of the trainings of M methods: counts, spreads and noises, and weight² over count.
+    """Of the trainings of M methods: weight² over count, counts, spreads and noises.
 
-    All are of shape (M,), or (M, D) where the same is to be computed of D draws.
+    All have shape (M,), or (M, D) for D draws.
     """
 
     share: Values
@@ -131,13 +133,13 @@ class MeanSquares:
 
     @classmethod
     def of(cls, trained: Sequence[tuple[float, Trainings]]) -> MeanSquares:
-        """Those of methods, each with its weight² over its number of trainings."""
+        """Collect them from methods, each with its weight² over its number of trainings."""
         rows = [(share, method.count, method.spread, method.noise) for share, method in trained]
         return cls(*np.array(rows, dtype=float).reshape(-1, 4).T)
 
     @property
     def bounded(self) -> Values:
-        """Spreads, none below what is believed of two or three trainings."""
+        """Spreads with their lower bounds."""
         bounds = np.maximum(
             LEAST_OF_LARGEST * self.spread.max(axis=0, initial=0), LEAST_OF_NOISE * self.noise
         )
@@ -147,7 +149,7 @@ class MeanSquares:
 
 @dataclass(frozen=True)
 class Parts:
-    """A contrast's variance: users' part without the rest, trainings' part, freedom; one value or (D,)."""
+    """A contrast's variance: the users' part without the rest, the trainings' part, and the freedom; (D,)."""
 
     users: Values
     trainings: Values
@@ -155,10 +157,10 @@ class Parts:
 
 
 def parts_of_variance(of_users: float | Values, n: int, trained: MeanSquares) -> Parts:
-    """Put the variance together; `of_users` is that of the n users' weighted means, over n.
+    """Combine the parts of the variance; `of_users` is that of the n users' weighted means, over n.
 
-    A bound by noise is known far better than a spread, and counts as known; one by the largest spread is as
-    uncertain as that is.
+    A bound by noise is far more certain than a spread and counts as known; a bound by the largest spread is
+    as uncertain as that spread.
     """
     share, spread, bounded = trained.share, trained.spread, trained.bounded
     borrowed = (bounded > spread) & (bounded > LEAST_OF_NOISE * trained.noise)
@@ -180,3 +182,26 @@ def _merged(terms: Iterable[tuple[float, Trainings]]) -> list[tuple[float, Train
         before = found.get(id(method), (0.0, method))[0]
         found[id(method)] = (before + weight, method)
     return list(found.values())
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where the true difference lies, and the p of that claim before correction."""
+
+    where: str
+    p: float
+
+
+def region(contrast: Contrast, at_least: float = 0.0) -> Region:
+    """The most likely of three regions: above `at_least`, between the two bounds, or below minus `at_least`.
+
+    The regions exclude each other, so one p serves all: twice the least of the one-sided ones. If it is below
+    alpha, the 1 - alpha interval lies wholly in that region. Between the bounds this is the test of two
+    one-sided tests (Schuirmann 1987), each at alpha / 2. With `at_least` 0 the middle region is empty, and p
+    is the two-sided one of "no difference".
+    """
+    found = [Region(ABOVE, contrast.above(at_least)), Region(BELOW, contrast.below(-at_least))]
+    if at_least > 0:
+        found.append(Region(EQUIVALENT, max(contrast.below(at_least), contrast.above(-at_least))))
+    best = min(found, key=lambda each: each.p)
+    return Region(best.where, min(1.0, 2 * best.p))

@@ -1,4 +1,4 @@
-"""Levels that all tests and intervals share; free of imports, since a cached board is shown with them."""
+"""Levels of all tests and intervals; no imports, since a cached board needs them quickly."""
 
 ALPHA = 0.05
 LEVEL = 1 - ALPHA

@@ -1,7 +1,7 @@
-"""Methods on several datasets, compared by their ranks, after J. Demšar, "Statistical comparisons of
-classifiers over multiple data sets", JMLR 7 (2006).
+"""Compare methods on several datasets by their ranks.
 
-The dataset is the unit: D datasets, M methods, one score each. Of the scores nothing but their order counts.
+After J. Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7 (2006). The dataset
+is the unit: D datasets, M methods, one score each, of which only the order counts.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numpy.typing import ArrayLike
 from grasp_bench.stats.levels import ALPHA
 from grasp_bench.stats.pairing import Values
 
-LEAST_DATASETS = 5  # below, Demšar's tests have next to no power, and chi-square is a poor approximation
-LEAST_METHODS = 3  # of two methods Friedman's test is a sign test
+LEAST_DATASETS = 5  # below, the tests have hardly any power, and chi-square is a poor approximation
+LEAST_METHODS = 3  # for two methods Friedman's test is a sign test
 
 
 @dataclass(frozen=True)
 class Friedman:
-    """Friedman's chi-square, and the F of Iman and Davenport; `f` is None where it is infinite."""
+    """Friedman's chi-square, and the F of Iman and Davenport; `f` is None if it is infinite."""
 
     chi_square: float
     p: float
@@ -31,14 +31,14 @@ class Friedman:
 
 @dataclass(frozen=True)
 class RankTest:
-    """Two mean ranks: first less second in standard errors, and its two-sided p."""
+    """The difference of two mean ranks in standard errors, and its two-sided p."""
 
     z: float
     p: float
 
 
 def ranks(scores_DM: ArrayLike) -> Values:
-    """Ranks of the methods on each dataset, (D, M): 1 is the highest score, equal ones share their mean."""
+    """Ranks of the methods on each dataset, (D, M): 1 is the highest score, equal scores share their mean."""
     from scipy import stats
 
     return np.asarray(stats.rankdata(-np.asarray(scores_DM, dtype=np.float64), axis=1), dtype=np.float64)
@@ -47,15 +47,15 @@ def ranks(scores_DM: ArrayLike) -> Values:
 def friedman(ranks_DM: ArrayLike) -> Friedman:
     """Test that all methods have the same mean rank, corrected for ties (M. Friedman, JASA 1937).
 
-    `p` is that of chi-square with M - 1 degrees of freedom. F = (D - 1) chi² / (D (M - 1) - chi²) with M - 1
-    and (M - 1)(D - 1) degrees of freedom is less conservative (Iman & Davenport, Communications in Statistics
-    1980); of few datasets it rejects a little more often than it says, so that `p` is what decides here.
+    `p` is that of chi-square with M - 1 degrees of freedom, and decides here. F = (D - 1) chi² / (D (M - 1) -
+    chi²) with M - 1 and (M - 1)(D - 1) degrees of freedom is less conservative (Iman & Davenport,
+    Communications in Statistics 1980), but rejects slightly too often with few datasets.
     """
     from scipy import stats
 
     R_DM = np.asarray(ranks_DM, dtype=np.float64)
     datasets, methods = R_DM.shape
-    if not np.ptp(R_DM):  # every method is level with every other, everywhere
+    if not np.ptp(R_DM):  # all methods tie on all datasets
         return Friedman(0.0, 1.0, 0.0, 1.0)
     chi_square = float(stats.friedmanchisquare(*R_DM.T).statistic)
     p = float(stats.chi2.sf(chi_square, methods - 1))
@@ -67,22 +67,22 @@ def friedman(ranks_DM: ArrayLike) -> Friedman:
 
 
 def least_p(datasets: int, methods: int) -> float:
-    """The smallest p that Friedman's test can give: that of the same order on every dataset."""
+    """The smallest possible p of Friedman's test: that of the same order on every dataset."""
     from scipy import stats
 
     return float(stats.chi2.sf(datasets * (methods - 1), methods - 1))
 
 
 def standard_error(datasets: int, methods: int) -> float:
-    """Standard error of a difference of two mean ranks where all methods are equal: √(M (M + 1) / 6D)."""
+    """Standard error of a difference of two mean ranks if all methods are equal: √(M (M + 1) / 6D)."""
     return float(np.sqrt(methods * (methods + 1) / (6 * datasets)))
 
 
 def critical_difference(datasets: int, methods: int, *, alpha: float = ALPHA) -> float:
-    """Mean ranks that lie so far apart differ, by Nemenyi's test of all pairs (Demšar 2006, section 3.2.2).
+    """Least significant difference of mean ranks by Nemenyi's test of all pairs (Demšar 2006, section 3.2.2).
 
     The quantile of the studentized range of M values with infinite degrees of freedom over √2, in standard
-    errors. The chance that any of the pairs is wrongly told apart is `alpha`.
+    errors. The chance of any false difference among the pairs is `alpha`.
     """
     from scipy import stats
 
@@ -91,10 +91,10 @@ def critical_difference(datasets: int, methods: int, *, alpha: float = ALPHA) ->
 
 
 def groups(mean_ranks: Sequence[float], difference: float) -> list[list[int]]:
-    """Methods that are not told apart: the longest runs, best first, that span less than `difference`.
+    """Groups of methods that do not differ: the longest runs, best first, that span less than `difference`.
 
-    Indices into `mean_ranks`. Runs may overlap, none lies within another, and each method is in one at least:
-    alone where it is told from all others.
+    Indices into `mean_ranks`. Runs may overlap, none lies within another, and each method is in at least one:
+    alone if it differs from all others.
     """
     order = sorted(range(len(mean_ranks)), key=lambda index: mean_ranks[index])
     found: list[list[int]] = []
@@ -110,7 +110,7 @@ def groups(mean_ranks: Sequence[float], difference: float) -> list[list[int]]:
 def rank_test(first: float, second: float, datasets: int, methods: int) -> RankTest:
     """Compare two mean ranks among those of M methods by the normal distribution (Demšar 2006, 3.2.2).
 
-    Whoever compares several pairs has to correct; who picks a pair by its ranks has to count all pairs.
+    Several comparisons need a correction; for a pair chosen by its ranks, the correction counts all pairs.
     """
     from scipy import stats
 

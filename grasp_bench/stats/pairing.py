@@ -1,4 +1,4 @@
-"""From per-user values of methods to the paired differences that tests over users take."""
+"""Check per-user values of methods and subtract them user by user."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def same_users(rows: Sequence[NDArray[Any]]) -> None:
 def paired_differences(first: ArrayLike, second: ArrayLike) -> Values:
     """Subtract `second` from `first`, user by user, both of shape (users,) and in the same order.
 
-    Rounded to 12 decimals: means over seeds taken in different orders differ by one float64
-    rounding, which a rank test would otherwise count as users who gained or lost.
+    Rounded to 12 decimals: means over seeds in different orders differ by a float64 rounding, which a rank
+    test would count as users who gained or lost.
 
     Raises IncomparableError when the lengths differ, DataError when empty or not finite.
     """

@@ -1,11 +1,11 @@
-"""How many trainings it takes to tell a difference of two methods, by the test of stats/crossed.py.
+"""Compute how many trainings it takes to detect a difference of two methods by the test of stats/crossed.py.
 
-Today's components of variance are taken for the true ones, spreads bounded as the test bounds them. With k
-trainings of each method the difference varies by the users' part, which no training makes smaller, plus the
-spreads over k. What the test will estimate of that is chance too: mean squares are multiples of chi-squares,
-independent of the means, and power is the mean over them of the normal chance to pass the test's critical
-value. A noncentral t with Satterthwaite's expected degrees of freedom would be simpler, and promises 80 % at
-three trainings where the test may have 60 %: it takes for certain which spread is large.
+The current components of variance count as the true ones, with the bounds of the test. With k trainings of
+each method the variance of the difference is the users' part, which trainings do not reduce, plus the spreads
+over k. The estimate of that variance varies too: mean squares are multiples of chi-squares, independent of
+the means, and power is the mean over them of the normal probability to pass the test's critical value. A
+noncentral t with Satterthwaite's expected degrees of freedom would be simpler, but promises 80 % at three
+trainings where the test may have 60 %, because it assumes to know which spread is large.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from grasp_bench.stats.trainings import Trainings
 
 POWER = 0.8
 MOST_TRAININGS = 50
-NODES_OF_USERS, NODES_OF_SPREADS = 12, 32  # of Gauss and Legendre's rule, over quantiles
+NODES_OF_USERS, NODES_OF_SPREADS = 12, 32  # of Gauss–Legendre quadrature over quantiles
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What chance there would be in a difference of two methods with other numbers of trainings.
+    """The variance of a difference of two methods for other numbers of trainings.
 
-    `users_variance` is the part of the `n` users, the rest taken out; `trained` has the spread and the noise
-    of each method that is trained: a control has no part in it.
+    `users_variance` is the part of the `n` users without the rest; `trained` has the spread and the noise of
+    each trained method, which leaves controls out.
     """
 
     n: int
@@ -41,7 +41,7 @@ class Outlook:
 
     @classmethod
     def of(cls, first: Trainings, second: Trainings) -> Outlook | None:
-        """By what is there today; None where that decides nothing, as of a method that was trained once."""
+        """Take it from today's values; None if they do not decide, as when a method was trained once."""
         today = difference(first, second)
         if not today.decides:
             return None
@@ -50,25 +50,22 @@ class Outlook:
         return cls(first.users.size, today.users_variance, tuple(trained))
 
     def power(self, size: float, counts: Sequence[int]) -> float:
-        """The chance to tell a true difference of this size with so many trainings of each trained method."""
+        """Power to detect a true difference of this size with so many trainings of each trained method."""
         error, critical, weights = _test(self, tuple(counts))
         return _power(abs(size) / error, critical, weights) if error else float(size != 0)
 
     def least(self, counts: Sequence[int], power: float = POWER) -> float:
-        """The smallest difference that so many trainings, two at least, tell with this power."""
+        """The smallest difference that so many trainings (at least two) detect with this power."""
         return _least(self, tuple(counts), power)
 
     def trainings(self, size: float, power: float = POWER) -> int | None:
-        """Trainings of each trained method that tell a difference of this size; None if 50 do not."""
+        """Trainings of each trained method that detect a difference of this size; None if 50 do not."""
         counts = range(2, MOST_TRAININGS + 1)
         place = bisect_left(counts, -size, key=lambda k: -self.least([k] * len(self.trained), power))
         return counts[place] if place < len(counts) else None
 
     def users(self, size: float, power: float = POWER) -> int | None:
-        """Above how many users no training is of use any more; None where there are so many today.
-
-        The users' part falls with their number, and is all that is left of ever more trainings.
-        """
+        """Users needed with unlimited trainings, which leave the users' part; None if there are enough."""
         from scipy import stats
 
         quantiles = float(stats.norm.ppf(1 - ALPHA / 2) + stats.norm.ppf(power))
@@ -90,7 +87,7 @@ def _least(outlook: Outlook, counts: tuple[int, ...], power: float) -> float:
 
 
 def _test(outlook: Outlook, counts: Sequence[int]) -> tuple[float, Values, Values]:
-    """The true standard error, the test's critical values in units of it, (D,), and their weights."""
+    """Return the true standard error, the test's critical values in units of it (D,), and their weights."""
     from scipy import special
 
     spread, noise = np.array(outlook.trained, dtype=float).reshape(-1, 2).T
@@ -109,7 +106,7 @@ def _test(outlook: Outlook, counts: Sequence[int]) -> tuple[float, Values, Value
 
 
 def _chi_squares(freedom: int, nodes: int) -> tuple[Values, Values]:
-    """Quantiles of a chi-square over its degrees of freedom, and the weight of each."""
+    """Quantiles of a chi-square over its degrees of freedom, and their weights."""
     from scipy import special
 
     places, weights = np.polynomial.legendre.leggauss(nodes)
@@ -118,7 +115,7 @@ def _chi_squares(freedom: int, nodes: int) -> tuple[Values, Values]:
 
 
 def _power(size: float, critical: Values, weights: Values) -> float:
-    """Power against a true difference of `size` standard errors, either side counted."""
+    """Two-sided power against a true difference of `size` standard errors."""
     from scipy import special
 
     return float(weights @ (special.ndtr(size - critical) + special.ndtr(-size - critical)))

@@ -21,7 +21,7 @@ from grasp_bench.plan.compile import Plan
 from grasp_bench.spec.dataset import Groups
 from grasp_bench.spec.text import TextSource
 from grasp_bench.stages.text import subjects_of
-from grasp_bench.text.subjects import Side, Subjects
+from grasp_bench.text.entities import Entities, Side
 
 ROLES: dict[Side, str] = {"users": "user", "items": "item"}
 
@@ -48,7 +48,7 @@ class LoadedSide:
     source: TextSource | None
     split: Split
     groups: Groups
-    subjects: Subjects
+    subjects: Entities
     texts: list[str] | None
     facts: Mapping[str, Any]
     table: Table | None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from grasp_bench.core.errors import DamagedError, StoreError
 from grasp_bench.core.store import Store
 from grasp_bench.engine.publish import identity
-from grasp_bench.engine.run import Outcome, Workshop, run_plan
+from grasp_bench.engine.run import Outcome, RunConfig, run_plan
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.selection import with_seeds
 from grasp_bench.report.study import looks_of, write_study
@@ -27,7 +27,7 @@ class StudyRun:
 
 
 def run_study(
-    loaded: LoadedSpec, whole: Plan, only: str, shop: Workshop, tell: Callable[[str], None]
+    loaded: LoadedSpec, whole: Plan, only: str, shop: RunConfig, tell: Callable[[str], None]
 ) -> StudyRun:
     """Make the cells whose slug matches `only`; judge, and add seeds to methods of undecided hypotheses.
 
@@ -56,7 +56,7 @@ def run_study(
         counts = further
 
 
-def _run(loaded: LoadedSpec, planned: Plan, only: str, shop: Workshop) -> StudyRun:
+def _run(loaded: LoadedSpec, planned: Plan, only: str, shop: RunConfig) -> StudyRun:
     chosen = planned.only(only)
     # Before the first cell, so that boards of a stopped run know what was asked; again for the cards.
     with suppress(DamagedError):  # it is set aside now, and made again in the next line
@@ -66,7 +66,7 @@ def _run(loaded: LoadedSpec, planned: Plan, only: str, shop: Workshop) -> StudyR
     return StudyRun(planned, chosen, outcome)
 
 
-def _write_study(loaded: LoadedSpec, planned: Plan, shop: Workshop) -> None:
+def _write_study(loaded: LoadedSpec, planned: Plan, shop: RunConfig) -> None:
     """Write beside the cells what the spec asks, the dataset cards, and who is in which group."""
     store, folder = Store(shop.store), shop.results / planned.name
     cards = dataset_cards(planned, store)

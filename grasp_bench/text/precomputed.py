@@ -1,4 +1,4 @@
-"""Texts that somebody else wrote, read from CSV, Parquet or JSONL and matched by id."""
+"""Read texts from CSV, Parquet or JSONL files and match them by id."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from grasp_bench.core.files import require_file
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.core.tables.files import names_in_short, read_file
 from grasp_bench.spec.text import PrecomputedText, TemplateText
-from grasp_bench.text.subjects import Account, Side, Subjects, Written
-from grasp_bench.text.telling import Telling
+from grasp_bench.text.entities import Account, Entities, Side, TextStream
+from grasp_bench.text.template_renderer import TemplateRenderer
 
 NAMED = 3  # entities that an error names
 
@@ -21,8 +21,8 @@ NAMED = 3  # entities that an error names
 class PrecomputedProvider:
     """Looks each entity up in the file; ids are compared as strings.
 
-    Rows of unknown entities are counted and left out. Entities without a row, or with a blank one,
-    stop the run, get an empty text, or are told by the side's default template, as `missing` says.
+    Rows of unknown entities are counted and left out. `missing` handles entities without a row or with a
+    blank one: an error, an empty text, or the side's default template.
     Raises MissingFileError, or DataError for unreadable files, absent columns and ids that come twice
     with different texts.
     """
@@ -30,25 +30,25 @@ class PrecomputedProvider:
     def __init__(self, source: PrecomputedText) -> None:
         self._source = source
 
-    def write(self, subjects: Subjects, account: Account) -> Written:
-        """One text per subject, in their order."""
+    def write(self, entities: Entities, account: Account) -> TextStream:
+        """Return one text per entity, in their order."""
         path = Path(self._source.path)
         table = read_table(path)
-        column = _id_column(table, self._source.id_column, subjects.side, path)
+        column = _id_column(table, self._source.id_column, entities.side, path)
         _require(table, self._source.text_column, path, "text_column")
         rows = _by_id(table, column, self._source.text_column, path)
-        known = pl.DataFrame({"id": subjects.ids}, schema={"id": pl.String})
+        known = pl.DataFrame({"id": entities.ids}, schema={"id": pl.String})
         texts = known.join(rows, on="id", how="left", maintain_order="left")["text"]
         missing = known["id"].filter(texts.is_null())
         if self._source.missing == "fail" and len(missing):
-            raise _missing(path, missing, rows["id"].sort(), known.height, subjects.side)
+            raise _missing(path, missing, rows["id"].sort(), known.height, entities.side)
         unknown = rows.join(known, on="id", how="anti").height
         facts: dict[str, Any] = {"file": path.name, "unknown_ids": unknown, "missing": len(missing)}
         if self._source.missing != "template" or not len(missing):
-            return Written(texts.fill_null(""), facts)
-        told = Telling(TemplateText(redact=self._source.redact), subjects)
-        facts |= {"told_by_template": len(missing), "template": told.prompt.name}
-        return Written((told[k] if text is None else text for k, text in enumerate(texts)), facts)
+            return TextStream(texts.fill_null(""), facts)
+        renderer = TemplateRenderer(TemplateText(redact=self._source.redact), entities)
+        facts |= {"told_by_template": len(missing), "template": renderer.prompt.name}
+        return TextStream((renderer[k] if text is None else text for k, text in enumerate(texts)), facts)
 
 
 def _missing(path: Path, missing: pl.Series, there: pl.Series, total: int, side: Side) -> DataError:
@@ -91,7 +91,7 @@ def _require(table: pl.DataFrame, column: str, path: Path, key: str) -> None:
 
 
 def _by_id(table: pl.DataFrame, id_column: str, text_column: str, path: Path) -> pl.DataFrame:
-    """Columns id and text, blank texts dropped, repeated rows merged; conflicting ones refused."""
+    """Return columns id and text without blank texts and repeated rows; raise DataError for conflicts."""
     try:
         rows = table.select(
             pl.col(id_column).cast(pl.String).alias("id"),

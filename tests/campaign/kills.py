@@ -22,7 +22,7 @@ from pathlib import Path
 from llm_server.launch import Running, launch
 from small_study import CONCURRENCY, command, environment, write_study
 
-from grasp_bench.services.ledger_file import connect
+from grasp_bench.services.ledger import connect
 
 LATENCY = 0.05
 SERVICES = 2  # texts and vectors: each has its own slots

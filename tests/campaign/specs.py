@@ -26,8 +26,8 @@ from typing import Any
 
 import yaml
 
+from grasp_bench.cli.init import starter_text
 from grasp_bench.spec.problems import Problems
-from grasp_bench.spec.starter import starter_text
 from grasp_bench.spec.tree import Node, Place, plain
 from grasp_bench.spec.yaml_reader import read_text
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from grasp_bench.cli.app import app
 from grasp_bench.core.errors import DamagedError
 from grasp_bench.core.store import Store
-from grasp_bench.engine import checkup
-from grasp_bench.services.variables import KEY_VARIABLES
+from grasp_bench.engine import diagnostics
+from grasp_bench.services.credentials import KEY_VARIABLES
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def test_datasets_are_listed(runner: CliRunner, tmp_path: Path, monkeypatch: pyt
 
 
 def test_missing_parts_are_told_with_the_command_that_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkup, "EXTRAS", {"gadgets": ("no_such_module",)})
-    monkeypatch.setattr(checkup, "REQUIRED", ("no_such_module",))
-    findings = {finding.subject: finding for finding in checkup.examine(Path("store"))}
+    needed = ["no-such-package>=1", "no-such-gadget; extra == 'gadgets'"]
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: needed)
+    findings = {finding.subject: finding for finding in diagnostics.run_checks(Path("store"))}
     assert findings["extra gadgets"].state == "note"
     assert findings["extra gadgets"].text == "not installed: pip install 'grasp-bench[gadgets]'"
     assert findings["packages"].state == "broken"

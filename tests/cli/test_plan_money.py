@@ -167,7 +167,7 @@ Quoted = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def quoted(tmp_path: Path) -> Quoted:
+def quotes_for(tmp_path: Path) -> Quoted:
     """The quote for items' texts with more keys in their section; no server is there."""
 
     def quote(more: str, *arguments: str) -> dict[str, Any]:
@@ -187,14 +187,14 @@ def quoted(tmp_path: Path) -> Quoted:
         ("max_cost_usd: 100", None),
     ],
 )
-def test_limits_that_will_not_do_are_told_of(quoted: Quoted, more: str, said: str | None) -> None:
-    assert quoted(more)["stops"] == ([said] if said else [])
+def test_limits_that_will_not_do_are_told_of(quotes_for: Quoted, more: str, said: str | None) -> None:
+    assert quotes_for(more)["stops"] == ([said] if said else [])
 
 
-def test_an_unknown_price_is_unknown_until_the_spec_says_it(quoted: Quoted) -> None:
-    unknown = quoted("top_p: 1.0", "--set", "text.items.model=openai/mine")
+def test_an_unknown_price_is_unknown_until_the_spec_says_it(quotes_for: Quoted) -> None:
+    unknown = quotes_for("top_p: 1.0", "--set", "text.items.model=openai/mine")
     assert (unknown["dollars_at_least"], unknown["dollars_at_most"], unknown["exact"]) == (None, None, False)
-    own = quoted(
+    own = quotes_for(
         "price: {input_per_million: 2, output_per_million: 4}", "--set", "text.items.model=openai/mine"
     )
     tokens = own["least"]["input_tokens"], own["most"]["output_tokens"]
@@ -242,16 +242,16 @@ def test_a_sample_of_a_large_catalogue_is_told_as_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from grasp_bench.core.store import Store
-    from grasp_bench.engine.money import quote_line, quoted
+    from grasp_bench.engine.costs import quote_line, quotes_for
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.spec.loading import load_text
-    from grasp_bench.stages import thinning
+    from grasp_bench.stages import quotation
 
     spec = SPEC.format(address="http://127.0.0.1:9/v1", more="")
     plan = compile_plan(load_text(spec).experiment, str)
-    [whole] = [q for q in quoted(plan.nodes, Store(tmp_path), print) if q.label == "text items"]
-    monkeypatch.setattr(thinning, "SAMPLE", 100)
-    [part] = [q for q in quoted(plan.nodes, Store(tmp_path), print) if q.label == "text items"]
+    [whole] = [q for q in quotes_for(plan.nodes, Store(tmp_path), print) if q.label == "text items"]
+    monkeypatch.setattr(quotation, "SAMPLE", 100)
+    [part] = [q for q in quotes_for(plan.nodes, Store(tmp_path), print) if q.label == "text items"]
     assert whole.exact
     assert not part.exact
     assert part.most.input_tokens == pytest.approx(whole.most.input_tokens, rel=0.05)

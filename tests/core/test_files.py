@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from grasp_bench.core.characters import unseen
 from grasp_bench.core.errors import MissingFileError
 from grasp_bench.core.files import expanded, fault_of_name, kind_of, require_file
+from grasp_bench.core.shown import unseen
 
 
 def test_what_a_path_leads_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,9 @@ import polars as pl
 import pytest
 from results_builder import sampled, summary
 
-from grasp_bench.core import sealing
+from grasp_bench.core import checksums
 from grasp_bench.core.errors import DamagedError, DataError
-from grasp_bench.core.figures import problem_of
-from grasp_bench.core.published import read_object
+from grasp_bench.core.published import metrics_problem, read_object
 from grasp_bench.core.store import Store
 
 DIGEST = "ab" * 8
@@ -61,7 +60,7 @@ def test_an_artefact_of_an_earlier_version_is_opened_as_it_is(tmp_path: Path) ->
 
 def test_a_digit_in_a_sealed_object_is_missed_by_nobody(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    sealing.write(path, {"value": 0.25, "n": {1: 2}})
+    checksums.write(path, {"value": 0.25, "n": {1: 2}})
     assert read_object(path) == {"value": 0.25, "n": {"1": 2}}
     path.write_text(path.read_text().replace("0.25", "0.35"))
     with pytest.raises(DataError, match="altered since it was written"):
@@ -87,18 +86,18 @@ def cell(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("key", ["full.overall.NDCG@20", "sampled.overall.HR@1", "full.head_user.MRR@5"])
 def test_a_figure_that_ranks_contradict_is_named(cell: Path, key: str) -> None:
     members = np.arange(200, dtype=np.int32), {"head_user": np.arange(200) % 2 == 0}
-    assert problem_of(cell, "mean", members) is None
+    assert metrics_problem(cell, "mean", members) is None
     metrics = json.loads((cell / "metrics.json").read_text())
     protocol, group, name = key.split(".")
     metrics[protocol][group][name] += 1e-6
     (cell / "metrics.json").write_text(json.dumps(metrics))
-    problem = problem_of(cell, "mean", members)
+    problem = metrics_problem(cell, "mean", members)
     assert problem is not None
     assert f"{protocol} {group} {name} is" in problem
 
 
 def test_ranks_of_other_users_are_noticed(cell: Path) -> None:
     pl.read_parquet(cell / "ranks.parquet").head(199).write_parquet(cell / "ranks.parquet")
-    assert "n 200 in metrics.json, 199 by ranks.parquet" in str(problem_of(cell, "mean"))
+    assert "n 200 in metrics.json, 199 by ranks.parquet" in str(metrics_problem(cell, "mean"))
     (cell / "ranks.parquet").write_bytes(b"PAR1")
-    assert "cannot be read" in str(problem_of(cell, "mean"))
+    assert "cannot be read" in str(metrics_problem(cell, "mean"))

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.tables import csv_records, json_lines, survey, unpacking
-from grasp_bench.core.tables.csv_file import scan_csv
+from grasp_bench.core.tables import csv_files, json_lines, text_files
+from grasp_bench.core.tables.csv_files import scan_csv
 from grasp_bench.core.tables.files import place_of, read_file
 
 HEAD = "item_id,title,note\n"
@@ -53,7 +53,7 @@ def test_csv_is_read_as_strict_readers_do(
 ) -> None:
     path = write(tmp_path, HEAD + content, name)
     assert read_file(path).rows() == rows
-    assert scan_csv(path).drop(csv_records.LINE).collect().rows() == rows
+    assert scan_csv(path).drop(csv_files.LINE).collect().rows() == rows
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def test_long_fields_are_read_and_what_is_wrong_below_them_has_its_line(tmp_path
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_fields_and_lines_have_a_bound(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    too_long = "x" * (survey.LONGEST + 1)
+    too_long = "x" * (text_files.LONGEST + 1)
     path = write(tmp_path, f"{HEAD}i1,a,b\n{too_long},b,c\n", name)
     assert refusal(path) == f"{name}:3: a line of more than 16 MiB"
-    monkeypatch.setattr(csv_records, "LONGEST", 1000)
+    monkeypatch.setattr(csv_files, "LONGEST", 1000)
     lines = write(tmp_path, HEAD + 'i1,a,b\ni2,"open\n' + "i3,a,b\n" * 1000)
     assert refusal(lines).startswith(f"a.csv:3: {OPENS} and is not closed by line 1")
 
@@ -141,8 +141,8 @@ def test_what_unpacks_without_end_is_refused_while_it_is_unpacked(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = []
-    monkeypatch.setattr(unpacking, "MOST_UNPACKED", 3 * unpacking.CHUNK)
-    whole = unpacking.opened
+    monkeypatch.setattr(text_files, "MOST_UNPACKED", 3 * text_files.CHUNK)
+    whole = text_files.opened
 
     def counted(path: Path):  # type: ignore[no-untyped-def]
         stream = whole(path)
@@ -150,23 +150,23 @@ def test_what_unpacks_without_end_is_refused_while_it_is_unpacked(
         stream.read = lambda size: taken.append(size) or read(size)  # type: ignore[method-assign, func-returns-value]
         return stream
 
-    monkeypatch.setattr(unpacking, "opened", counted)
-    path = write(tmp_path, b'{"a": 1}\n' * (20 * unpacking.CHUNK // 9), name)
+    monkeypatch.setattr(text_files, "opened", counted)
+    path = write(tmp_path, b'{"a": 1}\n' * (20 * text_files.CHUNK // 9), name)
     assert refusal(path) == f"{name}: unpacks to more than 3,145,728 bytes"
-    assert sum(taken) == 4 * unpacking.CHUNK
+    assert sum(taken) == 4 * text_files.CHUNK
 
 
 def test_faults_across_the_pieces_that_a_file_is_read_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unpacking, "CHUNK", 1)
+    monkeypatch.setattr(text_files, "CHUNK", 1)
     good = HEAD + "i1,é東\U0001f600,c\r\ni2,,\r\n"
     assert read_file(write(tmp_path, good)).rows() == [("i1", "é東\U0001f600", "c"), ("i2", None, None)]
     assert refusal(write(tmp_path, good + "i3,a\r,b\r\n")).startswith("a.csv:4: a carriage return")
     assert refusal(write(tmp_path, good.encode() + b"i3,\xe6\x9d,b\n")).startswith(
         "a.csv:4: not UTF-8: byte 0xe6"
     )
-    monkeypatch.setattr(survey, "LONGEST", 30)
+    monkeypatch.setattr(text_files, "LONGEST", 30)
     assert refusal(write(tmp_path, good + "x" * 31)) == "a.csv:4: a line of more than 0 MiB"
 
 
@@ -181,7 +181,7 @@ def test_places_are_those_of_an_independent_count(tmp_path: Path) -> None:
         ends = [reader.line_num for _ in reader]
     begins = [end + 1 for end in ends[:-1]]
     assert [place_of(path, row) for row in range(len(rows))] == [f"{path}:{line}" for line in begins]
-    assert scan_csv(path).collect()[csv_records.LINE].to_list() == begins
+    assert scan_csv(path).collect()[csv_files.LINE].to_list() == begins
 
 
 JSON_HEAD = '{"id": 1, "t": "x"}\n'

@@ -18,10 +18,9 @@ from llm_server.launch import Running
 from llm_server.settings import Fault
 
 from grasp_bench.core.errors import BudgetError, ServiceError
-from grasp_bench.encoders.cutting import cut_to_tokens
-from grasp_bench.encoders.litellm import LiteLLMVectors
-from grasp_bench.encoders.requests import wanted
-from grasp_bench.services.dispatch import Desk
+from grasp_bench.encoders.batching import truncate_to_tokens
+from grasp_bench.encoders.litellm import LiteLLMVectors, distinct_texts
+from grasp_bench.services.dispatch import ServiceContext
 from grasp_bench.services.tokens import counter
 from grasp_bench.spec.encoder import LiteLLMEncoder
 
@@ -36,14 +35,14 @@ BUYER = """
 import sys
 from pathlib import Path
 from grasp_bench.encoders.litellm import LiteLLMVectors
-from grasp_bench.services.dispatch import Desk
+from grasp_bench.services.dispatch import ServiceContext
 from grasp_bench.spec.encoder import LiteLLMEncoder
 address, ledger = sys.argv[1:]
 texts = [f"item number {k} é 茶" for k in range(50)]
 section = LiteLLMEncoder(
     model="openai/house-vectors", api_base=address, dimensions=8, batch_size=3, concurrency=2
 )
-desk = Desk(Path(ledger), "payer", section, lambda done: None)
+desk = ServiceContext(Path(ledger), "payer", section, lambda done: None)
 LiteLLMVectors(section, "items", desk).vectors([f"i{k}" for k in range(50)], texts)
 """
 
@@ -59,8 +58,8 @@ def buy(
     keys = {"model": UNKNOWN, "api_base": server.address, "timeout_seconds": 10, **keys}
     section = LiteLLMEncoder.model_validate(keys)
     heard: list[int] = []
-    desk = Desk(folder / "ledger.sqlite", "payer", section, heard.append)
-    found, facts = LiteLLMVectors(section, "items", desk).vectors(
+    context = ServiceContext(folder / "ledger.sqlite", "payer", section, heard.append)
+    found, facts = LiteLLMVectors(section, "items", context).vectors(
         names or [f"i{k}" for k in range(len(texts))], texts
     )
     return found, facts, heard
@@ -208,21 +207,23 @@ def test_long_texts_are_cut_by_the_models_own_tokens(llm_server: Start, tmp_path
 def test_cutting_finds_the_longest_beginning() -> None:
     words = "a bb ccc dddd eeeee"
     for limit in range(1, 6):
-        assert cut_to_tokens(words * 3, limit, lambda text: -(-len(text) // 4)) == (words * 3)[: 4 * limit]
-    assert cut_to_tokens("", 3, len) == ""
-    assert cut_to_tokens("abc", 3, lambda text: pytest.fail("bytes suffice")) == "abc"
+        assert (
+            truncate_to_tokens(words * 3, limit, lambda text: -(-len(text) // 4)) == (words * 3)[: 4 * limit]
+        )
+    assert truncate_to_tokens("", 3, len) == ""
+    assert truncate_to_tokens("abc", 3, lambda text: pytest.fail("bytes suffice")) == "abc"
 
 
 def test_requests_hold_no_more_than_providers_take(tmp_path: Path) -> None:
-    from grasp_bench.encoders.requests import REQUEST_TOKENS, batches
+    from grasp_bench.encoders.litellm import REQUEST_TOKENS, embedding_requests
 
     section = LiteLLMEncoder(model=MODEL, batch_size=2048)
     long = [f"{k} " + "x" * 7000 for k in range(100)]
-    distinct, place = wanted(section, "users", NAMES * 2, long)
-    asks = list(batches(section, distinct, None))
-    assert [len(ask.keys) for ask in asks] == [42, 42, 16]
-    assert all(sum(len(text) for text in ask.arguments["input"]) < REQUEST_TOKENS for ask in asks)
-    assert asks[0].about == "users 'i0' and 41 others"
+    distinct, place = distinct_texts(section, "users", NAMES * 2, long)
+    requests = list(embedding_requests(section, distinct, None))
+    assert [len(request.keys) for request in requests] == [42, 42, 16]
+    assert all(sum(len(text) for text in request.arguments["input"]) < REQUEST_TOKENS for request in requests)
+    assert requests[0].about == "users 'i0' and 41 others"
     assert place.tolist() == list(range(100))
 
 
@@ -235,7 +236,7 @@ def test_useless_vectors_of_an_earlier_version_are_asked_for_again(
     server = llm_server()
     buy(server, tmp_path, TEXTS[:6])
     section = LiteLLMEncoder.model_validate({"model": UNKNOWN, "api_base": server.address})
-    (third,) = wanted(section, "items", NAMES[2:3], TEXTS[2:3])[0]
+    (third,) = distinct_texts(section, "items", NAMES[2:3], TEXTS[2:3])[0]
     with sqlite3.connect(tmp_path / "ledger.sqlite") as kept:
         content = useless.astype("<f4").tobytes()
         kept.execute("UPDATE answers SET content = ?, checksum = NULL WHERE key = ?", (content, third.key))

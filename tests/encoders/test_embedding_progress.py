@@ -10,7 +10,7 @@ from llm_server.launch import Running
 from llm_server.settings import Fault
 
 from grasp_bench.encoders.litellm import LiteLLMVectors
-from grasp_bench.services.dispatch import Desk
+from grasp_bench.services.dispatch import ServiceContext
 from grasp_bench.spec.encoder import LiteLLMEncoder
 
 
@@ -23,8 +23,10 @@ def test_attempts_are_no_texts(
     keys = {"model": "openai/house-vectors", "api_base": server.address, "batch_size": 2}
     section = LiteLLMEncoder.model_validate(keys)
     heard: list[int] = []
-    desk = Desk(tmp_path / "ledger.sqlite", "payer", section, heard.append)
-    _, facts = LiteLLMVectors(section, "items", desk).vectors(list("abcde"), [f"text {k}" for k in range(5)])
+    context = ServiceContext(tmp_path / "ledger.sqlite", "payer", section, heard.append)
+    _, facts = LiteLLMVectors(section, "items", context).vectors(
+        list("abcde"), [f"text {k}" for k in range(5)]
+    )
     assert (facts["spend"]["sent"], facts["spend"]["retried"]) == (4, 1)
     assert heard == sorted(heard)
     assert heard[-1] == 5

@@ -87,7 +87,7 @@ def test_minilm_agrees_with_the_library(minilm: Path) -> None:
 
 
 def test_other_architectures_go_through_the_library(minilm: Path) -> None:
-    from grasp_bench.encoders.library_model import LibraryModel
+    from grasp_bench.encoders.pretrained import LibraryModel
 
     texts = [text for text in TEXTS if text][:5]
     model = LibraryModel(minilm, 256, "cpu")

@@ -8,33 +8,33 @@ from pathlib import Path
 
 import pytest
 
-from grasp_bench.core import processor
+from grasp_bench.core import machine
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError, StoreError
-from grasp_bench.encoders import location, precision
+from grasp_bench.encoders import model_files, precision
 from grasp_bench.encoders.pretrained import MeanPooledTransformer, is_mean_pooled
 
 
 def test_minilm_has_the_published_weights(minilm: Path) -> None:
-    assert location.weights_digest(minilm).startswith("53aa5117")
+    assert model_files.weights_digest(minilm).startswith("53aa5117")
     assert is_mean_pooled(minilm)
-    assert location.locate_model(str(minilm)) == minilm
+    assert model_files.locate_model(str(minilm)) == minilm
 
 
 def test_absent_models_say_what_to_do() -> None:
     with pytest.raises(MissingFileError, match="no such folder"):
-        location.locate_model("./models/gone")
+        model_files.locate_model("./models/gone")
     with pytest.raises(MissingFileError, match="neither a folder nor a name"):
-        location.locate_model("what is this?")
+        model_files.locate_model("what is this?")
     with pytest.raises(GraspBenchError, match="not on this machine") as caught:
-        location.locate_model("nobody/nothing-of-this-name")
+        model_files.locate_model("nobody/nothing-of-this-name")
     assert "name a folder" in str(caught.value.mend)
 
 
 def test_foreign_weights_in_the_package_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip(location.MINILM_PACKAGE)
-    monkeypatch.setattr(location, "MINILM_SHA256", "0" * 64)
+    pytest.importorskip(model_files.MINILM_PACKAGE)
+    monkeypatch.setattr(model_files, "MINILM_SHA256", "0" * 64)
     with pytest.raises(StoreError, match="not those of"):
-        location._packaged(location.MINILM)
+        model_files._packaged(model_files.MINILM)
 
 
 def test_only_plain_mean_pooling_takes_the_cheap_path(minilm: Path, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_damaged_weights_are_named(minilm: Path, tmp_path: Path) -> None:
 
 def test_auto_is_bfloat16_only_where_it_is_native(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = tmp_path / "cpuinfo"
-    monkeypatch.setattr(processor, "CPUINFO", info)
+    monkeypatch.setattr(machine, "CPUINFO", info)
     assert precision.resolve_dtype("auto", "cpu") == "float32"
     info.write_text("flags\t: fpu avx512f avx512_bf16x\n")
     assert precision.resolve_dtype("auto", "cpu") == "float32"

@@ -11,8 +11,12 @@ import torch
 from torch import nn
 
 from grasp_bench.core.errors import GraspBenchError
-from grasp_bench.encoders.agreement import neighbour_overlap, sampled_overlap
-from grasp_bench.encoders.int8 import Int8Linear, quantise_linear_layers
+from grasp_bench.encoders.precision import (
+    Int8Linear,
+    neighbour_overlap,
+    quantise_linear_layers,
+    sampled_overlap,
+)
 from grasp_bench.encoders.sentence_transformers import SentenceTransformersTextEncoder
 from grasp_bench.spec.encoder import SentenceTransformersEncoder
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from grasp_bench.core.errors import DataError, UnknownNameError
-from grasp_bench.core.hits import hit_rows
-from grasp_bench.encoders.noise import NOISES, UNKNOWN, disturb
+from grasp_bench.encoders.noise import NOISES, UNKNOWN, add_noise, corrupted_rows
 
 KINDS: list[tuple[str, dict[str, Any]]] = [
     ("permute", {}),
@@ -32,9 +31,9 @@ def test_rates_are_nested_down_to_the_values(kind: str, more: dict[str, Any]) ->
     clean, before = vectors(40), np.empty(0, dtype=np.int64)
     last = clean
     for rate, count in ((0.0, 0), (0.1, 4), (0.2, 8), (0.8, 32), (1.0, 40)):
-        found, rows = disturb(clean, "users", kind, rate, 3, **more)
+        found, rows = add_noise(clean, "users", kind, rate, 3, **more)
         moved = np.flatnonzero((found != clean).any(axis=1))
-        assert moved.tolist() == rows.tolist() == hit_rows(40, "users", rate, 3).tolist()
+        assert moved.tolist() == rows.tolist() == corrupted_rows(40, "users", rate, 3).tolist()
         assert len(rows) == count
         assert np.array_equal(found[before], last[before]), "wronged alike at both rates"
         before, last = rows, found
@@ -44,10 +43,10 @@ def test_rates_are_nested_down_to_the_values(kind: str, more: dict[str, Any]) ->
 def test_the_seed_and_the_side_decide_and_clean_vectors_stay(kind: str, more: dict[str, Any]) -> None:
     clean = vectors(40)
     copy = clean.copy()
-    first = disturb(clean, "items", kind, 0.5, 7, **more)[0]
-    assert np.array_equal(first, disturb(clean, "items", kind, 0.5, 7, **more)[0])
-    assert not np.array_equal(first, disturb(clean, "items", kind, 0.5, 8, **more)[0])
-    assert not np.array_equal(first, disturb(clean, "users", kind, 0.5, 7, **more)[0])
+    first = add_noise(clean, "items", kind, 0.5, 7, **more)[0]
+    assert np.array_equal(first, add_noise(clean, "items", kind, 0.5, 7, **more)[0])
+    assert not np.array_equal(first, add_noise(clean, "items", kind, 0.5, 8, **more)[0])
+    assert not np.array_equal(first, add_noise(clean, "users", kind, 0.5, 7, **more)[0])
     assert np.array_equal(clean, copy)
     assert first.dtype == np.float32
 
@@ -55,7 +54,7 @@ def test_the_seed_and_the_side_decide_and_clean_vectors_stay(kind: str, more: di
 @pytest.mark.parametrize(("kind", "more"), [each for each in KINDS if each[0] != "category_flip"])
 @pytest.mark.parametrize("count", [0, 1])
 def test_nobody_and_one_alone(kind: str, more: dict[str, Any], count: int) -> None:
-    found, rows = disturb(vectors(count), "items", kind, 1.0, 1, **more)
+    found, rows = add_noise(vectors(count), "items", kind, 1.0, 1, **more)
     assert found.shape == (count, 6)
     assert len(rows) == count
     assert np.isfinite(found).all()
@@ -63,14 +62,14 @@ def test_nobody_and_one_alone(kind: str, more: dict[str, Any], count: int) -> No
 
 def test_permuted_at_rate_one_every_vector_is_there_once_and_belongs_to_another() -> None:
     clean = vectors(500)
-    found = disturb(clean, "items", "permute", 1.0, 7)[0]
+    found = add_noise(clean, "items", "permute", 1.0, 7)[0]
     assert sorted(found.tolist()) == sorted(clean.tolist())
     assert not (found == clean).all(axis=1).any()
 
 
 def test_permuted_at_lower_rates_everyone_hit_has_the_vector_of_somebody_else() -> None:
     clean = vectors(100)
-    found, rows = disturb(clean, "items", "permute", 0.3, 7)
+    found, rows = add_noise(clean, "items", "permute", 0.3, 7)
     owners = {tuple(row): k for k, row in enumerate(clean.tolist())}
     assert all(owners[tuple(found[k].tolist())] != k for k in rows)
 
@@ -78,7 +77,7 @@ def test_permuted_at_lower_rates_everyone_hit_has_the_vector_of_somebody_else() 
 @pytest.mark.parametrize("strength", [0.1, 1.0, 3.0])
 def test_gaussian_noise_is_as_long_as_it_says_whatever_the_length_of_the_vector(strength: float) -> None:
     clean = vectors(300, 384) * np.linspace(0.1, 50, 300, dtype=np.float32)[:, None]
-    found, _ = disturb(clean, "users", "gaussian", 1.0, 5, strength=strength)
+    found, _ = add_noise(clean, "users", "gaussian", 1.0, 5, strength=strength)
     added = np.linalg.norm(found - clean, axis=1) / np.linalg.norm(clean, axis=1)
     assert np.abs(added - strength).max() < 0.2 * strength
     assert abs(added.mean() - strength) < 0.01 * strength
@@ -87,7 +86,7 @@ def test_gaussian_noise_is_as_long_as_it_says_whatever_the_length_of_the_vector(
 @pytest.mark.parametrize(("strength", "left"), [(0.25, 6), (0.5, 4), (1.0, 1)])
 def test_dropout_keeps_as_many_coordinates_as_it_says_and_the_largest(strength: float, left: int) -> None:
     clean = vectors(50, 8)
-    found, _ = disturb(clean, "users", "dropout", 1.0, 5, strength=strength)
+    found, _ = add_noise(clean, "users", "dropout", 1.0, 5, strength=strength)
     for row, before in zip(found, clean, strict=True):
         kept = np.flatnonzero(row)
         assert len(kept) == left
@@ -98,7 +97,7 @@ def test_dropout_keeps_as_many_coordinates_as_it_says_and_the_largest(strength: 
 def test_a_flip_takes_the_nearest_of_another_category_as_a_loop_finds_it() -> None:
     clean, codes = vectors(60), np.arange(60) % 4
     codes[5] = codes[17] = UNKNOWN
-    found, rows = disturb(clean, "items", "category_flip", 0.6, 9, codes=codes)
+    found, rows = add_noise(clean, "items", "category_flip", 0.6, 9, codes=codes)
     for row in rows:
         best, nearest = -2.0, -1
         for other in range(60):
@@ -113,9 +112,9 @@ def test_a_flip_takes_the_nearest_of_another_category_as_a_loop_finds_it() -> No
 def test_without_two_categories_a_flip_is_refused() -> None:
     for codes in (None, np.zeros(9, dtype=np.int64), np.full(9, UNKNOWN)):
         with pytest.raises(DataError, match="fewer than two categories"):
-            disturb(vectors(9), "items", "category_flip", 0.5, 1, codes=codes)
+            add_noise(vectors(9), "items", "category_flip", 0.5, 1, codes=codes)
 
 
 def test_another_kind_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'permute'"):
-        disturb(vectors(3), "items", "permutate", 1.0, 1)
+        add_noise(vectors(3), "items", "permutate", 1.0, 1)

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.encoders.library_model import LibraryModel
-from grasp_bench.encoders.pretrained import MeanPooledTransformer
+from grasp_bench.encoders.pretrained import LibraryModel, MeanPooledTransformer
 from grasp_bench.encoders.sentence_transformers import SentenceTransformersTextEncoder
 from grasp_bench.spec.encoder import SentenceTransformersEncoder
 

@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from grasp_bench.core.errors import DataError, MissingFileError
-from grasp_bench.encoders.checks import check_vectors
 from grasp_bench.encoders.precomputed import PrecomputedVectors
+from grasp_bench.encoders.vectors import check_vectors
 
 IDS = ["b", "ü", "007", "extra"]
 MATRIX = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from grasp_bench.core.arrays import principal_directions
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.principal_directions import principal_directions
 from grasp_bench.encoders.reduction import reduce_vectors
 from grasp_bench.spec.encoder import Reduction
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from grasp_bench.engine.run import Outcome, Workshop, run_plan
+from grasp_bench.engine.run import Outcome, RunConfig, run_plan
 from grasp_bench.plan.compile import Plan, compile_plan
 from grasp_bench.spec.experiment import Experiment
 
@@ -25,7 +25,7 @@ def fake_plan() -> Plan:
 
 def run_fakes(store: Path, results: Path, executor: str = "process_pool", workers: int = 2) -> Outcome:
     """Run the fake study; the stages are found by name in the worker processes."""
-    shop = Workshop(
+    shop = RunConfig(
         store=store,
         results=results,
         devices=("cpu",) * workers,

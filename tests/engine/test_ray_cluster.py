@@ -10,13 +10,13 @@ import fake_stages
 import pytest
 from fake_study import Fakes
 
+from grasp_bench.core import machine
 from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Store
-from grasp_bench.engine import machine, ray_connection
+from grasp_bench.engine import ray_cluster
 from grasp_bench.engine.ray_cluster import RayCluster
-from grasp_bench.engine.tasks import Done, Progress, Task
-from grasp_bench.engine.worker import Workplace
+from grasp_bench.engine.tasks import Done, Progress, Task, WorkerConfig
 from grasp_bench.plan.nodes import make_node
 
 ray = pytest.importorskip("ray")
@@ -32,7 +32,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv(fake_stages.FOLDER, str(folder))
         patch.setattr(machine, "cores", lambda: 2)
         try:
-            assert ray_connection.connect(2)
+            assert ray_cluster.connect(2)
         except GraspBenchError as error:
             if "timed out" not in error.message:
                 raise
@@ -71,7 +71,7 @@ def test_a_shared_node_that_fails_is_one_failure_of_many_cells(ray_fakes: Fakes)
 
 def test_progress_comes_before_the_end_and_an_actor_lives_on(ray_fakes: Fakes) -> None:
     heard: list[Progress] = []
-    place = Workplace(ray_fakes.store, fake_stages.TARGET, 64)
+    place = WorkerConfig(ray_fakes.store, fake_stages.TARGET, 64)
     executor = RayCluster(place, ["cpu"], heard.append)
     pids = []
     for label in ("first", "second"):

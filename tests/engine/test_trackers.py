@@ -15,8 +15,7 @@ import pytest
 import wandb_file
 
 from grasp_bench.core.errors import UnknownNameError
-from grasp_bench.engine.trackers.base import TrackedRun
-from grasp_bench.engine.trackers.registry import TRACKERS, open_trackers
+from grasp_bench.engine.trackers.registry import TRACKERS, TrackedRun, open_trackers
 
 SPEC = """\
 name: tracked

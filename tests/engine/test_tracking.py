@@ -17,19 +17,18 @@ from grasp_bench.core.errors import MissingExtraError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Store
 from grasp_bench.engine import tracking
-from grasp_bench.engine.run import Outcome, Workshop, run_plan
+from grasp_bench.engine.run import Outcome, RunConfig, run_plan
 from grasp_bench.engine.tasks import Done, Progress
-from grasp_bench.engine.trackers.base import State, TrackedRun, Tracker
-from grasp_bench.engine.trackers.registry import open_trackers
+from grasp_bench.engine.trackers.registry import State, TrackedRun, Tracker, open_trackers
 from grasp_bench.engine.trackers.tensorboard import TensorBoardTracker
-from grasp_bench.engine.tracking import Tracking
+from grasp_bench.engine.tracking import TrackerCallback
 
 PLAN = run_fakes.fake_plan()
 GRASP = next(cell for cell in PLAN.cells if cell.slug == "sasrec-grasp-s42")
 
 
 def run(fakes: Fakes, *trackers: str) -> Outcome:
-    shop = Workshop(
+    shop = RunConfig(
         store=fakes.store, results=fakes.results, devices=("cpu",), executor="in_process",
         log_format="plain", stages="fake_stages:FAKES",
         trackers=open_trackers(trackers, fakes.store / "trackers"),
@@ -78,8 +77,8 @@ def test_failed_and_finished_cells_say_so(fakes: Fakes, tmp_path: Path) -> None:
     assert state_of(tmp_path / "tb", "sasrec-grasp-s42") == "finished"
 
 
-def watch(trackers: Mapping[str, Tracker], store: Path, stream: io.StringIO) -> Tracking:
-    return Tracking(trackers, PLAN.cells, "fakes", Store(store), lambda line: print(line, file=stream))
+def watch(trackers: Mapping[str, Tracker], store: Path, stream: io.StringIO) -> TrackerCallback:
+    return TrackerCallback(trackers, PLAN.cells, "fakes", Store(store), lambda line: print(line, file=stream))
 
 
 def test_an_attempt_after_an_interrupted_one_has_one_whole_curve(tmp_path: Path) -> None:

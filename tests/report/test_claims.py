@@ -14,8 +14,8 @@ from grasp_bench.report.board import load_board
 from grasp_bench.report.layout import lay_out
 from grasp_bench.report.renderers import markdown
 from grasp_bench.report.verdicts import short_verdict
+from grasp_bench.stats.correction import looks_at, shares
 from grasp_bench.stats.crossed import difference
-from grasp_bench.stats.looks import looks_at, shares
 from grasp_bench.stats.trainings import Trainings
 
 USERS, METRIC = 400, "NDCG@10"

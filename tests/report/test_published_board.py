@@ -20,7 +20,7 @@ from grasp_bench.report.page.render import write_report
 from grasp_bench.report.renderers.registry import RENDERERS
 from grasp_bench.report.study import read_study, write_study
 from grasp_bench.spec.loading import load
-from grasp_bench.stats.figure import figure_interval
+from grasp_bench.stats.intervals import figure_interval
 from grasp_bench.stats.trainings import Trainings
 
 USERS = 200

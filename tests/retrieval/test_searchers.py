@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import DataError, UnknownNameError
-from grasp_bench.retrieval.neighbours import SearchSettings
-from grasp_bench.retrieval.registry import CROSSOVER, SEARCHERS, resolve_kind
-from grasp_bench.retrieval.vectors import unit_vectors
+from grasp_bench.retrieval.neighbours import SearchSettings, unit_vectors
+from grasp_bench.retrieval.searchers import CROSSOVER, SEARCHERS, resolve_kind
 
 KINDS = SEARCHERS.names()
 

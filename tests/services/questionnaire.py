@@ -12,9 +12,9 @@ from typing import Any
 
 from llm_server.launch import Running
 
-from grasp_bench.services.asking import Ask, request_key
-from grasp_bench.services.dispatch import Desk, Summary, dispatch
+from grasp_bench.services.dispatch import ServiceContext, Summary, dispatch
 from grasp_bench.services.ledger import Ledger
+from grasp_bench.services.requests import ServiceRequest, request_key
 from grasp_bench.services.tokens import most_tokens
 from grasp_bench.spec.service import Price, Service
 
@@ -30,24 +30,26 @@ def service_at(server: Running, **settings: Any) -> Service:
     return Service(model="openai/test", api_base=server.address, **quick)
 
 
-def questions(service: Service, count: int) -> Iterator[Ask]:
+def questions(service: Service, count: int) -> Iterator[ServiceRequest]:
     """`count` different questions, always the same ones."""
     for k in range(count):
         prompt = f"question {k}"
         arguments = {"messages": [{"role": "user", "content": prompt}], "max_tokens": MAX_TOKENS}
         key = request_key("chat", service, arguments)
-        yield Ask((key,), arguments, most_tokens(prompt), MAX_TOKENS, f"items '{k}'")
+        yield ServiceRequest((key,), arguments, most_tokens(prompt), MAX_TOKENS, f"items '{k}'")
 
 
 def answer_all(ledger: Path, service: Service, count: int, environment: Mapping[str, str] = {}) -> Summary:
     """Have the questions answered into the ledger, the key in the environment."""
     os.environ.update({"OPENAI_API_KEY": KEY, **environment})
-    return dispatch("chat", questions(service, count), Desk(ledger, PAYER, service, lambda answered: None))
+    return dispatch(
+        "chat", questions(service, count), ServiceContext(ledger, PAYER, service, lambda answered: None)
+    )
 
 
 def answered(ledger: Path, service: Service, count: int) -> set[str]:
     """Keys (hex) of the questions whose answers the ledger keeps."""
-    keys = [ask.keys[0] for ask in questions(service, count)]
+    keys = [request.keys[0] for request in questions(service, count)]
     with Ledger(ledger) as opened:
         missing = opened.missing(keys)
     return {key.hex() for key, absent in zip(keys, missing, strict=True) if not absent}

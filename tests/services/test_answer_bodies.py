@@ -17,10 +17,10 @@ from llm_server.settings import Fault
 from questionnaire import KEY, MAX_TOKENS, PAYER, answer_all, questions, service_at
 
 from grasp_bench.core.errors import BudgetError, ServiceError
-from grasp_bench.services import slots
-from grasp_bench.services.asking import Ask, request_key
-from grasp_bench.services.dispatch import Desk, dispatch
+from grasp_bench.services import async_workers
+from grasp_bench.services.dispatch import ServiceContext, dispatch
 from grasp_bench.services.ledger import Answer, Ledger
+from grasp_bench.services.requests import ServiceRequest, request_key
 from grasp_bench.services.tokens import most_tokens
 from grasp_bench.spec.service import Service
 
@@ -33,7 +33,7 @@ ALL_USED = {"prompt_tokens": 7, "completion_tokens": MAX_TOKENS}
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "backoff", lambda attempt: 0.01)
+    monkeypatch.setattr(async_workers, "backoff", lambda attempt: 0.01)
 
 
 def chat_body(message: Any = None, finish: Any = "stop", usage: Any = None, **more: Any) -> str:
@@ -192,8 +192,10 @@ def embed(server: Running, folder: Path, **more: Any) -> list[list[float]]:
     settings = {"concurrency": 2, "timeout_seconds": 5.0, "max_attempts": 2, **more}
     service = Service(model="openai/test", api_base=server.address, **settings)
     keys = tuple(request_key("embedding", service, {"input": [text]}) for text in "abc")
-    ask = Ask(keys, {"input": list("abc")}, 30, 0, "items 'a' and 2 others")
-    dispatch("embedding", [ask], Desk(folder / "ledger.sqlite", PAYER, service, lambda done: None))
+    request = ServiceRequest(keys, {"input": list("abc")}, 30, 0, "items 'a' and 2 others")
+    dispatch(
+        "embedding", [request], ServiceContext(folder / "ledger.sqlite", PAYER, service, lambda done: None)
+    )
     with Ledger(folder / "ledger.sqlite") as ledger:
         found = ledger.find(keys)
     return [np.frombuffer(answer.content, "<f4").tolist() for answer in found if answer is not None]

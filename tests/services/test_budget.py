@@ -10,12 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import BudgetError
-from grasp_bench.services.asking import Ask
-from grasp_bench.services.budget import Amount, Budget
-from grasp_bench.services.cashier import Cashier
-from grasp_bench.services.journal import Journal
+from grasp_bench.services.budget import Amount, Budget, SpendController
 from grasp_bench.services.ledger import Answer, Ledger, Spent
-from grasp_bench.services.quotes import Load, Quote
+from grasp_bench.services.ledger_writer import LedgerWriter
+from grasp_bench.services.quotes import Quote, Usage
+from grasp_bench.services.requests import ServiceRequest
 from grasp_bench.spec.service import Price, Service
 
 PRICE = Price(input_per_million=1.0, output_per_million=4.0)
@@ -66,12 +65,14 @@ def test_slots_that_share_a_ledger_stay_below_the_limit(
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.sqlite"
     billed, waiting = 0, list(enumerate(planned))
 
-    async def slot(cashier: Cashier) -> None:
+    async def slot(controller: SpendController) -> None:
         nonlocal billed
         while waiting:
             number, (most_in, most_out, part, pause, fate) = waiting.pop(0)
-            ask = Ask((number.to_bytes(16, "big"),), {}, most_in, most_out, f"items '{number}'")
-            reserved = await cashier.admit(ask)
+            request = ServiceRequest(
+                (number.to_bytes(16, "big"),), {}, most_in, most_out, f"items '{number}'"
+            )
+            reserved = await controller.admit(request)
             for _ in range(pause):
                 await asyncio.sleep(0)
             inward, outward = int(part * most_in), int(part * most_out)
@@ -79,19 +80,19 @@ def test_slots_that_share_a_ledger_stay_below_the_limit(
             assert billed <= LIMIT
             if fate == "k":
                 answer = Answer(b"", "stop", inward, outward, None)
-                cashier.settle(reserved, [answer])
-                await cashier.keep(reserved, [answer], None)
+                controller.settle(reserved, [answer])
+                await controller.keep(reserved, [answer], None)
             elif fate == "r":
-                cashier.release(reserved)
+                controller.release(reserved)
             else:
-                cashier.lose(reserved)
+                controller.lose(reserved)
 
-    async def run(journal: Journal) -> list[BaseException | None]:
-        cashier = Cashier(service(max_tokens_total=LIMIT), "node", journal, Spent())
-        return await asyncio.gather(*(slot(cashier) for _ in range(slots)), return_exceptions=True)
+    async def run(writer: LedgerWriter) -> list[BaseException | None]:
+        controller = SpendController(service(max_tokens_total=LIMIT), "node", writer, Spent())
+        return await asyncio.gather(*(slot(controller) for _ in range(slots)), return_exceptions=True)
 
-    with Journal(path) as journal:
-        results = asyncio.run(run(journal))
+    with LedgerWriter(path) as writer:
+        results = asyncio.run(run(writer))
     assert {type(result) for result in results} <= {type(None), BudgetError}
     with Ledger(path) as ledger:
         spent = ledger.spent("node")
@@ -101,10 +102,10 @@ def test_slots_that_share_a_ledger_stay_below_the_limit(
 def test_an_unknown_price_is_refused_where_dollars_are_limited(tmp_path: Path) -> None:
     unknown = Service(model="openai/of-my-own", max_cost_usd=1.0)
     with (
-        Journal(tmp_path / "l") as journal,
+        LedgerWriter(tmp_path / "l") as writer,
         pytest.raises(BudgetError, match="price of openai/of-my-own") as e,
     ):
-        Cashier(unknown, "node", journal, Spent())
+        SpendController(unknown, "node", writer, Spent())
     assert "max_tokens_total" in str(e.value.mend)
 
 
@@ -147,7 +148,7 @@ def test_what_was_not_priced_then_has_todays_price(spent: Spent, dollars: float)
 def test_a_quote_says_beforehand_what_the_budget_does(
     spent: Spent, left: int, limits: dict[str, float]
 ) -> None:
-    load = Load(requests=1, input_tokens=left)
+    load = Usage(requests=1, input_tokens=left)
     quote = Quote("text items", "node", service(**limits), load, load, 0, True, 0, spent)
     fits = Budget(service(**limits), spent, PRICE).reserve(Amount(left, left / 1e6))
     assert fits == (not quote.stops())

@@ -18,11 +18,11 @@ from llm_server.settings import Fault
 from questionnaire import KEY, MAX_TOKENS, PAYER, PRICE, answered, questions, service_at
 
 from grasp_bench.core.errors import BudgetError, DataError, ServiceError
-from grasp_bench.services import crew, slots
+from grasp_bench.services import async_workers
 from grasp_bench.services import dispatch as dispatching
-from grasp_bench.services.asking import Ask, request_key
-from grasp_bench.services.dispatch import Desk, Summary, dispatch
+from grasp_bench.services.dispatch import ServiceContext, Summary, dispatch
 from grasp_bench.services.ledger import Answer, Ledger, Spent
+from grasp_bench.services.requests import ServiceRequest, request_key
 from grasp_bench.services.tokens import most_tokens
 from grasp_bench.spec.service import Service
 
@@ -35,8 +35,10 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "ledger.sqlite"
 
 
-def desk_at(ledger: Path, service: Service, report: Callable[[int], None] = lambda answered: None) -> Desk:
-    return Desk(ledger, PAYER, service, report)
+def desk_at(
+    ledger: Path, service: Service, report: Callable[[int], None] = lambda answered: None
+) -> ServiceContext:
+    return ServiceContext(ledger, PAYER, service, report)
 
 
 def spent_in(ledger: Path) -> Spent:
@@ -45,16 +47,18 @@ def spent_in(ledger: Path) -> Spent:
 
 
 def only_answer(ledger: Path, service: Service) -> Answer:
-    (ask,) = questions(service, 1)
+    (request,) = questions(service, 1)
     with Ledger(ledger) as opened:
-        (answer,) = opened.find(ask.keys)
+        (answer,) = opened.find(request.keys)
     assert answer is not None
     return answer
 
 
-def embedding_ask(service: Service, texts: list[str], **more: object) -> Ask:
+def embedding_ask(service: Service, texts: list[str], **more: object) -> ServiceRequest:
     keys = tuple(request_key("embedding", service, {"input": [text], **more}) for text in texts)
-    return Ask(keys, {"input": texts, **more}, sum(map(most_tokens, texts)), 0, f"items '{texts[0]}'")
+    return ServiceRequest(
+        keys, {"input": texts, **more}, sum(map(most_tokens, texts)), 0, f"items '{texts[0]}'"
+    )
 
 
 def test_answers_are_kept_counted_and_reused(llm_server: Start, ledger: Path) -> None:
@@ -96,9 +100,9 @@ def test_what_is_answered_needs_neither_price_nor_key(
 def test_equal_asks_are_sent_once(llm_server: Start, ledger: Path) -> None:
     server = llm_server(latency=0.05)
     service = service_at(server)
-    twice = (ask for ask in questions(service, 10) for _ in range(2))
+    twice = (request for request in questions(service, 10) for _ in range(2))
     afterwards = questions(service, 10)
-    both = (ask for series in (twice, afterwards) for ask in series)
+    both = (request for series in (twice, afterwards) for request in series)
     assert dispatch("chat", both, desk_at(ledger, service)).reused == 20
     assert server.counts().received == 10
 
@@ -110,11 +114,11 @@ def test_asks_are_pulled_as_slots_come_free(
     server = llm_server()
     service, pulled, ahead = service_at(server), 0, list[int]()
 
-    def watched() -> Iterator[Ask]:
+    def watched() -> Iterator[ServiceRequest]:
         nonlocal pulled
-        for ask in questions(service, 200):
+        for request in questions(service, 200):
             pulled += 1
-            yield ask
+            yield request
 
     dispatch("chat", watched(), desk_at(ledger, service, lambda done: ahead.append(pulled - done)))
     assert max(ahead) <= 16 + 4 * service.concurrency
@@ -132,7 +136,7 @@ def test_an_error_among_the_asks_waits_for_what_is_out(
     server = llm_server(latency=0.3)
     service = service_at(server)
 
-    def broken() -> Iterator[Ask]:
+    def broken() -> Iterator[ServiceRequest]:
         yield from questions(service, 16)
         while server.counts().received < service.concurrency:
             time.sleep(0.01)
@@ -185,10 +189,10 @@ def test_vectors_are_those_of_their_texts_and_tokens_add_up(
     server = llm_server(width=6)
     service = service_at(server)
     texts = [f"text number {k}" for k in range(7)]
-    ask = embedding_ask(service, texts, **form)
-    dispatch("embedding", [ask], desk_at(ledger, service))
+    request = embedding_ask(service, texts, **form)
+    dispatch("embedding", [request], desk_at(ledger, service))
     with Ledger(ledger) as opened:
-        found = [answer for answer in opened.find(ask.keys) if answer is not None]
+        found = [answer for answer in opened.find(request.keys) if answer is not None]
     vectors = np.array([np.frombuffer(answer.content, dtype="<f4") for answer in found])
     np.testing.assert_array_equal(vectors, np.array([vector_of(t, 6) for t in texts], dtype=np.float32))
     assert sum(answer.input_tokens for answer in found) == server.counts().billed_tokens
@@ -233,7 +237,7 @@ def test_an_interrupt_keeps_what_is_on_its_way(llm_server: Start, ledger: Path) 
 def test_an_interrupt_does_not_wait_for_ever(
     llm_server: Start, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(dispatching, "GRACE_SECONDS", 0.2)
     server = llm_server(latency=100.0)
     service = service_at(server, timeout_seconds=200.0)
     interrupt_when_out(server, service.concurrency)
@@ -268,7 +272,7 @@ def test_a_provider_that_stays_busy_ends_the_run_in_the_end(
     llm_server: Start, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """429 does not count as an attempt; so long without a success does end it."""
-    monkeypatch.setattr(slots, "MOST_REFUSED_SECONDS", 1.0)
+    monkeypatch.setattr(async_workers, "MOST_REFUSED_SECONDS", 1.0)
     server = llm_server(faults=[Fault("status", status=429)])
     service = service_at(server, max_attempts=1, concurrency=1)
     with pytest.raises(ServiceError, match=r"too many requests, for .* \(429") as raised:
@@ -294,10 +298,10 @@ def test_a_lost_batch_may_be_cut_otherwise(llm_server: Start, ledger: Path) -> N
     server = llm_server(honours_idempotency_key=True, width=6)
     service = service_at(server)
     dispatch("embedding", [embedding_ask(service, list("abc"))], desk_at(ledger.with_name("lost"), service))
-    ask = embedding_ask(service, list("ab"))
-    dispatch("embedding", [ask], desk_at(ledger, service))
+    request = embedding_ask(service, list("ab"))
+    dispatch("embedding", [request], desk_at(ledger, service))
     with Ledger(ledger) as opened:
-        found = [np.frombuffer(answer.content, dtype="<f4") for answer in opened.find(ask.keys) if answer]
+        found = [np.frombuffer(answer.content, dtype="<f4") for answer in opened.find(request.keys) if answer]
     np.testing.assert_array_equal(found, np.array([vector_of(t, 6) for t in "ab"], dtype=np.float32))
 
 
@@ -306,11 +310,11 @@ def test_two_that_ask_the_same_at_once_pay_once(llm_server: Start, ledger: Path)
     service = service_at(server, concurrency=4)
     summaries: list[Summary] = []
 
-    def ask(payer: str) -> None:
-        desk = Desk(ledger, payer, service, lambda answered: None)
-        summaries.append(dispatch("chat", questions(service, 30), desk))
+    def request(payer: str) -> None:
+        context = ServiceContext(ledger, payer, service, lambda answered: None)
+        summaries.append(dispatch("chat", questions(service, 30), context))
 
-    threads = [threading.Thread(target=ask, args=(payer,)) for payer in ("one", "another")]
+    threads = [threading.Thread(target=request, args=(payer,)) for payer in ("one", "another")]
     for thread in threads:
         thread.start()
     for thread in threads:

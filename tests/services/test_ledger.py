@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import StoreError
-from grasp_bench.services import ledger_file
-from grasp_bench.services.journal import Entry, Intention, Journal
-from grasp_bench.services.ledger import Answer, Ledger, Spent
+from grasp_bench.services.ledger import APPLICATION, TABLES, Answer, Ledger, Spent
+from grasp_bench.services.ledger_writer import LedgerWriter, Transaction, WriteAheadEntry
 
 answers = st.builds(
     Answer,
@@ -31,11 +30,11 @@ def key(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def write(path: Path, *entries: Entry) -> None:
+def write(path: Path, *entries: Transaction) -> None:
     async def all_at_once() -> None:
-        await asyncio.gather(*(journal.commit(entry) for entry in entries))
+        await asyncio.gather(*(writer.commit(entry) for entry in entries))
 
-    with Journal(path) as journal:
+    with LedgerWriter(path) as writer:
         asyncio.run(all_at_once())
 
 
@@ -43,7 +42,7 @@ def write(path: Path, *entries: Entry) -> None:
 @given(kept=st.lists(answers, max_size=60))
 def test_what_is_written_at_once_is_found_and_counted(tmp_path: Path, kept: list[Answer]) -> None:
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.sqlite"
-    write(path, *(Entry("node", [(key(k), answer)]) for k, answer in enumerate(kept)))
+    write(path, *(Transaction("node", [(key(k), answer)]) for k, answer in enumerate(kept)))
     with Ledger(path) as ledger:
         asked = [key(k) for k in range(len(kept) + 1)]
         assert ledger.find(asked) == [*kept, None]
@@ -59,7 +58,7 @@ def test_what_is_written_at_once_is_found_and_counted(tmp_path: Path, kept: list
 
 def test_more_keys_than_one_query_takes_are_found_in_order(tmp_path: Path) -> None:
     many = [(key(k), Answer(str(k).encode(), "stop", 1, 1, 0.0)) for k in range(1500)]
-    write(tmp_path / "l.sqlite", Entry("node", many))
+    write(tmp_path / "l.sqlite", Transaction("node", many))
     with Ledger(tmp_path / "l.sqlite") as ledger:
         wanted = [key(1499 - k) for k in range(1500)]
         assert [found and found.content for found in ledger.find(wanted)] == [
@@ -70,7 +69,7 @@ def test_more_keys_than_one_query_takes_are_found_in_order(tmp_path: Path) -> No
 
 def test_a_batch_is_one_request(tmp_path: Path) -> None:
     two = [(key(1), Answer(b"a", "stop", 3, 0, 0.25)), (key(2), Answer(b"b", "stop", 2, 0, 0.5))]
-    write(tmp_path / "l.sqlite", Entry("node", two))
+    write(tmp_path / "l.sqlite", Transaction("node", two))
     with Ledger(tmp_path / "l.sqlite") as ledger:
         assert ledger.spent("node") == Spent(requests=1, input_tokens=5, cost_usd=0.75)
         assert ledger.spent("another") == Spent()
@@ -79,8 +78,8 @@ def test_a_batch_is_one_request(tmp_path: Path) -> None:
 def test_the_first_answer_stays_and_both_are_paid(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
     first, second = Answer(b"first", "stop", 1, 1, 0.5), Answer(b"second", "stop", 2, 2, 0.25)
-    write(path, Entry("a", [(key(1), first)]))
-    write(path, Entry("b", [(key(1), second)]))
+    write(path, Transaction("a", [(key(1), first)]))
+    write(path, Transaction("b", [(key(1), second)]))
     with Ledger(path) as ledger:
         assert ledger.find([key(1)]) == [first]
         assert [ledger.spent(payer).cost_usd for payer in ("a", "b")] == [0.5, 0.25]
@@ -88,14 +87,14 @@ def test_the_first_answer_stays_and_both_are_paid(tmp_path: Path) -> None:
 
 def test_intentions_count_until_they_are_settled(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
-    sent, unpriced = Intention("node", key(1), 100, 0.5), Intention("node", key(2), 50, None)
-    write(path, Entry("node", intended=sent))
+    sent, unpriced = WriteAheadEntry("node", key(1), 100, 0.5), WriteAheadEntry("node", key(2), 50, None)
+    write(path, Transaction("node", opened=sent))
     with Ledger(path) as ledger:
         assert ledger.spent("node") == Spent(lost_requests=1, lost_tokens=100, lost_cost_usd=0.5)
-        write(path, Entry("node", intended=unpriced))
+        write(path, Transaction("node", opened=unpriced))
         assert ledger.spent("node") == Spent(lost_requests=2, lost_tokens=150, lost_cost_usd=None)
-        write(path, Entry("node", [(key(1), Answer(b"", "stop", 9, 0, 0.1))], settled=sent))
-        write(path, Entry("node", settled=unpriced))
+        write(path, Transaction("node", [(key(1), Answer(b"", "stop", 9, 0, 0.1))], closed=sent))
+        write(path, Transaction("node", closed=unpriced))
         assert ledger.spent("node") == Spent(requests=1, input_tokens=9, cost_usd=0.1)
 
 
@@ -104,11 +103,11 @@ def test_what_cannot_be_written_is_told_and_the_next_is_written(tmp_path: Path) 
 
     async def one_after_the_other() -> None:
         with pytest.raises(StoreError, match="cannot be kept"):
-            await asyncio.wait_for(journal.commit(Entry("node", [(key(1), unwritable)])), 20)
-        await asyncio.wait_for(journal.commit(Entry("node", [(key(2), good)])), 20)
+            await asyncio.wait_for(writer.commit(Transaction("node", [(key(1), unwritable)])), 20)
+        await asyncio.wait_for(writer.commit(Transaction("node", [(key(2), good)])), 20)
 
     unwritable, good = Answer(b"x", "stop", 2**70, 1, 0.0), Answer(b"y", "stop", 1, 1, 0.0)
-    with Journal(path) as journal:
+    with LedgerWriter(path) as writer:
         asyncio.run(one_after_the_other())
     with Ledger(path) as ledger:
         assert ledger.find([key(1), key(2)]) == [None, good]
@@ -117,9 +116,9 @@ def test_what_cannot_be_written_is_told_and_the_next_is_written(tmp_path: Path) 
 def test_entries_whose_loop_has_ended_are_written_all_the_same(tmp_path: Path) -> None:
     async def leave_at_once() -> None:
         for k in range(300):
-            journal.commit(Entry("node", [(key(k), Answer(b"x", "stop", 1, 1, 0.0))]))
+            writer.commit(Transaction("node", [(key(k), Answer(b"x", "stop", 1, 1, 0.0))]))
 
-    with Journal(tmp_path / "l.sqlite") as journal:
+    with LedgerWriter(tmp_path / "l.sqlite") as writer:
         asyncio.run(leave_at_once())
     with Ledger(tmp_path / "l.sqlite") as ledger:
         assert not any(ledger.missing([key(k) for k in range(300)]))
@@ -127,7 +126,7 @@ def test_entries_whose_loop_has_ended_are_written_all_the_same(tmp_path: Path) -
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "l.sqlite"
-    write(path, Entry("node", [(key(1), Answer(b"private", "stop", 1, 1, 0.0))]))
+    write(path, Transaction("node", [(key(1), Answer(b"private", "stop", 1, 1, 0.0))]))
     with Ledger(path):
         files = list(path.parent.iterdir())
         assert len(files) == 3  # the log and its index beside it
@@ -136,7 +135,7 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
 
 def _write_hundred(path: Path, start: int) -> None:
     for k in range(start, start + 100):
-        write(path, Entry(f"node {start}", [(key(k), Answer(b"x", "stop", 1, 0, 0.0))]))
+        write(path, Transaction(f"node {start}", [(key(k), Answer(b"x", "stop", 1, 0, 0.0))]))
 
 
 def test_several_processes_write_one_ledger(tmp_path: Path) -> None:
@@ -160,7 +159,7 @@ def test_files_that_are_no_ledger_are_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "other") as other:
         other.execute("CREATE TABLE mine (a)")
     with pytest.raises(StoreError, match="something else"):
-        Journal(tmp_path / "other")
+        LedgerWriter(tmp_path / "other")
     Ledger(tmp_path / "later").close()
     with sqlite3.connect(tmp_path / "later") as later:
         later.execute("PRAGMA user_version = 7")
@@ -172,7 +171,9 @@ def test_files_that_are_no_ledger_are_refused(tmp_path: Path) -> None:
 
 def test_damage_within_is_told_where_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
-    write(path, *(Entry("node", [(key(k), Answer(b"x" * 3000, "stop", 1, 1, 0.0))]) for k in range(200)))
+    write(
+        path, *(Transaction("node", [(key(k), Answer(b"x" * 3000, "stop", 1, 1, 0.0))]) for k in range(200))
+    )
     with sqlite3.connect(path) as all_in_one_file:
         all_in_one_file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     whole = bytearray(path.read_bytes())
@@ -186,7 +187,7 @@ def test_a_ledger_that_could_not_be_made_is_made_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(ledger_file, "TABLES", f"{ledger_file.TABLES}; CREATE TABLE answers (again)")
+        broken.setattr("grasp_bench.services.ledger.TABLES", f"{TABLES}; CREATE TABLE answers (again)")
         with pytest.raises(StoreError, match="already exists"):
             Ledger(tmp_path / "l.sqlite")
     with Ledger(tmp_path / "l.sqlite") as ledger:
@@ -197,7 +198,7 @@ def test_an_altered_answer_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
     write(
         path,
-        Entry(
+        Transaction(
             "node",
             [(key(1), Answer(b"a" * 9, "stop", 1, 1, 0.0)), (key(2), Answer(b"b", "stop", 1, 1, None))],
         ),
@@ -214,12 +215,12 @@ def test_an_altered_answer_is_not_believed(tmp_path: Path) -> None:
 def test_a_ledger_without_checksums_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
     with sqlite3.connect(path) as old:
-        for statement in ledger_file.TABLES.replace(", checksum BLOB", "").split(";"):
+        for statement in TABLES.replace(", checksum BLOB", "").split(";"):
             old.execute(statement)
-        old.execute(f"PRAGMA application_id = {ledger_file.APPLICATION}")
+        old.execute(f"PRAGMA application_id = {APPLICATION}")
         old.execute("PRAGMA user_version = 1")
         old.execute("INSERT INTO answers VALUES (?, 'text', 'stop', 1, 1, 0.5, 'node', 1)", (key(1),))
-    write(path, Entry("node", [(key(2), Answer(b"new", "stop", 1, 1, 0.0))]))
+    write(path, Transaction("node", [(key(2), Answer(b"new", "stop", 1, 1, 0.0))]))
     with Ledger(path) as ledger:
         first, second = ledger.find([key(1), key(2)])
     assert first is not None

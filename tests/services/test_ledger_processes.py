@@ -11,9 +11,8 @@ from llm_server.launch import launch
 from small_study import ITEMS, USERS, environment, write_study
 from test_ledger import key, write
 
-from grasp_bench.services.journal import Entry
-from grasp_bench.services.ledger import Answer, Ledger
-from grasp_bench.services.ledger_file import connect
+from grasp_bench.services.ledger import Answer, Ledger, connect
+from grasp_bench.services.ledger_writer import Transaction
 
 ENTRIES = 60
 OPENED_AND_CLOSED = (
@@ -30,7 +29,7 @@ def test_a_second_connection_leaves_the_first_its_locks(tmp_path: Path) -> None:
         Ledger(path).close()
         subprocess.run([sys.executable, "-c", OPENED_AND_CLOSED, str(path)], check=True)
         assert path.with_name("l.sqlite-wal").exists()
-        write(path, Entry("node", [(key(1), Answer(b"kept", "stop", 1, 1, 0.0))]))
+        write(path, Transaction("node", [(key(1), Answer(b"kept", "stop", 1, 1, 0.0))]))
         assert first.missing([key(1)]) == [False]
 
 
@@ -39,7 +38,7 @@ def _work(path: Path, number: int) -> None:
     with Ledger(path) as reading:
         for k in range(ENTRIES):
             answer = Answer(f"{number} {k}".encode() * 50, "stop", 1, 1, 0.0)
-            write(path, Entry(f"node {number}", [(key(number * ENTRIES + k), answer)]))
+            write(path, Transaction(f"node {number}", [(key(number * ENTRIES + k), answer)]))
             Ledger(path).close()
             assert reading.missing([key(number * ENTRIES + k)]) == [False]
 

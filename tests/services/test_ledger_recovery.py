@@ -15,9 +15,9 @@ from test_ledger import key, write
 
 from grasp_bench.core import locks
 from grasp_bench.core.errors import MissingFileError, StoreError
-from grasp_bench.services.journal import Entry, Intention
 from grasp_bench.services.ledger import Answer, Ledger
 from grasp_bench.services.ledger_recovery import recover
+from grasp_bench.services.ledger_writer import Transaction, WriteAheadEntry
 
 ANSWERS = 300
 KEPT = [Answer(bytes([k % 256]) * (20 + 17 * k % 9000), "stop", 3, 5, 0.5) for k in range(ANSWERS)]
@@ -28,8 +28,8 @@ PAGE = 4096
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "requests.sqlite"
     for start in range(0, ANSWERS, 50):
-        write(path, *(Entry(f"node {k % 3}", [(key(k), KEPT[k])]) for k in range(start, start + 50)))
-    write(path, Entry("node 0", intended=Intention("node 0", key(9999), 100, 0.25)))
+        write(path, *(Transaction(f"node {k % 3}", [(key(k), KEPT[k])]) for k in range(start, start + 50)))
+    write(path, Transaction("node 0", opened=WriteAheadEntry("node 0", key(9999), 100, 0.25)))
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path

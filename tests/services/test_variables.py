@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grasp_bench.services.variables import KEY_VARIABLES, is_set, variable_of
+from grasp_bench.services.credentials import KEY_VARIABLES, is_set, variable_of
 from grasp_bench.spec.service import Service
 
 

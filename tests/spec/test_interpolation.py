@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from grasp_bench.core.errors import SpecError
-from grasp_bench.spec.interpolation import interpolate
 from grasp_bench.spec.loading import load_text
+from grasp_bench.spec.scalars import interpolate
 
 HEAD = "name: x\ndataset: {source: '${GRASP_BENCH_DATA}/beauty'}\n"
 

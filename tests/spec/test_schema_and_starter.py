@@ -7,12 +7,11 @@ import json
 import pytest
 import yaml
 
+from grasp_bench.cli.init import starter_text
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.loading import load_text
 from grasp_bench.spec.provenance import resolved
-from grasp_bench.spec.schema import json_schema
-from grasp_bench.spec.shape import all_keys
-from grasp_bench.spec.starter import starter_text
+from grasp_bench.spec.shape import all_keys, json_schema
 
 
 def test_the_schema_describes_every_key_as_it_is_written() -> None:

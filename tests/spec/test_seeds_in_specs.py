@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from grasp_bench.core.errors import SpecError
+from grasp_bench.spec.demo import load_demo
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.loading import load_text
 from grasp_bench.spec.patches import apply_patch
 from grasp_bench.spec.provenance import resolved
-from grasp_bench.spec.rehearsal import load_rehearsal
-from grasp_bench.spec.schema import json_schema
+from grasp_bench.spec.shape import json_schema
 
 HEAD = "name: x\ndataset: {source: demo}\n"
 ASKED = "compare: {model.enhancer: [none, grasp]}\nhypotheses: [{better: grasp, than: none}]\n"
@@ -104,4 +104,4 @@ def test_a_cell_is_counted_with_all_seeds_that_it_may_get() -> None:
 
 def test_a_rehearsal_has_the_first_seed_alone(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(HEAD + UNTIL + ASKED)
-    assert load_rehearsal(tmp_path / "x.yaml", []).experiment.all_seeds == (7,)
+    assert load_demo(tmp_path / "x.yaml", []).experiment.all_seeds == (7,)

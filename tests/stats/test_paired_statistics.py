@@ -14,10 +14,15 @@ from scipy import stats as scipy_stats
 from grasp_bench.core.errors import DataError, IncomparableError
 from grasp_bench.stats.bootstrap import mean_interval
 from grasp_bench.stats.comparison import compare
-from grasp_bench.stats.effect import cohens_dz, rank_biserial, superiority
-from grasp_bench.stats.paired_tests import paired_t, wilcoxon
+from grasp_bench.stats.paired_tests import (
+    cohens_dz,
+    paired_t,
+    rank_biserial,
+    sign_flip,
+    superiority,
+    wilcoxon,
+)
 from grasp_bench.stats.pairing import paired_differences, require_same_users
-from grasp_bench.stats.permutation import sign_flip
 from grasp_bench.stats.trainings import Trainings
 
 DIFFERENCES = arrays(np.float64, st.integers(2, 40), elements=st.sampled_from([-0.5, -0.25, 0.0, 0.125, 1.0]))

@@ -8,10 +8,9 @@ from scipy import stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 from test_trainings import crossed
 
-from grasp_bench.stats.components import components, factors
 from grasp_bench.stats.crossed import difference
 from grasp_bench.stats.power import MOST_TRAININGS, Outlook
-from grasp_bench.stats.trainings import Trainings
+from grasp_bench.stats.trainings import Trainings, components, factors
 
 USERS, DRAWS = 60, 800
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from grasp_bench.core.store import Store
-from grasp_bench.engine.run import Workshop
+from grasp_bench.engine.run import RunConfig
 from grasp_bench.plan.compile import compile_plan
 from grasp_bench.report.comparable_cells import Material
 from grasp_bench.report.methods import Method
@@ -51,7 +51,7 @@ class Place:
     def run(self, only: str = "*", tell: Callable[[str], None] | None = None) -> StudyRun:
         self.lines.clear()
         loaded = load_text(SPEC)
-        shop = Workshop(self.folder / "store", self.folder / "results", ("cpu",), "in_process", "plain")
+        shop = RunConfig(self.folder / "store", self.folder / "results", ("cpu",), "in_process", "plain")
         return run_study(loaded, compile_plan(loaded.experiment, str), only, shop, tell or self.lines.append)
 
     @property

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import RunFailedError
-from grasp_bench.engine.run import Workshop
+from grasp_bench.engine.run import RunConfig
 from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.report.renderers.markdown import document_text
 from grasp_bench.spec.dataset import Dataset
@@ -57,7 +57,7 @@ def audited(spec: Path, place: Path, overrides: tuple[str, ...] = ()) -> tuple[A
     said: list[str] = []
     variants = protocol_variants(spec, overrides, protocols_that_fit(spec, overrides), Fingerprints())
     hazards = list(hazard_variants(spec, overrides, variants[1], Fingerprints()))
-    shop = Workshop(place / "store", place / "results", ("cpu",), executor="in_process", log_format="plain")
+    shop = RunConfig(place / "store", place / "results", ("cpu",), executor="in_process", log_format="plain")
     return run_audit(variants, hazards, shop, said.append), said
 
 

@@ -9,7 +9,7 @@ import pytest
 from tuned_shop import searched, write_shop
 
 from grasp_bench.report.renderers.markdown import document_text
-from grasp_bench.stats.repeated_seeds import half_width
+from grasp_bench.stats.intervals import half_width
 from grasp_bench.studies.tuning.findings import contours, curves, interval_width, tuning_of
 from grasp_bench.studies.tuning.report import lay_out_tuning
 from grasp_bench.studies.tuning.schema import Trial

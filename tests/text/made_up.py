@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from grasp_bench.spec.text import TextSource
-from grasp_bench.text.subjects import Account, Side, Subjects, Written
-from grasp_bench.text.writing import write_texts
+from grasp_bench.text.entities import Account, Entities, Side, TextStream
+from grasp_bench.text.providers import write_texts
 
 ITEMS = pl.DataFrame(
     {
@@ -22,23 +22,23 @@ ITEMS = pl.DataFrame(
 )
 
 
-def subjects(
+def entities(
     side: Side,
     histories: list[list[int]] | None = None,
     items: pl.DataFrame = ITEMS,
     users: pl.DataFrame | None = None,
-) -> Subjects:
+) -> Entities:
     """Users u0, u1, … with these histories of row numbers, or the items."""
     histories = histories or [[0, 1]]
     ids = items["item_id"].to_list() if side == "items" else [f"u{k}" for k in range(len(histories))]
     offsets = np.cumsum([0, *map(len, histories)])
     flat = np.array([k for history in histories for k in history], dtype=np.int32)
-    return Subjects(side, ids, items, flat, offsets, users)
+    return Entities(side, ids, items, flat, offsets, users)
 
 
 def written(
-    source: TextSource, about: Subjects, ledger: Path | None = None
+    source: TextSource, about: Entities, ledger: Path | None = None
 ) -> tuple[list[str], dict[str, Any]]:
     """All texts, and the facts that are complete then."""
-    stream: Written = write_texts(source, about, Account(ledger, "payer"))
+    stream: TextStream = write_texts(source, about, Account(ledger, "payer"))
     return list(stream.texts), stream.facts

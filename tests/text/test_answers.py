@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from grasp_bench.text.answers import judge
+from grasp_bench.text.answers import classify_answer
 
 NA = [
     "NA", "na", "N/A", "n.a.", '"NA"', "'N/A'.", "**NA**", "“NA”", "None", "none.", "Unknown.", "[NA]",
@@ -64,31 +64,31 @@ TEXTS = [
 
 @pytest.mark.parametrize("answer", NA)
 def test_nothing_known(answer: str) -> None:
-    assert judge(answer, "stop").verdict == "na"
+    assert classify_answer(answer, "stop").verdict == "na"
 
 
 @pytest.mark.parametrize("answer", REFUSALS)
 def test_refusals(answer: str) -> None:
-    assert judge(answer, "stop").verdict == "refusal"
+    assert classify_answer(answer, "stop").verdict == "refusal"
 
 
 @pytest.mark.parametrize("answer", TEXTS)
 def test_texts_that_look_alike_are_texts(answer: str) -> None:
-    assert judge(f" {answer}\n", "stop") == judge(answer, "stop")
-    assert (judge(answer, "stop").verdict, judge(answer, "stop").text) == ("text", answer)
+    assert classify_answer(f" {answer}\n", "stop") == classify_answer(answer, "stop")
+    assert (classify_answer(answer, "stop").verdict, classify_answer(answer, "stop").text) == ("text", answer)
 
 
 @pytest.mark.parametrize("answer", ["", "  \n", "…", '""', "---", "<think>Long thoughts.</think>\n"])
 def test_empty(answer: str) -> None:
-    assert judge(answer, "stop").verdict == "empty"
+    assert classify_answer(answer, "stop").verdict == "empty"
 
 
 def test_the_reason_to_finish_decides_before_words_do() -> None:
-    assert judge("A cream for", "length").verdict == "over_long"
-    assert judge("", "length").verdict == "over_long"
-    assert judge("A cream.", "content_filter").verdict == "refusal"
-    assert judge("", "refusal").verdict == "refusal"
-    assert judge("", "tool_calls").verdict == "empty"
+    assert classify_answer("A cream for", "length").verdict == "over_long"
+    assert classify_answer("", "length").verdict == "over_long"
+    assert classify_answer("A cream.", "content_filter").verdict == "refusal"
+    assert classify_answer("", "refusal").verdict == "refusal"
+    assert classify_answer("", "tool_calls").verdict == "empty"
 
 
 @pytest.mark.parametrize(
@@ -103,21 +103,23 @@ def test_the_reason_to_finish_decides_before_words_do() -> None:
     ],
 )
 def test_thoughts_are_taken_off(answer: str, text: str) -> None:
-    assert judge(answer, "stop").text == text
+    assert classify_answer(answer, "stop").text == text
 
 
 def test_thoughts_do_not_hide_a_refusal() -> None:
-    assert judge("<think>hm</think> I cannot assist with that.", "stop").verdict == "refusal"
-    assert judge("<think>hm</think> NA", "stop").verdict == "na"
+    assert classify_answer("<think>hm</think> I cannot assist with that.", "stop").verdict == "refusal"
+    assert classify_answer("<think>hm</think> NA", "stop").verdict == "na"
 
 
 def test_published_texts_of_gpt(data_root: Path) -> None:
     """Of the first 4,000 Goodreads descriptions, 13 are none: read by hand, they meet random characters
     as titles with an apology or a question back. Of the profiles none is."""
     table = pl.read_csv(data_root / "goodreads" / "items.csv", infer_schema=False)
-    found = [text for text in table["description"].head(4000) if judge(text, "stop").verdict != "text"]
+    found = [
+        text for text in table["description"].head(4000) if classify_answer(text, "stop").verdict != "text"
+    ]
     signs = "sorry|unfortunately|apologies|please|unable|cannot|is not|no further|no information"
     assert [text for text in found if not re.search(signs, text, re.IGNORECASE)] == []
     assert len(found) == 13
     profiles = pl.read_ndjson(data_root / "goodreads" / "user_profiles.jsonl")["text"].head(2000)
-    assert {judge(text, "stop").verdict for text in profiles} == {"text"}
+    assert {classify_answer(text, "stop").verdict for text in profiles} == {"text"}

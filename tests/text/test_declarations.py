@@ -6,11 +6,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from made_up import ITEMS, subjects, written
+from made_up import ITEMS, entities, written
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.spec.text import TemplateText
-from grasp_bench.text.subjects import Side
+from grasp_bench.text.entities import Side
 from grasp_bench.text.templates import Prompt
 
 
@@ -77,20 +77,20 @@ def test_a_record_is_no_list(tmp_path: Path, text: str) -> None:
     """By Python's old rule one that has only item[...] would be iterated for ever."""
     prompt(tmp_path, text)
     with pytest.raises(DataError, match="about 'a'"):
-        written(TemplateText(template=str(tmp_path / "mine.j2")), subjects("items"))
+        written(TemplateText(template=str(tmp_path / "mine.j2")), entities("items"))
 
 
 def test_a_whole_record_reads_as_what_is_known(tmp_path: Path) -> None:
     prompt(tmp_path, "{{ item }}")
     texts, facts = written(
-        TemplateText(template=str(tmp_path / "mine.j2")), subjects("items", items=ITEMS.head(2))
+        TemplateText(template=str(tmp_path / "mine.j2")), entities("items", items=ITEMS.head(2))
     )
     assert texts == ["title: Crème brûlée; brand: Bär; price: 3.5", "title: Rose soap"]
     assert facts["unknown"] == {}
 
 
 def test_facts_tell_what_was_missing() -> None:
-    _, facts = written(TemplateText(template="beauty_item"), subjects("items"))
+    _, facts = written(TemplateText(template="beauty_item"), entities("items"))
     assert facts["absent_columns"] == ["item.description", "item.feature"]
     assert facts["unknown"] == {"item.brand": 2, "item.price": 3, "item.title": 2}
 
@@ -99,7 +99,7 @@ def test_users_are_told_by_their_attributes(tmp_path: Path) -> None:
     prompt(tmp_path, "{{ user.age }}/{{ user.city }}/{{ user.user_id }}: {{ titles | join }}", "users")
     users = pl.DataFrame({"user_id": ["u0", "u1"], "age": ["31", None], "city": [" Köln ", "Ulm"]})
     texts, facts = written(
-        TemplateText(template=str(tmp_path / "mine.j2")), subjects("users", [[0], [1]], users=users)
+        TemplateText(template=str(tmp_path / "mine.j2")), entities("users", [[0], [1]], users=users)
     )
     assert texts == ["31/Köln/unknown: Crème brûlée", "unknown/Ulm/unknown: Rose soap"]
     assert facts["absent_columns"] == ["user.user_id"]

@@ -13,8 +13,7 @@ from grasp_bench.cli.app import app
 from grasp_bench.core.errors import DataError
 from grasp_bench.spec.loading import load
 from grasp_bench.text.checking import check_templates
-from grasp_bench.text.metered_templates import MeteredEnvironment
-from grasp_bench.text.plain_templates import is_plain
+from grasp_bench.text.sandbox import MeteredEnvironment, is_plain
 from grasp_bench.text.templates import EndlessTemplateError, Prompt, read_template, shipped_templates
 
 REPEAT = "{% for i in range(60) %}"

@@ -13,13 +13,13 @@ import polars as pl
 import pytest
 from llm_server.launch import Running
 from llm_server.settings import Fault
-from made_up import ITEMS, subjects, written
+from made_up import ITEMS, entities, written
 
 from grasp_bench.core.errors import DataError, ServiceError
 from grasp_bench.spec.text import LiteLLMText
-from grasp_bench.text.asks import prompts
-from grasp_bench.text.subjects import Account, Subjects
-from grasp_bench.text.writing import write_texts
+from grasp_bench.text.entities import Account, Entities
+from grasp_bench.text.generated import prompt_requests
+from grasp_bench.text.providers import write_texts
 
 Launch = Callable[..., Running]
 PLAIN = "The item has the following attributes: name is Rose soap."
@@ -43,7 +43,7 @@ def requests(server: Running) -> list[dict[str, Any]]:
 
 def test_items_are_asked_once_and_told_by_the_answers(llm_server: Launch, tmp_path: Path) -> None:
     server = llm_server(bodies=True, answer="About: {prompt}")
-    about = subjects("items")
+    about = entities("items")
     texts, facts = written(source(server), about, tmp_path / "ledger")
     assert texts[0] == "About: The beauty item has the following attributes: name is Crème brûlée."
     assert (facts["count"], facts["verdicts"]["text"], facts["prompts"]) == (4, 4, 3)
@@ -58,7 +58,7 @@ def test_items_are_asked_once_and_told_by_the_answers(llm_server: Launch, tmp_pa
 def test_what_is_sent(llm_server: Launch, tmp_path: Path) -> None:
     server = llm_server(bodies=True)
     asked = source(server, system="Be brief.", max_tokens=77, temperature=0.5, top_p=0.9, seed=3)
-    written(asked, subjects("items"), tmp_path / "ledger")
+    written(asked, entities("items"), tmp_path / "ledger")
     (body,) = (body for body in requests(server) if "Rose" in json.dumps(body))
     assert body["messages"] == [
         {"role": "system", "content": "Be brief."},
@@ -67,13 +67,13 @@ def test_what_is_sent(llm_server: Launch, tmp_path: Path) -> None:
     sent = {name: body[name] for name in ("model", "max_tokens", "temperature", "top_p", "seed")}
     assert sent == {"model": "x", "max_tokens": 77, "temperature": 0.5, "top_p": 0.9, "seed": 3}
     silent = llm_server(bodies=True)
-    written(source(silent, temperature=None), subjects("items"), tmp_path / "other")
+    written(source(silent, temperature=None), entities("items"), tmp_path / "other")
     assert not {"temperature", "top_p", "seed"} & requests(silent)[-1].keys()
 
 
 def test_what_decides_an_answer_is_in_its_key(llm_server: Launch, tmp_path: Path) -> None:
     server = llm_server()
-    about = subjects("items", items=ITEMS.head(1))
+    about = entities("items", items=ITEMS.head(1))
     mine = tmp_path / "mine.j2"
     mine.write_text("Say what {{ item.title }} is.")
     changes: list[dict[str, Any]] = [
@@ -99,7 +99,7 @@ def test_policies_for_answers_that_are_none(
     llm_server: Launch, tmp_path: Path, fault: str, verdict: str
 ) -> None:
     server = llm_server(faults=[Fault(fault, matching="Rose")])
-    about = subjects("items")
+    about = entities("items")
     texts, facts = written(source(server), about, tmp_path / "ledger")
     assert texts[1] == PLAIN
     assert (facts["verdicts"][verdict], facts["verdicts"]["text"]) == (1, 3)
@@ -115,7 +115,7 @@ def test_policies_for_answers_that_are_none(
 
 def test_thoughts_are_no_text(llm_server: Launch, tmp_path: Path) -> None:
     server = llm_server(answer="<think>\nI can't say {prompt}\n</think>\nA thing.")
-    texts, _ = written(source(server), subjects("items"), tmp_path / "ledger")
+    texts, _ = written(source(server), entities("items"), tmp_path / "ledger")
     assert set(texts) == {"A thing."}
 
 
@@ -128,7 +128,7 @@ def test_withheld_columns_never_leave(llm_server: Launch, tmp_path: Path) -> Non
         "{% for item in items %}{{ item.brand }}{{ item.known }}{{ item }}{% endfor %}"
     )
     asked = source(server, template=str(template), redact=("email", "brand", "title"), fallback="template")
-    texts, facts = written(asked, subjects("users", [[0, 2]], users=secret), tmp_path / "ledger")
+    texts, facts = written(asked, entities("users", [[0, 2]], users=secret), tmp_path / "ledger")
     sent = server.log.read_text() + json.dumps(texts) + json.dumps(facts)
     assert '"31' in sent.replace("\\", "")
     assert not [
@@ -140,13 +140,13 @@ def test_withheld_columns_never_leave(llm_server: Launch, tmp_path: Path) -> Non
 def test_without_a_ledger_nothing_is_asked(llm_server: Launch) -> None:
     server = llm_server()
     with pytest.raises(ServiceError, match="no ledger"):
-        write_texts(source(server), subjects("items"))
+        write_texts(source(server), entities("items"))
     assert server.counts().received == 0
 
 
 def test_prompts_are_streamed_and_name_their_entity() -> None:
     asked = LiteLLMText(model="openai/x", template="beauty_title", system="Brief.")
-    asks = prompts(asked, subjects("items"))
+    asks = prompt_requests(asked, entities("items"))
     first = next(asks)
     assert first.about == "items 'a'"
     assert (len(first.keys), len(first.keys[0]), first.most_output) == (1, 16, 512)
@@ -163,7 +163,7 @@ def test_memory_does_not_grow_with_entities(llm_server: Launch, tmp_path: Path) 
 
     def stream(n: int) -> Iterator[str]:
         ids, flat = pl.Series([f"u{k}" for k in range(n)]), np.arange(n, dtype=np.int32) % 20
-        about = Subjects("users", ids, items, flat, np.arange(n + 1))
+        about = Entities("users", ids, items, flat, np.arange(n + 1))
         account = Account(tmp_path / "ledger", "p")
         return iter(write_texts(source(server, template=None), about, account).texts)
 
@@ -185,7 +185,7 @@ def test_goodreads_through_the_server(llm_server: Launch, tmp_path: Path, data_r
     people = told.agg("item").head(200)
     histories = people["item"].to_list()
     asked = source(server, template=None, redact=("description",), max_items=5)
-    texts, facts = written(asked, subjects("users", histories, items), tmp_path / "ledger")
+    texts, facts = written(asked, entities("users", histories, items), tmp_path / "ledger")
     titles = [" ".join(title.split()) for title in items["title"]]
     for history, text in zip(histories, texts, strict=True):
         named = ", ".join(titles[k] for k in history[-5:][::-1])

@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.text.grounding import GroundingCheck
-from grasp_bench.text.lexicon import Lexicon, make_lexicon, tokens_of
+from grasp_bench.text.grounding import GroundingCheck, Lexicon, make_lexicon, tokens_of
 
 ITEMS = pl.DataFrame(
     {

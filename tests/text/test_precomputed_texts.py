@@ -11,18 +11,18 @@ import pytest
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
 from grasp_bench.spec.text import PrecomputedText
-from grasp_bench.text.subjects import Subjects, Written
-from grasp_bench.text.writing import write_texts
+from grasp_bench.text.entities import Entities, TextStream
+from grasp_bench.text.providers import write_texts
 
 USERS = ["007", "8", "ü"]
 TEXTS = {"ü": "likes ballet", "007": 'likes, "tools"', "8": "likes\nodd lines", "stranger": "x"}
 
 
-def write(path: Path, **keys: object) -> Written:
+def write(path: Path, **keys: object) -> TextStream:
     items = pl.DataFrame({"item_id": ["i"], "title": ["t"]})
-    subjects = Subjects("users", USERS, items, np.zeros(3, np.int32), np.arange(4))
-    written = write_texts(PrecomputedText(path=str(path), **keys), subjects)  # type: ignore[arg-type]
-    return Written(list(written.texts), written.facts)
+    entities = Entities("users", USERS, items, np.zeros(3, np.int32), np.arange(4))
+    written = write_texts(PrecomputedText(path=str(path), **keys), entities)  # type: ignore[arg-type]
+    return TextStream(list(written.texts), written.facts)
 
 
 def save(path: Path, rows: list[tuple[object, object]], names: tuple[str, str] = ("user_id", "text")) -> Path:

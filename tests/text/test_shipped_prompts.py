@@ -6,11 +6,10 @@ import re
 
 import polars as pl
 import pytest
-from made_up import subjects, written
+from made_up import entities, written
 
 from grasp_bench.spec.text import TemplateText
-from grasp_bench.text.declarations import declared_in
-from grasp_bench.text.templates import read_template, shipped_templates
+from grasp_bench.text.templates import declared_in, read_template, shipped_templates
 
 VISITED = """
 The user has visited the following items: <TITLE_2>, <TITLE_1> please conclude the user's preference.
@@ -79,7 +78,7 @@ USER = pl.DataFrame({"user_id": ["u0"], **filled(INDUSTRY_USER)})
     [("beauty_item", BEAUTY), ("fashion_item", FASHION), ("industry_item", INDUSTRY_ITEM)],
 )
 def test_items(name: str, text: str) -> None:
-    (made,), facts = written(TemplateText(template=name), subjects("items", items=ITEM))
+    (made,), facts = written(TemplateText(template=name), entities("items", items=ITEM))
     assert " ".join(made.split()) == " ".join(text.split())
     assert facts["absent_columns"] == []
 
@@ -94,14 +93,14 @@ def test_items(name: str, text: str) -> None:
     ],
 )
 def test_users(name: str, text: str) -> None:
-    (made,), facts = written(TemplateText(template=name), subjects("users", [[0, 1]], BOUGHT, USER))
+    (made,), facts = written(TemplateText(template=name), entities("users", [[0, 1]], BOUGHT, USER))
     assert " ".join(made.split()) == " ".join(text.split())
     assert facts["absent_columns"] == []
 
 
 def test_attributes_that_the_data_lack_read_as_missing_and_are_told() -> None:
     (made,), facts = written(
-        TemplateText(template="industry_user"), subjects("users", [[0]], BOUGHT.drop("price"))
+        TemplateText(template="industry_user"), entities("users", [[0]], BOUGHT.drop("price"))
     )
     assert "gender is unknown, age is unknown" in made
     assert "<TITLE_1> (category <CATEGORY_1>, price unknown)" in made

@@ -11,10 +11,9 @@ import pytest
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
 from grasp_bench.spec.text import TemplateText
-from grasp_bench.text.registry import PROVIDERS
-from grasp_bench.text.subjects import Side, Subjects
+from grasp_bench.text.entities import Entities, Side
+from grasp_bench.text.providers import PROVIDERS, write_texts
 from grasp_bench.text.templates import shipped_templates
-from grasp_bench.text.writing import write_texts
 
 ITEMS = pl.DataFrame(
     {
@@ -26,15 +25,15 @@ ITEMS = pl.DataFrame(
 )
 
 
-def subjects(side: Side, histories: list[list[int]] | None = None, items: pl.DataFrame = ITEMS) -> Subjects:
+def entities(side: Side, histories: list[list[int]] | None = None, items: pl.DataFrame = ITEMS) -> Entities:
     histories = histories or [[0, 1]]
     ids = items["item_id"].to_list() if side == "items" else [f"u{k}" for k in range(len(histories))]
     offsets = np.cumsum([0, *map(len, histories)])
-    return Subjects(side, ids, items, np.array([k for h in histories for k in h], dtype=np.int32), offsets)
+    return Entities(side, ids, items, np.array([k for h in histories for k in h], dtype=np.int32), offsets)
 
 
 def texts(side: Side, histories: list[list[int]] | None = None, **keys: object) -> list[str]:
-    return list(write_texts(TemplateText(**keys), subjects(side, histories)).texts)  # type: ignore[arg-type]
+    return list(write_texts(TemplateText(**keys), entities(side, histories)).texts)  # type: ignore[arg-type]
 
 
 def test_beauty_items_read_as_in_the_paper() -> None:
@@ -80,7 +79,7 @@ def test_without_a_word_for_missing_ones_nameless_items_are_left_out() -> None:
 
 
 def test_facts_count_the_nameless_and_the_new() -> None:
-    written = write_texts(TemplateText(), subjects("users", [[0], []]))
+    written = write_texts(TemplateText(), entities("users", [[0], []]))
     assert len(list(written.texts)) == 2
     facts = written.facts
     assert facts["items_without_attributes"] == 1
@@ -92,13 +91,13 @@ def test_template_file_may_use_items_and_odd_column_names(tmp_path: Path) -> Non
     path = tmp_path / "mine.j2"
     path.write_text("{% for item in items %}{{ item['llm summary'] }}|{{ item.items }};{% endfor %}", "utf-8")
     items = ITEMS.with_columns(pl.lit("fine").alias("llm summary"), pl.lit("x").alias("items"))
-    written = write_texts(TemplateText(template=str(path)), subjects("users", [[0, 1]], items))
+    written = write_texts(TemplateText(template=str(path)), entities("users", [[0, 1]], items))
     assert list(written.texts) == ["fine|x;fine|x;"]
 
 
 def test_list_columns_are_joined() -> None:
     items = ITEMS.with_columns(pl.Series("tags", [["x", "y"], [], None, ["z"]]))
-    first = next(iter(write_texts(TemplateText(), subjects("items", items=items)).texts))
+    first = next(iter(write_texts(TemplateText(), entities("items", items=items)).texts))
     assert first.endswith("; tags is x, y.")
 
 
@@ -137,7 +136,7 @@ def test_catalogue_without_any_text_is_refused() -> None:
     bare = ITEMS.select("item_id", title=pl.lit(None, pl.String))
     for side in ("items", "users"):
         with pytest.raises(DataError, match="none of the 4 items"):
-            write_texts(TemplateText(), subjects(side, items=bare))  # type: ignore[arg-type]
+            write_texts(TemplateText(), entities(side, items=bare))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", shipped_templates())
@@ -157,6 +156,6 @@ def test_writing_is_fast() -> None:
     )
     histories = np.random.default_rng(0).integers(0, n, size=(n, 7)).tolist()
     started = time.process_time()
-    for side in (subjects("items", items=items), subjects("users", histories, items)):
+    for side in (entities("items", items=items), entities("users", histories, items)):
         assert len(list(write_texts(TemplateText(), side).texts)) == n
     assert time.process_time() - started < 5

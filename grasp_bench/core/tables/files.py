@@ -1,4 +1,4 @@
-"""A user's table by the suffix of its file, and the place of a row in it."""
+"""Read a user's table by the suffix of its file, and name the place of a row."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from pathlib import Path
 import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.tables import csv_records, json_lines
-from grasp_bench.core.tables.csv_file import read_csv
+from grasp_bench.core.tables import csv_files, json_lines
+from grasp_bench.core.tables.csv_files import read_csv
 from grasp_bench.core.tables.json_lines import read_json_lines
-from grasp_bench.core.tables.survey import MOST_COLUMNS
-from grasp_bench.core.tables.unpacking import contents, is_packed, reading
+from grasp_bench.core.tables.text_files import MOST_COLUMNS, contents, is_packed, reading
 
 
 def read_file(path: Path) -> pl.DataFrame:
-    """All rows of a CSV, JSON Lines or Parquet file, packed by gzip or not.
+    """Read all rows of a CSV, JSON Lines or Parquet file, gzipped or not.
 
     Raises MissingFileError when it is absent; DataError, with the line where there are lines, for what
     cannot be read exactly.
@@ -30,15 +29,15 @@ def read_file(path: Path) -> pl.DataFrame:
 
 
 def place_of(path: Path, row: int) -> str:
-    """Name a row of what `read_file` gave as file:line, or as file, row n where the format has no lines."""
+    """Return the place of a row of `read_file` as file:line, or as file, row n for Parquet."""
     kind = _kind(path)
     if kind not in READERS or kind == ".parquet":
         return f"{path}, row {row + 1}"
-    return f"{path}:{(csv_records if kind == '.csv' else json_lines).line_of(path, row)}"
+    return f"{path}:{(csv_files if kind == '.csv' else json_lines).line_of(path, row)}"
 
 
 def names_in_short(names: list[str], most: int = 20) -> str:
-    """Column names for an error, which a wide table must not flood."""
+    """Join column names for an error, shortened for wide tables."""
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} others" if len(names) > most else "")
 
 

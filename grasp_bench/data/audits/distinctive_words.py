@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.core.membership import among
+from grasp_bench.core.arrays import isin_sorted
 from grasp_bench.core.words import words_of
 from grasp_bench.data.splits import Part, Split, joined
 
@@ -99,7 +99,7 @@ class WordMatches:
         known = np.sort(self._keys(self.histories.row[slot], word))
         place, word = self._rare_of(np.maximum(others, 0).ravel())
         row = place % len(self.histories.users)
-        telling = ~among(self._keys(row, word), known) & (others.ravel()[place] >= 0)
+        telling = ~isin_sorted(self._keys(row, word), known) & (others.ravel()[place] >= 0)
         found = self.texts.has(row[telling], word[telling])
         return _answers(place[telling], found, others.size).reshape(others.shape)
 
@@ -111,7 +111,7 @@ class WordMatches:
         shares = []
         for items in others:  # row by row, to hold one item per user in memory
             row, word = self._words_of(np.maximum(items, 0), UNCOMMON)
-            shared = np.bincount(row[among(self._keys(row, word), known)], minlength=len(items))
+            shared = np.bincount(row[isin_sorted(self._keys(row, word), known)], minlength=len(items))
             shares.append(shared / np.maximum(np.bincount(row, minlength=len(items)), 1))
         return np.stack(shares)
 
@@ -157,9 +157,9 @@ def like_minded(split: Split, histories: Histories, rng: np.random.Generator) ->
     seen = an_item_of(histories.users[row])
     drawn = an_item_of(readers[pick(first[seen], counts[seen])])
     own = np.sort(histories.row * split.num_items + histories.items)
-    again = among(row * split.num_items + drawn, own)
+    again = isin_sorted(row * split.num_items + drawn, own)
     drawn[again] = train_items[rng.integers(0, len(train_items), int(again.sum()))]
-    drawn[among(row * split.num_items + drawn, own)] = -1
+    drawn[isin_sorted(row * split.num_items + drawn, own)] = -1
     return drawn.reshape(CANDIDATES, len(histories.users))
 
 
@@ -197,7 +197,7 @@ class WordTable:
         """True where `words[k]` is in text `texts[k]`."""
         width = max(len(self.vocabulary), 1)
         owners = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
-        return among(texts.astype(np.int64) * width + words, owners * width + self.words)
+        return isin_sorted(texts.astype(np.int64) * width + words, owners * width + self.words)
 
 
 def tabulate(texts: Sequence[str]) -> WordTable:

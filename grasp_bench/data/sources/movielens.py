@@ -18,7 +18,7 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.progress import Event, Report
-from grasp_bench.core.tables.survey import LONGEST
+from grasp_bench.core.tables.text_files import LONGEST
 from grasp_bench.data.sources.tables import BuiltTables, interactions_table
 
 NO_GENRES = "(no genres listed)"

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grasp_bench.core.arrays import principal_directions
 from grasp_bench.core.errors import TrainingError
-from grasp_bench.core.principal_directions import principal_directions
 from grasp_bench.models.enhancers.base import Knowledge, covering
 from grasp_bench.models.enhancers.item_table import ItemTable
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from grasp_bench.core import long_tables
+from grasp_bench.core import console
 from grasp_bench.core.console import ShowingConsole, plain
 from grasp_bench.core.shown import shown_line
 from grasp_bench.report.document import Document, Entry, Section, Table, without_column
@@ -61,7 +61,7 @@ def fit(table: Table, width: int) -> Table:
 
 def natural_width(table: Table) -> int:
     """Characters that the table takes when nothing is folded."""
-    return long_tables.natural_width([shown_line(column.head) for column in table.columns], _texts(table))
+    return console.natural_width([shown_line(column.head) for column in table.columns], _texts(table))
 
 
 def rich_table(table: Table, width: int) -> RichTable:
@@ -71,7 +71,7 @@ def rich_table(table: Table, width: int) -> RichTable:
     )
     for column in table.columns:
         made.add_column(plain(column.head), justify=column.align, overflow="fold")
-    long_tables.add_rows(made, _texts(table), width)
+    console.add_rows(made, _texts(table), width)
     return made
 
 

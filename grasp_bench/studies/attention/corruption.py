@@ -16,17 +16,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from grasp_bench.core.hits import hit_rows
-from grasp_bench.encoders.noise import disturb
+from grasp_bench.encoders.noise import add_noise, corrupted_rows
 from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.plan.knowledge_nodes import NOISE_STAGES
 from grasp_bench.plan.nodes import Node
-from grasp_bench.retrieval.pooling import pooled_means
+from grasp_bench.retrieval.neighbours import pooled_means
 from grasp_bench.studies.artifact_loading import ROLES
 from grasp_bench.studies.attention.pairs import Pairs
 from grasp_bench.studies.attention.reading import Reading
 from grasp_bench.studies.attention.schema import Corruption
-from grasp_bench.text.subjects import Side
+from grasp_bench.text.entities import Side
 
 Shares = NDArray[np.float64]
 EITHER = "either"
@@ -60,7 +59,7 @@ def trained_under(reading: Reading) -> dict[Side, Corrupted]:
             continue
         indices = reading.neighbours[side]
         own = np.zeros(len(indices))
-        own[hit_rows(len(own), side, noise.settings["rate"], noise.settings["seed"])] = 1.0
+        own[corrupted_rows(len(own), side, noise.settings["rate"], noise.settings["seed"])] = 1.0
         if _noise_behind(inputs[f"{role}_neighbours"], side) is None:
             similar = np.zeros(len(own))  # searched and averaged before the noise
         else:
@@ -77,7 +76,7 @@ def corrupt(reading: Reading, rate: float, seed: int) -> tuple[Knowledge, dict[S
     known, found = reading.knowledge, dict[Side, Corrupted]()
     for side, (own_name, similar_name) in TABLES.items():
         vectors, indices = getattr(known, own_name).numpy(), reading.neighbours[side]
-        disturbed, rows = disturb(vectors, side, "permute", rate, seed)
+        disturbed, rows = add_noise(vectors, side, "permute", rate, seed)
         last = len(vectors) - (known.prefixes if side == "users" else 0)
         tables = {own_name: disturbed, similar_name: pooled_means(disturbed[:last], indices, disturbed)}
         known = replace(known, **_tensors(tables))

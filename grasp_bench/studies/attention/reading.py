@@ -24,10 +24,9 @@ from grasp_bench.models.enhancers.grasp import Grasp
 from grasp_bench.models.enhancers.grasp_settings import GraspSettings
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.stages.model_inputs import histories, knowledge
-from grasp_bench.stages.trained import trained
+from grasp_bench.stages.model_inputs import histories, knowledge, load_trained
 from grasp_bench.studies.artifact_loading import ROLES, read_table
-from grasp_bench.text.subjects import Side
+from grasp_bench.text.entities import Side
 
 ENHANCER = "grasp"
 
@@ -59,7 +58,7 @@ class Reading:
 
     def model(self, known: Knowledge | None = None) -> Grasp:
         """Load the trained enhancer, with its own embeddings or with others in their place."""
-        recommender = trained(
+        recommender = load_trained(
             self.cell.nodes["train"], self.trained, self.split, known or self.knowledge, "cpu"
         )
         recommender.eval()

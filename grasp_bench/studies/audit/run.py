@@ -11,7 +11,7 @@ from grasp_bench.core import atomic
 from grasp_bench.core.errors import DamagedError, RunFailedError
 from grasp_bench.core.store import Store
 from grasp_bench.engine.publish import identity
-from grasp_bench.engine.run import Workshop, run_plan
+from grasp_bench.engine.run import RunConfig, run_plan
 from grasp_bench.report.renderers.json_text import as_json
 from grasp_bench.report.study import write_study
 from grasp_bench.spec.experiment import Experiment
@@ -25,7 +25,7 @@ FILE = "audit.json"
 def run_audit(
     variants: Sequence[Variant],
     hazards: Sequence[tuple[Hazard, Variant | None]],
-    shop: Workshop,
+    shop: RunConfig,
     tell: Callable[[str], None],
 ) -> Audit:
     """Make what is absent of every variant, and write `results/<spec>/audit.json`.
@@ -44,7 +44,7 @@ def run_audit(
     return audit
 
 
-def _run(variant: Variant, shop: Workshop, tell: Callable[[str], None]) -> None:
+def _run(variant: Variant, shop: RunConfig, tell: Callable[[str], None]) -> None:
     tell(f"{variant.name}:")
     folder = shop.results / variant.plan.name
     with suppress(DamagedError):  # it is set aside now, and made again below

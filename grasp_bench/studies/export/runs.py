@@ -25,8 +25,7 @@ from grasp_bench.core.errors import DataError, StoreError
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.data.artefacts import read_item_ids, read_test, read_user_ids
 from grasp_bench.evaluation.listing import Listed, full_lists, sampled_lists, tie_order
-from grasp_bench.evaluation.ranker import Ranker
-from grasp_bench.evaluation.scorer import Scorer
+from grasp_bench.evaluation.ranker import Ranker, Scorer
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext

@@ -25,7 +25,7 @@ from grasp_bench.report.significance import corrected, pair_test
 from grasp_bench.report.study import read_study
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.spec.patches import SECTIONS
-from grasp_bench.stats.figure import figure_interval
+from grasp_bench.stats.intervals import figure_interval
 from grasp_bench.studies.freshness.schema import Age, Freshness, FreshnessCurve
 from grasp_bench.studies.freshness.tokens import ProfileTokens, profile_tokens
 

@@ -21,8 +21,8 @@ from grasp_bench.spec.encoder import LiteLLMEncoder
 from grasp_bench.spec.text import LiteLLMText, PrecomputedText
 from grasp_bench.stages.text import subjects_of
 from grasp_bench.stages.text_table import TABLE, read_texts
-from grasp_bench.text.asks import messages_of
-from grasp_bench.text.telling import Telling, Told
+from grasp_bench.text.generated import messages_of
+from grasp_bench.text.template_renderer import TemplateRenderer, TemplateSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +48,13 @@ def profile_tokens(cell: Cell, store: Store) -> ProfileTokens:
     split = store.get("split", cell.nodes["split"].hash).path
     train, subjects = read_train(split), subjects_of(split, "users", "prefix")
     counting = counter(source.model if isinstance(source, LiteLLMText) else LiteLLMEncoder().model)
-    telling = Telling(source, subjects)
+    telling = TemplateRenderer(source, subjects)
     prompts = (telling[k] for k in range(train.num_users, len(telling)))
     asked = np.array([counting.count_chat(_contents(source, prompt)) for prompt in prompts], dtype=np.int64)
     return ProfileTokens(asked + _mean_answer(cell, store, counting), train.train_offsets, counting.exact)
 
 
-def _contents(source: Told, prompt: str) -> list[str]:
+def _contents(source: TemplateSource, prompt: str) -> list[str]:
     if isinstance(source, LiteLLMText):
         return [message["content"] for message in messages_of(source, prompt)]
     return [prompt]

@@ -9,9 +9,9 @@ import numpy as np
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.groups import head_items, head_users, item_counts, item_counts_in_training
-from grasp_bench.retrieval.agreement import Agreement, Traits, agreement
-from grasp_bench.retrieval.hubs import Hubness, hubness
-from grasp_bench.stats.ratio import ratio_interval, ratio_of_means
+from grasp_bench.retrieval.agreement import Agreement, Attributes, agreement
+from grasp_bench.retrieval.table_comparison import Hubness, hubness
+from grasp_bench.stats.bootstrap import ratio_interval, ratio_of_means
 from grasp_bench.studies.artifact_loading import LoadedSide
 from grasp_bench.studies.inspection.samples import Sampled, attribute_columns, incidence, sample
 
@@ -63,18 +63,18 @@ def inspect_neighbours(opened: LoadedSide, count: int = 5, seed: int = 0) -> Nei
         raise DataError(f"{opened.cell}: none of the {opened.side} has a neighbour")
     users, items = split.train_users, split.train_items
     if opened.side == "items":
-        met = Traits.of_pairs(items, users, split.num_items)
+        met = Attributes.of_pairs(items, users, split.num_items)
         popularity = item_counts_in_training(split)
         head = head_items(item_counts(split, opened.groups), opened.groups)
     else:
-        met = Traits.of_pairs(users, items, split.num_users)
+        met = Attributes.of_pairs(users, items, split.num_users)
         popularity = split.train_lengths
         head = head_users(split, opened.groups)
     shares = agreement(met, table.indices, popularity, seed)
     groups = {"all": np.ones(len(head), dtype=bool), "head": head, "tail": ~head}
     traits = {}
     for column in attribute_columns(opened.subjects.items):
-        having = Traits.of_pairs(*incidence(opened, column), len(head))
+        having = Attributes.of_pairs(*incidence(opened, column), len(head))
         found = agreement(having, table.indices, popularity, seed)
         traits[column] = _rate(found, groups["all"])
     return NeighbourInspection(

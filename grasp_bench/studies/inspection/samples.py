@@ -11,7 +11,7 @@ import polars as pl
 
 from grasp_bench.spec.text import LiteLLMText
 from grasp_bench.studies.artifact_loading import LoadedSide
-from grasp_bench.text.telling import Telling
+from grasp_bench.text.template_renderer import TemplateRenderer
 
 NEAREST = 3
 TITLES = 5  # of a user's history
@@ -63,7 +63,7 @@ def sample(opened: LoadedSide, count: int, seed: int) -> tuple[Sampled, ...]:
 def _prompts(opened: LoadedSide) -> Callable[[int], str | None]:
     if not isinstance(opened.source, LiteLLMText):
         return lambda entity: None
-    return Telling(opened.source, opened.subjects).__getitem__
+    return TemplateRenderer(opened.source, opened.subjects).__getitem__
 
 
 class _Names:

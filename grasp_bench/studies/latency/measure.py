@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_bench.components import BACKBONES
+from grasp_bench.core import machine
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.store import Store
-from grasp_bench.engine import machine
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.stats.bootstrap import median_interval

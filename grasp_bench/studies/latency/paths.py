@@ -15,15 +15,13 @@ from safetensors.numpy import load_file
 
 from grasp_bench.core.store import Store
 from grasp_bench.encoders.registry import ENCODERS, VECTOR_SERVICES
-from grasp_bench.encoders.telling import tell
+from grasp_bench.encoders.vectors import encoder_input
 from grasp_bench.models.batch import Profiles
 from grasp_bench.plan.cells import Cell
-from grasp_bench.retrieval.among_others import nearest_among
+from grasp_bench.retrieval.exact import nearest_among
 from grasp_bench.retrieval.hnsw import HnswSearcher
-from grasp_bench.retrieval.neighbours import SearchSettings
-from grasp_bench.retrieval.pooling import pooled_means
-from grasp_bench.retrieval.registry import resolve_kind
-from grasp_bench.retrieval.vectors import unit_vectors
+from grasp_bench.retrieval.neighbours import SearchSettings, pooled_means, unit_vectors
+from grasp_bench.retrieval.searchers import resolve_kind
 from grasp_bench.spec.encoder import EncoderSource
 from grasp_bench.spec.index import Index
 from grasp_bench.studies.serving import Request, Serving, TrainedCell, open_cell
@@ -136,7 +134,7 @@ class LiveText:
         self._encoder = ENCODERS.get(section.kind)(section, "cpu", threads)
         text = cell.nodes["user_text"]
         table = pl.read_parquet(store.get(text.stage, text.hash).file("texts.parquet"), glob=False)
-        told = tell(
+        told = encoder_input(
             getattr(section, "user_prefix", ""), "users", table["id"].to_list(), table["text"].to_list()
         )
         self._texts = dict(zip(told.rows.tolist(), told.texts, strict=True))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from grasp_bench.report.document import BLANK, Column, Document, Entry, Section, Table
 from grasp_bench.report.formatting import count, percent, points
-from grasp_bench.stats.components import factors
 from grasp_bench.stats.levels import ALPHA
 from grasp_bench.stats.power import MOST_TRAININGS
+from grasp_bench.stats.trainings import factors
 from grasp_bench.studies.power.schema import MethodParts, Need, PairPower, ScalePower, SeedsNeeded
 
 UNITS = "Means in percent; standard deviations and differences in points of percent."

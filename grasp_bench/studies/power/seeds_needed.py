@@ -13,9 +13,8 @@ from grasp_bench.report.comparable_cells import ComparableCells, Material, read_
 from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.components import components
 from grasp_bench.stats.power import POWER, Outlook
-from grasp_bench.stats.trainings import Trainings
+from grasp_bench.stats.trainings import Trainings, components
 from grasp_bench.studies.power.schema import MethodParts, Need, PairPower, ScalePower, SeedsNeeded
 
 POINTS = (0.1, 0.25, 0.5, 1.0)

@@ -11,7 +11,7 @@ from grasp_bench.report.formatting import count, p_value
 from grasp_bench.report.studies import Study
 from grasp_bench.stats.correction import benjamini_hochberg, of_known
 from grasp_bench.stats.crossed import Contrast
-from grasp_bench.stats.figure import over_trainings
+from grasp_bench.stats.intervals import over_trainings
 from grasp_bench.studies.probe.schema import Probe, Probes
 
 MEASURES = {"auc": ("AUC", "higher is better"), "log_loss": ("log-loss", "lower is better")}

@@ -20,10 +20,10 @@ from grasp_bench.plan.cells import Cell, marked_leaks
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.nodes import Node
 from grasp_bench.report.cells import CELL_FILE, read_cell
-from grasp_bench.retrieval.overlap import PERSISTENCE, common_at_depths, jaccard, rank_biased_overlap
+from grasp_bench.retrieval.table_comparison import PERSISTENCE, common_at_depths, jaccard, rank_biased_overlap
 from grasp_bench.stats.bootstrap import mean_interval
 from grasp_bench.studies.artifact_loading import ROLES, read_table
-from grasp_bench.text.subjects import Side
+from grasp_bench.text.entities import Side
 
 METRIC = "NDCG@10"
 PROTOCOLS = ("full", "sampled")

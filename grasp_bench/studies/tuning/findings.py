@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from grasp_bench.spec.locations import locate
 from grasp_bench.spec.provenance import resolved
-from grasp_bench.stats.repeated_seeds import half_width
+from grasp_bench.stats.intervals import half_width
 from grasp_bench.studies.tuning.samplers import EPOCHS
 from grasp_bench.studies.tuning.schema import Contour, Curve, CurvePoint, Trial, Tuning
 from grasp_bench.studies.tuning.search_space import Base, decoded, short

@@ -14,13 +14,13 @@ from typing import Any
 
 from optuna.study import Study
 
-from grasp_bench.core import atomic, sealing
+from grasp_bench.core import atomic, checksums, machine
 from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import GraspBenchError, RunFailedError, SpecError
 from grasp_bench.core.store import Store
-from grasp_bench.engine import machine, preflight
+from grasp_bench.engine import preflight
+from grasp_bench.engine.display import Display, make_display
 from grasp_bench.engine.run import STAGES
-from grasp_bench.engine.view import View, make_view
 from grasp_bench.plan.estimate import estimate
 from grasp_bench.plan.fingerprints import Fingerprints, cache_file
 from grasp_bench.report.renderers.markdown import document_text
@@ -78,7 +78,7 @@ class Search:
             fill(self._study, kept, config.total, config.kept.locks / "queue.lock")
         return left(self._study, config.total)
 
-    def run(self, view: View) -> None:
+    def run(self, view: Display) -> None:
         """Work until there are enough trials, or other commands are at the last of them.
 
         Raises what no trial can do without, and RunFailedError when workers die before their first trial.
@@ -90,7 +90,7 @@ class Search:
         finally:
             self._stop()
 
-    def _round(self, devices: Sequence[str], view: View) -> None:
+    def _round(self, devices: Sequence[str], view: Display) -> None:
         """Until every worker has ended; those that died are replaced in the next round."""
         self._workers = [self._start(device) for device in devices]
         begun = 0
@@ -120,7 +120,7 @@ class Search:
         there.close()  # or the pipe would stay open when the worker dies
         return _Worker(process, here, name, log)
 
-    def _hear(self, worker: _Worker, view: View) -> None:
+    def _hear(self, worker: _Worker, view: Display) -> None:
         try:
             while worker.pipe.poll():
                 kind, said = worker.pipe.recv()
@@ -129,7 +129,7 @@ class Search:
         except (EOFError, OSError):
             worker.process.join(SECONDS_TO_SAVE)
 
-    def _tell(self, kind: Kind, said: Any, view: View) -> None:
+    def _tell(self, kind: Kind, said: Any, view: Display) -> None:
         match kind:
             case "started":
                 view.started(said)
@@ -142,7 +142,7 @@ class Search:
             case "error":
                 self._error = said
 
-    def _bury(self, worker: _Worker, view: View) -> list[str]:
+    def _bury(self, worker: _Worker, view: Display) -> list[str]:
         """Forget a worker that has ended; the end of its output if it died."""
         self._workers.remove(worker)
         worker.process.join()
@@ -244,7 +244,7 @@ def _run_search(config: SearchConfig, study: Study, options: SearchOptions, seco
     """Search and show progress; silent where nothing is left to do."""
     search = Search(config, study, options.devices)
     todo = search.prepare()
-    view: View = make_view(options.log_format, todo)
+    view: Display = make_display(options.log_format, todo)
     try:
         about = f", about {readable(seconds)} each (rough)" if todo else ""
         resumed = "resuming " if todo < config.total else ""
@@ -258,6 +258,6 @@ def _run_search(config: SearchConfig, study: Study, options: SearchOptions, seco
 
 
 def _write(found: Tuning, options: SearchOptions) -> None:
-    sealing.write(options.results / found["spec"] / FILE, found)
+    checksums.write(options.results / found["spec"] / FILE, found)
     text = document_text(lay_out_tuning(found))
     atomic.write_text(options.leaderboard / f"{found['spec']}.tuning.md", text)

@@ -16,9 +16,8 @@ from grasp_bench.core.store import Store
 from grasp_bench.plan.compile import Plan, compile_plan
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node
-from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.experiment import Experiment, Tuning
 from grasp_bench.spec.patches import apply_patch
-from grasp_bench.spec.tuning import Tuning
 from grasp_bench.spec.tuning_space import Choice, Dimension, Range, space_of
 
 # What a spec asks besides its base cell, and the value that asks for nothing.

@@ -17,9 +17,9 @@ from grasp_bench.core.errors import GraspBenchError, RunFailedError, SpecError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.registry import Registry
 from grasp_bench.core.store import Artefact, Store
+from grasp_bench.engine.costs import ledger_of
+from grasp_bench.engine.execute import execute
 from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.money import ledger_of
-from grasp_bench.engine.perform import perform
 from grasp_bench.engine.tasks import Broken, Done, Task
 from grasp_bench.engine.worker import throttled
 from grasp_bench.plan.compile import Plan
@@ -154,7 +154,7 @@ class Trials:
                     curve.tell(event.done, event.value)
 
             context = RunContext(bench.device, bench.threads, report, bench.memory_mb, ledger_of(bench.store))
-            end = perform(
+            end = execute(
                 Task(node, bench.threads, work_of(node, interactions)), bench.store, bench.stages, context
             )
             if isinstance(end, Broken):

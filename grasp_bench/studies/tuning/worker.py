@@ -15,7 +15,7 @@ from optuna.study import Study
 from grasp_bench.core import locks
 from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.store import Store
-from grasp_bench.engine.perform import limit_threads
+from grasp_bench.engine.execute import limit_threads
 from grasp_bench.engine.worker import load_stages, serve_parent
 from grasp_bench.plan.fingerprints import Fingerprints, cache_file
 from grasp_bench.studies.tuning.samplers import SeededByPlace, pruner_of

@@ -1,0 +1,195 @@
+"""Check what a run needs: Python, packages, device, keys, data, store, disk, memory."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from grasp_bench.core import machine
+from grasp_bench.core.integrity import SIDECAR
+from grasp_bench.spec.locations import data_root
+
+DISTRIBUTION = "grasp-bench"
+DEVELOPERS = "dev"  # an extra that users do not need
+OLDEST_PYTHON = (3, 11)
+LOW_DISK_GIB = 2
+LOW_MEMORY_GIB = 4
+GIB = 1 << 30
+CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    state: Literal["ok", "note", "broken"]
+    subject: str
+    text: str
+
+
+def run_checks(store: Path) -> list[Finding]:
+    """Run every check; a check that raises becomes a finding."""
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _python, _packages, _torch, _cpu, _services, _extras, _data, lambda: _store(store), _memory,
+    )  # fmt: skip
+    findings: list[Finding] = []
+    for check in checks:
+        try:
+            findings.extend(check())
+        except Exception as error:  # a broken installation may raise anything
+            name = getattr(check, "__name__", "store").strip("_")
+            findings.append(Finding("broken", name, f"{type(error).__name__}: {error}"))
+    return findings
+
+
+def _python() -> Iterator[Finding]:
+    enough = sys.version_info[:2] >= OLDEST_PYTHON
+    text = f"{platform.python_version()} ({sys.executable}), {platform.system()} {platform.machine()}"
+    yield Finding(
+        "ok" if enough else "broken", "python", text if enough else f"{text}; 3.11 or newer is needed"
+    )
+
+
+def _packages() -> Iterator[Finding]:
+    required = requirements()[""]
+    missing = [name for name in required if _version(name) is None]
+    if missing:
+        yield Finding("broken", "packages", f"missing: {', '.join(missing)}; pip install {DISTRIBUTION}")
+    else:
+        yield Finding("ok", "packages", f"all {len(required)} required ones are installed")
+
+
+def requirements() -> dict[str, list[str]]:
+    """Return the distributions that grasp-bench requires, by extra; "" holds those it always needs."""
+    found: dict[str, list[str]] = {"": []}
+    for line in importlib.metadata.requires(DISTRIBUTION) or ():
+        extra = re.search(r"extra == ['\"]([^'\"]+)", line)
+        name = re.match(r"[\w.-]+", line)
+        if name is not None:
+            found.setdefault(extra[1] if extra else "", []).append(name[0])
+    return found
+
+
+def _torch() -> Iterator[Finding]:
+    if importlib.util.find_spec("torch") is None:
+        return  # reported under packages
+    import torch
+
+    yield Finding("ok", "torch", f"{torch.__version__}, {torch.get_num_threads()} threads")
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+        yield Finding("ok", "device", f"cuda: {', '.join(names)}")
+    else:
+        yield Finding("ok", "device", "cpu (no CUDA device)")
+
+
+def _cpu() -> Iterator[Finding]:
+    from grasp_bench.core.machine import cores, describe
+
+    there = machine.features()
+    known = [flag for flag in CPU_FLAGS if flag in there]
+    native = machine.has_bfloat16()
+    yield Finding(
+        "ok", "cpu", f"{describe('cpu')}; {cores()} usable; {' '.join(known) or 'features unknown'}"
+    )
+    yield Finding("ok" if native else "note", "bfloat16", "native" if native else "emulated: float32 is used")
+
+
+def _services() -> Iterator[Finding]:
+    """Say which keys are set, never their values, without importing litellm (2 s)."""
+    from grasp_bench.services.credentials import KEY_VARIABLES, is_set
+
+    if importlib.util.find_spec("litellm") is None:
+        return  # reported under packages
+    yield Finding("ok", "litellm", _version("litellm") or "version unknown")
+    found = {name: is_set(name, Path.cwd()) for name in KEY_VARIABLES.values()}
+    there = ", ".join(name for name in found if found[name]) or "none"
+    absent = ", ".join(name for name in found if not found[name]) or "none"
+    yield Finding("ok", "keys", f"set: {there}; not set: {absent}")
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, names in sorted(requirements().items()):
+        if extra in ("", DEVELOPERS):
+            continue
+        versions = {name: _version(name) for name in names}
+        if None in versions.values():
+            yield Finding("note", f"extra {extra}", f"not installed: pip install '{DISTRIBUTION}[{extra}]'")
+        else:
+            yield Finding("ok", f"extra {extra}", ", ".join(f"{name} {versions[name]}" for name in names))
+
+
+def _version(name: str) -> str | None:
+    """Return the version of an installed distribution, None when it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _data() -> Iterator[Finding]:
+    root = data_root()
+    if not os.environ.get("GRASP_BENCH_DATA") and not root.is_dir():
+        yield Finding(
+            "note", "data", "GRASP_BENCH_DATA is not set: `demo`, paths and `grasp-bench data prepare` work"
+        )
+        return
+    if not root.is_dir():
+        yield Finding("broken", "data", f"GRASP_BENCH_DATA={root} is not a folder")
+        return
+    names = sorted(each.name for each in root.iterdir() if each.is_dir() and any(each.glob("interactions.*")))
+    yield Finding("ok" if names else "note", "data", f"{root}: {', '.join(names) or 'no datasets'}")
+
+
+def _store(store: Path) -> Iterator[Finding]:
+    folder = store.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    there = str(store) if store.exists() else f"{store} (not there yet)"
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        mend = "pass --store or set GRASP_BENCH_STORE"
+        yield Finding("broken", "store", f"{there}: cannot be written ({error.strerror}); {mend}")
+        return
+    yield Finding("ok", "store", f"{there}, writable")
+    yield from _artefacts(store)
+    free = shutil.disk_usage(folder).free / GIB
+    yield Finding("ok" if free >= LOW_DISK_GIB else "note", "disk", f"{free:.1f} GiB free at the store")
+
+
+def _artefacts(root: Path) -> Iterator[Finding]:
+    """Report artefacts without checksums, and damaged ones that were set aside; no file is opened."""
+    from grasp_bench.core.store import Store
+
+    store = Store(root)
+    stages = sorted({sidecar.parent.parent.name for sidecar in root.glob(f"*/*/{SIDECAR}")})
+    found = [artefact for stage in stages for artefact in store.artefacts(stage)]
+    bare = sum("files" not in artefact.sidecar for artefact in found)
+    if bare:
+        text = f"{bare} of {len(found)} are of an earlier version, without checksums: not verifiable"
+        yield Finding("note", "artefacts", text)
+    for folder in store.set_aside():
+        again = store.has(folder.parent.name, folder.name.partition(".")[0])
+        state = "made again since, may be deleted" if again else "made again by the next run that needs it"
+        yield Finding("note", "damaged", f"{folder}: {state}")
+
+
+def _memory() -> Iterator[Finding]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    free, total = memory.available / GIB, memory.total / GIB
+    state: Literal["ok", "note"] = "ok" if free >= LOW_MEMORY_GIB else "note"
+    yield Finding(state, "memory", f"{free:.1f} GiB available of {total:.1f}")

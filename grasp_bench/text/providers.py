@@ -1,0 +1,76 @@
+"""Text providers by the name that a spec gives them, and the function that writes checked texts."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from grasp_bench.core.errors import DataError
+from grasp_bench.core.registry import Registry
+from grasp_bench.spec.text import LiteLLMText, PrecomputedText, TextSource
+from grasp_bench.text.entities import Account, Entities, TextStream
+
+
+class TextProvider(Protocol):
+    """Writes one text per entity, from the entities and its source alone."""
+
+    def __init__(self, source: Any) -> None: ...
+
+    def write(self, entities: Entities, account: Account) -> TextStream:
+        """Return texts in the order of the entities."""
+        ...
+
+
+PROVIDERS = Registry[type[TextProvider]](
+    "text provider",
+    {
+        "template": "grasp_bench.text.template_renderer:TemplateProvider",
+        "precomputed": "grasp_bench.text.precomputed:PrecomputedProvider",
+        "litellm": "grasp_bench.text.generated:LiteLLMProvider",
+    },
+)
+
+
+def write_texts(source: TextSource, entities: Entities, account: Account | None = None) -> TextStream:
+    """Return the texts of the source's provider, checked while they are read.
+
+    Sources that use a paid service need `account`. Facts: count, distinct, empty, and the provider's own.
+    Raises DataError naming the entity when a text is blank and the source does not allow that.
+
+    Example:
+        >>> stream = write_texts(TemplateText(), entities)
+        >>> texts = list(stream.texts)  # stream.facts are complete now
+    """
+    written = PROVIDERS.get(source.provider)(source).write(entities, account or Account())
+    facts: dict[str, Any] = {}
+    return TextStream(_checked(written, source, entities, facts), facts)
+
+
+def _checked(
+    written: TextStream, source: TextSource, entities: Entities, facts: dict[str, Any]
+) -> Iterator[str]:
+    hashes = array("q")  # eight bytes per text instead of a set of texts
+    blank, first_blank = 0, -1
+    for k, text in enumerate(written.texts):
+        if not text or text.isspace():
+            blank, first_blank = blank + 1, k if first_blank < 0 else first_blank
+        hashes.append(hash(text))
+        yield text
+    if len(hashes) != len(entities.ids):
+        raise DataError(f"{len(hashes)} texts for {len(entities.ids)} {entities.side}")
+    if blank and not _may_be_blank(source):
+        raise DataError(
+            f"text.{entities.side}: {blank} texts are empty, first that of '{entities.ids[first_blank]}'",
+            mend="let the template say something of every entity, e.g. with missing: unknown",
+        )
+    distinct = len(np.unique(np.frombuffer(hashes, dtype=np.int64))) if hashes else 0
+    facts |= {"count": len(hashes), "empty": blank, "distinct": distinct, **written.facts}
+
+
+def _may_be_blank(source: TextSource) -> bool:
+    if isinstance(source, PrecomputedText):
+        return source.missing == "empty"
+    return isinstance(source, LiteLLMText) and source.fallback == "drop"
