@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from grasp_bench.core.registry import Registry
-
 if TYPE_CHECKING:
     from grasp_bench.services.dispatch import ServiceContext
 
@@ -55,17 +53,3 @@ class VectorService(Protocol):
     def vectors(self, names: Sequence[str], texts: Sequence[str]) -> tuple[np.ndarray, dict[str, Any]]:
         """Return vectors (n, D) float32 of non-blank texts, and facts with their cost; errors use `names`."""
         ...
-
-
-ENCODERS = Registry[type[TextEncoder]](
-    "encoder",
-    {"sentence_transformers": "grasp_bench.encoders.sentence_transformers:SentenceTransformersTextEncoder"},
-)
-
-VECTOR_SOURCES = Registry[type[VectorSource]](
-    "vector source", {"precomputed": "grasp_bench.encoders.precomputed:PrecomputedVectors"}
-)
-
-VECTOR_SERVICES = Registry[type[VectorService]](
-    "vector service", {"litellm": "grasp_bench.encoders.litellm:LiteLLMVectors"}
-)
