@@ -1,7 +1,8 @@
 """Every component that a spec can choose by name: its name and the class of its settings.
 
 The settings class declares the component's keys and names its implementation, which is imported when a worker
-needs it. Adding a component is its settings, its implementation and a line here.
+needs it. Adding a component is its settings, its implementation and a line here. The first of a kind is its
+default.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from grasp_bench.core.registry import Components
 
 if TYPE_CHECKING:
     from grasp_bench.spec.component import BackboneSettings, ControlSettings, EnhancerSettings
+    from grasp_bench.spec.encoder import EncoderSettings
+    from grasp_bench.spec.text import TextSettings
 
 BACKBONES: Components[BackboneSettings] = Components(
     "backbone",
@@ -29,6 +32,22 @@ ENHANCERS: Components[EnhancerSettings] = Components(
         "rlmrec": "grasp_bench.models.enhancers.rlmrec_settings:RLMRecSettings",
         "llmesr": "grasp_bench.models.enhancers.llmesr_settings:LLMESRSettings",
         "grasp": "grasp_bench.models.enhancers.grasp_settings:GraspSettings",
+    },
+)
+ENCODERS: Components[EncoderSettings] = Components(
+    "encoder",
+    {
+        "sentence_transformers": "grasp_bench.encoders.sentence_transformers_settings:SentenceTransformers",
+        "litellm": "grasp_bench.encoders.litellm_settings:LiteLLMEncoder",
+        "precomputed": "grasp_bench.encoders.precomputed_settings:PrecomputedEncoder",
+    },
+)
+TEXT_PROVIDERS: Components[TextSettings] = Components(
+    "text provider",
+    {
+        "template": "grasp_bench.text.template_settings:TemplateText",
+        "litellm": "grasp_bench.text.litellm_settings:LiteLLMText",
+        "precomputed": "grasp_bench.text.precomputed_settings:PrecomputedText",
     },
 )
 CONTROLS: Components[ControlSettings] = Components(

@@ -94,14 +94,13 @@ def test_test_files_have_names_of_their_own() -> None:
 
 
 def test_every_registered_component_can_be_imported() -> None:
-    from grasp_bench.components import BACKBONES, CONTROLS, ENHANCERS
-    from grasp_bench.encoders.registry import ENCODERS
+    from grasp_bench.components import BACKBONES, CONTROLS, ENCODERS, ENHANCERS, TEXT_PROVIDERS
     from grasp_bench.plan.nodes import STAGE_VERSIONS
     from grasp_bench.report.renderers.registry import RENDERERS
     from grasp_bench.stages.registry import STAGES
 
-    for registry in (ENCODERS, RENDERERS, STAGES):
+    for registry in (RENDERERS, STAGES):
         assert all(registry.get(name) for name in registry)
-    for components in (BACKBONES, ENHANCERS, CONTROLS):
+    for components in (BACKBONES, ENHANCERS, ENCODERS, TEXT_PROVIDERS, CONTROLS):
         assert all(components.implementation(name) for name in components)
     assert set(STAGES) == set(STAGE_VERSIONS)

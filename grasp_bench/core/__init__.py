@@ -1,1 +1,1 @@
-"""What every other package stands on: errors, hashing, registry, store. Imports nothing of ours."""
+"""Foundations of all packages: errors, hashing, registries, the store. Imports no other package of ours."""

@@ -1,4 +1,4 @@
-"""NumPy functions that packages share which may not import each other."""
+"""NumPy functions shared by packages that may not import each other."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 
 def isin_sorted(keys: NDArray[np.integer[Any]], ascending: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Which keys are in a sorted array; np.isin would sort it again at every call."""
+    """Return which keys are in a sorted array; np.isin would sort it at every call."""
     if not len(ascending):
         return np.zeros(len(keys), dtype=bool)
     place = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
     return np.asarray(ascending[place] == keys)
 
 
-ROWS_AT_ONCE = 65_536  # float64 a block at a time
+ROWS_AT_ONCE = 65_536  # converted to float64 in blocks
 
 
 def principal_directions(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Orthonormal (D, count) directions of largest second moment, signs fixed so that reruns agree.
+    """Return orthonormal (D, count) directions of largest second moment, with fixed signs.
 
-    Of (n, D) vectors less their mean these are the principal components.
+    For centred (n, D) vectors these are the principal components.
     """
     moments = np.zeros((vectors.shape[1], vectors.shape[1]))
     for start in range(0, len(vectors), ROWS_AT_ONCE):

@@ -13,10 +13,9 @@ from typing import Any, BinaryIO
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Within, files and folders that this process makes are for its user alone (0600 and 0700).
+    """Make files and folders created in the block accessible to their owner alone (0600 and 0700).
 
-    By the process's umask: libraries that write files themselves heed it, and nothing is readable for a
-    moment. Other threads of the process are under it, too.
+    Sets the umask, which also applies to libraries that write files, and to other threads.
     """
     before = os.umask(0o077)
     try:
@@ -26,7 +25,7 @@ def private_files() -> Iterator[None]:
 
 
 def make_private(folder: Path) -> None:
-    """Take a folder that is there, and all in it, from everybody else."""
+    """Make an existing folder and its content accessible to their owner alone."""
     folder.chmod(0o700)
     for path in folder.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
@@ -58,7 +57,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextmanager
 def stream(path: Path) -> Iterator[BinaryIO]:
-    """Write a file of any length piece by piece; it is there once the block has ended without an error."""
+    """Write a file of any length in pieces; it appears when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:

@@ -1,4 +1,4 @@
-"""JSON objects that carry a hash of their own content: altered ones are told from those that were written."""
+"""JSON objects that hold a checksum of their own content, so that alterations are found."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ KEY = "checksum"
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON object atomically with its checksum in the last key."""
-    plain = json.loads(json.dumps(content, allow_nan=False))  # as it will be read: keys are strings then
+    plain = json.loads(json.dumps(content, allow_nan=False))  # as it will be read, with strings as keys
     atomic.write_json(path, {**plain, KEY: content_hash(plain)})
 
 
 def has_checksum(content: Mapping[str, Any]) -> bool:
-    """True when it says its checksum; what earlier versions wrote does not."""
+    """Return True when there is a checksum; files of earlier versions have none."""
     return KEY in content
 
 
 def is_altered(content: Mapping[str, Any]) -> bool:
-    """True when it says a checksum, and its content has another."""
+    """Return True when there is a checksum and it does not match."""
     return KEY in content and content[KEY] != content_hash(without_checksum(content))
 
 
 def without_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content without its checksum."""
+    """Return the content without its checksum."""
     return {key: value for key, value in content.items() if key != KEY}

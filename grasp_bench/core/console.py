@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class ShowingConsole(Console):
-    """A console whose escape sequences are rich's alone; control characters of what is printed are shown."""
+    """A console that escapes control characters in printed text; only rich's own sequences act."""
 
     @property
     def file(self) -> IO[str]:
-        """Below the Outlet of the process: what is written here is shown already."""
+        """The stream below the process's Outlet, since text is already escaped."""
         return styled(super().file)
 
     @file.setter
@@ -30,10 +30,10 @@ class ShowingConsole(Console):
         self._file = new_file
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Segments with their text as it may be shown.
+        """Yield segments with escaped text.
 
-        Escapes are longer than what they stand for: text that must fit (cells, labels) is better given
-        as `plain`, which is escaped before it is measured.
+        Escapes are longer than the characters they replace: text that must fit (cells, labels) should be
+        passed as `plain`, which is escaped before it is measured.
         """
         for segment in super().render(renderable, options):
             text = segment.text if segment.control else shown(segment.text)
@@ -41,19 +41,19 @@ class ShowingConsole(Console):
 
 
 def plain(text: str, style: str = "") -> Text:
-    """Text of any origin on one line: no markup, no emoji codes and no control characters act in it."""
+    """Return text of any origin on one line, without markup, emoji codes or control characters."""
     return Text(shown_line(text), style)
 
 
 LONG = 100  # rows
-BORDERS = 3  # characters beside each column's text
+BORDERS = 3  # characters around each column's text
 
 
 def add_rows(table: Table, rows: Sequence[Sequence[Text]], width: int) -> None:
     """Add rows to a table that has its columns and will be printed `width` characters wide.
 
-    rich lays out each row by itself. Many rows of which nothing is folded are given to it as one row of as
-    many lines, which looks the same.
+    rich lays out every row separately. Many rows that need no folding are passed as one row of as many lines,
+    which looks the same and is much faster.
     """
     from rich.text import Text
 
@@ -62,13 +62,13 @@ def add_rows(table: Table, rows: Sequence[Sequence[Text]], width: int) -> None:
     if plain and len(rows) > LONG and natural_width(heads, rows) <= width:
         rows = [[Text("\n").join(column) for column in zip(*rows, strict=True)]]
         for column in table.columns:
-            column.no_wrap = True  # rich need not look for where to fold
+            column.no_wrap = True  # rich need not look for folds
     for row in rows:
         table.add_row(*row)
 
 
 def natural_width(heads: Sequence[str], rows: Sequence[Sequence[Text]]) -> int:
-    """Characters that a table of these columns takes when nothing is folded."""
+    """Return the width of a table of these columns without folding."""
     from rich.text import Text
 
     columns = zip(*([Text(head) for head in heads], *rows), strict=True)

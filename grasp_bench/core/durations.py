@@ -1,10 +1,10 @@
-"""How long something takes, or may take, for people."""
+"""Format durations for people."""
 
 from __future__ import annotations
 
 
 def readable(seconds: float) -> str:
-    """Seconds as 0.4 s, 12 s, 3 min 20 s, or 2 h 05 min."""
+    """Format seconds as 0.4 s, 12 s, 3 min 20 s, or 2 h 05 min."""
     if round(seconds, 1) < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -16,7 +16,7 @@ def readable(seconds: float) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """A guess of seconds, no finer than it can be: 40 s, 12 min, 3 h 20 min."""
+    """Format an estimate of seconds coarsely: 40 s, 12 min, 3 h 20 min."""
     if seconds < 90:
         return f"{max(5, 5 * round(seconds / 5))} s"
     minutes = round(seconds / 60)

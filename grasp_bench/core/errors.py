@@ -1,17 +1,17 @@
 """Every error the harness raises on purpose.
 
     GraspBenchError                exit 1   anything below
-    ├── SpecError                  exit 2   the YAML file or a --set is wrong; all problems at once
+    ├── SpecError                  exit 2   the YAML file or a --set is wrong; reports all problems at once
     ├── DataError                  exit 3   interactions, items, texts or embeddings are not usable
     │   ├── LeakError              exit 3   a held-out item can be reached from training inputs
-    │   └── DownloadError          exit 3   a public file cannot be fetched; what has come is kept
+    │   └── DownloadError          exit 3   a public file cannot be fetched; what has arrived is kept
     ├── MissingExtraError          exit 4   an optional part is not installed; says which extra
     ├── MissingFileError           exit 3   a path named by the user is not there
     ├── UnknownNameError           exit 2   a registry has no such entry; suggests the nearest
     ├── StoreError                 exit 5   an artefact is absent, or the store cannot be written
     │   └── DamagedError           exit 5   an artefact is not as it was written; it is set aside
     ├── TrainingError              exit 1   loss or score is not finite, or a setting cannot be trained
-    ├── EvaluationError            exit 1   the evaluation fails a check of itself: no figure can be trusted
+    ├── EvaluationError            exit 1   the evaluation fails a self-check: no figure can be trusted
     ├── ServiceError               exit 7   a model's provider cannot be reached, refuses, or answers nonsense
     │   └── BudgetError            exit 7   the next request could exceed a limit; answers are kept
     ├── IncomparableError          exit 2   two cells may not share a ranking; says why
@@ -50,7 +50,7 @@ def _rebuild(
     return error
 
 
-MOST_PROBLEMS = 50  # that an error tells; more are counted
+MOST_PROBLEMS = 50  # listed in an error; more are counted
 
 
 class SpecError(GraspBenchError):
@@ -59,9 +59,9 @@ class SpecError(GraspBenchError):
     exit_code = 2
 
     def __init__(self, problems: list[str], more: int = 0) -> None:
-        told, more = problems[:MOST_PROBLEMS], more + max(0, len(problems) - MOST_PROBLEMS)
-        super().__init__("\n".join([*told, *([f"and {more:,} more problems"] if more else [])]))
-        self.problems = told
+        listed, more = problems[:MOST_PROBLEMS], more + max(0, len(problems) - MOST_PROBLEMS)
+        super().__init__("\n".join([*listed, *([f"and {more:,} more problems"] if more else [])]))
+        self.problems = listed
         self.more = more
 
 
@@ -107,7 +107,7 @@ class StoreError(GraspBenchError):
 
 
 class DamagedError(StoreError):
-    """An artefact is not as it was written."""
+    """An artefact was altered since it was written."""
 
 
 class TrainingError(GraspBenchError):
@@ -115,11 +115,11 @@ class TrainingError(GraspBenchError):
 
 
 class EvaluationError(GraspBenchError):
-    """The evaluation fails a check of itself."""
+    """The evaluation fails a self-check."""
 
 
 class ServiceError(GraspBenchError):
-    """A provider of text or embeddings failed for good; what it answered before is kept."""
+    """A provider of text or embeddings failed for good; earlier answers are kept."""
 
     exit_code = 7
 

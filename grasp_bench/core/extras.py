@@ -1,4 +1,4 @@
-"""Optional dependencies: imported late, and missed in one clear line."""
+"""Import optional dependencies late, with a clear error when one is missing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Files that a user names, told apart from folders, devices and pipes before anything is opened.
+"""Tell files that a user names from folders, devices and pipes before opening them.
 
-A device has no end and a pipe may never say anything: whoever reads one waits for ever.
+Reading a device never ends, and reading a pipe may wait for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from grasp_bench.core.errors import MissingFileError
 from grasp_bench.core.shown import shown_line, unseen
 
 LONGEST_NAME = 4096  # characters; no file system takes more
-KERNEL = ("/proc", "/sys")  # some of what lies there has no end either
+KERNEL = ("/proc", "/sys")  # some files there are endless
 FILE, FOLDER, NOTHING = "a file", "a folder", "nothing"
 _KINDS = (
     (stat.S_ISREG, FILE),
@@ -25,7 +25,7 @@ _KINDS = (
 
 
 def fault_of_name(name: str) -> str | None:
-    """Why no file can be called so; None when one can."""
+    """Return why a name cannot be that of a file; None when it can."""
     if (character := unseen(name)) is not None:
         return f"holds the character {character}, which no file name needs"
     if len(name) > LONGEST_NAME:
@@ -34,10 +34,10 @@ def fault_of_name(name: str) -> str | None:
 
 
 def kind_of(path: Path) -> str:
-    """What a path leads to: `a file`, `a folder`, `a device`, …, `nothing`, or why nobody can tell."""
+    """Return what is at a path: `a file`, `a folder`, `a device`, …, `nothing`, or why that is unknown."""
     try:
         status = path.stat()
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no path at all
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: not a path
         return NOTHING
     except OSError as error:
         return f"out of reach ({error.strerror})"
@@ -47,12 +47,12 @@ def kind_of(path: Path) -> str:
 
 @cache
 def _kernel() -> frozenset[int]:
-    """The file systems whose files are made while they are read."""
+    """Return the file systems whose files are generated while they are read."""
     return frozenset(os.stat(root).st_dev for root in KERNEL if os.path.isdir(root))
 
 
 def expanded(name: str) -> Path:
-    """The path of a name, `~` replaced where there is such a home."""
+    """Return the path of a name, with `~` expanded if that home exists."""
     try:
         return Path(name).expanduser()
     except RuntimeError:  # ~nobody
@@ -60,12 +60,12 @@ def expanded(name: str) -> Path:
 
 
 def resolved(path: Path) -> Path:
-    """The path without links; as far as they lead, where they lead in a circle."""
+    """Return the path without links; circular links stay."""
     return Path(os.path.realpath(path))
 
 
 def require_file(path: Path, *, mend: str) -> Path:
-    """The path of a regular file; MissingFileError says what is there instead."""
+    """Return the path of a regular file; MissingFileError says what is there instead."""
     kind = kind_of(path)
     if kind != FILE:
         there = "no such file" if kind == NOTHING else f"is {kind}, not a file"

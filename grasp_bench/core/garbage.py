@@ -1,4 +1,4 @@
-"""Python's search for garbage, paused where it would only cost time."""
+"""Pause Python's garbage collector."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Search for no garbage within the block; the setting from before comes back after it."""
+    """Pause the collector in the block; restore its setting afterwards."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,9 +1,8 @@
-"""Are an artefact's files those that were written? Checksums in its sidecar, compared when a file is opened.
+"""Compare an artefact's files with the checksums in its sidecar when they are opened.
 
-A file is compared once a process, and again if its inode, size or time of change is another. What differs is
-not believed: the whole artefact is renamed to `<hash>.damaged`, so that nothing is lost, and `run` makes it
-again. CRC-32 (2.7 GB/s here; SHA-256 does 1.0, BLAKE2b 0.6) finds damage and mistaken files; it is no
-defence against somebody who recomputes it.
+A file is compared once per process, and again if its inode, size or modification time changes. A damaged
+artefact is renamed to `<hash>.damaged`, so that nothing is lost, and `run` makes it again. CRC-32 is fast
+(2.7 GB/s here; SHA-256 1.0, BLAKE2b 0.6) and finds damage and mistakes, not deliberate changes.
 """
 
 from __future__ import annotations
@@ -26,25 +25,25 @@ _compared: set[tuple[str, int, int, int]] = set()  # path, inode, bytes, time of
 
 
 def measure(folder: Path) -> dict[str, dict[str, Any]]:
-    """Bytes and CRC-32 of every file below a folder but the sidecar, by relative name."""
+    """Return size and CRC-32 of every file below a folder except the sidecar, by relative name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / SIDECAR)
     return {path.relative_to(folder).as_posix(): _measured(path) for path in files}
 
 
 def read_sidecar(folder: Path) -> dict[str, Any]:
-    """The sidecar of a finished artefact; StoreError without one, DamagedError where it is not as written."""
+    """Return the sidecar of a finished artefact; StoreError without one, DamagedError when altered."""
     try:
         sidecar = _parsed(folder)
     except FileNotFoundError:
         raise StoreError(f"{folder}: no such artefact", mend="run the spec that makes it") from None
     if isinstance(sidecar, str):
-        _give_up(folder, lambda: _problem_of_sidecar(folder))
-        return read_sidecar(folder)  # another process has made it anew
+        _set_aside_if(folder, lambda: _problem_of_sidecar(folder))
+        return read_sidecar(folder)  # another process has made it again
     return sidecar
 
 
 def sidecar_if_whole(folder: Path) -> dict[str, Any] | None:
-    """The sidecar of a finished artefact, None where it is gone or damaged; nothing is moved."""
+    """Return the sidecar of a finished artefact, None when absent or damaged; move nothing."""
     try:
         found = _parsed(folder)
     except OSError:
@@ -53,7 +52,7 @@ def sidecar_if_whole(folder: Path) -> dict[str, Any] | None:
 
 
 def lists(folder: Path, name: str) -> bool:
-    """True when an artefact has a file of this name, by its sidecar where that tells."""
+    """Return True when an artefact has a file of this name, by its sidecar if that lists files."""
     if not (folder / SIDECAR).is_file():
         return (folder / name).is_file()
     files = read_sidecar(folder).get("files")
@@ -61,31 +60,31 @@ def lists(folder: Path, name: str) -> bool:
 
 
 def verified(path: Path, folder: Path | None = None) -> Path:
-    """Return the path of a file of an artefact, by default in its folder, once its bytes are as written.
+    """Return the path of an artefact's file after comparing its bytes; `folder` is by default its parent.
 
-    Raises DamagedError, and sets the artefact aside, where they are not. What was made before checksums were
-    kept, or is not finished, is taken as it is.
+    Raises DamagedError and sets the artefact aside when they differ. Artefacts without checksums and
+    unfinished ones are not compared.
     """
     folder = folder or path.parent
     key = _key(path)
     if key is not None and key in _compared:
         return path
-    if folder.suffix or not (folder / SIDECAR).is_file():  # .partial, or a folder that is no artefact
+    if folder.suffix or not (folder / SIDECAR).is_file():  # .partial, or not an artefact
         if key is None:
             raise StoreError(f"{path}: no such file", mend=_MEND)
         return path
     name = path.relative_to(folder).as_posix()
     files = read_sidecar(folder).get("files")
     if _problem_of_file(path, name, files) is not None:
-        _give_up(folder, lambda: _problem_of_file(path, name, read_sidecar(folder).get("files")))
-        return verified(path, folder)  # another process has made it anew
+        _set_aside_if(folder, lambda: _problem_of_file(path, name, read_sidecar(folder).get("files")))
+        return verified(path, folder)  # another process has made it again
     if key is not None:
         _compared.add(key)
     return path
 
 
 def set_aside(folder: Path) -> Path:
-    """Rename an artefact's folder to one that nobody reads and return the new path."""
+    """Rename an artefact's folder so that nothing reads it; return the new path."""
     number, aside = 1, folder.with_name(f"{folder.name}{ASIDE}")
     while aside.exists():
         number += 1
@@ -95,29 +94,29 @@ def set_aside(folder: Path) -> Path:
 
 
 def reject(folder: Path, why: str) -> None:
-    """Set a finished artefact aside for a reason that its checksums do not tell; raises DamagedError."""
-    _give_up(folder, lambda: why)
+    """Set a finished artefact aside for a reason that checksums do not show; raise DamagedError."""
+    _set_aside_if(folder, lambda: why)
 
 
-def _give_up(folder: Path, problem: Callable[[], str | None]) -> None:
-    """Set aside what `problem` still finds under the node's lock and raise DamagedError; else return."""
+def _set_aside_if(folder: Path, problem: Callable[[], str | None]) -> None:
+    """Under the node's lock, set the artefact aside and raise DamagedError if `problem` still finds one."""
     try:
         lock = locks.acquire(folder.with_name(f"{folder.name}.lock"))
     except OSError:
-        raise _immovable(folder, problem()) from None
+        raise _cannot_move(folder, problem()) from None
     try:
         why = problem() if folder.is_dir() else f"{folder}: another process has set it aside as damaged"
         if why is None:
             return
         aside = set_aside(folder) if folder.is_dir() else None
     except OSError:
-        raise _immovable(folder, problem()) from None
+        raise _cannot_move(folder, problem()) from None
     finally:
         lock.release()
     raise DamagedError(why + (f"; the artefact is set aside as {aside}" if aside else ""), mend=_MEND)
 
 
-def _immovable(folder: Path, why: str | None) -> DamagedError:
+def _cannot_move(folder: Path, why: str | None) -> DamagedError:
     return DamagedError(
         f"{why or folder}; it cannot be set aside",
         mend=f"make {folder.parent} writable, or copy the store and pass --store; then run the spec again",
@@ -125,7 +124,7 @@ def _immovable(folder: Path, why: str | None) -> DamagedError:
 
 
 def _parsed(folder: Path) -> dict[str, Any] | str:
-    """The sidecar, or what is wrong with it."""
+    """Return the sidecar, or a description of its damage."""
     try:
         sidecar = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
     except ValueError:

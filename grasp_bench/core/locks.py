@@ -1,4 +1,4 @@
-"""Locks between processes: files that the system frees when their holder dies."""
+"""Locks between processes, by files; the system releases them when their holder dies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POLL_SECONDS = 0.2
 
 
 def acquire(path: Path, waiting: Callable[[], None] = lambda: None) -> BaseFileLock:
-    """Take a lock, to be `release`d; `waiting` is called once if another process holds it.
+    """Take a lock and return it, to be `release`d; call `waiting` once if another process holds it.
 
     Raises OSError when the file cannot be written.
     """
@@ -30,7 +30,7 @@ def acquire(path: Path, waiting: Callable[[], None] = lambda: None) -> BaseFileL
 
 
 def is_abandoned(path: Path) -> bool:
-    """True when the file of a lock is there and no living process holds it."""
+    """Return True when a lock's file exists and no living process holds it."""
     from filelock import FileLock, Timeout
 
     if not path.exists():

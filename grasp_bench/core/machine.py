@@ -11,12 +11,12 @@ from pathlib import Path
 from grasp_bench.core.errors import GraspBenchError
 
 CPUINFO = Path("/proc/cpuinfo")
-# Linux names of the instructions that multiply bfloat16: Intel and AMD, then ARM.
+# Linux names of bfloat16 instructions: Intel and AMD, then ARM.
 BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def features() -> frozenset[str]:
-    """Names of instruction sets; empty where there is no /proc/cpuinfo."""
+    """Return the names of instruction sets; empty without /proc/cpuinfo."""
     try:
         found = re.search(
             r"^(?:flags|Features)\s*:\s*(.+)$", CPUINFO.read_text(errors="replace"), re.MULTILINE
@@ -27,7 +27,7 @@ def features() -> frozenset[str]:
 
 
 def has_bfloat16() -> bool:
-    """True when the CPU multiplies bfloat16 itself; systems other than Linux count as without."""
+    """Return True when the CPU multiplies bfloat16 natively; False on systems other than Linux."""
     return not BFLOAT16.isdisjoint(features())
 
 
@@ -36,7 +36,7 @@ CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def cores() -> int:
-    """CPU cores this process may use: affinity and container quota respected."""
+    """Return the CPU cores this process may use, by affinity and container quota."""
     try:
         allowed = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
@@ -50,16 +50,16 @@ def cores() -> int:
 
 
 def gpus() -> list[str]:
-    """Devices ("cuda:0", …) that an NVIDIA driver and the installed torch both offer."""
+    """Return the devices ("cuda:0", …) that the NVIDIA driver and the installed torch both support."""
     count = len(list(NVIDIA.iterdir())) if NVIDIA.is_dir() else 0
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         count = min(count, len([name for name in visible.split(",") if name.strip() not in ("", "-1")]))
-    return [f"cuda:{index}" for index in range(count)] if count and _torch_speaks_cuda() else []
+    return [f"cuda:{index}" for index in range(count)] if count and _torch_has_cuda() else []
 
 
 def devices(choice: str) -> list[str]:
-    """Devices for "auto", "cpu" or "cuda"; GraspBenchError when CUDA is asked for and not there."""
+    """Return the devices for "auto", "cpu" or "cuda"; GraspBenchError when CUDA is absent."""
     found = [] if choice == "cpu" else gpus()
     if choice == "cuda" and not found:
         raise GraspBenchError(
@@ -70,16 +70,16 @@ def devices(choice: str) -> list[str]:
 
 
 def describe(device: str) -> str:
-    """One line for people, such as "2 × AMD EPYC 7763, CPU"."""
+    """Describe the machine in one line, such as "2 × AMD EPYC 7763, CPU"."""
     name = f"{cores()} × {_cpu_model()}"
     return f"{name}, {_gpu_model(device) if device.startswith('cuda') else 'CPU'}"
 
 
 def load() -> float | None:
-    """How many processes were at work or waiting in the last five minutes; None where nobody counts them."""
+    """Return the load average of the last five minutes; None where there is none."""
     try:
         return os.getloadavg()[1]
-    except (AttributeError, OSError):  # Windows, or not to be had
+    except (AttributeError, OSError):  # Windows, or not available
         return None
 
 
@@ -101,8 +101,8 @@ def _gpu_model(device: str) -> str:
     return found.group(1).strip() if found else device
 
 
-def _torch_speaks_cuda() -> bool:
-    """torch writes its CUDA version into torch/version.py: cheaper to read than to import."""
+def _torch_has_cuda() -> bool:
+    """Read torch's CUDA version from torch/version.py, which is faster than an import."""
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         return False

@@ -1,11 +1,11 @@
-"""The one place where text leaves the process: stdout and stderr as every command sees them.
+"""Guard stdout and stderr: all text that leaves the process passes here.
 
-    Outlet        shows control characters instead of sending them
-    └── Results   stdout: where its reader has gone, the process ends, as by SIGPIPE
-    └── Remarks   stderr: where nobody can read it any more, the work goes on without words
+    Outlet        escapes control characters
+    └── Results   stdout: the process ends when its reader has gone, as by SIGPIPE
+    └── Remarks   stderr: the work continues when it cannot be written
 
-What makes escape sequences of its own (`core.console`) writes to `styled(stream)`, below the Outlet. Glyphs
-that a stream's encoding lacks are replaced on both ways, and a stream that was closed is opened to nowhere.
+Code with its own escape sequences (`core.console`) writes to `styled(stream)`, below the Outlet. Glyphs that
+a stream's encoding lacks are replaced in both cases, and a closed stream is opened to the null device.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from grasp_bench.core.shown import shown, shown_json
 
 READER_GONE = 141  # 128 + SIGPIPE, as shells report a program whose reader has gone
 GLYPHS = "grasp_bench.glyphs"
-# What the harness itself writes beyond ASCII; one character each where columns and bars must not shift.
+# ASCII for the glyphs that the harness writes; one character each where columns and bars must not shift.
 _LOOKALIKES = {
     "–": "-", "−": "-", "×": "x", "≈": "=", "±": "~", "°": "o", "†": "!", "·": ".", "…": ".", "≥": ">=",
     **dict(zip("▁▂▃▄▅▆▇█", "1234567#", strict=True)),
@@ -30,7 +30,7 @@ _LOOKALIKES = {
 
 
 class _Over:
-    """A text stream over another one. It has no `buffer`: bytes would leave unseen."""
+    """A text stream over another one. It has no `buffer`, since bytes would bypass it."""
 
     def __init__(self, under: TextIO) -> None:
         self._under = under
@@ -45,29 +45,29 @@ class _Over:
         return self._under.write(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write one after another."""
+        """Write all lines."""
         for line in lines:
             self.write(line)
 
 
 class Results(_Over):
-    """What was asked for. Raises SystemExit where the reader has gone, else OSError, once."""
+    """A stream for results. Raises SystemExit when the reader has gone, and any other OSError once."""
 
     def write(self, text: str) -> int:
-        """Write text; the process ends where nobody reads it."""
+        """Write text; end the process when nobody reads it."""
         try:
             return self._under.write(text)
         except OSError as error:
-            self._give_up(error)
+            self._fail(error)
 
     def flush(self) -> None:
-        """Write what is held back."""
+        """Write buffered text."""
         try:
             self._under.flush()
         except OSError as error:
-            self._give_up(error)
+            self._fail(error)
 
-    def _give_up(self, error: OSError) -> NoReturn:
+    def _fail(self, error: OSError) -> NoReturn:
         discard(self._under)
         if isinstance(error, BrokenPipeError):
             raise SystemExit(READER_GONE)
@@ -75,10 +75,10 @@ class Results(_Over):
 
 
 class Remarks(_Over):
-    """What is said besides: no disk that is full and no terminal that is gone stops the work for it."""
+    """A stream for remarks: a full disk or a closed terminal does not stop the work."""
 
     def write(self, text: str) -> int:
-        """Write text, or from now on nowhere."""
+        """Write text; after an error, discard all text."""
         try:
             return self._under.write(text)
         except OSError:
@@ -86,7 +86,7 @@ class Remarks(_Over):
             return len(text)
 
     def flush(self) -> None:
-        """Write what is held back."""
+        """Write buffered text."""
         try:
             self._under.flush()
         except OSError:
@@ -94,22 +94,22 @@ class Remarks(_Over):
 
 
 class Outlet(_Over):
-    """Shows control characters of whatever is written to it."""
+    """A stream that escapes control characters."""
 
     @property
     def styled(self) -> TextIO:
-        """The stream below, for text that is shown already and carries sequences of our own."""
+        """The stream below, for text that is already escaped and has our own sequences."""
         return self._under
 
     def write(self, text: str) -> int:
-        """Write text as it may be shown."""
-        if text_shown := shown(text):  # click asks by an empty write what a stream takes, and drops its error
+        """Write escaped text."""
+        if text_shown := shown(text):  # click tests a stream by an empty write and ignores its error
             self._under.write(text_shown)
         return len(text)
 
 
 def guard_streams() -> None:
-    """Put Outlets over stdout and stderr, for the rest of the process; a second call changes nothing."""
+    """Put Outlets over stdout and stderr for the rest of the process; a second call changes nothing."""
     _open_closed()
     for name, kind in (("stdout", Results), ("stderr", Remarks)):
         stream = getattr(sys, name)
@@ -120,32 +120,32 @@ def guard_streams() -> None:
 
 
 def styled(stream: IO[str]) -> IO[str]:
-    """The way below the Outlet, if there is one over the stream."""
+    """Return the stream below its Outlet, if it has one."""
     return cast("IO[str]", getattr(stream, "styled", stream))
 
 
 def discard(stream: IO[str]) -> None:
-    """Let what is still to be written go nowhere, so that nothing fails again when the process ends."""
+    """Send the rest of a stream to the null device, so that nothing fails when the process ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def json_for(stream: IO[str], value: Any, indent: int | None = None) -> str:
-    """JSON that arrives through a stream with the same values, whatever the stream can encode."""
+    """Return JSON that keeps its values in any encoding of the stream."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     unicode = codecs.lookup(encoding).name.startswith("utf")
     return shown_json(json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=not unicode))
 
 
 def _open_closed() -> None:
-    """Open standard streams that were closed: the next file that is opened would take their numbers."""
+    """Open closed standard streams, whose numbers the next opened file would take."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
-            os.set_inheritable(opened, True)  # workers would have it closed again
+            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+            os.set_inheritable(opened, True)  # else it is closed in workers
     for number, name in ((1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115

@@ -1,4 +1,4 @@
-"""What long work says while it runs: plain events that any process can send and any view show."""
+"""Progress events that any process can send and any display can show."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Event:
-    """One report of progress.
+    """One progress report.
 
-    `task` names the work (a node's label), `done` of `total` counts in `unit`; `note` is a short
-    free text such as "loss 0.412 NDCG@10 0.231"; `value` is what early stopping watches, where this
-    step measured it, and `figures` are all numbers of the step by name.
+    `task` names the work (a node's label); `done` of `total` counts in `unit`; `note` is short text such as
+    "loss 0.412 NDCG@10 0.231"; `value` is the metric of early stopping, if this step measured it; `figures`
+    are all numbers of the step by name.
     """
 
     task: str
@@ -28,4 +28,4 @@ Report = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """A Report that says nothing."""
+    """Ignore an event."""

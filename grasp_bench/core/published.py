@@ -1,12 +1,7 @@
-"""Do figures of `metrics.json` follow from the ranks beside them? Asked where no checksum vouches for them.
+"""Read, write and check the files of `results/<spec>/<slug>/`.
 
-A cell's metrics depend on few different counts: users whose target lies within the cutoff. So all metrics of
-all groups take milliseconds, whatever the number of users. Figures of lists (`beyond`) follow from no rank.
-
-The files of `results/<spec>/<slug>/`: their names, and whether they are those that were published.
-
-`cell.json` carries its own checksum and the hashes of the files beside it. What earlier versions published
-has neither, and is read as it is.
+`cell.json` holds its own checksum and the hashes of the files beside it. Files of earlier versions have
+neither and are read without that check; `metrics_problem` compares their metrics with the ranks.
 """
 
 from __future__ import annotations
@@ -30,23 +25,23 @@ if TYPE_CHECKING:
 
 CELL, METRICS, RANKS = "cell.json", "metrics.json", "ranks.parquet"
 MEASURED = (METRICS, RANKS)
-MEMBERS = "groups-{}.parquet"  # beside the cells, by protocol hash: which users belong to which group
+MEMBERS = "groups-{}.parquet"  # beside the cells, by protocol hash: the users of each group
 
 
 def write_cell(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write `cell.json`, with the hashes of the files that already lie beside it."""
+    """Write `cell.json` with the hashes of the files beside it, which must exist."""
     checksums.write(
         folder / CELL, {**content, "files": {name: file_hash(folder / name) for name in MEASURED}}
     )
 
 
 def changed_files(folder: Path, files: Mapping[str, str]) -> list[str]:
-    """Names of files that are gone or not those of these hashes."""
+    """Return the names of files that are absent or whose hash differs."""
     return [name for name, digest in files.items() if hash_if_there(folder / name) != digest]
 
 
 def hash_if_there(path: Path) -> str | None:
-    """The hash of a file's bytes, None where it is not there."""
+    """Return the hash of a file's bytes, None when it is absent."""
     try:
         return file_hash(path)
     except OSError:
@@ -54,7 +49,7 @@ def hash_if_there(path: Path) -> str | None:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object, without its checksum; DataError names the file when it is damaged or altered."""
+    """Read a JSON object and check its checksum; DataError names the file when it is damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except (OSError, ValueError) as error:
@@ -69,7 +64,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def mend(what: str) -> str:
-    """What to do about a damaged file of a results folder."""
+    """Return the hint for a damaged file of a results folder."""
     return f"run the spec again (grasp-bench run): it writes {what} anew"
 
 
@@ -77,14 +72,15 @@ def _refuse(word: str) -> None:
     raise ValueError(f"{word} is no number")
 
 
-TOLERANCE = 1e-9  # sums of float64 in another order
-GroupMembers = tuple[NDArray[np.int32], Mapping[str, NDArray[np.bool_]]]  # users, and which are in each group
+TOLERANCE = 1e-9  # float64 sums in another order
+GroupMembers = tuple[NDArray[np.int32], Mapping[str, NDArray[np.bool_]]]  # users, and a mask for each group
 
 
 def metrics_problem(folder: Path, ties: str, members: GroupMembers | None = None) -> str | None:
-    """Say what of a folder's metrics.json its ranks.parquet contradicts, or that either cannot be read.
+    """Return the first contradiction between metrics.json and ranks.parquet, None without one.
 
-    Groups are compared where `members` says who is in them.
+    Groups are compared when `members` lists their users. All metrics of all groups take milliseconds, since
+    they depend on few distinct counts. Figures of lists (`beyond`) do not follow from ranks.
     """
     import polars as pl
 
@@ -109,7 +105,7 @@ def metrics_problem(folder: Path, ties: str, members: GroupMembers | None = None
 
 
 def _rows_by_group(members: GroupMembers | None, ranks: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Rows of the ranks by group; without members only all of them, and so where users are others."""
+    """Return masks of the ranks by group; only "overall" without members or with other users."""
     groups = {"overall": np.ones(ranks.height, dtype=bool)}
     if members is None or "user" not in ranks.columns:
         return groups
@@ -124,7 +120,7 @@ def _rows_by_group(members: GroupMembers | None, ranks: pl.DataFrame) -> dict[st
 
 
 def _contradictions(
-    said: Mapping[str, Any], ranks: pl.DataFrame, protocol: str, ties: str,
+    reported: Mapping[str, Any], ranks: pl.DataFrame, protocol: str, ties: str,
     groups: Mapping[str, NDArray[np.bool_]],
 ) -> Iterator[str]:  # fmt: skip
     columns = [f"{protocol}_better", f"{protocol}_tied"]
@@ -132,12 +128,14 @@ def _contradictions(
         yield f"{METRICS} has {protocol} figures, {RANKS} has no such ranks"
         return
     better, tied = (ranks[name].to_numpy().astype(np.int64) for name in columns)
-    cutoff = max((measures.parse(name)[1] for name in said.get("overall") or {} if "@" in name), default=0)
-    near = better < cutoff  # who is beaten by more gains nothing, whatever the ties
+    cutoff = max(
+        (measures.parse(name)[1] for name in reported.get("overall") or {} if "@" in name), default=0
+    )
+    near = better < cutoff  # beyond the cutoff the gain is zero, whatever the ties
     width = int(tied.max(initial=0)) + 1
     codes, kind = np.unique(better[near] * width + tied[near], return_inverse=True)
     for group, rows in groups.items():
-        figures = said.get(group) or {}
+        figures = reported.get(group) or {}
         if not isinstance(figures, dict):
             yield f"{protocol} {group} holds no figures in {METRICS}"
             return

@@ -1,11 +1,11 @@
-"""What a key of access looks like, so that none is repeated where people or files could see it."""
+"""Recognise API keys in text and in names, so that they are not repeated in output."""
 
 from __future__ import annotations
 
 import re
 
-# What providers hand out begins alike (OpenAI, Anthropic, xAI, Perplexity, NVIDIA, Groq, Hugging Face,
-# Replicate, Google, AWS, signed tokens) and goes on at random, so that there is a digit in it.
+# Keys have known prefixes (OpenAI, Anthropic, xAI, Perplexity, NVIDIA, Groq, Hugging Face, Replicate,
+# Google, AWS, signed tokens), and a digit in their random part.
 VALUE = re.compile(
     r"(?<![\w-])(?:(?:sk|xai|pplx|nvapi)-|(?:gsk|hf|r8)_|AIza|AKIA|eyJ)(?=[\w-]*\d)[\w-]{12,}", re.ASCII
 )
@@ -17,15 +17,15 @@ NAME = re.compile(
 
 
 def looks_secret(text: str) -> bool:
-    """True where a text holds something like a key of access."""
+    """Return True when a text holds something like a key."""
     return VALUE.search(text) is not None
 
 
 def names_secret(name: str) -> bool:
-    """True for names that keys of access are given: api_key, token, password."""
+    """Return True for names of keys: api_key, token, password."""
     return NAME.search(name) is not None
 
 
 def masked(text: str) -> str:
-    """The text with everything that looks like a key of access left out."""
+    """Replace everything that looks like a key by ***."""
     return VALUE.sub("***", text)

@@ -1,16 +1,20 @@
-"""Find and escape characters that act on a terminal or that nobody sees."""
+r"""Escape characters that act on a terminal, and find those that nobody sees.
+
+Ids, titles, names of a spec, answers of models and errors of services may hold anything. `\x1b]52;c;…` writes
+a clipboard, `\r` overwrites a line, a bidi override reverses it. The escapes are those of Python's repr.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# Control characters, invisible ones (zero width, changes of direction), halves of pairs, line separators.
+# Control characters, invisible ones (zero width, direction marks), lone surrogates, line separators.
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def unseen(text: str) -> str | None:
-    """The first character of a text that is not to be seen, as `U+001B`; None when all are."""
+    """Return the first invisible character of a text, as `U+001B`; None when all are visible."""
     if text.isprintable():
         return None
     return next((_name(letter) for letter in text if unicodedata.category(letter) in UNSEEN), None)
@@ -23,27 +27,27 @@ def _name(letter: str) -> str:
 _ACTING = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 less tab and line feed, DEL, C1 (\x9b is a CSI of one character)
-    "\u200b\ufeff"  # of no width and no use: a word that holds one looks like another
-    "\u2028\u2029"  # separators of lines and paragraphs
+    "\u200b\ufeff"  # zero width: a word that holds one looks like another
+    "\u2028\u2029"  # line and paragraph separators
     "\u202a-\u202e\u2066-\u2069"  # embeddings, overrides and isolates of writing directions
-    "\ud800-\udfff"  # lone surrogates: no encoding has them, or they stand for raw bytes of a path
-    "\ufffe\uffff"  # no characters; XML, and so a chart, cannot hold them
+    "\ud800-\udfff"  # lone surrogates: not encodable, or raw bytes of a path
+    "\ufffe\uffff"  # no characters; XML, and so SVG, cannot hold them
     "]"
 )
 
 
 def shown(text: str) -> str:
-    r"""The text with control characters as escapes such as `\x1b`; tabs and line feeds stay."""
+    r"""Escape control characters as in `\x1b`; keep tabs and line feeds."""
     return _ACTING.sub(_as_in_python, text)
 
 
 def shown_line(text: str) -> str:
-    """The text on one line: line feeds are escapes, too, so that no name passes for a line of its own."""
+    """Escape control characters and line feeds, so that a name stays on one line."""
     return shown(text).replace("\n", "\\n")
 
 
 def shown_json(text: str) -> str:
-    """The same JSON with the same values: what would act stands as JSON's own escapes."""
+    """Escape control characters in JSON by JSON's own escapes; the values stay the same."""
     return _ACTING.sub(_as_in_json, text)
 
 

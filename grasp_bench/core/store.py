@@ -2,7 +2,7 @@
 
     <root>/<stage>/<hash>/            finished; files plus the sidecar artefact.json
     <root>/<stage>/<hash>.partial/    work in progress, kept after a crash so that a stage may resume
-    <root>/<stage>/<hash>.damaged/    was not as it had been written; nothing reads it (core/integrity.py)
+    <root>/<stage>/<hash>.damaged/    altered since it was written; nothing reads it (core/integrity.py)
     <root>/<stage>/<hash>.lock        held while a process works on the node
 
 A finished folder appears by one rename, so a reader needs no lock. Seconds spent on attempts that
@@ -24,7 +24,7 @@ from grasp_bench.core.atomic import make_private, private_files
 from grasp_bench.core.errors import StoreError
 from grasp_bench.core.integrity import SIDECAR
 
-ELAPSED = ".elapsed"  # seconds that earlier attempts at a partial folder took
+ELAPSED = ".elapsed"  # seconds of earlier attempts at a partial folder
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Artefact:
     sidecar: dict[str, Any]
 
     def file(self, name: str) -> Path:
-        """Path of one of the artefact's files; DamagedError if it is gone or not as it was written."""
+        """Return the path of a file; DamagedError if it is absent or was altered."""
         return integrity.verified(self.path / name, self.path)
 
     def has_file(self, name: str) -> bool:
-        """True when a file of this name is part of the artefact."""
+        """Return True when the artefact has a file of this name."""
         return integrity.lists(self.path, name)
 
 
@@ -50,42 +50,42 @@ class Store:
         self.root = root
 
     def folder(self, stage: str, digest: str) -> Path:
-        """Where the finished artefact of a node is or will be."""
+        """Return the folder of a node's finished artefact."""
         return self.root / stage / digest
 
     def has(self, stage: str, digest: str) -> bool:
-        """True when the node is finished."""
+        """Return True when the node is finished."""
         return (self.folder(stage, digest) / SIDECAR).is_file()
 
     def get(self, stage: str, digest: str) -> Artefact:
-        """Open a finished artefact; StoreError when absent, DamagedError where its sidecar is damaged."""
+        """Open a finished artefact; StoreError when absent, DamagedError when its sidecar is damaged."""
         folder = self.folder(stage, digest)
         return Artefact(folder, integrity.read_sidecar(folder))
 
     def was_damaged(self, stage: str, digest: str) -> bool:
-        """True when the node was finished, then found damaged, and is not made again yet."""
+        """Return True when the node was found damaged and is not made again yet."""
         folder = self.folder(stage, digest)
         left = folder.is_dir() or folder.with_name(f"{digest}{integrity.ASIDE}").is_dir()
         return left and not self.has(stage, digest)
 
     def set_aside(self) -> list[Path]:
-        """Folders of damaged artefacts: nothing reads them, and who needs the space may delete them."""
+        """Return the folders of damaged artefacts, which may be deleted."""
         return sorted(self.root.glob(f"*/*{integrity.ASIDE}*"))
 
     def artefacts(self, stage: str) -> Iterator[Artefact]:
-        """Finished artefacts of a stage; damaged ones are passed over and left where they are."""
+        """Yield the finished artefacts of a stage, without damaged ones."""
         for sidecar in sorted((self.root / stage).glob(f"*/{SIDECAR}")):
             folder = sidecar.parent
             if not folder.suffix and (found := integrity.sidecar_if_whole(folder)) is not None:
                 yield Artefact(folder, found)
 
     def has_partial(self, stage: str, digest: str) -> bool:
-        """True when an unfinished attempt left files to resume from."""
+        """Return True when an unfinished attempt left files to resume from."""
         partial = self.folder(stage, digest).with_name(f"{digest}.partial")
         return partial.is_dir() and any(path.name != ELAPSED for path in partial.iterdir())
 
     def check_writable(self) -> None:
-        """Make the root and write in it; StoreError says why that is not possible."""
+        """Create the root and write in it; StoreError says why that fails."""
         probe = self.root / f".probe-{uuid.uuid4().hex[:8]}"
         try:
             atomic.write_text(probe, "")
@@ -95,10 +95,9 @@ class Store:
 
     @contextmanager
     def lock(self, stage: str, digest: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Hold the node's lock: one process at a time works on a node, the others wait.
+        """Hold the node's lock: one process at a time works on a node, others wait.
 
-        `waiting` is called once if another process holds it. The system frees the lock of a
-        process that dies.
+        `waiting` is called once if another process holds it. The system releases a dead process's lock.
         """
         path = self.root / stage / f"{digest}.lock"
         try:
@@ -116,11 +115,11 @@ class Store:
     ) -> Iterator[Path]:
         """Yield the node's partial folder; on success fsync it and rename it into place.
 
-        Call under `lock`. What a crashed attempt left in the folder is still there: a stage that
-        cannot resume from it overwrites it. `sidecar` may be filled while the block runs; the
-        seconds that the block took are added. A `private` folder and all in it is for the user alone.
+        Call under `lock`. Files of a crashed attempt are still in the folder; a stage that cannot resume
+        overwrites them. `sidecar` may be filled while the block runs; its seconds are added. Only the
+        user can read a `private` folder and its files.
         """
-        self.folder(stage, digest).parent.mkdir(parents=True, exist_ok=True)  # shared by all of a stage
+        self.folder(stage, digest).parent.mkdir(parents=True, exist_ok=True)  # shared by all nodes of a stage
         with private_files() if private else nullcontext():
             yield from self._writing(stage, digest, sidecar, private)
 
@@ -128,7 +127,7 @@ class Store:
         final = self.folder(stage, digest)
         partial = final.with_name(f"{digest}.partial")
         partial.mkdir(exist_ok=True)
-        (partial / SIDECAR).unlink(missing_ok=True)  # of an attempt that ended just before the rename
+        (partial / SIDECAR).unlink(missing_ok=True)  # from an attempt that ended just before the rename
         if private:
             make_private(partial)
         before = _elapsed(partial)

@@ -1,4 +1,4 @@
-"""Did you mean …?"""
+"""Suggest the nearest name: did you mean …?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import heapq
 from collections.abc import Iterable, Sequence
 
-LONGEST_WORD = 200  # letters; names are shorter, and comparing takes their product
+LONGEST_WORD = 200  # letters; names are shorter, and comparing takes quadratic time
 MOST_OPTIONS = 1_000
 MOST_LISTED = 30
 
@@ -14,9 +14,9 @@ MOST_LISTED = 30
 def nearest(word: str, options: Iterable[str]) -> str | None:
     """Return the option most like `word`, or None when nothing is close.
 
-    Case and the choice of dash or underscore do not count; neither does the order of letters, which
-    difflib takes too seriously in short words (`rl` for `lr`). Of a great many options, such as the files
-    of a large folder, the first few in their order are looked at.
+    Ignores case, dash or underscore, and the order of letters, which difflib weighs too much in short words
+    (`rl` for `lr`). Of more than MOST_OPTIONS options, such as the files of a large folder, the first in
+    order are compared.
     """
     if len(word) > LONGEST_WORD:
         return None
@@ -35,7 +35,7 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
 
 
 def listed(options: Sequence[str]) -> str:
-    """The options, with commas; of many the first few and how many more there are."""
+    """Join the options by commas; of many, the first few and the number of others."""
     more = len(options) - MOST_LISTED
     return ", ".join(options[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
 

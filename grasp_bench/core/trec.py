@@ -1,11 +1,10 @@
-"""TREC's formats of qrels and runs, as trec_eval, ir_measures and ranx read them.
+"""Write TREC's formats of qrels and runs, as trec_eval, ir_measures and ranx read them.
 
     qrels   user_id 0 item_id 1
     run     user_id Q0 item_id rank score tag
 
-Blanks part the fields, and readers split at any of them, so an id may hold none. Blanks, control characters
-and the percent sign of an id are percent-encoded (UTF-8, as in a URL); everything else stays as it is. Ids
-without such characters, nearly all, are written unchanged.
+Fields are separated by blanks, so an id may hold none. Blanks, control characters and the percent sign of an
+id are percent-encoded (UTF-8, as in a URL); all other characters stay. Nearly all ids are unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from grasp_bench.core.errors import DataError
 
 
 def quoted(identifier: str) -> str:
-    """The id as one field; DataError for an empty one, which no encoding makes visible."""
+    """Encode an id as one field; DataError for an empty id."""
     if not identifier:
         raise DataError(
             "an empty id cannot stand in a TREC file", mend="name every user and item in the data"
@@ -28,17 +27,17 @@ def quoted(identifier: str) -> str:
 
 
 def unquoted(field: str) -> str:
-    """The id that `quoted` made a field of."""
+    """Decode a field made by `quoted`."""
     return unquote(field, errors="strict") if "%" in field else field
 
 
 def qrels_line(user: str, item: str) -> str:
-    """One relevant item; ids as fields."""
+    """Return the line of one relevant item; ids are fields."""
     return f"{user} 0 {item} 1\n"
 
 
 def run_lines(user: str, items: Iterable[str], scores: Iterable[str], tag: str) -> str:
-    """A user's list, best first, ranks from 1; ids and scores as fields."""
+    """Return the lines of a user's list, best first, ranks from 1; ids and scores are fields."""
     listed = enumerate(zip(items, scores, strict=True), start=1)
     return "".join(f"{user} Q0 {item} {rank} {score} {tag}\n" for rank, (item, score) in listed)
 

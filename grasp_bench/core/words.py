@@ -1,15 +1,15 @@
-"""Words as texts are compared by them: runs of letters, whatever their case or script."""
+"""Split texts into words for comparison: runs of letters, case folded, in any script."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# Three letters at least: shorter ones ("a", "is", "vol") are grammar or numbering more often than content.
-# Scripts without spaces give one "word" a phrase: it matches only where the whole phrase returns.
+# At least three letters: shorter words ("a", "is", "no") are rarely content. In scripts without spaces a
+# "word" is a phrase, which matches only as a whole.
 WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 def words_of(text: str) -> list[str]:
-    """Words of a text in order, case folded and in Unicode's composed form."""
+    """Return the words of a text in order, case folded and NFKC-normalised."""
     return WORD.findall(unicodedata.normalize("NFKC", text).casefold())

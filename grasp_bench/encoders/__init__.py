@@ -1,1 +1,1 @@
-"""Text to vectors: by a local model, by a service, or read from files made elsewhere."""
+"""Text to vectors: by a local model, by a service, or read from files."""

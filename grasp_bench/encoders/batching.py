@@ -8,10 +8,9 @@ import numpy as np
 
 
 def distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Distinct texts, longest first (equal lengths by alphabet), and each text's place among them.
+    """Return distinct texts, longest first (then alphabetical), and each text's place among them.
 
-    The order depends on the set of texts alone, so that work cut into pieces is cut the same way
-    after a restart.
+    The order depends on the set of texts alone, so that a restart makes the same pieces.
     """
     ordered = sorted(set(texts), key=lambda text: (-len(text), text))
     place = {text: number for number, text in enumerate(ordered)}
@@ -19,9 +18,9 @@ def distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
 
 
 def batch_by_tokens(lengths: Sequence[int], budget: int) -> list[np.ndarray]:
-    """Cut texts into batches of at most `budget` tokens, padding included, longest first.
+    """Divide texts into batches of at most `budget` tokens, padding included, longest first.
 
-    Returns the rows of each batch; a text longer than the budget is a batch of its own.
+    Returns the rows of each batch; a text longer than the budget is a batch by itself.
     """
     sizes = np.asarray(lengths)
     order = np.argsort(-sizes, kind="stable")
@@ -36,9 +35,9 @@ def batch_by_tokens(lengths: Sequence[int], budget: int) -> list[np.ndarray]:
 
 
 def truncate_to_tokens(text: str, limit: int, count: Callable[[str], int]) -> str:
-    """The longest beginning of the text that halving finds to have at most `limit` tokens.
+    """Return the longest prefix, found by bisection, with at most `limit` tokens.
 
-    No tokenizer makes more tokens than bytes, so most texts are not counted at all.
+    A text has at most one token per byte, so most texts need no counting.
     """
     if len(text.encode("utf-8", errors="replace")) <= limit or count(text) <= limit:
         return text

@@ -1,7 +1,4 @@
-"""Vectors from an embedding API: texts are asked for once, in batches, and read back from the ledger.
-
-Requests to an embedding API: which texts are asked for, under which keys, in which batches.
-"""
+"""Encode texts with an embedding API, in batches; each text is sent once and read from the ledger."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ import numpy as np
 
 from grasp_bench.core.errors import ServiceError
 from grasp_bench.encoders.batching import truncate_to_tokens
+from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 from grasp_bench.encoders.vectors import normalize
 from grasp_bench.services.answers import vector_fault
 from grasp_bench.services.dispatch import ServiceContext, Summary, dispatch
@@ -21,14 +19,13 @@ from grasp_bench.services.ledger import CHUNK, Answer, Ledger
 from grasp_bench.services.prices import width_of
 from grasp_bench.services.requests import ServiceRequest, request_key
 from grasp_bench.services.tokens import counter, most_tokens
-from grasp_bench.spec.encoder import LiteLLMEncoder
 
-REQUEST_TOKENS = 300_000  # what OpenAI takes in all texts of one request
+REQUEST_TOKENS = 300_000  # OpenAI's limit for all texts of one request
 
 
 @dataclass(frozen=True, slots=True)
 class DistinctText:
-    """A distinct text, cut to what the model takes, its ledger key, and the first entity that has it."""
+    """A distinct truncated text, its ledger key, and the first entity that has it."""
 
     about: str
     text: str
@@ -38,7 +35,7 @@ class DistinctText:
 def distinct_texts(
     section: LiteLLMEncoder, side: str, names: Sequence[str], texts: Sequence[str]
 ) -> tuple[list[DistinctText], np.ndarray]:
-    """Each text once, and where each of `texts` is among those, (n,) int64."""
+    """Return each text once, and the place of each of `texts` among them, (n,) int64."""
     count = counter(section.model).count
     cut = [truncate_to_tokens(text, section.max_tokens, count) for text in texts]
     number: dict[str, int] = {}
@@ -58,7 +55,7 @@ def distinct_texts(
 
 
 def parameters(section: LiteLLMEncoder) -> dict[str, Any]:
-    """Arguments besides the texts: a width that is not the model's own is a wish, to be sent."""
+    """Return arguments besides the texts: `dimensions` is sent when it is not the model's default."""
     own = width_of(section.model)
     return {"dimensions": section.dimensions} if own and section.dimensions not in (None, own) else {}
 
@@ -66,9 +63,9 @@ def parameters(section: LiteLLMEncoder) -> dict[str, Any]:
 def embedding_requests(
     section: LiteLLMEncoder, texts: Iterable[DistinctText], width: int | None
 ) -> Iterator[ServiceRequest]:
-    """Requests of at most `batch_size` texts and of no more tokens than a provider takes.
+    """Yield requests of at most `batch_size` texts and REQUEST_TOKENS tokens.
 
-    `width` is that of the vectors, where it is known.
+    `width` is the vectors' dimension, if known.
     """
     batch: list[DistinctText] = []
     size = 0
@@ -98,11 +95,11 @@ def _request(
 
 
 class LiteLLMVectors:
-    """Asks for the vectors that the ledger does not hold, and never twice for the same text.
+    """Requests the vectors that the ledger lacks, never twice for the same text.
 
-    Every text has a ledger entry of its own, so that a later run may cut batches differently. The first
-    request holds one text: a wrong width is found before the rest is paid for. Vectors that an earlier
-    version kept and that are of no use (zero, not finite, of another width) are asked for again.
+    Every text has its own ledger entry, so that a later run may form other batches. The first request holds
+    one text, so that a wrong width is found before the rest is paid for. Useless vectors of earlier versions
+    (zero, not finite, of another width) are requested again.
 
     Raises ServiceError (the provider's failures, a wrong width) and BudgetError.
     """
@@ -114,7 +111,7 @@ class LiteLLMVectors:
         self.unit_norm = section.normalize
 
     def vectors(self, names: Sequence[str], texts: Sequence[str]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Vectors (n, D) float32 in the order of the texts, and facts with what they cost."""
+        """Return vectors (n, D) float32 in the order of the texts, and facts with their cost."""
         distinct, place = distinct_texts(self._section, self._side, names, texts)
         with Ledger(self._context.ledger) as ledger:
             order = _Order(self._section, distinct, ledger)
@@ -137,14 +134,14 @@ class LiteLLMVectors:
 
 @dataclass(frozen=True)
 class _Order:
-    """What is wanted of the service, beside the ledger that fills up with it."""
+    """The distinct texts of one call, and the ledger that holds their vectors."""
 
     section: LiteLLMEncoder
     distinct: Sequence[DistinctText]
     ledger: Ledger
 
     def missing(self, texts: Sequence[DistinctText]) -> Iterator[DistinctText]:
-        """Those without an answer, looked up while they are drawn."""
+        """Yield the texts without an answer, looked up while they are read."""
         for start in range(0, len(texts), CHUNK):
             block = texts[start : start + CHUNK]
             gone = self.ledger.missing([each.key for each in block])
@@ -152,13 +149,13 @@ class _Order:
 
     @property
     def declared_width(self) -> int | None:
-        """The width that the spec or the model's own line in the cost map says."""
+        """The dimension given by the spec, or by the cost map."""
         return self.section.dimensions or width_of(self.section.model)
 
     def drop_useless(self) -> int:
-        """Forget kept vectors that no run could use; how many those were.
+        """Delete useless vectors from the ledger and return their number.
 
-        Where no width is declared, the one that most of them have is taken.
+        Without a declared width, the most frequent one counts as right.
         """
         sizes: dict[bytes, int] = {}
         useless: list[bytes] = []
@@ -177,7 +174,7 @@ class _Order:
     def buy(
         self, texts: Sequence[DistinctText], context: ServiceContext, before: int, width: int | None
     ) -> Summary:
-        """Have what is missing answered, and report texts instead of requests; `before` are there."""
+        """Dispatch requests for missing texts; report texts instead of requests, from `before` on."""
         texts_after = [before]
 
         def drawn() -> Iterator[ServiceRequest]:
@@ -191,12 +188,12 @@ class _Order:
         return dispatch("embedding", drawn(), replace(context, report=report))
 
     def width(self) -> int:
-        """That of the first vector, which must be the one declared or, by default, the one known."""
+        """Return the first vector's width; ServiceError when it is not the declared one."""
         (first,) = self._read(self.distinct[:1])
         return self._checked(self.distinct[0], first, self.declared_width)
 
     def matrix(self, width: int) -> np.ndarray:
-        """Vectors (distinct, width), read a block at a time."""
+        """Return vectors (distinct, width), read in blocks."""
         found = np.empty((len(self.distinct), width), dtype=np.float32)
         for start in range(0, len(self.distinct), CHUNK):
             texts = self.distinct[start : start + CHUNK]
@@ -228,7 +225,7 @@ def _vector(each: DistinctText, answer: Answer | None) -> np.ndarray:
 
 
 def _spend(first: Summary, rest: Summary, reused: int) -> dict[str, Any]:
-    """Requests of this run, texts that needed none, and all that the node ever spent."""
+    """Return this run's requests, texts that needed none, and all that the node has ever spent."""
     spent = rest.spent
     return {
         "sent": first.sent + rest.sent, "reused": reused, "retried": first.retried + rest.retried,

@@ -1,7 +1,7 @@
-"""Vectors as LLM-ESR publishes them (`handled/`): a pickled array whose row k belongs to number k + 1.
+"""Read vectors as LLM-ESR publishes them (`handled/`): a pickled array whose row k belongs to number k + 1.
 
-Numbers are given in the order of first appearance. `id_map.json` beside the arrays tells the raw ids that
-they stand for (`user2id`, `item2id`, or `str2id` below `user_dict`, `item_dict` in sibling projects).
+Numbers are assigned in order of first appearance. `id_map.json` beside the arrays maps raw ids to them
+(`user2id`, `item2id`, or `str2id` below `user_dict`, `item_dict` in related projects).
 
 Source: github.com/liuqidong07/LLM-ESR, data/data_process.py and data/*/get_item_embedding.ipynb.
 """
@@ -17,16 +17,16 @@ import numpy as np
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.encoders.pickled import read_pickled_array
-from grasp_bench.spec.vector_files import ID_MAP
+from grasp_bench.spec.encoder import ID_MAP
 
 MAPS = {"users": ("user2id", "user_dict"), "items": ("item2id", "item_dict")}
 
 
 def read_llmesr(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Ids and matrix (n, D). The dataset's ids, `wanted`, tell whether those are raw ids or numbers.
+    """Return ids and matrix (n, D). The dataset's ids, `wanted`, decide between raw ids and numbers.
 
-    Raises DataError when the map is damaged or does not number these rows, and when ids could be both raw
-    and numbers and would mean different rows.
+    Raises DataError when the map is damaged or does not number these rows, and when an id could be a raw id
+    of one row and the number of another.
     """
     matrix = read_pickled_array(path)
     numbers = [str(row + 1) for row in range(len(matrix) if matrix.ndim else 0)]
@@ -35,7 +35,7 @@ def read_llmesr(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str]
         return numbers, matrix
     number_of = _raw_to_number(beside, side)
     if len(number_of) != len(numbers) or set(number_of.values()) != set(numbers):
-        # LLM-ESR leaves out short users after numbering them, and then numbers their vectors anew.
+        # LLM-ESR removes short users after numbering them, and then renumbers their vectors.
         raise DataError(
             f"{beside}: numbers {len(number_of)} {side} for {len(numbers)} vectors: whose are they?",
             mend="take the map of these vectors, or save them as .parquet with their ids",
@@ -46,7 +46,7 @@ def read_llmesr(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str]
 def _names(
     numbers: list[str], number_of: Mapping[str, str], wanted: Sequence[str], beside: Path
 ) -> list[str]:
-    """Names of the rows in the dataset's own terms: what more of its ids are known as."""
+    """Return the rows' names as raw ids or as numbers, whichever match more of the dataset's ids."""
     known_numbers = set(numbers)
     as_raw = sum(name in number_of for name in wanted)
     as_number = sum(name in known_numbers for name in wanted)

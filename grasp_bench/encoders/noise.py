@@ -1,6 +1,7 @@
-"""Noise on vectors that are there: what a method gains from them has to shrink with it.
+"""Put noise on vectors: what a method gains from them must shrink as the noise grows.
 
-Who is hit by noise: one order of the entities for each seed and side, and the first of it at each rate.
+One order of the entities is drawn for each seed and side, and noise is put on its first part: rows that are
+corrupted at one rate are corrupted at every higher one. Noise on texts uses the same order.
 """
 
 from __future__ import annotations
@@ -16,28 +17,28 @@ from grasp_bench.core.suggest import did_you_mean
 
 Rows = NDArray[np.int64]
 
-SIDE_NUMBERS = {"users": 0, "items": 1}  # a part of the seed: the two sides are hit independently
+SIDE_NUMBERS = {"users": 0, "items": 1}  # part of the seed, so that the two sides are independent
 
 
 def corruption_order(count: int, side: str, seed: int) -> Rows:
-    """All rows of `side` ("users" or "items") in the order in which they come to be hit, (count,)."""
+    """Return the rows of `side` ("users" or "items") in the order in which they are corrupted, (count,)."""
     return np.random.default_rng([seed, SIDE_NUMBERS[side]]).permutation(count)
 
 
 def corrupted_rows(count: int, side: str, rate: float, seed: int) -> Rows:
-    """The rows hit at a rate in [0, 1], ascending: who is hit at one rate is hit at every higher one."""
+    """Return the rows corrupted at a rate in [0, 1], ascending."""
     return np.sort(corruption_order(count, side, seed)[: corrupted_count(rate, count)])
 
 
 def corrupted_count(rate: float, count: int) -> int:
-    """How many of `count` rows are hit at a rate."""
+    """Return how many of `count` rows are corrupted at a rate."""
     return round(rate * count)
 
 
 def donor_rows(order: Rows, count: int) -> Rows:
-    """Whose belongings the first `hits` of an order get: those of the next in it, in a circle, (hits,).
+    """Return the rows whose values the first `count` rows of an order get: the next ones, in a circle.
 
-    At every rate the same, so that who is hit at two rates is wronged alike at both. One alone keeps his own.
+    A row's donor is the same at every rate. A single row keeps its own value.
     """
     return np.roll(order, -1)[:count]
 
@@ -45,17 +46,17 @@ def donor_rows(order: Rows, count: int) -> Rows:
 Vectors = NDArray[np.float32]
 Codes = NDArray[np.int64]
 
-UNKNOWN = -1  # the code of an entity without a category: every category is another one
+UNKNOWN = -1  # the code of an entity without a category, which differs from every category
 BLOCK = 1 << 24  # cosines at once: 64 MB
-VALUES = 2  # a part of the seed: values are drawn apart from the order of rows, which has two numbers
+VALUES = 2  # part of the seed: separates values from the order of rows, whose seed has two numbers
 
 
 @dataclass(frozen=True, eq=False)
 class NoiseTarget:
-    """What noise is put on.
+    """The vectors to corrupt, and where.
 
-    `vectors` (n, D) of a `side` ("users" or "items"), of which the first `hits` rows of `order` are hit.
-    `strength` is the kind's own; `codes` (n,) are categories, UNKNOWN for none, where the kind reads them.
+    `vectors` (n, D) of a `side` ("users" or "items"); the first `count` rows of `order` are corrupted. The
+    meaning of `strength` depends on the kind; `codes` (n,) are categories, UNKNOWN for none.
     """
 
     vectors: Vectors
@@ -68,11 +69,11 @@ class NoiseTarget:
 
     @property
     def rows(self) -> Rows:
-        """The rows that are hit, in the order of the draw."""
+        """The corrupted rows, in the order of the draw."""
         return self.order[: self.count]
 
     def generator(self) -> np.random.Generator:
-        """For values of the rows: drawn row by row, they are the same at every rate."""
+        """Return a generator for the rows' values; drawn row by row, they are the same at every rate."""
         return np.random.default_rng([self.seed, SIDE_NUMBERS[self.side], VALUES])
 
 
@@ -87,10 +88,12 @@ def add_noise(
 ) -> tuple[Vectors, Rows]:
     """Put noise on a share `rate` in [0, 1] of the rows of (n, D) vectors of `side` ("users" or "items").
 
-    Returns the vectors and the rows that noise was put on, ascending. One order of the rows is drawn from
-    `seed` and the side, and noise is put on the first of it: what is disturbed at a rate is disturbed in the
-    same way at every higher one. Raises UnknownNameError for another kind than those of NOISES, DataError for
-    flips where all are of one category.
+    Returns the vectors and the corrupted rows, ascending. A row is corrupted in the same way at every higher
+    rate. Raises UnknownNameError for a kind that is not in NOISES, DataError for category_flip with fewer
+    than two categories.
+
+    Example:
+        >>> noisy, rows = add_noise(vectors, "items", "permute", 0.1, seed=42)
     """
     if kind not in NOISES:
         raise UnknownNameError(
@@ -105,16 +108,15 @@ def add_noise(
 
 
 def permute(target: NoiseTarget) -> Vectors:
-    """Each gets the vector of the next in the order, in a circle: nobody keeps his own unless alone.
+    """Give each row the vector of the next one in the order, in a circle.
 
-    At rate 1 all vectors are still there, so that norms, spread and neighbourhoods are what they were; only
-    whom they belong to is wrong.
+    At rate 1 all vectors are kept, so that norms, spread and neighbourhoods stay; only their owners change.
     """
     return target.vectors[donor_rows(target.order, target.count)]
 
 
 def gaussian(target: NoiseTarget) -> Vectors:
-    """Add independent normal values; the added vector is about `strength` times as long as the row's own."""
+    """Add independent normal values, about `strength` times as long as the row."""
     rows, width = target.vectors[target.rows], target.vectors.shape[1]
     drawn = target.generator().standard_normal(rows.shape, dtype=np.float32)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -122,9 +124,9 @@ def gaussian(target: NoiseTarget) -> Vectors:
 
 
 def dropout(target: NoiseTarget) -> Vectors:
-    """Set a share `strength` of each row's coordinates, rounded, to 0; the largest always stays.
+    """Set a share `strength` of each row's coordinates, rounded, to 0; keep the largest.
 
-    A row of zeros has no direction to search by. The rest is not scaled up: cosines would not notice.
+    A zero row would have no direction. The rest is not rescaled, since cosines ignore length.
     """
     rows = target.vectors[target.rows]
     width = rows.shape[1]
@@ -138,7 +140,7 @@ def dropout(target: NoiseTarget) -> Vectors:
 
 
 def category_flip(target: NoiseTarget) -> Vectors:
-    """Each gets the vector of the entity that is nearest to it by cosine among those of other categories."""
+    """Give each row the nearest vector, by cosine, of an entity of another category."""
     codes = target.codes
     if codes is None or len(np.unique(codes[codes != UNKNOWN])) < 2:
         raise DataError(

@@ -1,9 +1,8 @@
-"""Arrays of floats out of pickles, without running them.
+"""Read arrays of floats from pickles without unpickling.
 
-A pickle is a program for a small stack machine, and loading one calls whatever it names. Here its opcodes
-are only read (pickletools), on a machine that knows the few words an array of floats is written in and that
-calls nothing: every name stands for itself, and what is made of it is decided below. Anything else ends in
-a DataError that says what was found.
+A pickle is a program for a small stack machine, and loading it calls whatever it names. Here its opcodes are
+only read (pickletools), on a machine that knows the few constructs of a float array and calls nothing.
+Anything else raises a DataError that says what was found.
 
 Source: PEP 307, PEP 3154, PEP 574; `ndarray.__reduce__` and `__reduce_ex__` of numpy 1 and 2.
 """
@@ -48,7 +47,7 @@ class Name:
 
 @dataclass
 class FloatType:
-    """A dtype: its code, and its byte order once that is told."""
+    """A dtype: its code, and its byte order once that is read."""
 
     code: str
     order: str = "="
@@ -56,19 +55,19 @@ class FloatType:
 
 @dataclass
 class Array:
-    """An array, empty until its content is told."""
+    """An array, empty until its content is read."""
 
     values: np.ndarray | None = None
 
 
 class Unexpected(Exception):
-    """Something that no array of floats is written with."""
+    """A construct that does not occur in an array of floats."""
 
 
 def read_pickled_array(path: Path) -> np.ndarray:
-    """The one array of float16, 32 or 64 that a pickle of protocol 2 to 5 holds, in its own dtype.
+    """Return the one array of float16, 32 or 64 in a pickle of protocol 2 to 5, in its dtype.
 
-    Raises DataError for damaged files and for everything that is not such an array.
+    Raises DataError for damaged files and for anything but such an array.
     """
     try:
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
@@ -78,7 +77,7 @@ def read_pickled_array(path: Path) -> np.ndarray:
             f"{path}: not a pickled array of floats: {error}",
             mend="nothing is unpickled here; if you trust the file, load it yourself and use numpy.save",
         ) from None
-    except ValueError as error:  # pickletools' word for truncated and garbled files, mmap's for empty ones
+    except ValueError as error:  # from pickletools for truncated and garbled files, from mmap for empty ones
         raise DataError(f"{path}: damaged pickle: {error}", mend="fetch the file again") from None
 
 
@@ -127,7 +126,7 @@ class _Machine:
             self.stack.append(_made(called, arguments))
         elif name == "BUILD":
             state = self.stack.pop()
-            _tell(self.stack[-1], state)
+            _set_state(self.stack[-1], state)
         elif name not in SILENT:
             raise Unexpected(f"it holds the opcode {name}")
 
@@ -149,7 +148,7 @@ class _Machine:
 
 
 def _made(called: Any, arguments: Any) -> Any:
-    """What a call would give, for the four calls that arrays are written with."""
+    """Return the result of a call, for the four calls that occur in arrays."""
     match called, arguments:
         case Name("encode"), (str(text), "latin1"):
             return text.encode("latin-1")
@@ -167,8 +166,8 @@ def _made(called: Any, arguments: Any) -> Any:
     raise Unexpected(f"it calls {_described(called)} with {_described(arguments)}")
 
 
-def _tell(target: Any, state: Any) -> None:
-    """Give a dtype its byte order, or an array its content."""
+def _set_state(target: Any, state: Any) -> None:
+    """Set a dtype's byte order, or an array's content."""
     match target, state:
         case FloatType(), (3, "<" | ">" | "=" as order, None, None, None, -1, -1, 0):
             target.order = order
@@ -188,7 +187,7 @@ def _array(data: bytes | bytearray, dtype: FloatType, shape: tuple[Any, ...], or
 
 
 def _described(value: Any) -> str:
-    """A value in a few words: one level of a tuple, the beginning of a text."""
+    """Describe a value briefly: one level of a tuple, the beginning of a text."""
     if isinstance(value, tuple):
         return f"({', '.join('(…)' if isinstance(part, tuple) else _described(part) for part in value[:8])})"
     if isinstance(value, Name):

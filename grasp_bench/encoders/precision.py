@@ -1,13 +1,4 @@
-"""How far two sets of vectors of the same texts agree on who is near whom.
-
-Eight-bit arithmetic for a model's linear layers, scaled token by token.
-
-Weights are rounded per output channel and inputs per token, both symmetric to ±127, and multiplied as
-integers. Scales per token, rather than per batch as torch's dynamic quantisation takes them, are what
-makes a text's vector independent of the texts it is encoded with.
-
-Which arithmetic a device does natively.
-"""
+"""Choose a device's arithmetic, quantise linear layers to int8, and measure its effect on neighbours."""
 
 from __future__ import annotations
 
@@ -24,12 +15,12 @@ from grasp_bench.core.machine import has_bfloat16
 
 
 def resolve_dtype(dtype: str, device: str) -> str:
-    """`auto` is bfloat16 on CUDA and on CPUs with instructions for it, else float32.
+    """Resolve `auto` to bfloat16 on CUDA and on CPUs with instructions for it, else to float32.
 
-    The default must leave neighbours where they are: MiniLM keeps 0.99 of float32's ten nearest in bfloat16
-    (benchmarks/results/encoding_overlap.json, CPU), 0.93 in int8, which is why that is used by name only.
-    Without those instructions bfloat16 is emulated and several times slower. int8 is for CPUs only:
-    GraspBenchError elsewhere.
+    The default must keep neighbours: MiniLM keeps 0.99 of float32's ten nearest in bfloat16
+    (benchmarks/results/encoding_overlap.json, CPU) and 0.93 in int8, which therefore must be asked for.
+    Without those instructions bfloat16 is emulated and several times slower. Raises GraspBenchError for int8
+    on a device other than the CPU.
     """
     if dtype == "int8" and device != "cpu":
         raise GraspBenchError(
@@ -59,7 +50,11 @@ LARGEST = 127
 
 
 class Int8Linear(nn.Module):
-    """A linear layer with weights (out, in) in int8; input and output stay floats."""
+    """A linear layer with weights (out, in) in int8; input and output stay floats.
+
+    Weights are rounded per output channel and inputs per token, both symmetric to ±127, and multiplied as
+    integers. Scales per token, unlike torch's per batch, make a vector independent of its batch.
+    """
 
     weight_IO: Tensor
     scale_O: Tensor
@@ -73,7 +68,7 @@ class Int8Linear(nn.Module):
         self.register_buffer("bias_O", None if layer.bias is None else layer.bias.detach().float())
 
     def forward(self, x: Tensor) -> Tensor:
-        """(…, in) to (…, out), in the dtype of x."""
+        """Map (…, in) to (…, out), in the dtype of x."""
         x_TI, scale_T1 = _rounded(x.reshape(-1, x.shape[-1]).float())
         y_TO = torch._int_mm(x_TI, self.weight_IO).float() * (scale_T1 * self.scale_O)
         if self.bias_O is not None:
@@ -82,7 +77,7 @@ class Int8Linear(nn.Module):
 
 
 def quantise_linear_layers(model: nn.Module) -> int:
-    """Replace every linear layer inside `model` by its int8 twin; returns how many there were."""
+    """Replace every linear layer inside `model` by an Int8Linear; return their number."""
     replaced = 0
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
@@ -93,7 +88,7 @@ def quantise_linear_layers(model: nn.Module) -> int:
 
 
 def _rounded(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows as int8 and the scale (rows, 1) that gives them back."""
+    """Return rows as int8 and their scales (rows, 1)."""
     scale_R1 = rows.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / LARGEST
     return torch.round(rows / scale_R1).to(torch.int8), scale_R1
 
@@ -104,7 +99,7 @@ BLOCK_ROWS = 1024
 
 
 def neighbour_overlap(first: np.ndarray, second: np.ndarray, count: int = NEIGHBOURS) -> float:
-    """Mean share of the `count` nearest by cosine that each row of (n, D) has in both; 1 when all agree.
+    """Return the mean share of each row's `count` nearest by cosine that (n, D) `first` and `second` share.
 
     With `count` or fewer other rows all are neighbours. Raises GraspBenchError for fewer than two rows.
     """
@@ -121,7 +116,7 @@ def neighbour_overlap(first: np.ndarray, second: np.ndarray, count: int = NEIGHB
 
 
 def _nearest(unit: np.ndarray, start: int, count: int) -> np.ndarray:
-    """Rows (block, count) nearest to those from `start` on, themselves left out."""
+    """Return the rows (block, count) nearest to those from `start` on, without themselves."""
     similarities = unit[start : start + BLOCK_ROWS] @ unit.T
     block = np.arange(len(similarities))
     similarities[block, start + block] = -np.inf
@@ -131,9 +126,9 @@ def _nearest(unit: np.ndarray, start: int, count: int) -> np.ndarray:
 def sampled_overlap(
     texts: Sequence[str], vectors: np.ndarray, encode: Callable[[Sequence[str]], np.ndarray]
 ) -> dict[str, Any]:
-    """Overlap of the neighbours by `vectors` (n, D) and by what `encode` makes of a sample of the texts.
+    """Compare the neighbours by `vectors` (n, D) with those by `encode` on a sample of the texts.
 
-    The sample is of distinct texts and depends on nothing but the texts: reruns report the same.
+    The sample consists of distinct texts and depends on the texts alone, so reruns agree.
     """
     row_of = {text: row for row, text in enumerate(texts)}
     distinct = sorted(row_of)

@@ -1,7 +1,4 @@
-"""Vectors made elsewhere, matched to the split's entities by id.
-
-Files of vectors, one function a format: whose they are, and the matrix. Nothing is ever unpickled.
-"""
+"""Read vectors from files, match them by entity id. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -17,16 +14,16 @@ from grasp_bench.core.files import require_file
 from grasp_bench.core.tables.files import names_in_short, place_of, read_file
 from grasp_bench.encoders.llmesr_vectors import read_llmesr
 from grasp_bench.encoders.vectors import check_vectors, fill_with_mean, normalize
-from grasp_bench.spec.vector_files import vector_files
+from grasp_bench.spec.encoder import vector_files
 
 ID_COLUMNS = ("id", "user_id", "item_id")
 VECTOR_COLUMNS = ("vector", "embedding")
 
 
 def read_vectors(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Ids and matrix (n, D) of a file of vectors, or of the side's file in a folder of LLM-ESR's.
+    """Return ids and matrix (n, D) of a file of vectors, or of the side's file in a folder of LLM-ESR.
 
-    `wanted` are the dataset's ids: LLM-ESR's files tell by them what their rows are called.
+    `wanted` are the dataset's ids, which decide how the rows of LLM-ESR's files are named.
     """
     path = vector_files(str(path), side)[0]
     kind = _kind(path)
@@ -169,7 +166,7 @@ NAMED = 3  # entities that an error names
 
 
 class PrecomputedVectors:
-    """Reads the files of `vector_readers`: their formats are told there.
+    """Vectors from a file in one of the formats of READERS, or from LLM-ESR's pickles.
 
     `settings` holds the side's path, `normalize` and perhaps `missing`. Vectors of unknown entities are
     counted and left out. Entities without a vector stop the run, or get the mean vector of their side.
@@ -185,7 +182,7 @@ class PrecomputedVectors:
         self._missing = settings.get("missing", "fail")
 
     def vectors(self, ids: Sequence[str]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Vectors (n, D) float32 in the order of `ids`, and facts for the sidecar."""
+        """Return vectors (n, D) float32 in the order of `ids`, and facts for the sidecar."""
         there, matrix = read_vectors(self._path, self._side, ids)
         rows = _rows_of(ids, there, self._path)
         known = np.flatnonzero(rows >= 0)
@@ -197,7 +194,7 @@ class PrecomputedVectors:
         if len(known) < len(ids):
             check_vectors(
                 found, [ids[k] for k in known.tolist()], self._normalize
-            )  # before one of them spoils the mean
+            )  # before one of them enters the mean
             facts["mean_of_others"] = len(ids) - len(known)
         return fill_with_mean(found, known, len(ids), self._normalize), facts
 
@@ -216,7 +213,7 @@ class PrecomputedVectors:
 
 
 def _rows_of(ids: Sequence[str], there: Sequence[str], path: Path) -> np.ndarray:
-    """Row of each id, -1 where there is none."""
+    """Return the row of each id, -1 where there is none."""
     row_of = {name: row for row, name in enumerate(there)}
     if len(row_of) < len(there):
         # Where an id repeats, only its last row is on record.

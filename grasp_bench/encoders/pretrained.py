@@ -1,9 +1,7 @@
-"""Models of any other architecture, run by the sentence_transformers library itself.
+"""Run pretrained models: mean-pooled transformers directly, others by the sentence_transformers library.
 
-The cheap path to a mean-pooled transformer: tokenizer, weights and torch, without the library around them.
-
-Importing sentence_transformers costs 4.9 s and its `encode` sorts by characters and pads to fixed counts.
-Most of its models are a transformer, a mean over tokens and perhaps a normalisation: those are run here.
+Importing that library costs 4.9 s, and its `encode` sorts by characters and pads to fixed counts. Most models
+are a transformer, a mean over tokens and perhaps a normalisation: these need no library but torch.
 """
 
 from __future__ import annotations
@@ -58,12 +56,12 @@ class MeanPooledTransformer:
         self.normalizes = any(kind == "Normalize" for kind, _ in _modules(folder))
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token numbers of each text, cut to the maximum, special tokens included."""
+        """Return the token ids of each text, truncated, special tokens included."""
         given = [text.lower() for text in texts] if self._lower else list(texts)
         return [encoding.ids for encoding in self._tokenizer.encode_batch(given)]
 
     def vectors(self, tokens: Sequence[list[int]], autocast: torch.dtype | None) -> np.ndarray:
-        """Mean-pooled vectors (n, dim) float32 of one batch."""
+        """Return mean-pooled vectors (n, dim) float32 of one batch."""
         lengths = [len(ids) for ids in tokens]
         longest = max(lengths)
         ids_BL = torch.full((len(tokens), longest), self._padding, dtype=torch.long)
@@ -77,13 +75,13 @@ class MeanPooledTransformer:
             hidden_BLD: Tensor = self.network(
                 input_ids=ids_BL, attention_mask=mask_BL.long()
             ).last_hidden_state
-        # The mean is taken in float32 whatever the layers computed in.
+        # The mean is always taken in float32.
         total_BD = (hidden_BLD.float() * mask_BL[:, :, None]).sum(dim=1)
         return (total_BD / lengths_B1).cpu().numpy()
 
 
 def is_mean_pooled(folder: Path) -> bool:
-    """True when the model's modules are a transformer, a plain mean over tokens, perhaps a normalisation."""
+    """Return True for a transformer, a plain mean over tokens, and at most a normalisation."""
     modules = _modules(folder)
     kinds = [kind for kind, _ in modules]
     if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
@@ -99,13 +97,13 @@ def is_mean_pooled(folder: Path) -> bool:
 
 
 def _modules(folder: Path) -> list[tuple[str, str]]:
-    """Class name and folder of each module, in order."""
+    """Return class name and folder of each module, in order."""
     listed: Any = _read_json(folder / "modules.json") or []
     return [(entry["type"].rpartition(".")[2], entry["path"]) for entry in listed]
 
 
 def _longest_input(folder: Path, config: dict[str, Any]) -> int:
-    """Tokens that the model has positions for."""
+    """Return the number of tokens that the model has positions for."""
     declared = _read_json(folder / "tokenizer_config.json").get("model_max_length") or 10**9
     return int(min(declared, config.get("max_position_embeddings") or 10**9))
 
@@ -120,7 +118,7 @@ def _read_json(path: Path) -> Any:
 
 
 class LibraryModel:
-    """The library's own encode, batch by batch; it tokenizes again, which is the price of its generality."""
+    """A model of any architecture, run by the library's `encode`, which tokenizes each batch itself."""
 
     def __init__(self, folder: Path, max_tokens: int, device: str) -> None:
         from sentence_transformers import SentenceTransformer
@@ -141,11 +139,11 @@ class LibraryModel:
         self.normalizes = any(type(module).__name__ == "Normalize" for module in self.network)
 
     def tokenize(self, texts: Sequence[str]) -> list[str]:
-        """The texts as they are; their length in characters stands for tokens."""
+        """Return the texts unchanged; their length in characters stands for tokens."""
         return list(texts)
 
     def vectors(self, tokens: Sequence[str], autocast: torch.dtype | None) -> np.ndarray:
-        """Vectors (n, dim) float32 of one batch."""
+        """Return vectors (n, dim) float32 of one batch."""
         enabled = autocast is not None
         with torch.autocast(self._device.split(":")[0], autocast, enabled=enabled):
             found = self.network.encode(list(tokens), batch_size=len(tokens), show_progress_bar=False)

@@ -1,4 +1,4 @@
-"""Fewer dimensions for vectors that are there: principal directions of the items, or the first columns."""
+"""Reduce vectors to fewer dimensions: principal directions of the items, or the first columns."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def reduce_vectors(
 ) -> tuple[Vectors, dict[str, Any]]:
     """Reduce (n, D) to (n, how.dimensions), unit norm; `fitted_on` (m, D) are the items' vectors.
 
-    `pca` projects both sides on the directions in which the items vary most, without centring: dot products
-    between users and items then are the original ones but for what was cut off. Facts: `kept`, the share of
-    squared length that is left before norms are made one again.
+    `pca` projects both sides on the directions in which the items vary most, without centring, so that dot
+    products between users and items change only by what is cut off. Facts: `kept`, the share of squared
+    length left before normalisation.
 
-    Raises DataError when there is nothing to cut, or, naming it by `ids`, an entity has nothing left.
+    Raises DataError when `how.dimensions` is no reduction, or when an entity (named by `ids`) becomes zero.
     """
     width = vectors.shape[1]
     if how.dimensions >= width:

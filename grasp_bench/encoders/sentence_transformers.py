@@ -1,4 +1,4 @@
-"""Encoder `sentence_transformers`: a local model, token-packed batches, bfloat16 where it is native."""
+"""Encode with a local sentence-transformers model, in token-packed batches, in bfloat16 where native."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from grasp_bench.encoders.batching import batch_by_tokens
+from grasp_bench.encoders.contracts import Progress
 from grasp_bench.encoders.model_files import locate_model, weights_digest
 from grasp_bench.encoders.precision import (
     quantise_linear_layers,
@@ -17,27 +18,26 @@ from grasp_bench.encoders.precision import (
     torch_threads,
 )
 from grasp_bench.encoders.pretrained import LibraryModel, MeanPooledTransformer, is_mean_pooled
-from grasp_bench.encoders.registry import Progress
+from grasp_bench.encoders.sentence_transformers_settings import SentenceTransformers
 from grasp_bench.encoders.vectors import normalize
-from grasp_bench.spec.encoder import SentenceTransformersEncoder
 
 CPU_BATCH_TOKENS = 1024  # fits the caches; larger batches are slower
 GPU_BATCH_TOKENS = 65_536
 
 
-def unwatched(done: int) -> None:
-    """Progress that nobody watches."""
+def ignore_progress(done: int) -> None:
+    """Ignore progress."""
 
 
 class SentenceTransformersTextEncoder:
     """Runs a sentence-transformers model on texts sorted by length and packed by tokens.
 
-    Texts are tokenized once and cut to `max_tokens`. With `normalize`, or when the model itself
+    Texts are tokenized once and truncated to `max_tokens`. With `normalize`, or when the model itself
     normalises, vectors have unit norm. Errors: those of `locate_model`, DataError for damaged folders,
-    GraspBenchError for int8 on a device that is no CPU.
+    GraspBenchError for int8 on a device other than the CPU.
     """
 
-    def __init__(self, section: SentenceTransformersEncoder, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(self, section: SentenceTransformers, device: str = "cpu", threads: int = 1) -> None:
         self._dtype = resolve_dtype(section.dtype, device)
         folder = locate_model(section.model)
         load = MeanPooledTransformer if is_mean_pooled(folder) else LibraryModel
@@ -58,8 +58,8 @@ class SentenceTransformersTextEncoder:
         if self._dtype == "int8":
             self.facts["int8_layers"] = quantise_linear_layers(self._model.network)
 
-    def encode(self, texts: Sequence[str], progress: Progress = unwatched) -> np.ndarray:
-        """Vectors (n, dim) float32 in the order of the texts."""
+    def encode(self, texts: Sequence[str], progress: Progress = ignore_progress) -> np.ndarray:
+        """Return vectors (n, dim) float32 in the order of the texts."""
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
         autocast = torch.bfloat16 if self._dtype == "bfloat16" else None
         with torch_threads(self._threads):
@@ -74,7 +74,7 @@ class SentenceTransformersTextEncoder:
         return vectors
 
     def findings(self, texts: Sequence[str], vectors: np.ndarray) -> dict[str, Any]:
-        """Of int8: the share of the ten nearest neighbours that float32 finds too, on a sample."""
+        """Return, for int8, the share of ten nearest neighbours that float32 finds too, on a sample."""
         if self._dtype != "int8":
             return {}
         exact = self._section.model_copy(update={"dtype": "float32"})

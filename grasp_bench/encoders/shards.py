@@ -1,4 +1,4 @@
-"""Encoding that survives a kill: distinct texts in pieces, each piece a file once it is done."""
+"""Encode texts in shards, each kept in a file once it is done, so that a kill loses one shard."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from grasp_bench.core import atomic
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.encoders.batching import distinct
-from grasp_bench.encoders.registry import Progress, TextEncoder
+from grasp_bench.encoders.contracts import Progress, TextEncoder
 
 SHARD_TEXTS = 1024
 
@@ -25,11 +25,11 @@ def encode_in_shards(
     progress: Progress,
     shard_texts: int = SHARD_TEXTS,
 ) -> np.ndarray:
-    """Vectors (n, dim) float32 of all texts; equal texts are encoded once.
+    """Return vectors (n, dim) float32 of all texts; equal texts are encoded once.
 
-    Distinct texts are sorted by length and cut into shards; finished shards are kept in `folder`,
-    under the hash of their texts and the encoder's facts, and are not encoded again by a later call.
-    `progress` is told how many of the distinct texts are done.
+    Distinct texts are sorted by length and divided into shards. Finished shards are kept in `folder` under
+    the hash of their texts and the encoder's facts, and are not encoded again. `progress` receives the
+    number of distinct texts done.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ordered, place = distinct(texts)
@@ -52,7 +52,7 @@ def encode_in_shards(
 
 
 def _read(path: Path, rows: int, dim: int) -> np.ndarray | None:
-    """A finished shard, or None when there is none of the right shape."""
+    """Return a finished shard; None when there is none of the right shape."""
     try:
         with safe_open(path, framework="numpy") as tensors:
             found: np.ndarray = tensors.get_tensor("vectors")

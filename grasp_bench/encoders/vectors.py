@@ -1,9 +1,4 @@
-"""What is given to an encoder for each entity, and what entities get of which there is nothing to give.
-
-What every embedding must satisfy before anything is trained on it.
-
-Unit norm, in place.
-"""
+"""Select the texts to encode, and normalise, check and fill the vectors of entities."""
 
 from __future__ import annotations
 
@@ -18,7 +13,7 @@ BLOCK_ROWS = 65_536
 
 
 def normalize(vectors: np.ndarray) -> None:
-    """Scale the rows of (n, D) floats to unit norm; rows without one stay, for the check to find and name."""
+    """Scale the rows of (n, D) floats to unit norm in place; zero and non-finite rows stay unchanged."""
     for start in range(0, len(vectors), BLOCK_ROWS):
         block = vectors[start : start + BLOCK_ROWS]
         norms = np.linalg.norm(block, axis=1, keepdims=True)
@@ -26,7 +21,6 @@ def normalize(vectors: np.ndarray) -> None:
 
 
 NORM_TOLERANCE = 1e-3
-BLOCK_ROWS = 65_536
 
 
 def check_vectors(vectors: np.ndarray, ids: Sequence[str], unit_norm: bool) -> None:
@@ -55,7 +49,7 @@ def _refuse(bad: np.ndarray, ids: Sequence[str], start: int, what: str) -> None:
 
 @dataclass(frozen=True)
 class EncoderInput:
-    """The entities that have a text: their rows among all, their names, and the texts with their prefix."""
+    """The entities with a text: their rows among all, their ids, and the texts with their prefix."""
 
     rows: np.ndarray
     names: list[str]
@@ -63,7 +57,7 @@ class EncoderInput:
 
 
 def encoder_input(prefix: str, side: str, ids: Sequence[str], texts: Sequence[str]) -> EncoderInput:
-    """Put the prefix before each text; blank texts are left out, prefix or not.
+    """Put the prefix before each text; leave out blank texts.
 
     Raises DataError when all texts are blank.
     """
@@ -77,10 +71,10 @@ def encoder_input(prefix: str, side: str, ids: Sequence[str], texts: Sequence[st
 
 
 def fill_with_mean(vectors: np.ndarray, rows: np.ndarray, count: int, unit_norm: bool) -> np.ndarray:
-    """Spread (k, D) vectors over `count` rows; the others get their mean, scaled to unit norm if asked.
+    """Put (k, D) vectors into `count` rows; the other rows get their mean, of unit norm if `unit_norm`.
 
-    The mean says nothing of an entity and lies amid all others, so it is the least that can be claimed.
-    Raises DataError when the mean is zero and a norm was asked for.
+    The mean is the least specific vector for an entity without one. Raises DataError when the mean is zero
+    and `unit_norm` is set.
     """
     if len(rows) == count:
         return vectors

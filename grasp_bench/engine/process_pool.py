@@ -1,7 +1,7 @@
-"""Tasks in worker processes that outlive them (importing torch costs a second), one pipe each.
+"""Run tasks in worker processes, one pipe each; workers live on, since importing torch costs a second.
 
-Not concurrent.futures: there one killed worker breaks the whole pool. Here it fails its own task
-and a fresh worker takes the next one.
+In concurrent.futures one killed worker breaks the whole pool. Here it fails its own task, and a new
+worker takes the next one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Worker:
 
 
 class ProcessPool:
-    """An Executor with a spawned process for each device given, started when first needed."""
+    """An Executor with one spawned process for each device given, started when first needed."""
 
     def __init__(self, config: WorkerConfig, devices: list[str], on_progress: OnProgress) -> None:
         self.slots = len(devices)
@@ -46,37 +46,37 @@ class ProcessPool:
     def submit(self, task: Task) -> None:
         """Send the task to an idle worker, or to a new one in a free slot."""
         for slot, worker in list(self._workers.items()):
-            if worker.task is None and self._sent(worker, task):
+            if worker.task is None and self._send(worker, task):
                 return
             if worker.task is None:
-                self._bury(slot)
+                self._remove(slot)
         slot = next(slot for slot in range(self.slots) if slot not in self._workers)
         worker = self._workers[slot] = self._start(self._devices[slot])
-        if not self._sent(worker, task):
-            worker.task = task  # it died at birth: `wait` will find it so
+        if not self._send(worker, task):
+            worker.task = task  # it died at its start: `wait` finds that
 
     def wait(self) -> list[End]:
-        """Block until a worker has ended its task or died over it."""
+        """Block until a worker has ended its task or died."""
         ends: list[End] = []
         while not ends:
             busy = {slot: worker for slot, worker in self._workers.items() if worker.task is not None}
-            # The sentinel too: a worker's own children may keep its pipe open after its death.
+            # The sentinel as well: a dead worker's children may keep its pipe open.
             ready = wait([x for worker in busy.values() for x in (worker.pipe, worker.process.sentinel)])
             for slot, worker in busy.items():
                 if worker.pipe in ready or worker.process.sentinel in ready:
-                    ends += self._hear(slot, worker)
+                    ends += self._receive(slot, worker)
         return ends
 
     def close(self) -> None:
-        """End idle workers; a closed pipe is their sign."""
+        """End idle workers by closing their pipes."""
         for worker in self._workers.values():
             worker.pipe.close()
         for slot in list(self._workers):
             self._workers[slot].process.join(SECONDS_TO_SAVE)
-            self._bury(slot)
+            self._remove(slot)
 
     def stop(self) -> None:
-        """Interrupt every worker, wait for what they have to save, kill what stays."""
+        """Interrupt all workers, wait until they have saved their state, kill the rest."""
         try:
             for worker in self._workers.values():
                 worker.process.terminate()
@@ -85,7 +85,7 @@ class ProcessPool:
                 worker.process.join(max(0.0, deadline - time.monotonic()))
         finally:  # also on a second Ctrl-C
             for slot in list(self._workers):
-                self._bury(slot)
+                self._remove(slot)
 
     def _start(self, device: str) -> _Worker:
         here, there = multiprocessing.Pipe()
@@ -97,7 +97,7 @@ class ProcessPool:
         there.close()  # or the pipe would stay open when the worker dies
         return _Worker(process, here, log)
 
-    def _sent(self, worker: _Worker, task: Task) -> bool:
+    def _send(self, worker: _Worker, task: Task) -> bool:
         try:
             worker.pipe.send(task)
         except OSError:
@@ -105,16 +105,16 @@ class ProcessPool:
         worker.task = task
         return True
 
-    def _hear(self, slot: int, worker: _Worker) -> list[End]:
-        """Read all that a worker has said; death counts only after its last word."""
+    def _receive(self, slot: int, worker: _Worker) -> list[End]:
+        """Read all messages of a worker; its death counts only after the last one."""
         try:
             while worker.pipe.poll():
-                said = worker.pipe.recv()
-                if isinstance(said, Progress):
-                    self._on_progress(said)
+                message = worker.pipe.recv()
+                if isinstance(message, Progress):
+                    self._on_progress(message)
                 else:
                     worker.task = None
-                    return [said]
+                    return [message]
         except (EOFError, OSError):
             pass
         else:
@@ -123,10 +123,10 @@ class ProcessPool:
         task = worker.task
         worker.process.join(SECONDS_TO_SAVE)
         broken = [_died(task, worker)] if task is not None else []
-        self._bury(slot)
+        self._remove(slot)
         return list(broken)
 
-    def _bury(self, slot: int) -> None:
+    def _remove(self, slot: int) -> None:
         worker = self._workers.pop(slot)
         worker.pipe.close()
         if worker.process.is_alive():

@@ -1,4 +1,4 @@
-"""A finished cell to `results/<spec>/<slug>/`: small files, fit to be committed."""
+"""Publish a finished cell as small files in `results/<spec>/<slug>/`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from grasp_bench.core.store import Artefact, Store
 from grasp_bench.engine.substitutions import substituted_texts
 from grasp_bench.plan.cells import Cell, marked_leaks
 from grasp_bench.plan.imported import run_of
-from grasp_bench.spec.encoder import PrecomputedEncoder
+from grasp_bench.spec.encoder import VectorFileSettings
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.section import asked_of
 
@@ -21,11 +21,11 @@ PATH_KEYS = ("path", "users", "items")
 
 
 def publish(cell: Cell, spec: str, store: Store, results: Path) -> bool:
-    """Write the cell's files unless the same are there, unharmed; True when something was written.
+    """Write the cell's files unless intact ones are there; return True when something was written.
 
-    `cell.json` goes last and is taken away first: while it is there, the other files belong to it.
-    Raises StoreError when the results folder cannot be written, DamagedError where the figures in the store
-    are not those that were written.
+    `cell.json` is removed first and written last: while it exists, the other files belong to it.
+    Raises StoreError when the results folder cannot be written, DamagedError when the store's metrics are
+    damaged.
     """
     folder = results / spec / cell.slug
     if is_published(cell, folder):
@@ -46,9 +46,9 @@ def publish(cell: Cell, spec: str, store: Store, results: Path) -> bool:
 
 
 def is_published(cell: Cell, folder: Path) -> bool:
-    """True when the folder holds this very cell, with the bytes that were published.
+    """Return True when the folder holds exactly this cell, with intact bytes.
 
-    Earlier versions published no checksums: such a cell is published once more.
+    Cells of earlier versions have no checksums and are published again.
     """
     try:
         found = published.read_object(folder / CELL)
@@ -59,7 +59,7 @@ def is_published(cell: Cell, folder: Path) -> bool:
 
 
 def _require_figures(cell: Cell, metrics: Artefact) -> None:
-    """Figures whose bytes nothing vouches for must at least be those of the ranks beside them."""
+    """Check metrics without checksums against the ranks beside them."""
     if "files" in metrics.sidecar:
         return
     from grasp_bench.core.published import metrics_problem
@@ -70,13 +70,13 @@ def _require_figures(cell: Cell, metrics: Artefact) -> None:
 
 
 def stale_folders(results: Path, spec: str, slugs: set[str]) -> list[Path]:
-    """Published cells that the spec no longer asks for; they are left where they are."""
+    """Return the folders of published cells that the spec no longer contains."""
     found = sorted((results / spec).glob(f"*/{CELL}"))
     return [path.parent for path in found if path.parent.name not in slugs]
 
 
 def identity(cell: Cell) -> dict[str, Any]:
-    """Which cell it is: the part of cell.json that is known before anything has run."""
+    """Return the part of cell.json that is known before anything has run."""
     model = cell.experiment.model if cell.name is None else None
     return {
         "slug": cell.slug,
@@ -95,7 +95,7 @@ def identity(cell: Cell) -> dict[str, Any]:
 
 
 def describe(cell: Cell, spec: str, metrics: Artefact, store: Store) -> dict[str, Any]:
-    """The content of cell.json (docs/architecture.md, "Cells and results")."""
+    """Return the content of cell.json (docs/architecture.md, "Cells and results")."""
     maker = _maker(cell, store)
     facts = maker.get("facts", {})
     substituted = substituted_texts(cell, store)
@@ -121,7 +121,7 @@ def describe(cell: Cell, spec: str, metrics: Artefact, store: Store) -> dict[str
 
 
 def settings_of(cell: Cell) -> dict[str, Any]:
-    """The settings that made a cell what it is, by section."""
+    """Return the settings of a cell, by section."""
     experiment = cell.experiment
     reads = any(role.endswith("_embeddings") for role in cell.nodes)
     return {
@@ -142,9 +142,9 @@ def _model(experiment: Experiment) -> dict[str, Any]:
 
 
 def _knowledge(experiment: Experiment) -> dict[str, Any]:
-    """Where text and vectors come from; files by their names alone."""
+    """Return the sources of text and vectors, with file names instead of paths."""
     sections: dict[str, Any] = {"encoder": asked_of(experiment.encoder), "index": asked_of(experiment.index)}
-    if not isinstance(experiment.encoder, PrecomputedEncoder):
+    if not isinstance(experiment.encoder, VectorFileSettings):
         sections["text"] = {name: asked_of(source) for name, source in experiment.text}
     for section in (sections["encoder"], *sections.get("text", {}).values()):
         section |= {key: Path(section[key]).name for key in PATH_KEYS if isinstance(section.get(key), str)}
@@ -152,16 +152,16 @@ def _knowledge(experiment: Experiment) -> dict[str, Any]:
 
 
 def _imported(cell: Cell, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the spec says of a run, its file by name alone, and how much of it was absent."""
+    """Return the settings of an imported run, and the share of it that was absent."""
     run = run_of(cell)
     told = {"run": Path(run.run).name, "absent_share": facts.get("absent_share")}
     return {"imported": {**run.model_dump(mode="json", exclude={"name", "seed"}), **told}}
 
 
 def _maker(cell: Cell, store: Store) -> dict[str, Any]:
-    """The sidecar of the training, or of what ranks where nothing is trained.
+    """Return the sidecar of the training, or of the ranking of an untrained cell.
 
-    Empty when somebody has cleared checkpoints and kept metrics.
+    Empty when checkpoints were deleted and metrics kept.
     """
     node = cell.nodes.get("train", cell.nodes["rank"])
     return store.get(node.stage, node.hash).sidecar if store.has(node.stage, node.hash) else {}

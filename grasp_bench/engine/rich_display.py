@@ -1,4 +1,4 @@
-"""Bars on a terminal: one for each node that runs, one for the whole."""
+"""Progress bars on a terminal: one for each running node, one for the whole run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
 from grasp_bench.plan.nodes import Node
 
-NARROW = 110  # characters, below which there is no room for the clock and what a stage says besides its count
+NARROW = 110  # below this width, clock and note columns are left out
 
 
 class _Count(ProgressColumn):
-    """`40/200 epochs`; of the whole, nodes and cells."""
+    """`40/200 epochs`; of the whole run, nodes or cells."""
 
     def __init__(self, eta: Eta | None) -> None:
         super().__init__(Column(no_wrap=True, justify="right"))
@@ -37,7 +37,7 @@ class _Count(ProgressColumn):
 
 
 class _Label(ProgressColumn):
-    """The name of a node, or `all`."""
+    """The label of a node, or `all`."""
 
     def __init__(self) -> None:
         super().__init__(Column(no_wrap=True, overflow="ellipsis", ratio=3, min_width=12))
@@ -47,7 +47,7 @@ class _Label(ProgressColumn):
 
 
 class _Note(ProgressColumn):
-    """What a stage says besides its count."""
+    """The note of a stage."""
 
     def __init__(self) -> None:
         super().__init__(Column(no_wrap=True, overflow="ellipsis", ratio=4))
@@ -57,7 +57,7 @@ class _Note(ProgressColumn):
 
 
 class _Rate(ProgressColumn):
-    """Units per second, once there are any."""
+    """Units per second."""
 
     def __init__(self) -> None:
         super().__init__(Column(no_wrap=True, justify="right"))
@@ -67,7 +67,7 @@ class _Rate(ProgressColumn):
 
 
 class _Left(ProgressColumn):
-    """About how long the rest takes, of a node or of the whole."""
+    """Estimated time left, of a node or of the whole run."""
 
     def __init__(self, eta: Eta | None) -> None:
         super().__init__(Column(no_wrap=True, justify="right"))
@@ -83,7 +83,7 @@ class _Left(ProgressColumn):
 
 
 class RichDisplay:
-    """Live bars; ended nodes scroll up as lines."""
+    """Shows live bars; ended nodes become lines above them."""
 
     def __init__(self, total: int, eta: Eta | None = None) -> None:
         console = ShowingConsole(stderr=True)
@@ -101,7 +101,7 @@ class RichDisplay:
         self._running: dict[str, TaskID] = {}
         self._whole = self._add("all", total, None) if total else None
         self._bars.start()
-        guard_streams()  # also the stand-ins of rich, which would read sequences of others as styles
+        guard_streams()  # also rich's own streams, which would read escape sequences as styles
 
     def note(self, line: str) -> None:
         """Print a line above the bars."""
@@ -137,7 +137,7 @@ class RichDisplay:
         self._bars.console.print(Text(" ").join((Text("failed", "red"), what)))
 
     def close(self) -> None:
-        """Take the bars off the screen."""
+        """Remove the bars."""
         self._bars.stop()
 
     def _add(self, label: str, total: int | None, node: Node | None) -> TaskID:

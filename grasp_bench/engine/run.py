@@ -1,4 +1,4 @@
-"""A plan from what is there to what was asked: execute, publish cell by cell, keep count."""
+"""Run a plan: make absent nodes and publish each cell once it is finished."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from grasp_bench.plan.estimate import Estimate, estimate, interactions_of, work_
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.status import Status, status
 
-PASSES = 4  # damage may show only when what was damaged before it has been made again
+PASSES = 4  # some damage shows only after earlier damage is repaired
 STAGES = "grasp_bench.stages.registry:STAGES"
 
 
@@ -34,7 +34,7 @@ STAGES = "grasp_bench.stages.registry:STAGES"
 class RunConfig:
     """Where and how a plan is executed.
 
-    `devices` has one entry for each worker and may repeat; `trackers` are told of it, by name.
+    `devices` has one entry for each worker and may repeat; `trackers` receive the run, by name.
     """
 
     store: Path
@@ -49,22 +49,22 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`finished` cells are published; `failed` maps the slug of each other cell to what stopped it."""
+    """The published cells, and for each other cell, by slug, the failure that stopped it."""
 
     finished: tuple[Cell, ...]
     failed: Mapping[str, Failure]
 
     @property
     def failures(self) -> list[Failure]:
-        """Each failure once, however many cells hang on it."""
+        """Each failure once, however many cells depend on its node."""
         return list({failure.node.hash: failure for failure in self.failed.values()}.values())
 
 
 def worker_devices(plan: Plan, choice: str, workers: int | None) -> tuple[str, ...]:
-    """One device a worker: all GPUs, or on CPU one worker a core.
+    """Return one device for each worker: all GPUs, or on CPU one worker for each core.
 
-    Small models run faster side by side than on several threads; but more workers than the plan
-    has cells would only share out the cores more thinly.
+    Small models run faster side by side than on several threads; more workers than cells would only
+    leave each with fewer cores.
     """
     devices = machine.devices(choice)
     if workers is None:
@@ -74,11 +74,11 @@ def worker_devices(plan: Plan, choice: str, workers: int | None) -> tuple[str, .
 
 
 def run_plan(plan: Plan, config: RunConfig) -> Outcome:
-    """Make what is absent and publish every finished cell as soon as it is one.
+    """Make absent nodes and publish every cell as soon as it is finished.
 
-    A failed node fails the cells that need it and nothing else. What is found damaged is set aside by who
-    opens it, and made again by another pass. KeyboardInterrupt ends the workers and passes on; what they were
-    at can be resumed. Raises StoreError when nothing can be written.
+    A failed node fails only the cells that need it. A damaged artefact is set aside by its reader and made
+    again in another pass. KeyboardInterrupt ends the workers and passes through; their tasks can be resumed.
+    Raises StoreError when nothing can be written.
     """
     store = Store(config.store)
     for _ in range(PASSES - 1):
@@ -124,7 +124,7 @@ def _pass(plan: Plan, now: Status, store: Store, config: RunConfig) -> Outcome:
 
 
 def _callbacks(plan: Plan, now: Status, guess: Estimate, config: RunConfig) -> Callback:
-    """Who is told, in this order: who keeps count, the trackers, and the view, which asks the first."""
+    """Callbacks, in order: ETA, trackers, display."""
     course = Eta(now.to_run, plan.cells, guess, len(config.devices))
     callbacks = make_display(config.log_format, len(now.to_run), course)
     if not (config.trackers and now.to_run):
@@ -134,7 +134,7 @@ def _callbacks(plan: Plan, now: Status, guess: Estimate, config: RunConfig) -> C
 
 
 def _tell_quotes(nodes: Sequence[Node], store: Store, callbacks: Callback) -> None:
-    """What services are about to be asked; data that cannot be read fail in their own stage."""
+    """Show what services will cost; unreadable data fails later, in its own stage."""
     try:
         for quote in costs.quotes_for(nodes, store, callbacks.note):
             callbacks.note(costs.quote_line(quote))
@@ -143,7 +143,7 @@ def _tell_quotes(nodes: Sequence[Node], store: Store, callbacks: Callback) -> No
 
 
 def opening(plan: Plan, now: Status, guess: Estimate) -> str:
-    """The first line of a run: what there is to do, and whether it goes on from before."""
+    """Return the first line of a run: the work left, and whether the run resumes an earlier one."""
     cells, left = len(plan.cells), len(plan.cells) - len(now.done)
     counted = f"{cells} cell{'' if cells == 1 else 's'}, {len(plan.nodes)} nodes"
     if not now.to_run:

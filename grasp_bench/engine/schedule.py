@@ -1,4 +1,4 @@
-"""The order of things: ready nodes go to the executor, what hangs on a failed one is left out."""
+"""Send ready nodes to the executor and drop nodes that depend on a failed one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from grasp_bench.plan.nodes import Node
 
 
 class Schedule:
-    """Runs nodes (inputs first) and remembers which failed.
+    """Runs nodes, inputs first, and records failures.
 
-    `share` is the threads of one of several workers. Nodes of a single cell always get exactly
-    that, so that their sums do not depend on what else was left to do; nodes that several cells
-    wait for get the idle cores as well.
+    `threads` is one worker's share of the cores. A node of a single cell gets exactly that, so that its
+    floating-point sums do not depend on what else runs; nodes that several cells need get idle cores as well.
     """
 
     def __init__(
@@ -36,7 +35,7 @@ class Schedule:
     def run(
         self, executor: Executor, store: Path, callbacks: Callback, finished: Callable[[Node], None]
     ) -> None:
-        """Run until nothing can; `finished` is called for each node as it enters the store."""
+        """Run until no node is ready; call `finished` for each node that enters the store."""
         while self._pending or self._running:
             self._submit(executor, callbacks)
             for end in executor.wait():
@@ -45,7 +44,7 @@ class Schedule:
                     finished(end.node)
 
     def failure_of(self, cell: Cell) -> Failure | None:
-        """The failure that keeps a cell from being finished."""
+        """Return the failure that stops a cell, if there is one."""
         found = (self.failures.get(node.hash) or self.blocked.get(node.hash) for node in cell.nodes.values())
         return next((failure for failure in found if failure is not None), None)
 
@@ -63,7 +62,7 @@ class Schedule:
             callbacks.started(node)
 
     def _ready(self) -> list[Node]:
-        """What several cells wait for comes first; then cell by cell, so that results come early."""
+        """Return ready nodes: shared ones first, then cell by cell, so that results come early."""
         absent = self._pending.keys() | self._running.keys()
         ready = [
             node

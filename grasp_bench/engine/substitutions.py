@@ -1,4 +1,4 @@
-"""Say which texts and vectors are not what the spec asked for, but stand in for it."""
+"""Describe texts and vectors that replace what the spec asked for."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NAMES = {"na": "NA", "over_long": "over-long"}
 
 
 def substituted_texts(cell: Cell, store: Store) -> list[str]:
-    """One line for each text source of the cell that gave something else in places; mostly none."""
+    """Return a line for each text source of the cell some of whose texts were replaced."""
     nodes = (node for role, node in cell.nodes.items() if role.endswith("_text"))
     return [line for node in nodes if (line := _substituted(node, store))]
 
 
 def warnings(nodes: Iterable[Node], store: Store) -> list[str]:
-    """What somebody should know before believing figures that rest on these nodes."""
+    """Return warnings about metrics that depend on these nodes."""
     lines: list[str] = []
     for node in nodes:
         if line := _substituted(node, store):

@@ -1,4 +1,4 @@
-"""Between a run and its trackers: it listens to what the run says, and never makes it wait or fail."""
+"""Pass the events of a run to trackers, in threads, so that a tracker neither delays nor fails it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from grasp_bench.engine.trackers.registry import Parameter, State, TrackedRun, T
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
 
-SECONDS_TO_SEND = 30.0  # what trackers get for the rest when all is done
+SECONDS_TO_SEND = 30.0  # for trackers to finish after the run
 LOG = "log.jsonl"
 OF_A_CURVE = ("epoch", "seconds")  # in a line of log.jsonl, besides its figures
 
@@ -26,10 +26,10 @@ Act = Callable[[Tracker], None]
 
 
 class TrackerCallback:
-    """A listener; a thread for each tracker does what is asked of it, in order, and `warn` says what fails.
+    """A callback with one thread for each tracker; `warn` receives a line when a tracker fails.
 
-    Each cell whose training begins, or whose figures are made, is a run. Curves are told as they come, and
-    when the cell is finished what of them was not: progress is thinned out on its way.
+    Each cell whose training starts, or whose metrics are made, is a tracked run. Progress events are
+    throttled, so the epochs that were missed are logged when the cell is finished.
     """
 
     def __init__(
@@ -47,25 +47,25 @@ class TrackerCallback:
         for cell in cells:
             for node in cell.nodes.values():
                 self._readers[node.hash].append(cell)
-        self._logged: dict[str, set[int]] = {}  # epochs by the cell's hash, of runs that are open
+        self._logged: dict[str, set[int]] = {}  # logged epochs of open runs, by the cell's hash
 
     def note(self, line: str) -> None:
-        """Nothing that trackers would want."""
+        """Ignore lines."""
 
     def started(self, node: Node) -> None:
-        """A training begins the runs of its cells."""
+        """Begin the runs of a training's cells."""
         if node.stage == "train":
             for cell in self._readers[node.hash]:
                 self._begin(cell)
 
     def progress(self, progress: Progress) -> None:
-        """A point of a training's curves."""
+        """Log a point of a training's curves."""
         if progress.node.stage == "train" and progress.event.figures:
             for cell in self._readers[progress.node.hash]:
                 self._log(cell, progress.event.done, progress.event.figures)
 
     def finished(self, done: Done) -> None:
-        """The last node of a cell ends its run, with all that is known by then."""
+        """End a cell's run after its last node: log missed epochs and the final metrics."""
         for cell in self._readers[done.node.hash]:
             if cell.hash == done.node.hash:
                 self._begin(cell)
@@ -74,12 +74,12 @@ class TrackerCallback:
                 self._end(cell, _final(self._store.get("metrics", cell.hash)), "finished")
 
     def failed(self, failure: Failure) -> None:
-        """A failed node fails the open runs that wait for it."""
+        """End the open runs that need a failed node."""
         for cell in self._readers[failure.node.hash]:
             self._end(cell, {}, "failed")
 
     def close(self) -> None:
-        """End what is open, and let trackers send the rest for a while."""
+        """End open runs and wait a while for the trackers."""
         for digest in list(self._logged):
             self._close_run(digest, {}, "interrupted")
         for thread in self._threads:
@@ -113,7 +113,7 @@ class TrackerCallback:
 
 
 class _TrackerThread:
-    """One tracker and its thread. The first thing that goes wrong is said once and switches it off."""
+    """A tracker and its thread. The first error is reported once and switches the tracker off."""
 
     def __init__(self, name: str, tracker: Tracker, warn: Callable[[str], None]) -> None:
         self._name = name
@@ -124,11 +124,11 @@ class _TrackerThread:
         self._thread.start()
 
     def submit(self, act: Act) -> None:
-        """Have something done, some time."""
+        """Queue a call."""
         self._acts.put(act)
 
     def close(self) -> None:
-        """Wait until all is done, but not for ever."""
+        """Wait until all calls are done, at most SECONDS_TO_SEND."""
         self._acts.put(None)
         self._thread.join(SECONDS_TO_SEND)
         if self._thread.is_alive():
@@ -138,7 +138,7 @@ class _TrackerThread:
         while (act := self._acts.get()) is not None:
             try:
                 act(self._tracker)
-            except Exception as error:  # a tracker may fail in any way that its library can
+            except Exception as error:  # its library may raise anything
                 said = " ".join(str(error).split()) or type(error).__name__
                 self._warn(f"warning: tracker {self._name} is switched off, the run goes on: {said}")
                 return
@@ -154,7 +154,7 @@ def _run_of(cell: Cell, spec: str) -> TrackedRun:
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Parameter]]:
-    """Settings by dotted key; lists as JSON, keys that ask for nothing left out."""
+    """Yield settings by dotted key, lists as JSON, without None."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{key}.")
@@ -165,14 +165,14 @@ def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Pa
 
 
 def _curve(cell: Cell, store: Store) -> Iterator[tuple[int, dict[str, float]]]:
-    """Epochs of the cell's training, where there was one and its log is still there."""
+    """Yield the epochs in the log of the cell's training, if it is still there."""
     node = cell.nodes.get("train")
     if node is None or not store.has(node.stage, node.hash):
         return
     try:
         training = store.get(node.stage, node.hash)
         lines = training.file(LOG).read_text().splitlines() if training.has_file(LOG) else []
-    except DamagedError:  # the next run tells, and makes it again
+    except DamagedError:  # the next run reports it and makes it again
         return
     for line in lines:
         entry = json.loads(line)
@@ -180,7 +180,7 @@ def _curve(cell: Cell, store: Store) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def _final(metrics: Artefact) -> dict[str, float]:
-    """`full/overall/NDCG@10`, and so on: every figure of metrics.json."""
+    """Return every figure of metrics.json, by names such as `full/overall/NDCG@10`."""
     measured = json.loads(metrics.file("metrics.json").read_text())
     return {
         key.replace(".", "/"): float(value) for key, value in _flat(measured) if not isinstance(value, str)

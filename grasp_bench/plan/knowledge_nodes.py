@@ -10,16 +10,16 @@ from grasp_bench.components import ENHANCERS
 from grasp_bench.core.errors import DataError
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node, make_node
-from grasp_bench.spec.encoder import EncoderSource, LiteLLMEncoder, PrecomputedEncoder
+from grasp_bench.spec.choices import EncoderSource
+from grasp_bench.spec.encoder import TextEncoderSettings, VectorFileSettings, vector_files
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.locations import ROOT_VARIABLE, Located, root_in_words
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
 from grasp_bench.spec.section import asked_of
-from grasp_bench.spec.service import DELIVERY_KEYS
-from grasp_bench.spec.text import PrecomputedText
-from grasp_bench.spec.vector_files import vector_files
+from grasp_bench.spec.service import DELIVERY_KEYS, Service
+from grasp_bench.spec.text import PromptSettings, TextFileSettings
 
 SIDES = (("users", "user"), ("items", "item"))
 # Keys of a source that concern a user's history; items have none.
@@ -66,7 +66,7 @@ def has_prefixes(experiment: Experiment) -> bool:
     return (
         reads
         and experiment.text.users.scope == "prefix"
-        and not isinstance(experiment.encoder, PrecomputedEncoder)
+        and not isinstance(experiment.encoder, VectorFileSettings)
     )
 
 
@@ -102,7 +102,7 @@ def _hint(located: Located) -> str:
 
 def _texts(experiment: Experiment, split: Node, fingerprint: Fingerprint) -> dict[str, Node]:
     """Make the text nodes of both sides; none for precomputed vectors."""
-    if isinstance(experiment.encoder, PrecomputedEncoder):
+    if isinstance(experiment.encoder, VectorFileSettings):
         return {}
     return {f"{role}_text": _text_node(experiment, side, split, fingerprint) for side, role in SIDES}
 
@@ -182,10 +182,10 @@ def _text_node(experiment: Experiment, side: str, split: Node, fingerprint: Fing
     if side == "items":
         for key in HISTORY_KEYS:
             settings["source"].pop(key, None)
-    if isinstance(source, PrecomputedText):
+    if isinstance(source, TextFileSettings):
         settings["file"] = fingerprint(Path(source.path))
         locations["path"] = settings["source"].pop("path")
-    elif source.template and source.template.endswith(".j2"):
+    elif isinstance(source, PromptSettings) and source.template and source.template.endswith(".j2"):
         settings["file"] = fingerprint(Path(source.template))
         locations["template"] = settings["source"].pop("template")
     locations |= take_out(settings["source"], DELIVERY_KEYS)
@@ -199,14 +199,14 @@ def _embeddings_node(
     settings: dict[str, Any] = {"side": side, "encoder": asked_of(encoder)}
     take_out(settings["encoder"], ("reduce", OTHER_PREFIX[side]))
     locations: dict[str, Any] = {}
-    if isinstance(encoder, PrecomputedEncoder):
+    if isinstance(encoder, VectorFileSettings):
         paths = take_out(settings["encoder"], [name for name, _ in SIDES])
         settings["files"] = [fingerprint(path) for path in vector_files(paths[side], side)]
         locations = {side: paths[side]}
-    elif isinstance(encoder, LiteLLMEncoder):
+    elif isinstance(encoder, Service):
         # Vectors are stored by text, so the batch size of requests does not change them.
         locations = take_out(settings["encoder"], (*DELIVERY_KEYS, "batch_size"))
-    elif Path(encoder.model).is_dir():
+    elif isinstance(encoder, TextEncoderSettings) and Path(encoder.model).is_dir():
         settings["files"] = [fingerprint(Path(encoder.model))]
         locations = take_out(settings["encoder"], ("model",))
     return make_node("embeddings", settings, inputs, f"embeddings {side}", {"encoder": locations})

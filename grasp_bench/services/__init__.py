@@ -1,1 +1,1 @@
-"""Paid and shared services: what was asked and answered, budgets, rates, keys, prices."""
+"""Use paid and shared services: requests, answers, budgets, limits, credentials, prices."""

@@ -1,6 +1,6 @@
-"""Read a provider's answer: its text and why it ended, or its vectors, and the tokens it counted.
+"""Parse provider answers into text or vectors, with the reason why they ended and the tokens they took.
 
-What the provider sent decides. litellm's object is read where the body has a form that is not known here.
+The provider's own body decides. litellm's object is read when the body has an unknown form.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-MOST_COUNTED = 10**9  # tokens of one request that are believed; budgets add them up, the ledger keeps them
+MOST_COUNTED = 10**9  # larger token counts of one request are not believed
 
-# Why an answer ended, as providers say it, in lower case without separators.
+# Finish reasons of providers, in lower case without separators.
 COMPLETE = frozenset(
     {
         "stop", "stopsequence", "endturn", "endofturn", "complete", "completed", "finished", "done", "eos",
@@ -55,18 +55,18 @@ OUTPUT_KEYS = frozenset(
 
 
 class Unreadable(Exception):
-    """An answer that has not the form of one; the message says what is wrong with it, never its content."""
+    """An answer of an unknown form; the message says what is wrong, never the content."""
 
 
 class BrokenOff(Exception):
-    """An answer that the provider did not end; the message is the provider's reason."""
+    """An answer that the provider broke off; the message is the provider's reason."""
 
 
 def read_chat(body: Any, response: Any, most_output: int) -> tuple[str, str]:
-    """Text, and "stop", "length", "refusal", "content_filter" or "incomplete".
+    """Return the text and "stop", "length", "refusal", "content_filter" or "incomplete".
 
-    Raises Unreadable and BrokenOff. A reason that nobody knows is "incomplete". A provider that gives
-    none has cut the answer off if it counts as many tokens as were allowed.
+    An unknown reason is "incomplete". Without a reason, an answer with all the tokens allowed counts as cut
+    off ("length"). Raises Unreadable and BrokenOff.
     """
     choices = body.get("choices") if isinstance(body, Mapping) else None
     if choices is None:
@@ -76,7 +76,7 @@ def read_chat(body: Any, response: Any, most_output: int) -> tuple[str, str]:
     if not choices:
         return "", "stop"
     choice = choices[0]
-    if isinstance(choice, Mapping) and isinstance(choice.get("text"), str):  # of a model that completes text
+    if isinstance(choice, Mapping) and isinstance(choice.get("text"), str):  # a model that completes text
         return choice["text"], _ending(_reason(choice), body, most_output)
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(message, Mapping):
@@ -88,7 +88,7 @@ def read_chat(body: Any, response: Any, most_output: int) -> tuple[str, str]:
 
 
 def _wrapped_chat(body: Any, response: Any, most_output: int) -> tuple[str, str]:
-    """Of a body in another form than OpenAI's: litellm's text, and the body's own reason."""
+    """Read a body that is not in OpenAI's form: litellm's text, and the body's own reason."""
     if response is None or not hasattr(response, "choices"):
         raise Unreadable("no JSON" if body is None else "'choices' is missing")
     if not response.choices:
@@ -104,7 +104,7 @@ def _wrapped_chat(body: Any, response: Any, most_output: int) -> tuple[str, str]
 
 
 def _text_of(content: Any) -> str:
-    """The text of a message: a string, or a list of parts of which those that are text count."""
+    """Return the text of a message: a string, or the text parts of a list."""
     if content is None or isinstance(content, str):
         return content or ""
     if isinstance(content, list):
@@ -115,7 +115,7 @@ def _text_of(content: Any) -> str:
 
 
 def _reason(holder: Any) -> Any:
-    """Why a choice, or a body in another form, says that it ended; None where it does not say."""
+    """Return the finish reason of a choice, or of a body in another form; None without one."""
     for place in _places(holder):
         for key in REASON_KEYS:
             if place.get(key) is not None:
@@ -147,10 +147,10 @@ def _ending(reason: Any, body: Any, most_output: int) -> str:
 
 
 def read_vectors(body: Any, response: Any, count: int, width: int | None) -> list[np.ndarray]:
-    """`count` vectors (D,) float32 in the order of the texts, each finite and not zero.
+    """Return `count` vectors (D,) float32 in the order of the texts, each finite and not zero.
 
-    An entry without an index stands where it is in the list. `width` is the number of dimensions, where
-    it is known. Raises Unreadable, which says which entry is wrong and how.
+    An entry without an index has its place in the list. `width` is the number of dimensions, if known.
+    Raises Unreadable, which names the entry and the fault.
     """
     data = body.get("data") if isinstance(body, Mapping) else None
     if data is None:
@@ -175,7 +175,7 @@ def read_vectors(body: Any, response: Any, count: int, width: int | None) -> lis
 
 
 class WrongWidth(Unreadable):
-    """Vectors of another width than was asked for, or than the texts before have."""
+    """Vectors of a width other than the requested one, or than that of earlier vectors."""
 
     def __init__(self, found: int, wanted: int) -> None:
         super().__init__(f"the model gave {found} dimensions, not {wanted}")
@@ -213,7 +213,7 @@ def _vector(entry: Any, index: int) -> np.ndarray:
 
 
 def vector_fault(vector: np.ndarray) -> str | None:
-    """What makes a vector (D,) useless: "holds NaN or infinity", "is zero"; None where nothing does."""
+    """Return the fault of a vector (D,): "holds NaN or infinity", "is zero", or None."""
     if not np.isfinite(vector).all():
         return "holds NaN or infinity"
     return None if vector.any() else "is zero"
@@ -224,9 +224,9 @@ def _field(entry: Any, name: str) -> Any:
 
 
 def tokens_of(body: Any, response: Any, most: tuple[int, int], has_output: bool) -> tuple[int, int]:
-    """Tokens in and out. A side that the provider does not count, or counts wrongly, is taken at its most.
+    """Return input and output tokens; a missing or wrong count becomes the upper bound in `most`.
 
-    `has_output`: the answer holds text, so that none cannot be right.
+    `has_output` means that the answer holds text, so that a count of 0 is wrong.
     """
     usage = getattr(response, "usage", None)
     wrapped = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
@@ -237,8 +237,8 @@ def tokens_of(body: Any, response: Any, most: tuple[int, int], has_output: bool)
     ):
         own = _counted(body, keys) if body is not None else _whole(told)
         if own is None and body is not None and not bound:
-            own = 0  # an embedding has no output, and nobody counts it
-        # litellm adds what some providers count apart: thoughts, cached prompts.
+            own = 0  # an embedding has no output tokens
+        # litellm adds tokens that some providers count separately: reasoning, cached prompts.
         counted = own if own is None else max(own, _whole(told) or 0)
         sides.append(bound if counted is None or counted < least else counted)
     return sides[0], sides[1]
@@ -251,7 +251,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _counted(body: Any, keys: frozenset[str]) -> int | None:
-    """The first whole number under one of the keys, looked for where providers put their counts."""
+    """Return the first integer under one of the keys, where providers put their counts."""
     if not isinstance(body, Mapping):
         return None
     places = [body, *(body.get(name) for name in ("usage", "usageMetadata", "meta"))]

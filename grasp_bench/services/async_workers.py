@@ -1,4 +1,4 @@
-"""Slots: so many requests at once, each tried again where that may help, until all are answered."""
+"""Async workers that send requests concurrently and retry them until all are answered."""
 
 from __future__ import annotations
 
@@ -21,32 +21,31 @@ from grasp_bench.services.limits import ConcurrencyLimiter, Permit, backoff
 from grasp_bench.services.requests import ServiceRequest
 from grasp_bench.spec.service import Service
 
-# Too many requests: no attempt, for a provider that is busy for a while shall not end a night's run.
-# This long without any success does.
+# A 429 is not counted as an attempt; 30 minutes without a success end the run.
 BUSY = 429
 MOST_REFUSED_SECONDS = 1800.0
-# Slots start one after the other, about as far apart as one call keeps the CPU: answers to requests that
-# left together come together, again and again, and then each waits until all are read. (At 1 s latency
-# and 64 slots that costs 8 % of the rate; further apart, each answer finds the CPU's caches cold.)
+# Workers start one after the other, as far apart as the CPU time of one call. Answers to requests sent
+# together arrive together and then wait for each other. (At 1 s latency and 64 workers that costs 8 % of
+# the rate; further apart, each answer finds the CPU's caches cold.)
 STEP_SECONDS = 0.005
 MOST_SPREAD_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A request that may leave: it has money and a place."""
+    """A request that may be sent: it has a reservation and a permit."""
 
     reservation: Reservation
     permit: Permit
 
 
-# A slot's next request, if there is one already, and whether it may leave at once.
+# A worker's next request, if there is one, and its reservation and permit, if it has them.
 Following = tuple[ServiceRequest | None, Ready | None]
 
 
 @dataclass
 class Counters:
-    """What the slots have done so far; other threads may read it."""
+    """Counts of the workers' requests; other threads may read them."""
 
     sent: int = 0
     retried: int = 0
@@ -54,7 +53,7 @@ class Counters:
 
 
 class AsyncWorkers:
-    """Answers what is `offer`ed until `finish`, or until something fails for good (then `failure` says it).
+    """Answer offered requests until `finish`, or until an error, which is then in `failure`.
 
     Belongs to one event loop. Other threads may read `tally` and `failure`, and take a place in `room`
     for each request that they have offered. `answered` is called when a request's answers are on disk.
@@ -74,39 +73,39 @@ class AsyncWorkers:
         self._limiter = ConcurrencyLimiter(service)
         self._queue: asyncio.Queue[ServiceRequest | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
-        # Slots whose request is out, or whose answer is not yet safe.
+        # Workers whose request is in flight, or whose answer is not yet on disk.
         self._busy: set[asyncio.Task[None] | None] = set()
         self._stopping = False
-        # Requests that wait for a slot: enough for all slots at once, few enough to lie in memory.
+        # Requests that wait for a worker: enough for all workers, few enough for memory.
         self.room = threading.Semaphore(2 * service.concurrency)
-        # Places are given back by the block: each time, the thread that offers has to be woken.
+        # Places are released in blocks, since each release wakes the offering thread.
         self._block = max(1, service.concurrency // 2)
         self._taken = 0
         self.counters = Counters()
         self.failure: Exception | None = None
 
     def offer(self, request: ServiceRequest) -> None:
-        """Put a request in the queue."""
+        """Queue a request."""
         self._queue.put_nowait(request)
 
     def finish(self) -> None:
-        """No more requests will come."""
+        """Say that no more requests will come."""
         self._queue.put_nowait(None)
 
     def stop(self) -> None:
-        """Send nothing more; what is out is waited for, and its answers are kept."""
+        """Send nothing more; wait for requests in flight and keep their answers."""
         self._stopping = True
         for task in self._tasks - self._busy:
             task.cancel()
 
     def abandon(self) -> None:
-        """Wait for nothing more: requests that are out stay noted, as perhaps billed."""
+        """Stop waiting: requests in flight stay in the ledger as perhaps billed."""
         self._stopping = True
         for task in self._tasks:
             task.cancel()
 
     async def run(self) -> None:
-        """Work until there is no more to do."""
+        """Run until all requests are answered or the workers are stopped."""
         number = self._service.concurrency
         step = min(STEP_SECONDS, MOST_SPREAD_SECONDS / number)
         self._tasks = {asyncio.create_task(self._work(k * step)) for k in range(number)}
@@ -131,7 +130,7 @@ class AsyncWorkers:
     async def _next(self) -> ServiceRequest | None:
         request = await self._queue.get()
         if request is None:
-            self._queue.put_nowait(None)  # for the other slots
+            self._queue.put_nowait(None)  # for the other workers
             return None
         self._taken += 1
         if self._taken == self._block:
@@ -140,7 +139,7 @@ class AsyncWorkers:
         return request
 
     async def _serve(self, request: ServiceRequest, ready: Ready | None) -> Following:
-        """Answer a request, trying again where that may help."""
+        """Answer a request, retrying transient errors."""
         attempts = 0
         while not self._stopping:
             ready = ready or await self._prepare(request)
@@ -156,7 +155,7 @@ class AsyncWorkers:
         return None, ready
 
     async def _prepare(self, request: ServiceRequest) -> Ready:
-        """Wait for a place, then for money: what waits for a place is noted nowhere as perhaps billed."""
+        """Wait for a permit, then for a reservation: a request without permit has no ledger entry."""
         permit = await self._limiter.acquire(request.most_input + request.most_output)
         try:
             return Ready(await self._controller.admit(request), permit)
@@ -165,7 +164,7 @@ class AsyncWorkers:
             raise
 
     def _ready_now(self, request: ServiceRequest) -> Ready | None:
-        """The same without waiting, and without the intention on disk."""
+        """Take permit and reservation without waiting; the write-ahead entry is not on disk yet."""
         permit = self._limiter.try_acquire(request.most_input + request.most_output)
         if permit is None:
             return None
@@ -176,13 +175,13 @@ class AsyncWorkers:
         return Ready(reservation, permit)
 
     def _discard(self, ready: Ready | None) -> None:
-        """It will not be sent."""
+        """Cancel a request that will not be sent."""
         if ready is not None:
             self._controller.release(ready.reservation)
             self._limiter.release(ready.permit, 0)
 
     async def _attempt(self, ready: Ready) -> Following | TransientError:
-        """Send a request once; whatever comes of it, its reservation is settled and its place free."""
+        """Send a request once; settle its reservation and release its permit in every case."""
         task, reservation = asyncio.current_task(), ready.reservation
         self._busy.add(task)
         try:
@@ -214,7 +213,7 @@ class AsyncWorkers:
             self._limiter.release(ready.permit, used)
 
     async def _keep(self, reservation: Reservation, answers: tuple[Answer, ...]) -> Following:
-        """Put answers on disk, and with them the intention of the slot's next request."""
+        """Commit the answers together with the write-ahead entry of the worker's next request."""
         self._controller.settle(reservation, answers)
         request = None if self._stopping or self._queue.empty() else await self._next()
         ready = self._ready_now(request) if request else None
@@ -228,8 +227,8 @@ class AsyncWorkers:
         return request, ready
 
     def _pause(self, request: ServiceRequest, failure: TransientError, attempts: int) -> float:
-        """Seconds until the next attempt; ServiceError when there shall be none."""
-        if failure.busy:  # the gate makes all requests wait
+        """Return the seconds until the next attempt; raise ServiceError when there is none."""
+        if failure.busy:  # the limiter makes all requests wait
             quiet = self._limiter.quiet_seconds + (failure.retry_after or 0.0)
             if quiet > MOST_REFUSED_SECONDS:
                 raise rate_limited_too_long(request.about, self._service.model, failure, quiet)

@@ -1,10 +1,8 @@
-"""Money and its traces: a reservation in memory and an intention on disk for each request, then its answers.
+"""Reserve, count and limit what a node may spend on a service, and note each request in the ledger.
 
-A slot's answers and the intention of its next request are one commit. So an answer is on disk before the
-next request leaves, an intention is on disk before its request does, no request waits for a disk of its
-own, and what a kill can lose is what is in flight and nothing else.
-
-What may still be spent: reserved at its upper bound before a request, replaced by what it took after.
+A request's upper bound is reserved before it is sent and replaced by its real cost afterwards. A worker's
+answers and the write-ahead entry of its next request are one commit: an answer is on disk before the next
+request leaves, an entry is on disk before its request leaves, and a kill can lose only requests in flight.
 """
 
 from __future__ import annotations
@@ -20,22 +18,22 @@ from grasp_bench.services.prices import cost_of, price_of
 from grasp_bench.services.requests import ServiceRequest
 from grasp_bench.spec.service import Price, Service
 
-DOLLAR_SLACK = 1e-9  # sums of floats: a billionth of a dollar is no overshoot
+DOLLAR_SLACK = 1e-9  # float sums may be off by a billionth of a dollar
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Tokens and dollars; dollars are 0 where no price is known (no limit in dollars is set then)."""
+    """Tokens and dollars; dollars are 0 when the price is unknown (then no limit in dollars is set)."""
 
     tokens: int
     dollars: float
 
 
 class Budget:
-    """Counts one payer's money in all runs: paid, perhaps lost, and reserved for what is in flight.
+    """Counts the money of one payer over all runs: paid, perhaps lost, and reserved for requests in flight.
 
-    paid + lost + reserved never exceeds a limit, whatever the order of calls, as long as no request
-    takes more than was reserved for it.
+    paid + lost + reserved never exceeds a limit, in any order of calls, as long as no request takes
+    more than its reservation.
     """
 
     def __init__(self, service: Service, spent: Spent, price: Price | None) -> None:
@@ -46,7 +44,7 @@ class Budget:
         self._reservations = 0
 
     def reserve(self, most: Amount) -> bool:
-        """Set so much aside; False, and nothing is, when a limit could be exceeded."""
+        """Reserve an amount; return False without reserving when a limit could be exceeded."""
         tokens = self._spent.tokens + self._reserved.tokens + most.tokens
         dollars = self._spent.dollars + self._reserved.dollars + most.dollars
         if self._most_tokens is not None and tokens > self._most_tokens:
@@ -58,20 +56,20 @@ class Budget:
         return True
 
     def settle(self, most: Amount, real: Amount) -> None:
-        """Give a reservation back and count what the request took (nothing, when it was never sent)."""
+        """Replace a reservation by what the request took (nothing, if it was never sent)."""
         self._reservations -= 1
         self._reserved = Amount(self._reserved.tokens - most.tokens, self._reserved.dollars - most.dollars)
         if self.idle:
-            self._reserved = Amount(0, 0.0)  # sums of floats drift
+            self._reserved = Amount(0, 0.0)  # float sums drift
         self._spent = Amount(self._spent.tokens + real.tokens, self._spent.dollars + real.dollars)
 
     @property
     def idle(self) -> bool:
-        """Nothing is reserved: what does not fit now will never fit."""
+        """True when nothing is reserved: what does not fit now will never fit."""
         return self._reservations == 0
 
     def error(self, about: str, most: Amount, kept: int) -> BudgetError:
-        """What to raise when a request does not fit: spent, limit, how many answers are kept."""
+        """Return the error for a request that does not fit: spent, limit, answers kept."""
         tokens = self._spent.tokens + most.tokens
         if self._most_tokens is not None and tokens > self._most_tokens:
             name, said = "max_tokens_total", f"{self._spent.tokens:,} of {self._most_tokens:,} tokens"
@@ -87,19 +85,19 @@ class Budget:
 
 
 def amount_spent(spent: Spent, price: Price | None) -> Amount:
-    """What earlier runs took, the lost at its upper bounds; what was not priced then has today's price."""
+    """Return what earlier runs spent: lost requests at upper bounds, unpriced ones at today's price."""
     paid = spent.cost_usd
     if paid is None:
         paid = cost_of(price, spent.input_tokens, spent.output_tokens)
     lost = spent.lost_cost_usd
-    if lost is None:  # input or output, nobody knows: the dearer of the two
+    if lost is None:  # input or output tokens: assume the dearer
         lost = max(cost_of(price, spent.lost_tokens, 0) or 0.0, cost_of(price, 0, spent.lost_tokens) or 0.0)
     return Amount(spent.input_tokens + spent.output_tokens + spent.lost_tokens, (paid or 0.0) + lost)
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A request that the budget has room for, at most so much."""
+    """A request with its reserved amount and its write-ahead entry."""
 
     request: ServiceRequest
     most: Amount
@@ -107,10 +105,10 @@ class Reservation:
 
 
 class SpendController:
-    """Keeps one payer's budget and journal in step. Use it in one event loop.
+    """Keeps the budget of one payer and the ledger in step. Use it in one event loop.
 
-    `spent` is what the payer's earlier runs took. Raises BudgetError where dollars are limited and the
-    price is not known.
+    `spent` is what the payer's earlier runs spent. Raises BudgetError when dollars are limited and the
+    price is unknown.
     """
 
     def __init__(self, service: Service, payer: str, writer: LedgerWriter, spent: Spent) -> None:
@@ -124,11 +122,11 @@ class SpendController:
         self._writer = writer
         self._budget = Budget(service, spent, self._price)
         self._kept = spent.requests
-        self._line = asyncio.Lock()  # whoever holds it is the first to wait for money
+        self._line = asyncio.Lock()  # its holder is the first in the queue for money
         self._settled = asyncio.Event()
 
     def reserve(self, request: ServiceRequest) -> Reservation | None:
-        """Set the most that a request may take aside, now; None when that does not fit."""
+        """Reserve the upper bound of a request without waiting; None when it does not fit."""
         most = self._most(request)
         if not self._budget.reserve(most):
             return None
@@ -136,9 +134,9 @@ class SpendController:
         return Reservation(request, most, WriteAheadEntry(self._payer, request.keys[0], most.tokens, dollars))
 
     async def admit(self, request: ServiceRequest) -> Reservation:
-        """Reserve, once requests in flight have made room, and note the intention.
+        """Wait for requests in flight to make room, reserve, and commit the write-ahead entry.
 
-        Raises BudgetError when nothing is in flight and it still does not fit.
+        Raises BudgetError when the request does not fit and nothing is in flight.
         """
         async with self._line:
             while (reservation := self.reserve(request)) is None:
@@ -154,14 +152,14 @@ class SpendController:
         return reservation
 
     def settle(self, reservation: Reservation, answers: Sequence[Answer]) -> None:
-        """Count what the request took instead of what it could have taken."""
+        """Count what the request took instead of its upper bound."""
         tokens = sum(answer.input_tokens + answer.output_tokens for answer in answers)
         self._count(reservation, Amount(tokens, sum(answer.cost_usd or 0.0 for answer in answers)))
 
     async def keep(
         self, reservation: Reservation, answers: Sequence[Answer], following: Reservation | None
     ) -> None:
-        """Put the answers on disk, and with them the intention of what the slot will send next."""
+        """Commit the answers together with the write-ahead entry of the worker's next request."""
         transaction = Transaction(
             self._payer,
             tuple(zip(reservation.request.keys, answers, strict=True)),
@@ -172,12 +170,12 @@ class SpendController:
         self._kept += 1
 
     def release(self, reservation: Reservation) -> None:
-        """It was not sent, or not billed: take reservation and intention back."""
+        """Cancel the reservation and the entry of a request that was not sent or not billed."""
         self._writer.commit(Transaction(self._payer, closed=reservation.entry))
         self._count(reservation, Amount(0, 0.0))
 
     def lose(self, reservation: Reservation) -> None:
-        """It was sent, and nobody knows whether it was billed: count the most, leave the intention."""
+        """Count a request that was perhaps billed at its upper bound; its entry stays."""
         self._count(reservation, reservation.most)
 
     def _most(self, request: ServiceRequest) -> Amount:

@@ -1,6 +1,6 @@
-"""One request through litellm, and what comes of it: answers, or a failure as a value.
+"""Send one request through litellm and return its answers, or its failure as a value.
 
-litellm, imported late (2 s), silent, and with TLS verified whatever the environment says.
+litellm is imported late (2 s), without its logging and callbacks, and always verifies TLS.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from grasp_bench.services.redaction import Redactor
 from grasp_bench.services.requests import Kind, ServiceRequest
 from grasp_bench.spec.service import Service
 
-# They print requests, and so prompts and keys, when somebody asks for debugging output.
+# In debug mode they print requests, with prompts and keys.
 TALKATIVE = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore", "aiohttp")
 LISTENERS = (
     "callbacks", "input_callback", "success_callback", "failure_callback", "_async_input_callback",
@@ -42,13 +42,13 @@ MOST_CONNECTIONS = 4096  # the highest concurrency
 
 
 def open_litellm() -> Any:
-    """The module `litellm`; call it before each series of requests, for TLS is settled here."""
+    """Return the module `litellm`; call this before each series of requests, since it sets up TLS."""
     _verify_tls()
     return _import_litellm()
 
 
 def _verify_tls() -> None:
-    """litellm reads SSL_VERIFY for each client that it makes: a bundle of certificates may stay there."""
+    """Turn TLS verification on; litellm reads SSL_VERIFY, where only a certificate bundle may stay."""
     asked = os.environ.get("SSL_VERIFY")
     if asked is not None and not Path(asked).is_file():
         os.environ["SSL_VERIFY"] = "True"
@@ -58,31 +58,30 @@ def _verify_tls() -> None:
 def _import_litellm() -> Any:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else the import fetches a map from the network
     os.environ.pop("LITELLM_LOG", None)
-    for name in CONNECTION_LIMITS:  # read at import; the slots are what limits connections
+    for name in CONNECTION_LIMITS:  # read at import; the workers limit connections
         os.environ.setdefault(name, str(MOST_CONNECTIONS))
     litellm: Any = importlib.import_module("litellm")
     litellm.telemetry = False
     litellm.suppress_debug_info = True  # "Give Feedback / Get Help" at each error
     litellm.set_verbose = False
-    # Nobody is told of requests. (`turn_off_message_logging` would copy every answer three times to hide
-    # it from nobody: a sixth of a call's CPU.)
+    # No callbacks. (`turn_off_message_logging` would copy every answer three times: a sixth of a call's CPU.)
     for name in LISTENERS:
         setattr(litellm, name, [])
-    litellm.drop_params = True  # what a provider does not know (seed, top_p) is left out
+    litellm.drop_params = True  # leave out parameters that a provider does not know (seed, top_p)
     litellm.num_retries = None
-    litellm.DEFAULT_MAX_RETRIES = 0  # what embedding requests take a max_retries of 0 for
+    litellm.DEFAULT_MAX_RETRIES = 0  # embedding requests take max_retries=0 for this default
     litellm.ssl_verify = True
     _watch_transports()
     litellm.cache = None
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    # pydantic shows the value that it wonders at: an answer.
+    # The warning would show an answer.
     warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
     return litellm
 
 
 def _watch_transports() -> None:
-    """Have every HTTP transport that litellm makes noted in the current Exchange."""
+    """Record the traffic of every HTTP transport that litellm makes in the current Exchange."""
     handler: Any = importlib.import_module("litellm.llms.custom_httpx.http_handler").AsyncHTTPHandler
     make = handler.create_async_transport
 
@@ -95,16 +94,16 @@ def _watch_transports() -> None:
     handler.create_async_transport = staticmethod(make_watched)
 
 
-# litellm's timeout is for each piece of an answer. A server that sends one byte a minute meets this one,
-# which a busy machine does not: the library's first call imports for seconds.
+# litellm's timeout applies to each piece of an answer, so a server may send one byte a minute. The whole
+# request gets this much more; the library's first call imports for seconds.
 LIBRARY_SECONDS = 30.0
 
 
 class ServiceClient:
-    """Knows the way to one service. Raises ServiceError where a key is missing.
+    """Sends requests to one service. Raises ServiceError when a key is missing.
 
-    A provider that counts no tokens, or counts nonsense, is taken to have used the request's upper
-    bounds: better to stop early than to spend what nobody counts.
+    Without a plausible token count from the provider, a request counts at its upper bounds: it is better to
+    stop early than to spend uncounted money.
     """
 
     def __init__(self, kind: Kind, service: Service) -> None:
@@ -120,7 +119,7 @@ class ServiceClient:
         self._fixed: dict[str, Any] = {
             "model": service.model,
             "timeout": service.timeout_seconds,
-            "num_retries": 0,  # each would send several requests, unseen by budget and rates
+            "num_retries": 0,  # the budget and the limits must see every request
             "max_retries": 0,
             "drop_params": True,
             **({"api_base": service.api_base} if service.api_base else {}),
@@ -128,7 +127,7 @@ class ServiceClient:
         }
 
     async def call(self, request: ServiceRequest) -> tuple[Answer, ...] | TransientError | PermanentError:
-        """Send it once. One answer per key of the ask, each fit to be kept."""
+        """Send a request once; return one valid answer for each of its keys, or a failure."""
         response, failed = None, None
         with watched() as exchange:
             try:
@@ -154,7 +153,7 @@ class ServiceClient:
     def _failure(
         self, error: Exception, exchange: Exchange, request: ServiceRequest
     ) -> TransientError | PermanentError | ContentFiltered | None:
-        """What an exception means; None where litellm only could not read an answer that came whole."""
+        """Classify an exception; None when litellm failed only to read a complete answer."""
         message = self._redactor.message(provider_message(exchange) or error, request.arguments)
         failure = classify_error(error, message, self._key_name, exchange)
         readable = exchange.whole and not exchange.is_error and exchange.refused is None
@@ -176,18 +175,18 @@ class ServiceClient:
         await self._litellm.close_litellm_async_clients()
 
     def _forbidden(self, request: ServiceRequest) -> tuple[Answer, ...] | PermanentError:
-        """Silence is an answer to a prompt; a text without a vector is of no use."""
+        """Handle a filtered request: an empty answer to a prompt, an error for an embedding."""
         if self._kind == "embedding":
             return PermanentError(
                 "the provider's content policy forbids this text", "redact it, or leave it out"
             )
-        # Some providers bill the prompt that they would not answer.
+        # Some providers bill a prompt that they refuse to answer.
         return self._answers([(b"", "content_filter")], request.most_input, 0)
 
     def _answers(
         self, contents: Sequence[tuple[bytes, str]], inward: int, outward: int
     ) -> tuple[Answer, ...]:
-        """What one request took, shared among its answers so that the sum is right."""
+        """Divide the tokens of one request among its answers; the sum is exact."""
         n = len(contents)
         return tuple(
             Answer(content, finish, tokens_in, tokens_out, cost_of(self._price, tokens_in, tokens_out))

@@ -1,10 +1,7 @@
-"""Keys of access: from the environment, or from a `.env` that git ignores; never from a spec.
+"""Find API keys in the environment or in a `.env` that git ignores, never in a spec.
 
-What `.env` says is used and not exported: no child process inherits it.
-
-Environment variables that usually hold keys, known without importing litellm: for plans and checkups.
-
-Whether a key is really there is for `keys` to say when requests are made: it knows more ways.
+Values of `.env` are used but not exported: no child process inherits them. `variable_of` and `is_set` work
+without litellm, for plans and diagnostics; `find_credentials` knows more ways and decides.
 """
 
 from __future__ import annotations
@@ -38,16 +35,16 @@ KEY_VARIABLES = {
 
 
 def variable_of(service: Service) -> str | None:
-    """The variable that should hold the service's key; None where none is needed, or none is known."""
+    """Return the variable that should hold the service's key; None when none is needed or known."""
     if service.api_key_env is not None:
         return service.api_key_env
-    if service.api_base is not None:  # a server of one's own may ask for none
+    if service.api_base is not None:  # the user's own server may need none
         return None
     return KEY_VARIABLES.get(provider_of(service.model) or "")
 
 
 def is_set(variable: str, folder: Path) -> bool:
-    """True when the environment has it, or `.env` in the folder."""
+    """Return True when the environment or `.env` in the folder sets the variable."""
     if os.environ.get(variable):
         return True
     path = folder / ".env"
@@ -58,8 +55,8 @@ def is_set(variable: str, folder: Path) -> bool:
     return bool(dotenv_values(path).get(variable))
 
 
-NO_KEY = "none"  # servers of one's own ask for no key, their client libraries do
-# What else than a key litellm reads from the environment, and the argument that says the same.
+NO_KEY = "none"  # the user's own server needs no key, its client library does
+# Other variables that litellm reads, and the arguments that replace them.
 ARGUMENTS = {
     "AZURE_API_BASE": "api_base",
     "AZURE_API_VERSION": "api_version",
@@ -70,13 +67,13 @@ ARGUMENTS = {
     "VERTEXAI_PROJECT": "vertex_project",
     "VERTEXAI_LOCATION": "vertex_location",
 }
-# Providers that know other ways to say who asks (roles, profiles, application default credentials).
+# Providers with other ways to authenticate (roles, profiles, application default credentials).
 OTHER_WAYS = ("AWS_", "VERTEXAI_", "OLLAMA_")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Arguments for litellm (the key among them), what to call the key, and values never to be shown."""
+    """Arguments for litellm with the key, a name for the key, and the values to redact."""
 
     arguments: Mapping[str, str] = field(repr=False)
     key_name: str
@@ -84,22 +81,22 @@ class Credentials:
 
 
 def find_credentials(service: Service, litellm: Any, folder: Path) -> Credentials:
-    """The key that a service asks for, from the environment or `.env` in `folder` (the working one).
+    """Return the key of a service, from the environment or `.env` in `folder` (the working directory).
 
-    A server with an `api_base` of its own may do without one. A provider's usual key is not sent in the
-    clear to another machine: who wants that names it (`api_key_env`).
-    Raises ServiceError naming the variables that are missing, or when git does not ignore `.env`.
+    A server with its own `api_base` may need none. A provider's usual key is not sent unencrypted to another
+    machine unless `api_key_env` names it. Raises ServiceError naming the missing variables, or when git does
+    not ignore `.env`.
     """
     if service.api_key_env is not None:
         key = os.environ.get(service.api_key_env) or _from_file([service.api_key_env], folder).get("api_key")
         if not key:
             raise _missing([service.api_key_env], service.model)
         return Credentials({"api_key": key}, service.api_key_env, frozenset({key}))
-    if service.api_base is not None and _in_the_clear(service.api_base):
+    if service.api_base is not None and _is_unencrypted(service.api_base):
         return Credentials({"api_key": NO_KEY}, "the variable that api_key_env names", frozenset())
     known = litellm.validate_environment(model=service.model)
     wanted: list[str] = known["missing_keys"]
-    if known["keys_in_environment"]:  # litellm reads it there by itself
+    if known["keys_in_environment"]:  # litellm reads it itself
         name = KEY_VARIABLES.get(provider_of(service.model) or "", "the provider's variable")
         return Credentials({}, name, frozenset())
     found = _from_file(wanted, folder) if wanted else {}
@@ -112,7 +109,7 @@ def find_credentials(service: Service, litellm: Any, folder: Path) -> Credential
 
 
 def _from_file(names: Sequence[str], folder: Path) -> dict[str, str]:
-    """What `.env` says of these variables, by litellm's argument."""
+    """Return the values of these variables in `.env`, by litellm's argument."""
     path = folder / ".env"
     if not path.is_file():
         return {}
@@ -124,7 +121,7 @@ def _from_file(names: Sequence[str], folder: Path) -> dict[str, str]:
 
 
 def _refuse_if_shared(path: Path) -> None:
-    """ServiceError when the next commit could take `.env` along."""
+    """Raise ServiceError when a commit could include `.env`."""
     inside = any((folder / ".git").exists() for folder in path.resolve().parents)
     if not inside:
         return
@@ -134,7 +131,7 @@ def _refuse_if_shared(path: Path) -> None:
         )
         ignored = asked.returncode == 0
     except FileNotFoundError:
-        ignored = False  # there is a repository, and nobody to ask
+        ignored = False  # a repository, but no git to ask
     if not ignored:
         raise ServiceError(
             f"{path}: git does not ignore it, so that a commit would publish the keys in it",
@@ -142,8 +139,8 @@ def _refuse_if_shared(path: Path) -> None:
         )
 
 
-def _in_the_clear(address: str) -> bool:
-    """True when what is sent there can be read on the way."""
+def _is_unencrypted(address: str) -> bool:
+    """Return True for an unencrypted connection to another machine."""
     parts = urlsplit(address)
     if parts.scheme == "https" or parts.hostname == "localhost":
         return False

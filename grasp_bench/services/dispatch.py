@@ -1,9 +1,7 @@
-"""One way in: requests in, their answers in the ledger, each sent once and none beyond the budget.
+"""Answer requests from the ledger or by the service: each is sent once, none beyond the budget.
 
-The thread in which requests are sent, so that pulling asks and looking them up never holds one up.
-
-Three threads share the work: the caller's pulls asks and looks keys up, this one's event loop sends,
-the journal's writes. An interrupt reaches the caller's thread between two waits, whatever the others do.
+Three threads share the work: the caller's pulls requests and looks up keys, the client thread's event loop
+sends, the ledger writer's commits. So an interrupt reaches the caller between two waits.
 """
 
 from __future__ import annotations
@@ -29,24 +27,24 @@ from grasp_bench.services.requests import Kind, ServiceRequest, service_name
 from grasp_bench.spec.service import Service
 
 TICK_SECONDS = 0.2
-# An interrupted worker is given ten seconds (engine/worker.py) before it is killed.
+# An interrupted worker process is killed after ten seconds (engine/worker.py).
 GRACE_SECONDS = 5.0
-LAST_SECONDS = 2.0  # for threads to end once nothing is waited for
+LAST_SECONDS = 2.0  # for threads to end after the work
 
 
 class ClientThread:
-    """Runs slots in a thread of its own, as long as the `with` block lasts.
+    """Runs the workers in a thread while the `with` block lasts.
 
-    `tick` is called in the caller's thread whenever it waits. Leaving the block waits until what was
-    offered is answered, or what is out has come back, and raises what went wrong. An interrupt waits
-    for what is out as well, but not for long.
+    `tick` is called in the caller's thread whenever it waits. Leaving the block waits until all offered
+    requests are answered; after an error it waits for requests in flight and raises the error. After an
+    interrupt it waits for them for GRACE_SECONDS.
     """
 
     def __init__(self, workers: AsyncWorkers, tick: Callable[[], None]) -> None:
         self._workers = workers
         self._tick = tick
         self._loop = asyncio.new_event_loop()
-        # What the loop would print of exceptions that nobody waits for may hold a key.
+        # The default handler prints exceptions, which may hold a key.
         self._loop.set_exception_handler(lambda loop, context: None)
         self._thread = threading.Thread(target=self._work, name="requests", daemon=True)
 
@@ -59,43 +57,45 @@ class ClientThread:
     ) -> None:
         try:
             if error is not None:
-                self._tell(self._workers.stop)
+                self._call_in_loop(self._workers.stop)
             else:
-                self._tell(self._workers.finish)
+                self._call_in_loop(self._workers.finish)
             self._wait(GRACE_SECONDS if isinstance(error, KeyboardInterrupt) else None)
         except KeyboardInterrupt:
             if error is None:
-                self._tell(self._workers.stop)
+                self._call_in_loop(self._workers.stop)
                 self._wait(GRACE_SECONDS)
             raise
         finally:
-            self._tell(self._workers.abandon)  # an empty gesture, where all is done
+            self._call_in_loop(self._workers.abandon)  # does nothing when all is done
             self._thread.join(LAST_SECONDS)
         if self._workers.failure is not None and error is None:
             raise self._workers.failure.with_traceback(None) from None
 
     def offer(self, request: ServiceRequest) -> bool:
-        """Hand a request over, once there is room; False when no more are taken."""
+        """Hand over a request once there is room; return False when the workers have stopped."""
         while not self._workers.room.acquire(timeout=TICK_SECONDS):
             self._tick()
             if not self._thread.is_alive():
                 return False
         if self._workers.failure is not None:
             return False
-        self._tell(self._workers.offer, request)
+        self._call_in_loop(self._workers.offer, request)
         return True
 
     def _work(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # cancels what libraries leave
+            with asyncio.Runner(
+                loop_factory=lambda: self._loop
+            ) as runner:  # cancels tasks that libraries leave
                 runner.run(self._workers.run())
         except Exception as error:
             self._workers.failure = self._workers.failure or error
 
-    def _tell(self, what: Callable[..., None], *about: ServiceRequest) -> None:
+    def _call_in_loop(self, what: Callable[..., None], *about: ServiceRequest) -> None:
         try:
             self._loop.call_soon_threadsafe(what, *about)
-        except RuntimeError:  # the loop has ended: there is nobody left to be told
+        except RuntimeError:  # the loop has ended
             return
 
     def _wait(self, seconds: float | None) -> None:
@@ -105,13 +105,13 @@ class ClientThread:
             self._tick()
 
 
-LOOK_AHEAD = 256  # asks pulled and looked up at once
+LOOK_AHEAD = 256  # requests pulled and looked up at once
 
 
 @dataclass(frozen=True)
 class ServiceContext:
-    """Where answers are kept, whose budget pays (a node's hash), the service, and who is told how many
-    asks are answered so far."""
+    """The ledger's path, the payer (a node's hash), the service, and a callback for the number of answered
+    requests."""
 
     ledger: Path
     payer: str
@@ -121,8 +121,8 @@ class ServiceContext:
 
 @dataclass(frozen=True)
 class Summary:
-    """Requests sent (`retried` of them again), asks that needed none, and what the payer has spent in all
-    runs together."""
+    """Requests sent (`retried` of them again), requests answered from the ledger, and what the payer has
+    spent in all runs."""
 
     sent: int
     reused: int
@@ -131,15 +131,20 @@ class Summary:
 
 
 def dispatch(kind: Kind, requests: Iterable[ServiceRequest], context: ServiceContext) -> Summary:
-    """Have every ask answered: from the ledger, or else by the service. Returns when all answers are kept.
+    """Answer every request from the ledger or by the service; return when all answers are on disk.
 
-    Asks are pulled in the calling thread, as slots come free. Equal keys are sent once, whichever process
-    asks: those that share a ledger ask a service in turn. After any error, answers that are on their way
-    are kept first.
+    Requests are pulled in the calling thread, as workers come free. Equal keys are sent once, also by several
+    processes: those that share a ledger use a service one after the other. After an error, answers in flight
+    are kept before it is raised.
 
     Raises BudgetError when the next request could exceed a limit, ServiceError when the service refuses
-    for good or too often, StoreError when answers cannot be kept. They name `Ask.about`, and hold
-    neither keys nor what was sent.
+    for good or too often, StoreError when answers cannot be kept. Errors name the request by its `about`,
+    and hold neither keys nor texts.
+
+    Example:
+        >>> context = ServiceContext(Path("requests.sqlite"), "node", service, print)
+        >>> dispatch("chat", requests, context).sent  # doctest: +SKIP
+        120
     """
     with _service_lock(context), Ledger(context.ledger) as ledger:
         run = _Dispatch(kind, context, ledger)
@@ -154,10 +159,10 @@ def dispatch(kind: Kind, requests: Iterable[ServiceRequest], context: ServiceCon
 
 @contextmanager
 def _service_lock(context: ServiceContext) -> Iterator[None]:
-    """Wait until no other process asks this service for this ledger.
+    """Wait until no other process uses this service with this ledger.
 
-    What the other has answered is found then; two at once would pay for the prompts that they share, and
-    would keep limits of rate and concurrency each for itself.
+    Its answers are found afterwards. Two at once would both pay for shared prompts, and each would use the
+    whole rate and concurrency limit.
     """
     path = context.ledger.with_suffix(f".{service_name(context.service)}.lock")
     try:
@@ -171,13 +176,13 @@ def _service_lock(context: ServiceContext) -> Iterator[None]:
 
 
 class _Dispatch:
-    """One dispatch: what is known of it in the calling thread."""
+    """The state of one dispatch in the calling thread."""
 
     def __init__(self, kind: Kind, context: ServiceContext, ledger: Ledger) -> None:
         self._kind: Kind = kind
         self._context = context
         self._ledger = ledger
-        # Keys handed over whose answers are not on disk yet: the crew's thread takes them out again.
+        # Keys of requests handed over whose answers are not on disk yet; the client thread removes them.
         self._pending: set[bytes] = set()
         self._reported = -1
         self.reused = 0
@@ -185,7 +190,7 @@ class _Dispatch:
         self.thread: ClientThread | None = None
 
     def start(self, stack: ExitStack) -> ClientThread:
-        """Prepare for sending: only now are keys looked for, prices asked, and litellm imported."""
+        """Prepare to send: find the key and the price, and import litellm, only when needed."""
         context = self._context
         client = ServiceClient(self._kind, context.service)
         writer = stack.enter_context(LedgerWriter(context.ledger))
@@ -198,18 +203,18 @@ class _Dispatch:
         return self.thread
 
     def tick(self) -> None:
-        """Report, if there is news."""
+        """Report the number of answered requests if it has changed."""
         done = self.reused + self.counters.answered
         if done != self._reported:
             self._reported = done
             self._context.report(done)
 
     def unanswered(self, requests: Iterable[ServiceRequest]) -> Iterator[ServiceRequest]:
-        """What has to be sent: asks with no answer yet, cut down to the keys that miss one."""
+        """Yield requests without an answer, reduced to the keys that lack one."""
         source = iter(requests)
         while chunk := list(itertools.islice(source, LOOK_AHEAD)):
             keys = [key for request in chunk for key in request.keys]
-            # In this order: a key that is pending no more is on disk, and is found there.
+            # In this order: a key that has just left `_pending` is on disk and is found there.
             known = {key for key in keys if key in self._pending}
             known |= {
                 key for key, missing in zip(keys, self._ledger.missing(keys), strict=True) if not missing
@@ -229,7 +234,7 @@ class _Dispatch:
 
 
 def _cut_down(request: ServiceRequest, wanted: list[bool]) -> ServiceRequest:
-    """A batch of texts without those that are answered, or on their way in another batch."""
+    """Return a batch of texts without those that are answered or in flight in another batch."""
     keys = tuple(itertools.compress(request.keys, wanted))
     texts = list(itertools.compress(request.arguments["input"], wanted))
     arguments: Mapping[str, object] = {**request.arguments, "input": texts}

@@ -1,9 +1,8 @@
-"""What went wrong with a request, and whether to try again: litellm's exceptions as plain values.
+"""Classify failures of a request as transient, permanent or filtered, as plain values.
 
-Values, because an exception that goes on carries the library's own, and that one carries the key.
-
-The HTTP status decides, found at the root of litellm's exception: its classes are not always telling
-(a 403 is an APIError, which is what a connection cut short may be, too).
+Values, because a raised exception chains litellm's own, which holds the key. The HTTP status decides, found
+at the root of litellm's exception: its classes are ambiguous (a 403 is an APIError, and so may be a
+connection that was cut).
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from grasp_bench.services.exchange import Exchange
 from grasp_bench.services.limits import seconds_of
 
 BUSY = frozenset({429, 503, 529})  # 529: Anthropic's "overloaded"
-PASSING = frozenset({408, 409, 425, 429})  # and whatever is 500 or above
-# Nobody says whether a request that ran out of time was billed.
+RETRIED = frozenset({408, 409, 425, 429})  # and all from 500 on
+# A request that timed out may have been billed.
 PERHAPS_BILLED = frozenset({408, 504})
 NEVER_ARRIVED = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError", "gaierror")
 OUT_OF_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "credit balance is too low")
@@ -30,7 +29,7 @@ FILTERED = ("content_filter", "content_policy_violation", "responsibleaipolicyvi
 
 @dataclass(frozen=True, slots=True)
 class TransientError:
-    """It may work later. `status` is None where there was no answer; `retry_after` in seconds."""
+    """A failure that may pass. `status` is None without an answer; `retry_after` is in seconds."""
 
     status: int | None
     message: str
@@ -39,13 +38,13 @@ class TransientError:
 
     @property
     def busy(self) -> bool:
-        """The provider asks for fewer requests."""
+        """True when the provider asks for fewer requests."""
         return self.status in BUSY
 
 
 @dataclass(frozen=True, slots=True)
 class PermanentError:
-    """It will not work until somebody does something."""
+    """A failure that needs an action by the user."""
 
     message: str
     mend: str
@@ -60,9 +59,9 @@ class ContentFiltered:
 def classify_error(
     error: BaseException, message: str, key_name: str, exchange: Exchange | None = None
 ) -> TransientError | PermanentError | ContentFiltered:
-    """Sort an exception; `said` is its scrubbed message, `key_name` where the key came from.
+    """Classify an exception; `said` is its scrubbed message, `key_name` where the key came from.
 
-    Only a real HTTP error, or a connection that never stood, says that nothing was billed.
+    Only a real HTTP error, or a connection that was never made, means that nothing was billed.
     """
     root = list(_causes(error))
     names = {type(each).__name__ for each in root}
@@ -83,18 +82,18 @@ def classify_error(
     if any(word in code for word in OUT_OF_CREDIT):
         return PermanentError(message, "add credit to the provider's account, or use another key")
     if exchange.status is not None and not exchange.is_error:
-        return TransientError(None, message, True, None)  # whatever status litellm makes of it
-    if status is None or status in PASSING or status >= 500:
+        return TransientError(None, message, True, None)  # whatever status litellm reports
+    if status is None or status in RETRIED or status >= 500:
         if exchange.is_error:
             unbilled = status not in PERHAPS_BILLED
-        else:  # litellm makes most statuses up, but not that of a busy provider
+        else:  # litellm invents most statuses, but not that of a busy provider
             unbilled = status in BUSY or not names.isdisjoint(NEVER_ARRIVED)
         return TransientError(status, message, not unbilled, _retry_after(headers))
     return PermanentError(f"{status}: {message}", _mend(status, names, code, key_name))
 
 
 def provider_message(exchange: Exchange) -> str:
-    """What the provider says of an HTTP error; empty where there was none, or it says nothing."""
+    """Return the provider's message about an HTTP error, or an empty string."""
     if not exchange.is_error:
         return ""
     body = exchange.body()
@@ -109,12 +108,12 @@ def provider_message(exchange: Exchange) -> str:
 
 
 def permanent_error(about: str, model: str, failure: PermanentError) -> ServiceError:
-    """The error to raise: it names the request, never what was sent."""
+    """Return the error to raise; it names the request, never its text."""
     return ServiceError(f"{about}: {model}: {failure.message}", mend=failure.mend)
 
 
 def attempts_exhausted(about: str, model: str, failure: TransientError, attempts: int) -> ServiceError:
-    """The error to raise when a failure that might have passed did not."""
+    """Return the error to raise after the last attempt."""
     reached = "no answer" if failure.status is None else str(failure.status)
     return ServiceError(
         f"{about}: {model}: {reached} at {attempts} attempts, last: {failure.message}",
@@ -123,7 +122,7 @@ def attempts_exhausted(about: str, model: str, failure: TransientError, attempts
 
 
 def rate_limited_too_long(about: str, model: str, failure: TransientError, seconds: float) -> ServiceError:
-    """The error to raise when a provider takes no requests for longer than a run should wait."""
+    """Return the error to raise when a provider has refused all requests for too long."""
     return ServiceError(
         f"{about}: {model}: too many requests, for {readable(seconds)} ({failure.status}: {failure.message})",
         mend="run again later, answers are kept; requests_per_minute and concurrency ask for less",
@@ -145,7 +144,7 @@ def _mend(status: int, names: set[str], code: str, key_name: str) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what it came from; litellm's chains are short, and may not be loops."""
+    """Yield an exception and its causes, each once."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -154,11 +153,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _response(errors: list[BaseException]) -> tuple[int | None, Mapping[str, str]]:
-    """HTTP status and headers as they came; litellm invents a status for what had none."""
+    """Return the real HTTP status and headers; litellm invents a status where there was none."""
     for error in reversed(errors):
         response = getattr(error, "response", None)
         if type(error).__module__.partition(".")[0] in ("httpx", "openai") and response is not None:
-            # An answer that says "200" and cannot be read is as good as none.
+            # A 200 that cannot be read counts as no answer.
             return (response.status_code, response.headers) if response.status_code >= 400 else (None, {})
     if any(type(each).__module__.startswith(("httpx", "aiohttp", "openai", "json")) for each in errors):
         return None, {}

@@ -1,9 +1,9 @@
-"""What went over the wire for one request: the provider's own status, headers and body.
+"""Record one request as it crossed the wire: the provider's own status, headers and body.
 
-litellm mends what providers send: it invents a status, counts tokens nobody counted, calls a reason that
-it does not know "stop", and sends a request again in its own way. Money and truth hang on what was really
-said, so each of its HTTP transports is watched. A request may be sent once: sending again is our decision,
-and a redirect may lead to another address of the same host (and port) only.
+litellm changes what providers send: it invents a status, counts tokens, turns unknown finish reasons into
+"stop", and sends again by itself. Costs depend on the real answer, so each of its HTTP transports is watched.
+A request may be sent once, since retries are decided here, and a redirect may lead only to another address
+of the same host and port.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ REDIRECTS = (301, 302, 303, *SAME_REQUEST)
 class Exchange:
     """One request and its answer as they crossed the wire.
 
-    `status` is None while there is no answer, or where a library sends in a way that nobody watches.
-    `refused` says why a redirect was not followed; `whole`: the body came to its end.
+    `status` is None without an answer, or when a library sends by an unwatched transport. `refused` says why
+    a redirect was not followed; `whole` is True once the body is complete.
     """
 
     sent: int = 0
@@ -43,12 +43,12 @@ class Exchange:
 
     @property
     def is_error(self) -> bool:
-        """The server answered with an HTTP error: it took no payment."""
+        """True for an HTTP error, which is not billed."""
         return self.status is not None and self.status >= 400
 
     @property
     def text(self) -> str:
-        """The body as far as it came, decompressed and decoded."""
+        """The body received so far, decompressed and decoded."""
         import httpx
 
         if self.status is None:
@@ -60,14 +60,14 @@ class Exchange:
             return ""
 
     def body(self) -> Any:
-        """The body as JSON; None where it is none."""
+        """Parse the body as JSON; None when it is not JSON."""
         try:
             return json.loads(self.text)
         except (ValueError, RecursionError):
             return None
 
     def admit(self, request: httpx.Request) -> None:
-        """Note a request about to be sent; raises httpx.RequestError when it must not be."""
+        """Record a request that is about to be sent; raise httpx.RequestError when it must not be."""
         import httpx
 
         origin = (request.url.scheme, request.url.host, request.url.port)
@@ -93,7 +93,7 @@ class Exchange:
         return self.refused
 
     async def keep(self, stream: Any) -> AsyncIterator[bytes]:
-        """Hand the body on, and keep it."""
+        """Pass the body on and record it."""
         import httpx
 
         size = 0
@@ -113,7 +113,7 @@ _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 @contextmanager
 def watched() -> Iterator[Exchange]:
-    """Whatever this task sends in the block is noted in one Exchange."""
+    """Record what this task sends in the block in one Exchange."""
     exchange = Exchange()
     token = _current.set(exchange)
     try:
@@ -123,7 +123,7 @@ def watched() -> Iterator[Exchange]:
 
 
 def watch(transport: httpx.AsyncBaseTransport) -> None:
-    """Note in the current Exchange what this transport sends and gets."""
+    """Record in the current Exchange what this transport sends and receives."""
     import httpx
 
     send = transport.handle_async_request

@@ -1,27 +1,22 @@
-"""What paid services have answered, on disk before anything else happens: one SQLite file in the store.
+"""Keep the answers of paid services in one SQLite file of the store.
 
-SQLite with a write-ahead log, and not a log of Parquet files, because the questions asked of it are "is
-this key there?" and "is this one answer safe now?". An answer is committed by one append and one fsync
-(2 ms), and is then found by key among millions, from several processes at once. A Parquet file has no
-key index and exists only when its footer is written: an answer a file would be millions of files, and
-many answers a file would lose them all to a kill.
+SQLite with a write-ahead log: an answer is committed by one append and one fsync (2 ms) and found by key
+among millions, from several processes. Parquet has no key index, and a file exists only once its footer is
+written, so a kill would lose all its answers.
 
-Prompts are not kept, only hashes of requests: what users did may be personal. Answers may be too, so that
-the file is readable by its owner alone.
+Prompts are not kept, only hashes of requests, since they may hold personal data. Answers may too, so only
+the owner can read the file.
 
     answers     key → content, finish, tokens, cost, checksum: written once, never changed, dropped if useless
     payers      what each payer (a node's hash) has spent, over all of its runs
-    intentions  requests about to be sent or in flight, at their upper bounds; one that a dead process
-                left behind, or that ended without a clear answer, was perhaps billed
+    intentions  write-ahead entries: requests about to be sent or in flight, at their upper bounds; one that
+                a dead process left, or that ended without a clear answer, was perhaps billed
 
 The write-ahead log needs shared memory: processes of one machine may share a ledger, machines may not.
 
-The ledger's file: its tables, how it is opened, and what is said when that fails.
-
-SQLite alone opens the file. POSIX gives a process one set of locks a file, whatever opened it, and closing
-any descriptor of the file drops them all: a process that opened and closed the ledger by hand would take
-the locks off its own connections. Another process would then believe itself the last one, and delete
-the write-ahead log that is still written to (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+Only SQLite opens the file. POSIX locks belong to a process and a file: closing any descriptor of the file
+drops them all, so opening and closing it by hand would unlock the process's own connections. Another process
+could then delete the write-ahead log in use (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 """
 
 from __future__ import annotations
@@ -38,8 +33,8 @@ from typing import Any
 from grasp_bench.core.errors import StoreError
 
 VERSION = 2  # 1 had no checksums
-APPLICATION = 0x47524C47  # "GRLG": says that a SQLite file is a ledger
-BUSY_SECONDS = 60.0  # what another process's commit may take
+APPLICATION = 0x47524C47  # "GRLG": marks an SQLite file as a ledger
+BUSY_SECONDS = 60.0  # longest wait for another process's commit
 TABLES = """
 CREATE TABLE answers (
     key BLOB PRIMARY KEY, content BLOB NOT NULL, finish TEXT NOT NULL,
@@ -59,7 +54,7 @@ CREATE INDEX intentions_of_payer ON intentions (payer);
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a ledger, made first where there is none; every commit is on disk when it returns.
+    """Open a ledger, creating it when absent; every commit is on disk when it returns.
 
     Raises StoreError.
     """
@@ -68,7 +63,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             if path.stat().st_size == 0:
-                path.chmod(0o600)  # before anything is in it; SQLite gives -wal and -shm the same mode
+                path.chmod(0o600)  # while it is empty; SQLite gives -wal and -shm the same mode
             _prepare(connection, path)
         except BaseException:
             connection.close()
@@ -77,7 +72,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def damaged(path: Path, why: str) -> StoreError:
-    """The error to raise for a ledger that cannot be believed."""
+    """Return the error to raise for a damaged ledger."""
     return StoreError(
         f"{path}: damaged ({why})",
         mend=f"grasp-bench ledger recover --store {path.parent}: saves every answer that can be read",
@@ -86,7 +81,7 @@ def damaged(path: Path, why: str) -> StoreError:
 
 @contextmanager
 def damaged_unless(path: Path) -> Iterator[None]:
-    """Turn SQLite's and the system's errors into StoreError, with a mend that suits."""
+    """Turn errors of SQLite and of the system into StoreError with a hint."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -118,7 +113,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
-    """Make the tables; of several processes that find an empty file, one does."""
+    """Create the tables; of several processes that find an empty file, one does."""
     with _transaction(connection):
         empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
         if _version(connection) == 0 and empty:
@@ -129,7 +124,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _add_checksums(connection: sqlite3.Connection) -> None:
-    """Bring a ledger of version 1 up to date: answers it holds stay without a checksum."""
+    """Upgrade a ledger of version 1; its answers stay without checksums."""
     with _transaction(connection):
         if _version(connection) < VERSION:
             connection.execute("ALTER TABLE answers ADD COLUMN checksum BLOB")
@@ -142,7 +137,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         connection.execute("COMMIT")
-    except BaseException:  # a disk that is full, say: half a ledger would be refused for ever
+    except BaseException:  # such as a full disk: half a ledger would be refused for ever
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
@@ -158,7 +153,7 @@ CHUNK = 512  # keys in one query
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a service said, and what it counted.
+    """An answer of a service, and its tokens.
 
     `content` is UTF-8 text, or a float32 little-endian vector. `finish` is litellm's finish_reason;
     "refusal" where the message is one, "content_filter" where the provider would not answer, "stop" for
@@ -173,7 +168,7 @@ class Answer:
 
 
 def checksum_of(key: bytes, answer: Answer) -> bytes:
-    """Eight bytes that tell an answer as it was kept from one that the disk has altered since."""
+    """Return a checksum of 8 bytes that shows whether an answer was altered on disk."""
     told = (answer.finish, answer.input_tokens, answer.output_tokens, answer.cost_usd)
     return hashlib.blake2b(b"".join((key, answer.content, repr(told).encode())), digest_size=8).digest()
 
@@ -196,9 +191,7 @@ class Spent:
 
 
 class Ledger:
-    """A ledger as its readers see it; a new one is made where there is none.
-
-    Use it in the thread that opened it.
+    """A ledger for readers, created when absent. Use it in the thread that opened it.
 
     Raises StoreError when the file is damaged, of a later version, or cannot be opened.
     """
@@ -216,30 +209,30 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Give the file free."""
+        """Close the file."""
         self._connection.close()
 
     def find(self, keys: Sequence[bytes]) -> list[Answer | None]:
-        """The answers to these keys, None where there is none yet.
+        """Return the answers to these keys, None where there is none yet.
 
-        Raises StoreError when an answer is not the one that was kept.
+        Raises StoreError when an answer was altered.
         """
         columns = "key, checksum, content, finish, input_tokens, output_tokens, cost_usd"
         found = {row[0]: self._verified(*row) for row in self._rows(columns, keys)}
         return [found.get(key) for key in keys]
 
     def missing(self, keys: Sequence[bytes]) -> list[bool]:
-        """True where a key has no answer yet."""
+        """Return True for each key without an answer."""
         found = {row[0] for row in self._rows("key", keys)}
         return [key not in found for key in keys]
 
     def drop(self, keys: Sequence[bytes]) -> None:
-        """Forget answers that are of no use, so that they are asked for again; what they cost stays."""
+        """Delete useless answers, so that they are requested again; their cost stays counted."""
         with damaged_unless(self._path):
             self._connection.executemany("DELETE FROM answers WHERE key = ?", [(key,) for key in keys])
 
     def spent(self, payer: str) -> Spent:
-        """What this payer has spent in all runs, and what it may have lost."""
+        """Return what a payer has spent in all runs, and what it may have lost."""
         with damaged_unless(self._path):
             row = self._connection.execute(
                 "SELECT requests, input_tokens, output_tokens, cost_usd, unpriced FROM payers "

@@ -1,4 +1,4 @@
-"""Save what can be read of a damaged ledger, row by row, into a new one."""
+"""Copy the readable rows of a damaged ledger into a new one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from grasp_bench.services.ledger import (
 from grasp_bench.services.requests import KEY_BYTES
 
 BESIDE = ("", "-wal", "-shm")  # SQLite's files of one database
-SMALLEST_ROW = 40  # bytes; bounds the row numbers that are looked for where no index says which there are
+SMALLEST_ROW = 40  # bytes; bounds the row numbers to try when no index lists them
 # Places in a database's first page (https://www.sqlite.org/fileformat.html, section 1.3).
 JOURNAL_MODE = slice(18, 20)
 PAGE_COUNT = slice(28, 32)
@@ -34,9 +34,9 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True)
 class Recovered:
-    """What became of a damaged ledger: answers saved, rows that could not be read, where the old file lies.
+    """The result of a recovery: answers saved, rows not readable, path of the old file.
 
-    `damaged` is None when nothing was wrong: then nothing was changed.
+    `damaged` is None when the ledger was sound; then nothing was changed.
     """
 
     answers: int
@@ -45,17 +45,17 @@ class Recovered:
 
 
 def recover(path: Path) -> Recovered:
-    """Put a new ledger in the place of a damaged one, with every row that can still be read.
+    """Replace a damaged ledger by a new one with every row that can still be read.
 
-    The damaged files are kept beside it under another name. A payer has spent at least what its saved
-    answers cost. Raises MissingFileError without a ledger and StoreError while a run uses it.
+    The damaged files are kept beside it under another name. A payer counts as having spent at least the cost
+    of its saved answers. Raises MissingFileError without a ledger and StoreError while a run uses it.
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: no ledger is there", mend="pass --store")
     with ExitStack() as stack, tempfile.TemporaryDirectory(dir=path.parent, prefix=".recovery-") as folder:
         _hold_services(path, stack)
         copy = Path(folder) / "copy.sqlite"
-        for end in BESIDE[:2]:  # shared memory is made anew from the log
+        for end in BESIDE[:2]:  # SQLite rebuilds the shared memory from the log
             with suppress(FileNotFoundError):
                 shutil.copyfile(f"{path}{end}", f"{copy}{end}")
         if (kept := _count_if_sound(copy)) is not None:
@@ -72,7 +72,7 @@ def recover(path: Path) -> Recovered:
 
 
 def _hold_services(path: Path, stack: ExitStack) -> None:
-    """Take the locks of all services that were ever asked for this ledger (see `dispatch`)."""
+    """Take the locks of all services ever used with this ledger (see `dispatch`)."""
 
     def in_use() -> None:
         raise StoreError(f"{path}: a run is using it", mend="end the run first, then recover the ledger")
@@ -82,7 +82,7 @@ def _hold_services(path: Path, stack: ExitStack) -> None:
 
 
 def _count_if_sound(copy: Path) -> int | None:
-    """Answers of a ledger without any damage; None where there is some."""
+    """Count the answers of a sound ledger; None when it is damaged."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(copy)) as connection:
         if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
             return None
@@ -93,7 +93,7 @@ def _count_if_sound(copy: Path) -> int | None:
 
 
 def _salvage(copy: Path, fresh: Path) -> tuple[int, int]:
-    """Fill a new ledger from a damaged copy: answers saved, rows of answers that could not be read."""
+    """Fill a new ledger from a damaged copy; return the numbers of answers saved and not readable."""
     with closing(connect(fresh)) as into:
         with closing(_open_damaged(copy)) as out:
             answers = _Table(out, "answers", 9, "sqlite_autoindex_answers_1", _is_answer)
@@ -107,11 +107,13 @@ def _salvage(copy: Path, fresh: Path) -> tuple[int, int]:
             into.execute("COMMIT")
         into.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         saved = int(into.execute("SELECT count(*) FROM answers").fetchone()[0])
-        into.execute("PRAGMA journal_mode = DELETE")  # one file, to be renamed; `connect` sets it back
+        into.execute(
+            "PRAGMA journal_mode = DELETE"
+        )  # a single file, to be renamed; `connect` turns WAL on again
     return saved, answers.unreadable
 
 
-# A payer whose line is lost, or older than its answers, has spent what those cost.
+# A payer whose row is lost, or older than its answers, has spent their cost.
 _AT_LEAST_ITS_ANSWERS = """
 INSERT INTO payers SELECT payer, count(*), sum(input_tokens), sum(output_tokens), total(cost_usd),
     count(*) - count(cost_usd) FROM answers GROUP BY payer
@@ -122,7 +124,7 @@ ON CONFLICT (payer) DO UPDATE SET input_tokens = max(input_tokens, excluded.inpu
 
 
 def _open_damaged(copy: Path) -> sqlite3.Connection:
-    """Open the copy; where its first page is unreadable, with that of a new ledger: they differ in counts."""
+    """Open the copy; an unreadable first page is replaced by a new ledger's, which differs in counts only."""
     connection = sqlite3.connect(copy)
     with suppress(sqlite3.Error):
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -153,7 +155,7 @@ def _replace_first_page(copy: Path) -> None:
 
 
 class _Table:
-    """Rows of one table, in order, past pages that cannot be read."""
+    """Rows of one table, in order, skipping unreadable pages."""
 
     def __init__(
         self, connection: sqlite3.Connection, name: str, width: int, index: str, sound: Callable[[Row], bool]
@@ -166,7 +168,7 @@ class _Table:
         self.unreadable = 0
 
     def rows(self) -> Iterator[Row]:
-        """Every row that can be read and has the form of one; the others are counted."""
+        """Yield every readable valid row; count the others."""
         last: int | None = 0
         others: Iterator[int] | None = None
         while last is not None:
@@ -184,7 +186,7 @@ class _Table:
                 last = self._before_next_readable(last, others)
 
     def _before_next_readable(self, last: int, numbers: Iterator[int]) -> int | None:
-        """The place before the next row behind `last` that can be read; None where there is none."""
+        """Return the number before the next readable row after `last`; None when there is none."""
         query = f"SELECT * FROM {self._name} NOT INDEXED WHERE rowid = ?"
         for number in numbers:
             if number <= last:
@@ -196,7 +198,7 @@ class _Table:
         return None
 
     def _numbers(self) -> Iterator[int]:
-        """Row numbers in ascending order: as the index has them, else as many as the file has room for."""
+        """Yield row numbers in ascending order: those of the index, else all that fit into the file."""
         with suppress(sqlite3.Error):
             query = f"SELECT rowid FROM {self._name} INDEXED BY {self._index}"
             return iter(sorted(int(number) for (number,) in self._connection.execute(query)))

@@ -1,7 +1,7 @@
-"""Writes the ledger: entries of all slots that come in while one commit runs share the next one.
+"""Write the ledger in one thread: transactions that arrive during a commit share the next commit.
 
-A commit with fsync takes about 2 ms, most of it waiting for the disk, so that one thread which commits
-whatever has come in keeps up with any number of slots, and no slot waits for more than two commits.
+A commit with fsync takes about 2 ms, mostly waiting for the disk. One thread keeps up with any number of
+workers, and no worker waits for more than two commits.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from grasp_bench.core.errors import StoreError
 from grasp_bench.services.ledger import Answer, checksum_of, connect, damaged_unless
 
 MOST_IN_ONE_COMMIT = 1024
-Done = Callable[[StoreError | None], None]  # told when an entry is on disk, or why it is not
+Done = Callable[[StoreError | None], None]  # called once a transaction is on disk, or with the error
 
 
 @dataclass(frozen=True, slots=True)
 class WriteAheadEntry:
-    """A request about to be sent, at its upper bounds; its id is drawn, so that nobody waits for one."""
+    """A write-ahead entry: a request about to be sent, at its upper bounds. Its id is random."""
 
     payer: str
     key: bytes
@@ -40,8 +40,8 @@ class WriteAheadEntry:
 class Transaction:
     """What is committed together, or not at all.
 
-    `answers` are those of one request, by key; `settled` is the intention that needs no reservation
-    any more, answered or never sent; `intended` the slot's next request, if it has one already.
+    `answers` are those of one request, by key; `closed` is the entry of a request that was answered
+    or never sent; `opened` is the entry of the worker's next request, if there is one.
     """
 
     payer: str
@@ -51,10 +51,10 @@ class Transaction:
 
 
 class LedgerWriter:
-    """One writer thread on one ledger. Raises StoreError when the ledger cannot be opened."""
+    """The writer thread of a ledger. Raises StoreError when the ledger cannot be opened."""
 
     def __init__(self, path: Path) -> None:
-        connect(path).close()  # what is wrong with the file is said here, not in the thread
+        connect(path).close()  # a fault of the file is raised here, not in the thread
         self._path = path
         self._queue: SimpleQueue[tuple[Transaction, Done] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="ledger", daemon=True)
@@ -69,9 +69,9 @@ class LedgerWriter:
         self.close()
 
     def commit(self, transaction: Transaction) -> asyncio.Future[None]:
-        """A future of the running loop, done when the entry is on disk; StoreError when it is not.
+        """Return a future of the running loop: done when the transaction is on disk, else StoreError.
 
-        The entry is written even if nobody waits for the future any more.
+        The transaction is written even if the future is cancelled.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
@@ -79,7 +79,7 @@ class LedgerWriter:
         return future
 
     def close(self) -> None:
-        """Write what is left and end the thread."""
+        """Write the rest and end the thread."""
         self._queue.put(None)
         self._thread.join()
 
@@ -97,7 +97,7 @@ class LedgerWriter:
                     self._commit(connection, [transaction for transaction, _ in transactions])
                 except StoreError as failed:
                     error = failed
-                except Exception as failed:  # were the thread to die of it, all slots would wait for ever
+                except Exception as failed:  # a dead thread would block all workers
                     error = StoreError(f"{self._path}: an answer cannot be kept ({type(failed).__name__})")
             for _, done in transactions:
                 done(error)
@@ -132,7 +132,7 @@ def _write_transactions(connection: sqlite3.Connection, transactions: Sequence[T
         for transaction in transactions
         for key, answer in transaction.answers
     ]
-    # Another process may have answered meanwhile: the first answer stays, what was paid is counted.
+    # If another process has answered meanwhile, its answer stays; the payment is counted.
     _write(
         connection,
         "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -167,7 +167,7 @@ def _write(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[
 
 
 def _payment(transaction: Transaction) -> tuple[str, int, int, float, int]:
-    """One request's share of its payer's line: tokens, dollars, and 1 where its price is unknown."""
+    """Return what a request adds to its payer: tokens, dollars, and 1 when its price is unknown."""
     answers = [answer for _, answer in transaction.answers]
     return (
         transaction.payer,
@@ -189,5 +189,5 @@ def _call_back(
         else:
             future.set_exception(error)
 
-    with suppress(RuntimeError):  # the loop has ended without waiting: the entry is on disk all the same
+    with suppress(RuntimeError):  # the loop has ended; the transaction is on disk
         loop.call_soon_threadsafe(finish)

@@ -1,4 +1,4 @@
-"""How fast one key may be used: requests and tokens a minute, and as many at once as the provider bears.
+"""Limit the requests and tokens a minute of one key, and the number of requests in flight.
 
 The number in flight follows the provider as TCP follows a network (additive increase, multiplicative
 decrease; Chiu & Jain, "Analysis of the increase and decrease algorithms for congestion avoidance in
@@ -26,13 +26,13 @@ TOKEN_BURST = 0.25  # of a minute's tokens: long prompts must fit
 
 
 def backoff(attempt: int) -> float:
-    """Seconds to wait after the attempt-th failure (1, 2, …): exponential with full jitter
+    """Return the seconds to wait after the attempt-th failure (1, 2, …): exponential with full jitter
     (Brooker, "Exponential backoff and jitter", AWS Architecture Blog, 2015)."""
     return random.uniform(0.0, min(LONGEST_BACKOFF, 2.0 ** min(attempt, 16)))
 
 
 def seconds_of(retry_after: str | None) -> float | None:
-    """Seconds from now that a Retry-After header asks for (a number or an HTTP date); None when unclear."""
+    """Return the seconds in a Retry-After header (a number or an HTTP date); None when unclear."""
     if not retry_after:
         return None
     try:
@@ -58,19 +58,19 @@ class Bucket:
         self._filled_at = clock()
 
     def delay(self, amount: float) -> float:
-        """Seconds until so much may be taken; more than the bucket holds is taken as all of it."""
+        """Return the seconds until an amount can be taken; more than the bucket holds counts as all of it."""
         self._fill()
         return max(0.0, (min(amount, self._burst) - self._level) / self._per_second)
 
     def take(self, amount: float) -> float:
-        """Take it, after `delay` has said 0; returns what was really taken."""
+        """Take an amount, after `delay` returned 0; return what was really taken."""
         self._fill()
         taken = min(amount, self._burst)
         self._level -= taken
         return taken
 
     def give_back(self, amount: float) -> None:
-        """What was taken and not used; negative where more was used than the bucket held."""
+        """Return an unused amount; negative when more was used than the bucket held."""
         self._fill()
         self._level = min(self._burst, self._level + amount)
 
@@ -82,14 +82,14 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """One request's passage: the round it began in, and the tokens taken for it."""
+    """The permission to send one request: its round, and the tokens taken for it."""
 
     round: int
     tokens: float
 
 
 class ConcurrencyLimiter:
-    """Lets requests through, first come first served. Use it in one event loop."""
+    """Gives permits to requests in order of arrival. Use it in one event loop."""
 
     def __init__(self, service: Service, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -99,7 +99,7 @@ class ConcurrencyLimiter:
         self._round = 0  # of halvings
         self._halved_in_a_row = 0
         self._open_at = -math.inf
-        self._line = asyncio.Lock()  # whoever holds it is first in the line
+        self._line = asyncio.Lock()  # its holder is first in the queue
         self._changed = asyncio.Event()
         rpm, tpm = service.requests_per_minute, service.tokens_per_minute
         self._requests = Bucket(rpm, max(1.0, rpm * BURST_SECONDS / MINUTE), clock) if rpm else None
@@ -108,12 +108,12 @@ class ConcurrencyLimiter:
 
     @property
     def limit(self) -> int:
-        """Requests that may be in flight now."""
+        """The number of requests that may be in flight now."""
         return int(self._limit)
 
     @property
     def quiet_seconds(self) -> float:
-        """How long no request has succeeded, or the gate has been there."""
+        """Seconds since the last success, or since the start."""
         return self._clock() - self._succeeded_at
 
     async def acquire(self, tokens: int) -> Permit:
@@ -126,26 +126,26 @@ class ConcurrencyLimiter:
             return self._admit(tokens)
 
     def try_acquire(self, tokens: int) -> Permit | None:
-        """The same without waiting: None when one would have to, or others do."""
+        """Return a permit without waiting; None when this or an earlier request must wait."""
         if self._line.locked() or self._delay(tokens) > 0:
             return None
         return self._admit(tokens)
 
     def release(self, permit: Permit, used_tokens: float) -> None:
-        """The request is over, one way or another; its bound may be beyond a bucket, its use counts whole."""
+        """End a request, answered or not; all tokens it used count, even beyond the bucket."""
         self._flying -= 1
         if self._tokens:
             self._tokens.give_back(permit.tokens - used_tokens)
         self._changed.set()
 
     def succeeded(self) -> None:
-        """Room for one more after as many successes as there are places."""
+        """Note a success; a full round of them raises the limit by one."""
         self._limit = min(self._most, self._limit + 1 / self._limit)
         self._halved_in_a_row = 0
         self._succeeded_at = self._clock()
 
     def refused(self, permit: Permit, retry_after: float | None) -> None:
-        """429 or 503: halve once a round (requests in flight were sent before), and pause the whole key."""
+        """Note a 429 or 503: halve the limit once a round, since older requests are in flight, and pause."""
         if permit.round == self._round:
             self._round += 1
             self._halved_in_a_row += 1

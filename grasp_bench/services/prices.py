@@ -1,16 +1,15 @@
-"""What a model costs, from the cost map that litellm brings along, without importing litellm.
+"""Look up what a model costs in litellm's cost map, without importing litellm.
 
-A name is looked up as litellm does it: as it stands, then without its provider, then without what
-only tells snapshots, fine-tunings and regions apart; an entry of another provider never counts.
+A name is looked up as litellm does it: as it stands, without its provider, then without snapshot,
+fine-tuning and region. An entry of another provider never counts.
 
-`api_base` changes no price. A server that answers to the name of a priced model is most likely a
-gateway to it, and a budget had better stop early than late; a server of one's own has names that the
-map does not know (`openai/my-model`: unknown, unless the spec gives `price:`). Programs that run
-models on one's own machine are free, whatever the model, but for Ollama's cloud. Of anybody else, a
-price of nothing means that nobody entered one: it counts as unknown.
+`api_base` changes no price: a server with the name of a priced model is most likely a gateway to it, and a
+budget should stop early rather than late. A name that the map lacks (`openai/my-model`) has an unknown price
+unless the spec gives `price:`. Programs that run models on the user's machine are free, except Ollama's
+cloud. For all others a price of zero means a missing entry and counts as unknown.
 
-Prices are those of a plain request: no discount for batches or cached prompts, and the rates of prompts
-below the first tier's bound (128,000 tokens and more; dashscope's first is at 32,000 and more).
+Prices are those of a plain request: no discount for batches or cached prompts, and the first tier's rate
+(prompts below 128,000 tokens; dashscope's below 32,000).
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ FINE_TUNING = re.compile(r"(:[^:]*){3}$")
 
 
 def price_of(service: Service) -> Price | None:
-    """Dollars a million tokens: the spec's own price, else the cost map's; None when neither knows.
+    """Return dollars per million tokens: the spec's price, else the cost map's; None when unknown.
 
     A model billed by characters, seconds or requests counts as unknown.
     """
@@ -66,20 +65,20 @@ def price_of(service: Service) -> Price | None:
 
 
 def cost_of(price: Price | None, input_tokens: int, output_tokens: int) -> float | None:
-    """Dollars for so many tokens; None where the price is unknown."""
+    """Return dollars for these tokens; None when the price is unknown."""
     if price is None:
         return None
     return (input_tokens * price.input_per_million + output_tokens * price.output_per_million) / MILLION
 
 
 def width_of(model: str) -> int | None:
-    """Dimensions of an embedding model's vectors, as far as the map says."""
+    """Return the dimensions of an embedding model, if the map has them."""
     width = (_entry(model) or {}).get("output_vector_size")
     return int(width) if width else None
 
 
 def provider_of(model: str) -> str | None:
-    """Who runs the model: the name's own prefix, else what the map says of it."""
+    """Return the provider: the prefix of the name, else the map's entry."""
     provider, slash, _ = model.partition("/")
     return provider if slash else (_entry(model) or {}).get("litellm_provider")
 
@@ -95,7 +94,7 @@ def _per_million(per_token: float) -> float:
 
 
 def _entry(model: str) -> Mapping[str, Any] | None:
-    """The map's line of a model that is asked for by this name, letter case aside."""
+    """Return the map's entry for a model name, ignoring case."""
     entries = _cost_map()
     provider, slash, rest = model.lower().partition("/")
     if found := entries.get(model.lower()):
@@ -119,7 +118,7 @@ def _other_names(provider: str, rest: str) -> Iterator[str]:
 
 
 def _shorter(name: str) -> Iterator[str]:
-    """A model's name without its snapshot, or the owner's part of a fine-tuning's name."""
+    """Yield the name without its snapshot, or without the owner of a fine-tuned model."""
     for pattern in (SNAPSHOT, FINE_TUNING) if name.startswith("ft:") else (SNAPSHOT,):
         if (short := pattern.sub("", name)) != name:
             yield short
@@ -133,13 +132,13 @@ def _same_provider(listed: str, asked: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _cost_map() -> Mapping[str, Mapping[str, Any]]:
-    """Lower-case model name to its line; empty when litellm lies elsewhere than in a folder."""
-    spec = find_spec("litellm")  # of a top-level package: looked for, not imported
+    """Map lower-case model names to entries; empty when litellm is not in a folder."""
+    spec = find_spec("litellm")  # does not import a top-level package
     if spec is None or spec.origin is None:
         return {}
     path = Path(spec.origin).with_name(COST_MAP)
     if not path.is_file():
         return {}
     lines: dict[str, dict[str, Any]] = json.loads(path.read_bytes())
-    # Two of its lines are no models: a specimen, and rules for models to come.
+    # Two entries are not models: an example, and rules for future models.
     return {name.lower(): line for name, line in lines.items() if line.get("mode") in MODES}

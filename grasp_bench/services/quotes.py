@@ -1,4 +1,4 @@
-"""What a node would still ask of a service: requests, tokens and dollars, between bounds."""
+"""Quote what a node will still send to a service: requests, tokens and dollars, as bounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from grasp_bench.spec.service import Service
 
 @dataclass(frozen=True)
 class Usage:
-    """So much work for a service."""
+    """An amount of work for a service."""
 
     requests: int = 0
     input_tokens: int = 0
@@ -20,17 +20,17 @@ class Usage:
 
     @property
     def tokens(self) -> int:
-        """Both ways."""
+        """Input and output tokens together."""
         return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True)
 class Quote:
-    """What is left to ask, of which node, and what that node has spent before.
+    """The work left for one node, and what the node has spent before.
 
-    `least` has no output, `most` has every answer as long as it may be. `answered` requests are in the
-    ledger and cost nothing more. `exact`: input tokens are the model's own count, of every request.
-    `headroom` is what the budget reserves for one request beyond what it can take, in tokens.
+    `least` has no output, `most` has every answer at its maximum length. `answered` requests are in the
+    ledger and cost nothing. `exact` means that every input was counted with the model's own tokenizer.
+    `headroom` is the number of tokens that the budget reserves for one request beyond what it can use.
     """
 
     label: str
@@ -45,14 +45,14 @@ class Quote:
 
     @property
     def dollars(self) -> tuple[float, float] | None:
-        """At least and at most; None where the price is not known."""
+        """Lower and upper bound; None when the price is unknown."""
         price = price_of(self.service)
         least = cost_of(price, self.least.input_tokens, self.least.output_tokens)
         most = cost_of(price, self.most.input_tokens, self.most.output_tokens)
         return None if least is None or most is None else (least, most)
 
     def stops(self) -> list[str]:
-        """Which limits end the work before it is done, for certain or perhaps."""
+        """Describe the limits that will or may stop the work before its end."""
         found: list[str] = []
         if not self.most.requests:
             return found

@@ -1,4 +1,4 @@
-"""What may be shown of a provider's message: neither keys, nor what was sent."""
+"""Redact keys and sent texts in provider messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 HIDDEN = "[…]"
-SHORTEST_SECRET = 6  # shorter values ("none", "test") are no secrets, and would tear words
+SHORTEST_SECRET = 6  # shorter values ("none", "test") are no secrets and occur inside words
 KEY_PIECE = 8  # providers echo keys in part: `sk-abcdefgh***`
 TEXT_PIECE = 12
 LONGEST_MESSAGE = 300
@@ -16,7 +16,7 @@ SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 
 
 def secrets_of(environment: Mapping[str, str | None]) -> set[str]:
-    """Values whose names say that they are keys."""
+    """Return the values whose names look like those of keys."""
     return {
         value
         for name, value in environment.items()
@@ -25,13 +25,13 @@ def secrets_of(environment: Mapping[str, str | None]) -> set[str]:
 
 
 class Redactor:
-    """Cuts keys and sent texts out of messages: those given, and every key in the environment."""
+    """Redacts texts of the request, the given secrets, and every key in the environment."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = {each for each in secrets if len(each) >= SHORTEST_SECRET} | secrets_of(os.environ)
 
     def message(self, error: object, sent: Mapping[str, Any]) -> str:
-        """One short line of what an error says, without pieces of keys or of the request's texts."""
+        """Return an error as one short line, without pieces of keys or of the request's texts."""
         text = " ".join(str(error).split())
         text = _without(text, self._secrets, KEY_PIECE)
         text = _without(text, {" ".join(each.split()) for each in _texts(sent)}, TEXT_PIECE)
@@ -39,7 +39,7 @@ class Redactor:
 
 
 def _without(text: str, hidden: Iterable[str], piece: int) -> str:
-    """Hide every stretch of at least `piece` characters (or all of a shorter value) that occurs there."""
+    """Hide every run of `piece` characters or more that occurs in a value (or all of a shorter value)."""
     found = [False] * len(text)
     for value in hidden:
         width = min(piece, len(value))
@@ -56,7 +56,7 @@ def _without(text: str, hidden: Iterable[str], piece: int) -> str:
 
 
 def _texts(sent: Any) -> Iterable[str]:
-    """Every string in the arguments of a request."""
+    """Yield every string in the arguments of a request."""
     if isinstance(sent, str):
         yield sent
     elif isinstance(sent, Mapping):

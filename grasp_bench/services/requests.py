@@ -1,4 +1,4 @@
-"""What is asked of a service: one request, and the keys under which its answers are kept."""
+"""Requests to a service, and the keys of their answers in the ledger."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ KEY_BYTES = 16  # half a SHA-256: among a billion requests two share a key with 
 
 @dataclass(frozen=True, slots=True)
 class ServiceRequest:
-    """One request: what is sent, and the ledger keys that its answers get.
+    """One request: its arguments, and the ledger keys of its answers.
 
-    `keys` has one key of a chat, and one per text of an embedding batch, in the order of
-    `arguments["input"]`. `arguments` are litellm's, besides model, address, key, timeout and retries.
+    `keys` holds one key for a chat, or one for each text of an embedding batch, in the order of
+    `arguments["input"]`. `arguments` are litellm's, without model, address, key, timeout and retries.
     `most_input` and `most_output` are upper bounds in tokens, which the budget reserves. `about` names
-    the request in errors ("items 'B0001'"), never by its text. `width` is that of the vectors, where it
-    is known.
+    the request in errors ("items 'B0001'"), never its text. `width` is the vectors' dimension, if known.
     """
 
     keys: tuple[bytes, ...]
@@ -34,17 +33,17 @@ class ServiceRequest:
 
     @property
     def name(self) -> str:
-        """The whole request's key, in hexadecimal: a batch that is cut otherwise is another request."""
+        """The key of the whole request, in hexadecimal; other batches have other names."""
         joined = b"".join(self.keys)
         whole = joined if len(self.keys) == 1 else hashlib.sha256(joined).digest()[:KEY_BYTES]
         return whole.hex()
 
 
 def request_key(kind: Kind, service: Service, arguments: Mapping[str, Any], template: str = "") -> bytes:
-    """Hash of the whole request: 16 bytes, the same on every machine.
+    """Hash a request to 16 bytes, the same on every machine.
 
-    `template` is the template's name or content hash. For a batch of texts, call it once per text with
-    `input=[text]`: an answer does not depend on the batch that it came in.
+    `template` is the template's name or content hash. For a batch of texts, call this once for each text with
+    `input=[text]`: an answer does not depend on its batch.
     """
     whole = [kind, service.model, service.api_base, dict(arguments), template]
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -52,5 +51,5 @@ def request_key(kind: Kind, service: Service, arguments: Mapping[str, Any], temp
 
 
 def service_name(service: Service) -> str:
-    """What tells services apart, in a file's name: sixteen hexadecimal digits."""
+    """Return 16 hexadecimal digits that identify a service in file names."""
     return hashlib.sha256(json.dumps([service.model, service.api_base]).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""How many tokens a text is to a model: exactly for OpenAI's models, nearly for others, at most for any.
+"""Count the tokens of a text: exactly for OpenAI's models, nearly for others, and an upper bound for any.
 
-The encodings are the files that litellm brings along: nothing is downloaded. Chat requests have
-tokens of their own, as OpenAI documents them (cookbook, "How to count tokens with tiktoken").
+The encodings are files that litellm carries: nothing is downloaded. A chat request has further tokens, as
+OpenAI documents (cookbook, "How to count tokens with tiktoken").
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
 
 TOKENS_PER_MESSAGE = 4  # <|start|>, the role, and two around the content
 TOKENS_PER_ANSWER = 3  # every answer is primed with <|start|>assistant<|message|>
-# What a chat template may add to one prompt and its system message: marks, roles, and of some models
-# (Qwen, Llama 3) a default system message with today's date.
+# Upper bound of what a chat template adds: marks, roles, and for some models (Qwen, Llama 3) a default
+# system message with today's date.
 MOST_CHAT_TOKENS = 64
-USUAL_ENCODING = "cl100k_base"  # the nearest to models that publish none here: Llama 3 and Qwen extend it
-# The only OpenAI names in front of a model whose own encoding tiktoken knows.
+USUAL_ENCODING = "cl100k_base"  # the nearest for other models: Llama 3 and Qwen extend it
+# Prefixes of models whose encoding tiktoken knows.
 OPENAI = frozenset({"", "openai", "azure", "azure_ai", "text-completion-openai"})
-ANOTHER_CHAT_FORMAT = ("gpt-oss",)  # its prompts begin with a long system message of their own
+ANOTHER_CHAT_FORMAT = ("gpt-oss",)  # its prompts begin with a long system message
 BYTES_PER_TOKEN = 4
 _FILES = "https://openaipublic.blob.core.windows.net/encodings"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenCounter:
-    """Counts tokens of texts as a model sees them; `exact` is False where its encoding is guessed."""
+    """Counts a model's tokens; `exact` is False when the encoding is a guess."""
 
     count: Callable[[str], int]
     exact: bool
 
     def count_chat(self, contents: Sequence[str]) -> int:
-        """Input tokens of one request whose messages (system, user) have these contents."""
+        """Count the input tokens of a request with these messages (system, user)."""
         return sum(TOKENS_PER_MESSAGE + self.count(content) for content in contents) + TOKENS_PER_ANSWER
 
 
 def most_tokens(text: str) -> int:
-    """A bound that no byte-level tokenizer exceeds: a token is a byte or more, besides the chat's own."""
+    """Return an upper bound for any byte-level tokenizer: one token per byte, and those of the chat."""
     return len(text.encode("utf-8", errors="replace")) + MOST_CHAT_TOKENS
 
 
 @lru_cache(maxsize=16)
 def counter(model: str) -> TokenCounter:
-    """The counter for litellm's name of a model; unknown models are counted by a usual encoding."""
+    """Return the counter of a model by litellm's name; unknown models get cl100k_base."""
     name = _own_encoding(model)
     own = _encoding(name) if name is not None else None
     encoding = own or _encoding(USUAL_ENCODING)
@@ -65,7 +65,7 @@ def _count_bytes(text: str) -> int:
 
 
 def _own_encoding(model: str) -> str | None:
-    """Name of the encoding that OpenAI gave the model; None for models of others."""
+    """Return the name of an OpenAI model's encoding; None for other models."""
     from tiktoken.model import encoding_name_for_model
 
     providers, _, name = model.rpartition("/")
@@ -78,14 +78,14 @@ def _own_encoding(model: str) -> str | None:
 
 
 def _encoding(name: str) -> Encoding | None:
-    """An encoding whose file litellm brings along; None when it does not."""
+    """Return an encoding whose file litellm carries; None when it does not."""
     import tiktoken
 
-    spec = find_spec("litellm")  # of a top-level package: looked for, not imported
+    spec = find_spec("litellm")  # does not import a top-level package
     if spec is None or spec.origin is None:
         return None
     folder = Path(spec.origin).parent / "litellm_core_utils" / "tokenizers"
-    # tiktoken's name of the file: were it not there, tiktoken would go and download it.
+    # tiktoken's name of the file; without the file tiktoken would download it.
     if not (folder / hashlib.sha1(f"{_FILES}/{name}.tiktoken".encode()).hexdigest()).is_file():
         return None
     # Left set, as litellm does: it is read again whenever an encoding is loaded.

@@ -32,7 +32,7 @@ from grasp_bench.data.profile_age import (
 )
 from grasp_bench.data.splits import Ints, Offsets, history_within
 from grasp_bench.plan.nodes import Node
-from grasp_bench.spec.text import TextSource
+from grasp_bench.spec.choices import TextSource
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.text_table import read_texts, write_text_table
 from grasp_bench.text.entities import Account, Entities, Side

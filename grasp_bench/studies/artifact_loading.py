@@ -18,8 +18,8 @@ from grasp_bench.data.artefacts import read_split
 from grasp_bench.data.splits import Split
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
+from grasp_bench.spec.choices import TextSource
 from grasp_bench.spec.dataset import Groups
-from grasp_bench.spec.text import TextSource
 from grasp_bench.stages.text import entities_of
 from grasp_bench.text.entities import Entities, Side
 

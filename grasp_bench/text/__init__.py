@@ -1,1 +1,1 @@
-"""What is said of users and items before it is embedded: filled templates or texts written elsewhere."""
+"""Texts of users and items to embed: filled templates, answers of language models, or texts from files."""

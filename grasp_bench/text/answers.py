@@ -1,9 +1,8 @@
 """Classify a language model's answer as text or as one of five failures.
 
-How language models begin when they do not answer: the phrases by which `answers` tells them.
-
-A refusal speaks of its author and of the task: "I can't believe how soft it is" is a review, and "Sorry
-Not Sorry" a lipstick. "Na-PCA cream" and "NA-KD dress" are products, "NA. The tags say too little" is not.
+The patterns match how models begin when they do not answer. A refusal speaks of its author and of the task:
+"I can't believe how soft it is" is a review, and "Sorry Not Sorry" a lipstick. "Na-PCA cream" and "NA-KD
+dress" are products, "NA. The tags say too little" is not.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-# The whole answer, marks around it aside.
+# The whole answer, without surrounding marks.
 NOT_KNOWN = frozenset({
     "na", "n/a", "n.a", "n a", "nan", "none", "null", "nil", "unknown", "not available", "not applicable",
     "no information", "no information available", "no information is available", "no information provided",
@@ -27,7 +26,7 @@ def _any(*phrases: str) -> str:
 
 
 def _opening(*phrases: str) -> re.Pattern[str]:
-    """A pattern of any of the phrases, an apology before it or not."""
+    """Compile a pattern of any of the phrases, after an optional apology."""
     return re.compile(f"(?:{_SORRY})?{_any(*phrases)}", re.IGNORECASE)
 
 
@@ -55,7 +54,7 @@ KNOWS_TOO_LITTLE = _opening(
     r"(?:this|the) (?:[\w-]+ ){1,3}(?:\"[^\"]{1,80}\" )?is not (?:recogni[sz]|specified|provided)",
 )
 
-# Further on in the opening, too: who asks for more did not answer. All of it was seen in published texts.
+# Anywhere in the opening: a request for more is not an answer. All phrases were seen in published texts.
 ASKS_FOR_MORE = re.compile(
     r"(?:please|(?:could|can) you(?: please)?) (?:provide|specify|share|give|clarify|double-check)\b"
     r"[^.?!]{0,60}\b(?:titles?|names?|information|details?|data|context|input|content|history|descriptions?)\b"
@@ -79,7 +78,7 @@ _TASK = _any(
 )  # fmt: skip
 _TITLE = r"can't help (?:my|your|it|falling|loving)"
 _IMPOSSIBLE = _any("not possible", "impossible", "(?:not |in)appropriate")
-# What is impossible of a user or item, not of a perfume that "it is impossible to describe".
+# Impossible for a user or item; a perfume "impossible to describe" is a text.
 _JUDGE = _any(
     "determin", "provid", "conclud", "infer", "generat", "summari[sz]", "analy[sz]", "identify", "draw"
 )
@@ -103,23 +102,27 @@ REFUSALS = _opening(
 
 Verdict = Literal["text", "na", "empty", "refusal", "over_long", "incomplete"]
 
-OPENING = 300  # characters that say whether an answer is one
+OPENING = 300  # characters that decide the class
 MARKS = " \t\r\n\"'“”‘’`*_#>[](){}<.,;:!-–—。，；：！「」『』【】（）"
 
 
 @dataclass(frozen=True)
 class ClassifiedAnswer:
-    """The verdict, and what the model said without its thoughts, white space at the ends cut."""
+    """The class of an answer, and its text without reasoning and outer white space."""
 
     verdict: Verdict
     text: str
 
 
 def classify_answer(content: str, finish: str) -> ClassifiedAnswer:
-    """Judge an answer by its words and by the ledger's finish reason (`services.answers.read_chat`).
+    """Classify an answer by its words and its finish reason (`services.answers.read_chat`).
 
-    A reasoning model's thoughts are taken off first. The reason decides before words do: an answer
-    that was cut off is over-long even if nothing is left of it.
+    A model's reasoning is removed first. The finish reason decides before words: an answer that was cut off
+    is over-long even if no text is left.
+
+    Example:
+        >>> classify_answer("I'm sorry, but I can't help with that.", "stop").verdict
+        'refusal'
     """
     text = without_thoughts(content)
     return ClassifiedAnswer(_verdict(text, finish), text)
@@ -132,7 +135,7 @@ def _verdict(text: str, finish: str) -> Verdict:
         return "over_long"
     if finish == "incomplete":
         return "incomplete"
-    # Only how an answer begins counts: further on, "sorry" and "unknown" are words like others.
+    # Only the beginning counts: later, "sorry" and "unknown" are ordinary words.
     plain = text.replace("’", "'").strip(MARKS)
     opening = _LABEL.sub("", plain[:OPENING]).lstrip(MARKS)
     if not any(character.isalnum() for character in opening):
@@ -153,14 +156,14 @@ _LABEL = re.compile(
 _MIND = "(?:think|thinking|thought|thoughts|reasoning|reflection)"
 _THOUGHTS = (
     re.compile(rf"<({_MIND})>.*?</\1>", re.DOTALL | re.IGNORECASE),
-    # Chat templates that open the thoughts themselves leave only the closing mark in the answer.
+    # Chat templates that open the reasoning themselves leave only its closing mark.
     re.compile(rf"\A.*</{_MIND}>", re.DOTALL | re.IGNORECASE),
     re.compile(rf"<{_MIND}>.*\Z", re.DOTALL | re.IGNORECASE),
 )
 
 
 def without_thoughts(content: str) -> str:
-    """The answer after a reasoning model's `<think>…</think>`; nothing if its thoughts never end."""
+    """Return the answer after `<think>…</think>`; nothing if the reasoning never ends."""
     if "<" in content:  # most answers hold no marks at all
         for pattern in _THOUGHTS:
             content = pattern.sub("", content)

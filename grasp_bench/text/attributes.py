@@ -1,4 +1,4 @@
-"""A table of items or users as templates see it: named attributes, the absent ones one word."""
+"""Give templates the named attributes of items and users, with one word for missing values."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import polars as pl
 
-ID_COLUMNS = ("item_id", "user_id")  # names of entities, never told
+ID_COLUMNS = ("item_id", "user_id")  # ids, never part of a text
 REMEMBERED_TITLES = 2**16
 
 
 class Record:
     """One row inside a template: `item.brand`, `user["llm summary"]`, and `item.known`.
 
-    An attribute that is not known of this entity, that is withheld, or that no entity has reads as
-    the word for missing ones.
+    An attribute that is unknown for this entity, withheld, or absent from the table reads as the word for
+    missing values.
     """
 
     __slots__ = ("_attributes", "_row")
@@ -28,7 +28,7 @@ class Record:
     def __getitem__(self, name: str) -> str:
         return self._attributes.value(self._row, str(name))
 
-    # Without this, Python would iterate by item[0], item[1], … and never come to an end.
+    # Without this, Python would iterate by item[0], item[1], … without end.
     __iter__ = None
 
     def __str__(self) -> str:
@@ -36,14 +36,14 @@ class Record:
 
     @property
     def known(self) -> list[tuple[str, str]]:
-        """Names and values of what is known of this entity, in the order of the columns."""
+        """Names and values of this entity's known attributes, in the order of the columns."""
         return self._attributes.known(self._row)
 
 
 class Attributes:
-    """Columns of a table, kept as columns: a record is a row number until something is read of it.
+    """Columns of a table, kept as columns: a record is a row number until an attribute is read.
 
-    Empty and blank cells count as unknown. `withheld` columns are not even held here.
+    Empty and blank cells count as unknown. `withheld` columns are not stored.
     """
 
     def __init__(self, table: pl.DataFrame, missing: str, withheld: Collection[str] = ()) -> None:
@@ -51,56 +51,56 @@ class Attributes:
         self._columns = {name: _clean(table[name]) for name in names}
         self._withheld = frozenset(withheld)
         self._missing = missing
-        self._asked: set[str] = set()
+        self._read: set[str] = set()
         self._height = table.height
-        # Histories name popular items again and again.
+        # Popular items occur in many histories.
         self.title = lru_cache(REMEMBERED_TITLES)(self._title)
 
     def __getitem__(self, row: int) -> Record:
         return Record(self, row)
 
     def value(self, row: int, name: str) -> str:
-        """One cell, or the word for missing ones."""
-        self._asked.add(name)
+        """Return one cell, or the word for missing values."""
+        self._read.add(name)
         column = self._columns.get(name)
         return (column[row] if column is not None else "") or self._missing
 
     def known(self, row: int) -> list[tuple[str, str]]:
-        """Names and values of the cells that are not empty."""
+        """Return names and values of the cells that are not empty."""
         cells = ((name, column[row]) for name, column in self._columns.items())
         return [(name, cell) for name, cell in cells if cell]
 
     def _title(self, row: int) -> str:
-        """The title; without one, the first other thing that is known; else the missing word."""
+        """Return the title, else the first known attribute, else the word for missing values."""
         titles = self._columns.get("title")
         if titles is not None and titles[row]:
             return str(titles[row])
         return next((cell for _, cell in self.known(row)), self._missing)
 
     def undescribed(self) -> int:
-        """Rows of which nothing is known."""
+        """Count the rows without any known attribute."""
         if not self._columns:
             return self._height
         empty = pl.DataFrame([column == "" for column in self._columns.values()])
         return int(empty.select(pl.all_horizontal(pl.all())).to_series().sum())
 
     def facts(self) -> dict[str, Any]:
-        """Of the names asked for so far: those that are no column, and how many cells of others are empty."""
-        there = self._asked & self._columns.keys()
+        """Return, for the names read so far, absent columns and the number of empty cells."""
+        there = self._read & self._columns.keys()
         empty = {name: int((self._columns[name] == "").sum()) for name in sorted(there)}
         return {
-            "absent_columns": sorted(self._asked - self._columns.keys() - self._withheld),
+            "absent_columns": sorted(self._read - self._columns.keys() - self._withheld),
             "unknown": {name: count for name, count in empty.items() if count},
         }
 
 
 def attribute_names(table: pl.DataFrame) -> list[str]:
-    """Columns that describe an entity: all but its id."""
+    """Return the columns that describe an entity: all but its id."""
     return [name for name in table.columns if name not in ID_COLUMNS]
 
 
 def _clean(column: pl.Series) -> pl.Series:
-    """Text of a column; lists are joined, white space is made single so that one item stays one line."""
+    """Return a column as text: lists joined, white space collapsed, so that an item stays one line."""
     if isinstance(column.dtype, pl.List | pl.Array):
         column = column.cast(pl.List(pl.String)).list.join(", ", ignore_nulls=True)
     text = column.cast(pl.String).fill_null("")

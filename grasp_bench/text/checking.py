@@ -1,4 +1,4 @@
-"""Templates that a spec names, compiled and tried before anything runs; faults are told at their places."""
+"""Compile and try the templates of a spec before anything runs; report errors at their places."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLE = "an example"
 
 
 class _Example:
-    """An item or a user of whom everything that is asked is a word."""
+    """An item or user whose every attribute is a word."""
 
     known = (("title", "word"), ("category", "word"))
     __iter__ = None
@@ -35,7 +35,7 @@ class _Example:
 def check_templates(loaded: LoadedSpec) -> None:
     """Raise SpecError for every template of a spec that is unknown, does not compile, or has no end.
 
-    A file that is not there is no fault of the spec: `run` needs it, and says so.
+    A missing file is not an error of the spec; `run` reports it.
     """
     problems = Problems()
     faults: dict[tuple[str, Side], str | None] = {}
@@ -63,7 +63,7 @@ def _fault(name: str, side: Side) -> str | None:
         prompt.fill(EXAMPLE, **dict(_variables(side)))
     except EndlessTemplateError as error:
         return _told(error)
-    except GraspBenchError:  # of a word where a real entity may have a number
+    except GraspBenchError:  # a real entity may have a number instead of a word
         return None
     return None
 

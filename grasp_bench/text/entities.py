@@ -1,4 +1,4 @@
-"""Whom a text is about, and what may be said of them."""
+"""Entities of one side, with the data that their texts may use."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Side = Literal["users", "items"]
 
 @dataclass(frozen=True)
 class Entities:
-    """The entities of one side in the split's order, and what may be told of them.
+    """The entities of one side in the split's order, and the data that texts may use.
 
     `ids` names them; `items` is the item table (row k is item k: item_id and text columns);
     user k's items are `history_items[history_offsets[k]:history_offsets[k + 1]]`, oldest first:
-    those that the source's scope allows and no others, so no text can be made from more. `users`,
-    where a users file was given, is like `items` (row k is user k: user_id and text columns).
+    only those that the source's scope allows. `users`, if a users file was given, is like `items` (row k is
+    user k: user_id and text columns).
     """
 
     side: Side
@@ -31,14 +31,14 @@ class Entities:
     users: pl.DataFrame | None = None
 
     def history(self, k: int) -> np.ndarray:
-        """Items of user k, oldest first."""
+        """Return the items of user k, oldest first."""
         return self.history_items[self.history_offsets[k] : self.history_offsets[k + 1]]
 
 
 @dataclass(frozen=True)
 class Account:
-    """For providers that ask a paid service: the file that keeps its answers, whose budget is charged
-    (the node's hash), and where to say how many entities are answered. None: nothing may be asked."""
+    """For providers that use a paid service: the ledger's path (None forbids requests), the payer (the
+    node's hash), and a callback for the number of answered entities."""
 
     ledger: Path | None = None
     payer: str = ""
@@ -47,10 +47,10 @@ class Account:
 
 @dataclass(frozen=True)
 class TextStream:
-    """Texts in the order of the subjects, to be read once, and facts for the sidecar.
+    """Texts in the order of the entities, to be read once, and facts for the sidecar.
 
-    The texts are made while they are read, so that a million of them never lie in memory together;
-    errors of single entities are raised then, and the facts are complete at the end.
+    Texts are made while they are read, so that a million of them are never in memory together. Errors of
+    single entities are raised then, and facts are complete at the end.
     """
 
     texts: Iterable[str]

@@ -1,9 +1,4 @@
-"""Texts written by a language model: every prompt is asked, then the answers are read and judged.
-
-Verdicts counted, and what becomes of them.
-
-Requests to a language model, one an entity: what would be sent, before anything is.
-"""
+"""Generate texts with a language model: make requests, dispatch them, classify and count the answers."""
 
 from __future__ import annotations
 
@@ -17,19 +12,19 @@ from grasp_bench.services.dispatch import ServiceContext, Summary, dispatch
 from grasp_bench.services.ledger import CHUNK, Answer, Ledger
 from grasp_bench.services.requests import KEY_BYTES, ServiceRequest, request_key
 from grasp_bench.services.tokens import most_tokens
-from grasp_bench.spec.text import LiteLLMText
 from grasp_bench.text.answers import Verdict, classify_answer
 from grasp_bench.text.entities import Account, Entities, TextStream
+from grasp_bench.text.litellm_settings import LiteLLMText
 from grasp_bench.text.template_renderer import TemplateRenderer, default_renderer
 
-# Keys of the source that are sent as they stand, where they are set.
+# Keys of the source that are sent unchanged when they are set.
 PARAMETERS = ("max_tokens", "temperature", "top_p", "seed")
 
 
 def prompt_requests(source: LiteLLMText, entities: Entities) -> Iterator[ServiceRequest]:
-    """Stream the requests that `source` makes of these subjects, in their order; nothing is sent.
+    """Yield the requests for these entities, in their order, without sending them.
 
-    Equal prompts give equal keys: they are asked, and paid for, once.
+    Equal prompts have equal keys: they are sent, and paid for, once.
     """
     return requests_of(TemplateRenderer(source, entities), source, entities)
 
@@ -37,7 +32,7 @@ def prompt_requests(source: LiteLLMText, entities: Entities) -> Iterator[Service
 def requests_of(
     renderer: TemplateRenderer, source: LiteLLMText, entities: Entities
 ) -> Iterator[ServiceRequest]:
-    """The same of a telling that somebody else reads the facts of."""
+    """Yield the requests of a renderer, whose facts the caller reads afterwards."""
     for k, prompt in enumerate(renderer):
         arguments = {"messages": messages_of(source, prompt), **_parameters(source)}
         yield ServiceRequest(
@@ -50,7 +45,7 @@ def requests_of(
 
 
 def messages_of(source: LiteLLMText, prompt: str) -> list[dict[str, str]]:
-    """The system message, if there is one, and the prompt as the user's."""
+    """Return the system message, if there is one, and the prompt as the user's message."""
     system = [{"role": "system", "content": source.system}] if source.system else []
     return [*system, {"role": "user", "content": prompt}]
 
@@ -60,7 +55,7 @@ def _parameters(source: LiteLLMText) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-NAMED = 3  # entities named of each verdict
+NAMED = 3  # entities named for each class
 MEANINGS: dict[Verdict, str] = {
     "na": "say that nothing is known",
     "empty": "are empty",
@@ -78,7 +73,7 @@ MENDS: dict[Verdict, str] = {
 
 
 class AnswerCounts:
-    """How many answers of each kind there were, and the first few entities of those that are no text."""
+    """Counts answers by class, and keeps the first few entities whose answer is not a text."""
 
     def __init__(self, source: LiteLLMText, entities: Entities) -> None:
         self._source = source
@@ -87,18 +82,18 @@ class AnswerCounts:
         self._first: dict[Verdict, list[str]] = {verdict: [] for verdict in MEANINGS}
 
     def count(self, k: int, verdict: Verdict) -> None:
-        """Note the verdict on entity k's answer."""
+        """Count the class of entity k's answer."""
         self._counts[verdict] += 1
         if verdict != "text" and len(self._first[verdict]) < NAMED:
             self._first[verdict].append(self._entities.ids[k])
 
     def facts(self) -> dict[str, Any]:
-        """Counts, what was done about them, and examples."""
+        """Return the counts, the fallback, and examples."""
         examples = {verdict: names for verdict, names in self._first.items() if names}
         return {"verdicts": dict(self._counts), "fallback": self._source.fallback, "examples": examples}
 
     def refuse_if_asked(self) -> None:
-        """With `fallback: fail`, raise DataError naming entities when an answer is no text."""
+        """Raise DataError naming entities if `fallback` is "fail" and an answer is not a text."""
         bad = {verdict: count for verdict, count in self._counts.items() if verdict != "text" and count}
         if self._source.fallback != "fail" or not bad:
             return
@@ -116,18 +111,18 @@ class AnswerCounts:
 
 
 class LiteLLMProvider:
-    """Fills a prompt per entity, has it answered through the ledger, and judges the answers.
+    """Fills a prompt for each entity, dispatches it, and classifies the answers.
 
-    Answers that are no text are handled as `fallback` says: the side's default template, filled, in
-    their place; no text at all; or a DataError once all are judged. What was answered is never asked
-    again, so a run that stopped at a limit or a failure goes on where it was.
+    `fallback` handles answers that are not texts: the side's default template, no text, or a DataError once
+    all are classified. An answered request is never sent again, so a run that stopped at a limit or an
+    error continues where it stopped.
     """
 
     def __init__(self, source: LiteLLMText) -> None:
         self._source = source
 
     def write(self, entities: Entities, account: Account) -> TextStream:
-        """One text per subject, in their order; ServiceError without a ledger."""
+        """Return one text per entity, in their order; raise ServiceError without a ledger."""
         if account.ledger is None:
             raise ServiceError(
                 f"text.{entities.side}: there is no ledger to keep the answers of '{self._source.model}' in",
@@ -142,9 +137,9 @@ class LiteLLMProvider:
     def _texts(
         self, renderer: TemplateRenderer, entities: Entities, context: ServiceContext, facts: dict[str, Any]
     ) -> Iterator[str]:
-        # All that is kept of an entity while others are asked after.
+        # All that is kept for an entity while requests are made for others.
         keys = np.zeros((len(renderer), KEY_BYTES), dtype=np.uint8)
-        summary = dispatch("chat", _noting(requests_of(renderer, self._source, entities), keys), context)
+        summary = dispatch("chat", _recorded(requests_of(renderer, self._source, entities), keys), context)
         facts |= renderer.facts()
         facts |= {"prompts": len(np.unique(keys, axis=0)), "spend": spend(summary)}
         counts = AnswerCounts(self._source, entities)
@@ -161,7 +156,7 @@ class LiteLLMProvider:
 
 
 def spend(summary: Summary) -> dict[str, Any]:
-    """What a sidecar keeps of the money: this run's requests, and all that its node ever spent."""
+    """Return the sidecar's record: this run's requests, and all that the node has ever spent."""
     spent = summary.spent
     return {
         "sent": summary.sent, "reused": summary.reused, "retried": summary.retried,
@@ -170,7 +165,7 @@ def spend(summary: Summary) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _noting(requests: Iterator[ServiceRequest], keys: np.ndarray) -> Iterator[ServiceRequest]:
+def _recorded(requests: Iterator[ServiceRequest], keys: np.ndarray) -> Iterator[ServiceRequest]:
     for k, request in enumerate(requests):
         keys[k] = np.frombuffer(request.keys[0], dtype=np.uint8)
         yield request

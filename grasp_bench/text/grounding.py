@@ -1,18 +1,15 @@
-"""Claims in texts that the attributes do not bear out: brands, categories, titles and numbers.
+"""Find claims in texts that the attributes do not support: brands, categories, titles and numbers.
 
-A claim is a brand, category or title of the catalogue, or a number, that stands verbatim in a text. It is
-grounded when the same words stand in an attribute of the entity: of the item, or of any item of the user's
-history. A text that calls an OPI lacquer "Essie" or a 0.5-ounce bottle "1 oz" is contradicted by that.
+A claim is a brand, category or title of the catalogue, or a number, that occurs verbatim in a text. It is
+grounded when the same words occur in an attribute of the item, or of any item of the user's history. A text
+that calls an OPI lacquer "Essie" or a 0.5-ounce bottle "1 oz" is contradicted.
 
-What it cannot see: claims in other words ("a luxury brand"), false claims about true names, truths that no
-attribute holds (a year of publication counts as ungrounded, right or wrong). Names that are ordinary words
-are not searched for (see `make_lexicon`), nor are single-word titles, nor numbers that begin a line of a
-list or that most texts have.
+Not found: claims in other words ("a luxury brand"), false claims about true names, truths that no attribute
+holds (a year of publication counts as ungrounded). Not searched for: names that are ordinary words (see
+`make_lexicon`), titles of one word, numbers that begin a list item or that most texts have.
 
-Names of a catalogue (brands, categories, titles), found in texts word by word.
-
-A text and a name are compared as sequences of tokens: runs of letters, and numbers, case folded. So a name
-is found only whole, between word borders, and punctuation does not matter ("L'Oréal" is `l oréal`).
+Texts and names are compared as sequences of tokens: runs of letters, and numbers, case folded. So a name is
+found only whole, and punctuation does not matter ("L'Oréal" is `l oréal`).
 """
 
 from __future__ import annotations
@@ -30,21 +27,21 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.text.attributes import ID_COLUMNS
 
 TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
-# "1,000" is a thousand and "2.50" is 2.5; a decimal comma cannot be told from a list and stays as it is.
+# "1,000" is a thousand and "2.50" is 2.5; a decimal comma looks like a list and stays unchanged.
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-BORDER = " | "  # between attributes: no name may reach across
+BORDER = " | "  # between attributes, so that no name spans two
 
 Tokens = tuple[str, ...]
 
 
 def tokens_of(text: str) -> list[str]:
-    """Tokens of a text in order; numbers in one spelling."""
+    """Return the tokens of a text in order, numbers in one spelling."""
     found = TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())
     return [_number(token) if token[0].isdigit() else token for token in found]
 
 
 def is_number(token: str) -> bool:
-    """Is a token of `tokens_of` a number?"""
+    """Return True when a token of `tokens_of` is a number."""
     return token[0].isdigit()
 
 
@@ -56,7 +53,7 @@ def _number(token: str) -> str:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Names of one kind that texts are searched for, and how many were left out as generic."""
+    """Names of one kind to search for, and the number left out as generic."""
 
     kind: str
     names: frozenset[Tokens]
@@ -71,7 +68,7 @@ class Lexicon:
         object.__setattr__(self, "_lengths", ordered)
 
     def find(self, tokens: Sequence[str]) -> Iterator[Tokens]:
-        """Names in a text, from left to right; of several at one place the longest, and none inside it."""
+        """Yield the names in a text from left to right: the longest at each place, and none inside it."""
         place = 0
         while place < len(tokens):
             for length in self._lengths.get(tokens[place], ()):
@@ -86,11 +83,11 @@ class Lexicon:
 def make_lexicon(
     kind: str, borne: Sequence[Collection[Tokens]], elsewhere: Iterable[Sequence[str]], shortest: int = 1
 ) -> Lexicon:
-    """Names that the items bear, without those that are ordinary words.
+    """Return the names of the items without those that are ordinary words.
 
     `borne` has each item's names of this kind, `elsewhere` the tokens of its other attributes. A name is
-    kept when some item's other attributes hold it, and at least half of the items whose other attributes
-    hold it bear it: "OPI" stands in titles of OPI's products, "Pure" in titles of everybody's. Names of
+    kept when some item's other attributes hold it, and at least half of those items bear it: "OPI" occurs in
+    titles of OPI's products, "Pure" in titles of all brands. Names of
     fewer than `shortest` tokens, or of less than three characters, are left out as well.
     """
     names = {name for own in borne for name in own}
@@ -107,19 +104,19 @@ def make_lexicon(
 
 
 def is_id(column: str) -> bool:
-    """Ids are no attributes."""
+    """Return True for columns of ids, which are not attributes."""
     return column in ID_COLUMNS
 
 
-KINDS = {"brand": 1, "category": 1, "title": 2}  # columns that name things, with the least tokens of a name
+KINDS = {"brand": 1, "category": 1, "title": 2}  # columns of names, with the least number of tokens of a name
 _PARTS = re.compile(r"\s*[>|]\s*")  # of a path of categories
 _LIST_MARK = re.compile(r"^\s*\d{1,3}[.)]\s", re.MULTILINE)
-EVERYWHERE = 0.5  # share of texts from which a number is part of the prompt
+EVERYWHERE = 0.5  # a number in more than this share of texts comes from the prompt
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim that is not grounded: whose text makes it, of which kind, in what words."""
+    """An ungrounded claim: the entity of the text, the kind, the words."""
 
     entity: int
     kind: str
@@ -128,8 +125,8 @@ class Claim:
 
 @dataclass(frozen=True)
 class KindCount:
-    """Claims of one kind: all, and those without ground; texts that make one, and those that make one
-    without ground. `left_out` counts names that were too generic to be searched for."""
+    """Counts for one kind: claims, ungrounded claims, texts with a claim, texts with an ungrounded one.
+    `left_out` counts names too generic to search for."""
 
     claims: int
     ungrounded: int
@@ -140,32 +137,32 @@ class KindCount:
 
 @dataclass(frozen=True, eq=False)
 class Grounding:
-    """Counts by kind, every ungrounded claim in order of the texts, and how many claims each text makes."""
+    """Counts by kind, all ungrounded claims in order of the texts, and the number of claims of each text."""
 
     kinds: dict[str, KindCount]
     claims: tuple[Claim, ...] = field(repr=False)
     made: np.ndarray = field(repr=False)
 
     def entities(self) -> np.ndarray:
-        """Entities with at least one ungrounded claim, ascending."""
+        """Return the entities with at least one ungrounded claim, ascending."""
         return np.unique(np.array([claim.entity for claim in self.claims], dtype=np.int64))
 
     def share_ungrounded(self, members: np.ndarray) -> float | None:
-        """Share of the claims of some entities, bool (n,), that have no ground; None where none is made."""
+        """Return the ungrounded share of the claims of some entities, bool (n,); None without claims."""
         made = int(self.made[members].sum())
         wrong = sum(bool(members[claim.entity]) for claim in self.claims)
         return wrong / made if made else None
 
 
 class GroundingCheck:
-    """The claims of some texts, found once, to be looked up in anybody's attributes.
+    """The claims of some texts, found once, to be compared with attributes of any items.
 
-    `items` is the item table. A column that most texts were copied from is no attribute.
+    `items` is the item table. A column that most texts were copied from does not count as an attribute.
     """
 
     def __init__(self, texts: Sequence[str], items: pl.DataFrame) -> None:
         columns = _columns(items, texts)
-        # Between borders and single spaces, so that ` words ` is found as a whole and within one attribute.
+        # Words between borders and single spaces, so that ` words ` is found whole and within one attribute.
         self._attributes = [
             BORDER + BORDER.join(" ".join(part) for parts in columns.values() for part in parts[row]) + BORDER
             for row in range(items.height)
@@ -177,8 +174,8 @@ class GroundingCheck:
         self._claims = [_claims(words, self._lexicons, usual) for words in tokens]
 
     def against(self, items_of: Callable[[int], Sequence[int]]) -> Grounding:
-        """Look every claim up in the attributes of rows `items_of(k)` of the item table, for text k: the
-        item itself, or a user's history. Raises DataError for rows that are not there."""
+        """Look up the claims of each text k in the attributes of rows `items_of(k)` of the item table: the
+        item itself, or a user's history. Raises DataError for absent rows."""
         counts = {kind: Counter[str]() for kind in [*(lex.kind for lex in self._lexicons), "number"]}
         ungrounded: list[Claim] = []
         for entity, made in enumerate(self._claims):
@@ -211,7 +208,7 @@ def _kind_count(count: Counter[str], left_out: int) -> KindCount:
 
 
 def _columns(items: pl.DataFrame, texts: Sequence[str]) -> dict[str, list[list[list[str]]]]:
-    """Tokens of each part of each cell, by column: ids, and what the texts were copied from, left out."""
+    """Return the tokens of each part of each cell, by column, without ids and copied columns."""
     columns = {
         name: items[name].cast(pl.String).fill_null("").to_list() for name in items.columns if not is_id(name)
     }
@@ -231,7 +228,7 @@ def _copied(values: Sequence[str], texts: Sequence[str]) -> bool:
 def _lexicon(kind: str, columns: dict[str, list[list[list[str]]]]) -> Lexicon:
     borne = [{tuple(part) for part in parts if part} for parts in columns[kind]]
     others = [values for name, values in columns.items() if name != kind]
-    # A border between attributes: a name may not reach from one into the next.
+    # A border between attributes: a name may not span two.
     elsewhere = (
         [token for values in others for part in values[row] for token in (*part, "|")]
         for row in range(len(borne))
@@ -240,7 +237,7 @@ def _lexicon(kind: str, columns: dict[str, list[list[list[str]]]]) -> Lexicon:
 
 
 def _usual_numbers(tokens: Sequence[Sequence[str]]) -> frozenset[str]:
-    """Numbers of the prompt itself, which most texts repeat."""
+    """Return numbers that most texts repeat, since they come from the prompt."""
     times = Counter(token for words in tokens for token in set(words) if is_number(token))
     return frozenset(token for token, count in times.items() if count > max(EVERYWHERE * len(tokens), 1))
 
@@ -248,7 +245,7 @@ def _usual_numbers(tokens: Sequence[Sequence[str]]) -> frozenset[str]:
 def _claims(
     words: Sequence[str], lexicons: Sequence[Lexicon], usual: frozenset[str]
 ) -> dict[str, list[Tokens]]:
-    """What one text claims, by kind, each claim once; numbers inside a name are the name's."""
+    """Return the claims of one text by kind, each once; a number inside a name is not a claim."""
     made = {lexicon.kind: list(dict.fromkeys(lexicon.find(words))) for lexicon in lexicons}
     inside = {token for names in made.values() for name in names for token in name}
     numbers = dict.fromkeys(token for token in words if is_number(token))

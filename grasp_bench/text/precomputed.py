@@ -1,4 +1,4 @@
-"""Texts that somebody else wrote, read from CSV, Parquet or JSONL and matched by id."""
+"""Read texts from CSV, Parquet or JSONL files and match them by id."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.core.files import require_file
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.core.tables.files import names_in_short, read_file
-from grasp_bench.spec.text import PrecomputedText, TemplateText
 from grasp_bench.text.entities import Account, Entities, Side, TextStream
+from grasp_bench.text.precomputed_settings import PrecomputedText
 from grasp_bench.text.template_renderer import TemplateRenderer
+from grasp_bench.text.template_settings import TemplateText
 
 NAMED = 3  # entities that an error names
 
@@ -21,8 +22,8 @@ NAMED = 3  # entities that an error names
 class PrecomputedProvider:
     """Looks each entity up in the file; ids are compared as strings.
 
-    Rows of unknown entities are counted and left out. Entities without a row, or with a blank one,
-    stop the run, get an empty text, or are told by the side's default template, as `missing` says.
+    Rows of unknown entities are counted and left out. `missing` handles entities without a row or with a
+    blank one: an error, an empty text, or the side's default template.
     Raises MissingFileError, or DataError for unreadable files, absent columns and ids that come twice
     with different texts.
     """
@@ -31,7 +32,7 @@ class PrecomputedProvider:
         self._source = source
 
     def write(self, entities: Entities, account: Account) -> TextStream:
-        """One text per subject, in their order."""
+        """Return one text per entity, in their order."""
         path = Path(self._source.path)
         table = read_table(path)
         column = _id_column(table, self._source.id_column, entities.side, path)
@@ -91,7 +92,7 @@ def _require(table: pl.DataFrame, column: str, path: Path, key: str) -> None:
 
 
 def _by_id(table: pl.DataFrame, id_column: str, text_column: str, path: Path) -> pl.DataFrame:
-    """Columns id and text, blank texts dropped, repeated rows merged; conflicting ones refused."""
+    """Return columns id and text without blank texts and repeated rows; raise DataError for conflicts."""
     try:
         rows = table.select(
             pl.col(id_column).cast(pl.String).alias("id"),

@@ -1,7 +1,4 @@
-"""One way into the package: a source and its subjects in, a stream of checked texts out.
-
-Text providers by the name that a spec gives them.
-"""
+"""Text providers by the name that a spec gives them, and the function that writes checked texts."""
 
 from __future__ import annotations
 
@@ -11,40 +8,35 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from grasp_bench.components import TEXT_PROVIDERS
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.registry import Registry
-from grasp_bench.spec.text import LiteLLMText, PrecomputedText, TextSource
+from grasp_bench.spec.choices import TextSource
 from grasp_bench.text.entities import Account, Entities, TextStream
+from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.precomputed_settings import PrecomputedText
 
 
 class TextProvider(Protocol):
-    """Writes one non-blank text per subject, from nothing but the subjects and its own source."""
+    """Writes one text per entity, from the entities and its source alone."""
 
     def __init__(self, source: Any) -> None: ...
 
     def write(self, entities: Entities, account: Account) -> TextStream:
-        """Texts in the order of the subjects."""
+        """Return texts in the order of the entities."""
         ...
 
 
-PROVIDERS = Registry[type[TextProvider]](
-    "text provider",
-    {
-        "template": "grasp_bench.text.template_renderer:TemplateProvider",
-        "precomputed": "grasp_bench.text.precomputed:PrecomputedProvider",
-        "litellm": "grasp_bench.text.generated:LiteLLMProvider",
-    },
-)
-
-
 def write_texts(source: TextSource, entities: Entities, account: Account | None = None) -> TextStream:
-    """Let the source's provider write, and check what comes while it is read.
+    """Return the texts of the source's provider, checked while they are read.
 
-    `account` is needed by sources that ask a paid service. Facts: count, distinct, empty, and the
-    provider's own. Raises DataError naming the entity when a text is blank and the source does not
-    allow missing ones.
+    Sources that use a paid service need `account`. Facts: count, distinct, empty, and the provider's own.
+    Raises DataError naming the entity when a text is blank and the source does not allow that.
+
+    Example:
+        >>> stream = write_texts(TemplateText(), entities)
+        >>> texts = list(stream.texts)  # stream.facts are complete now
     """
-    written = PROVIDERS.get(source.provider)(source).write(entities, account or Account())
+    written = TEXT_PROVIDERS.implementation(source.provider)(source).write(entities, account or Account())
     facts: dict[str, Any] = {}
     return TextStream(_checked(written, source, entities, facts), facts)
 
@@ -52,7 +44,7 @@ def write_texts(source: TextSource, entities: Entities, account: Account | None 
 def _checked(
     written: TextStream, source: TextSource, entities: Entities, facts: dict[str, Any]
 ) -> Iterator[str]:
-    hashes = array("q")  # eight bytes a text instead of a set of texts
+    hashes = array("q")  # eight bytes per text instead of a set of texts
     blank, first_blank = 0, -1
     for k, text in enumerate(written.texts):
         if not text or text.isspace():

@@ -1,13 +1,11 @@
-"""Templates that may build things up: operations are counted, and a rendering ends at one too many.
+"""Run templates that users write, without letting one run for ever or fill the memory.
 
-A step is one operation, or 128 characters that it reads or could make: `'a' * 9999999999` is refused before
-it is done, and so is a loop, a macro or a filter that would never end. Steps are counted rather than seconds,
-so that a template is too much everywhere or nowhere.
+A plain template fills, tests and iterates over the given values and builds nothing up. Its output is at most
+its own length times what is known of an entity, so it runs as it is.
 
-Which templates end by their shape: they fill, test and walk what is given, and build nothing up.
-
-Such a template makes at most its own length times what is known of an entity, whatever it says. It runs as it
-is; all others are counted while they run (`metered_templates`).
+All others are metered: a rendering may take a fixed number of steps. A step is one operation, or 128
+characters that it reads or could make: `'a' * 9999999999` is refused before it runs, and so is an endless
+loop, macro or filter. Steps are counted rather than seconds, so that the limit is the same everywhere.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
-# Nothing here keeps a value for later, calls anything, or makes more of a value than there was.
+# None of these keeps a value for later, calls anything, or enlarges a value.
 _SHAPES = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
     nodes.Slice, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
@@ -41,18 +39,18 @@ _HISTORY = frozenset({"titles", "items"})
 
 
 def is_plain(tree: nodes.Template) -> bool:
-    """True where the parsed template cannot make much of little."""
+    """Return True when the parsed template cannot build up a large value."""
     return all(_is_plain(node, inside) for node, inside in walk(tree))
 
 
 def walk(tree: nodes.Template) -> Iterator[tuple[nodes.Node, bool]]:
-    """Every node, and whether it lies in the body of a loop."""
+    """Yield every node, and whether it is in the body of a loop."""
     waiting: list[tuple[nodes.Node, bool]] = [(tree, False)]
     while waiting:
         node, inside = waiting.pop()
         yield node, inside
         children = list(node.iter_child_nodes())
-        if isinstance(node, nodes.For):  # what it walks is read once
+        if isinstance(node, nodes.For):  # the iterable is read once
             walked = node.iter
             waiting += [(child, inside or child is not walked) for child in children]
         else:
@@ -65,67 +63,69 @@ def _is_plain(node: nodes.Node, inside: bool) -> bool:
             return not inside and not node.recursive
         case nodes.Filter():
             usual = node.name in _OF_ONE or (node.name in _OF_MANY and not inside)
-            # `map` may apply any filter; of an attribute it is a choice.
+            # `map` may apply any filter; with an attribute it only selects.
             return usual and not (node.name == "map" and node.args)
-        case nodes.Include():  # of a shipped template: all of them are plain
+        case nodes.Include():  # shipped templates are all plain
             return not inside and isinstance(node.template, nodes.Const)
         case nodes.Tuple():
             return node.ctx == "store"
         case nodes.Name():
-            # All of a history at each item of it would be its square.
+            # The whole history at each of its items would take the square of its length.
             return not (inside and node.name in _HISTORY)
     return isinstance(node, _SHAPES)
 
 
 STEPS = 200_000  # of one rendering; about half a second
 CHARACTERS = 128  # that count as one step
-ELEMENT = 64  # characters that an element of a list counts as, besides its own
+ELEMENT = 64  # characters that a list element counts as, besides its own
 
-_HELD, _WALKED = "grasp_bench held", "grasp_bench walked"  # no template can write these names
+_HELD, _ITERATED = "grasp_bench held", "grasp_bench iterated"  # names that no template can write
 _MADE = (
     nodes.Concat, nodes.Filter, nodes.Call, nodes.List, nodes.Dict,
     nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow, nodes.Getitem,
 )  # fmt: skip
-# Filters whose whole numbers are sizes.
+# Filters whose integer arguments are sizes.
 _SIZING = frozenset(
     {"batch", "center", "indent", "replace", "slice", "tojson", "truncate", "urlize", "wordwrap"}
 )
-_JINJAS_OWN = frozenset({"_loop_vars", "_block_vars"})  # that it passes with a call
-# A width of five digits, or one that is an argument.
+_JINJAS_OWN = frozenset({"_loop_vars", "_block_vars"})  # arguments that jinja adds to a call
+# A width of five digits, or a width that is an argument.
 _WIDE = re.compile(r"\d{5,}|%[^a-zA-Z%]*\*|\{[^{}]*\{")
 
 
 class TooMuchError(Exception):
-    """A template has asked for more steps than a rendering may take."""
+    """A rendering needs more steps than it may take."""
 
 
 class MeteredEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, with every operation of a template counted; `refill` begins a rendering."""
+    """Jinja's sandbox, with every operation counted; call `refill` before each rendering."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(self, **settings: Any) -> None:
         self.left = STEPS
-        super().__init__(**settings, optimized=False, finalize=self._said)
-        del self.globals["lipsum"]  # of random words, which no text may have
+        super().__init__(**settings, optimized=False, finalize=self._printed)
+        del self.globals["lipsum"]  # random words, which no text may have
         self.filters = {name: self._counted(name, made) for name, made in self.filters.items()}
-        self.filters |= {_HELD: self._held, _WALKED: self._walked}
+        self.filters |= {_HELD: self._held, _ITERATED: self._iterated}
 
     def refill(self) -> None:
-        """Allow a rendering all its steps."""
+        """Allow all steps for a new rendering."""
         self.left = STEPS
 
     def spend(self, characters: int) -> None:
-        """Count one operation over so many characters; TooMuchError where there are no steps left."""
+        """Count one operation over these characters; raise TooMuchError when no steps are left."""
         self.left -= 1 + characters // CHARACTERS
         if self.left < 0:
             raise TooMuchError(f"takes more than {STEPS:,} steps")
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Do `left operator right`, counted by what it may make."""
+        """Compute `left operator right`, counted by the largest possible result."""
         match operator:
             case "*" if isinstance(left, int | float) and isinstance(right, int | float):
-                self.spend(self._weight(left) * self._weight(right))  # long numbers take the square
+                self.spend(
+                    self._weight(left) * self._weight(right)
+                )  # time grows with the square for long numbers
             case "*":
                 times, repeated = (left, right) if isinstance(left, int) else (right, left)
                 self.spend(self._weight(repeated) * max(1, times if isinstance(times, int) else 1))
@@ -139,7 +139,7 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def call(self, context: Context, obj: Any, /, *args: Any, **named: Any) -> Any:
-        """Call a method, a macro or a global, counted by what it may make of its arguments."""
+        """Call a method, macro or global, counted by the largest possible result."""
         method = getattr(obj, "__wrapped__", obj)  # the sandbox wraps str.format
         owner = getattr(method, "__self__", None)
         sizing = isinstance(method, BuiltinMethodType)
@@ -154,46 +154,46 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
         return super()._generate(_Counting().visit(source), *rest, **settings)
 
     def _counted(self, name: str, made: Callable[..., Any]) -> Callable[..., Any]:
-        first = 1 if hasattr(made, "jinja_pass_arg") else 0  # before the value stands what jinja passes
+        first = 1 if hasattr(made, "jinja_pass_arg") else 0  # jinja may pass an argument before the value
 
         @wraps(made)
         def counted(*args: Any, **named: Any) -> Any:
             value, others = args[first], (*args[first + 1 :], *named.values())
             if name == "format":
                 self._refuse_wide(value)
-            if name == "round":  # raises ten to the given power
+            if name == "round":  # computes ten to the given power
                 others = tuple(each * each for each in others if isinstance(each, int))
             self.spend(self._product(value, others, sizing=name in _SIZING or name == "round"))
             return made(*args, **named)
 
         return counted
 
-    @pass_context  # so that it is not called while a template is compiled: nothing is computed then
-    def _said(self, context: Context, value: Any) -> str:
-        """What is printed, counted; the text between expressions as well."""
+    @pass_context  # prevents calls at compile time
+    def _printed(self, context: Context, value: Any) -> str:
+        """Count and return printed text, the text between expressions included."""
         self.spend(self._weight(value))
         text = str(value)
         self.spend(len(text))
         return text
 
     def _held(self, value: Any) -> Any:
-        """The result of an operation, counted by what it has become."""
+        """Count and return the result of an operation."""
         if not isinstance(value, Namespace):
             self.spend(self._weight(value))
         return value
 
-    def _walked(self, values: Any) -> Iterator[Any]:
+    def _iterated(self, values: Any) -> Iterator[Any]:
         for value in values:
             self.spend(0)
             yield value
 
     def _product(self, value: Any, others: tuple[Any, ...], *, sizing: bool) -> int:
-        """The most characters that a function could make: each of its value beside all of its arguments."""
+        """Return the largest possible result of a function: its value's characters times its arguments'."""
         weights = [abs(each) if sizing and isinstance(each, int) else self._weight(each) for each in others]
         return max(1, self._weight(value)) * max(1, sum(weights))
 
     def _weight(self, value: Any) -> int:
-        """Characters in a value, those in lists of lists included; counting ends where the steps would."""
+        """Count the characters in a value and in nested lists, at most as many as steps are left for."""
         weight, waiting, most = 0, [value], self.left * CHARACTERS
         while waiting and weight <= most:
             here = waiting.pop()
@@ -210,7 +210,7 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
                 waiting.extend(here)
             elif isinstance(here, range):
                 weight += ELEMENT * len(here)
-            elif isinstance(here, Namespace):  # it could hold itself
+            elif isinstance(here, Namespace):  # it could contain itself
                 raise TooMuchError("uses a namespace as a value")
         return weight
 
@@ -220,7 +220,7 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
 
 
 class _Counting(NodeTransformer):
-    """Wraps what a template computes, walks or says in the filters that count it."""
+    """Wraps what a template computes, iterates over or prints in the counting filters."""
 
     def generic_visit(self, node: nodes.Node, *args: Any, **settings: Any) -> nodes.Node:
         super().generic_visit(node, *args, **settings)
@@ -232,11 +232,11 @@ class _Counting(NodeTransformer):
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         self.generic_visit(node)
-        node.iter = _through(_WALKED, node.iter)
+        node.iter = _through(_ITERATED, node.iter)
         return node
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
-        """Comparing reads both sides, `in` perhaps all of one."""
+        """Count both sides of a comparison; `in` may read all of one."""
         self.generic_visit(node)
         node.expr = _through(_HELD, node.expr)
         for operand in node.ops:
@@ -264,7 +264,7 @@ class _Counting(NodeTransformer):
         return node
 
     def _with(self, node: nodes.Node, part: str) -> nodes.Node:
-        """The grammar wants a bare call or filter in these places: their own hooks count them."""
+        """Keep the bare call or filter that the grammar needs here; their own hooks count them."""
         self.generic_visit(node)
         inner = getattr(node, part)
         while isinstance(inner, nodes.Filter) and inner.name == _HELD:

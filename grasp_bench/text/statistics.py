@@ -1,4 +1,4 @@
-"""What a set of texts is like: lengths, repeats, refusals, and how much of it is said of everyone."""
+"""Describe a set of texts: lengths, repeats, refusals, and how generic they are."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from grasp_bench.core.words import words_of
 from grasp_bench.text.answers import classify_answer
 
 QUANTILES = {"min": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "max": 1.0}
-SAID_OF_MANY = 0.1  # share of texts from which a word says little of any one
+SAID_OF_MANY = 0.1  # a word in at least this share of texts is generic
 BIGRAM_SAMPLE = 1000  # texts; distinct-2 falls with the size of the sample, so the size is fixed
 
 
 @dataclass(frozen=True)
 class TextStatistics:
-    """Counts of one side's texts; lengths and shares are over the `count - empty` that say something.
+    """Counts of one side's texts; lengths and shares are over the `count - empty` that are not blank.
 
-    `repeated` texts are those that another entity has too, `commonest` the one that most have.
-    `verdicts` counts what the texts would be judged as, were they answers (`text/answers.py`).
+    `repeated` counts texts that another entity has too, `commonest` is the most frequent one. `verdicts`
+    counts the classes that the texts would have as answers (`text/answers.py`).
 
     Two measures of how generic they are, both in [0, 1]:
     `said_of_many`: the mean share of a text's distinct words that at least a tenth of all texts have. Such
@@ -45,7 +45,7 @@ class TextStatistics:
 
 
 def text_statistics(texts: Sequence[str], seed: int = 0) -> TextStatistics:
-    """Describe texts, blank ones apart; values of what is not there are None."""
+    """Describe texts; a value is None when no text has it."""
     said = [text for text in texts if text.strip()]
     times = Counter(said)
     commonest = times.most_common(1)[0] if times else None
@@ -77,7 +77,7 @@ def _spread(lengths: list[int]) -> dict[str, float]:
 def _said_of_many(words: list[list[str]]) -> float | None:
     bags = [set(each) for each in words if each]
     frequency = Counter(word for bag in bags for word in bag)
-    # One text in ten of nine texts is each of them: a word is common when two texts at least have it.
+    # With fewer than 20 texts, a word is common when at least two texts have it.
     many = {word for word, count in frequency.items() if count >= max(SAID_OF_MANY * len(bags), 2)}
     return float(np.mean([len(bag & many) / len(bag) for bag in bags])) if bags else None
 

@@ -1,9 +1,4 @@
-"""Texts from filled prompt templates: the paper's own choice on its public datasets (A.1).
-
-Entities told by a template: what filled templates and prompts to a language model share.
-
-Prompts held to a number of tokens by leaving out the oldest items of a history.
-"""
+"""Render the text of each entity from a template, within a limit of tokens."""
 
 from __future__ import annotations
 
@@ -17,66 +12,69 @@ import polars as pl
 from grasp_bench.core.errors import DataError, UnknownNameError
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.services.tokens import TokenCounter, counter, most_tokens
-from grasp_bench.spec.encoder import LiteLLMEncoder
-from grasp_bench.spec.text import LiteLLMText, TemplateText
+from grasp_bench.spec.text import PromptSettings
 from grasp_bench.text.attributes import ID_COLUMNS, Attributes, attribute_names
 from grasp_bench.text.entities import Account, Entities, TextStream
+from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.template_settings import TemplateText
 from grasp_bench.text.templates import DEFAULT_TEMPLATES, Prompt
+
+EMBEDDING_MODEL = "text-embedding-ada-002"  # the paper's; its tokens count filled templates
 
 
 @dataclass(frozen=True)
 class TokenBudget:
-    """At most `tokens` for a prompt and the system message before it."""
+    """A limit of tokens for a prompt and the system message before it."""
 
     tokens: int
     before: tuple[str, ...]
     counter: TokenCounter
 
     @classmethod
-    def of(cls, source: TemplateText | LiteLLMText) -> TokenBudget | None:
-        """The source's limit; None when it sets none.
+    def of(cls, source: PromptSettings) -> TokenBudget | None:
+        """Return the source's limit, None without one.
 
-        Filled templates are for no language model: they are counted as the default embedding model does.
+        Filled templates go to no language model; they are counted as by the default embedding model.
         """
         if source.max_prompt_tokens is None:
             return None
         if isinstance(source, LiteLLMText):
             before = (source.system,) if source.system else ()
             return cls(source.max_prompt_tokens, before, counter(source.model))
-        return cls(source.max_prompt_tokens, (), counter(LiteLLMEncoder().model))
+        return cls(source.max_prompt_tokens, (), counter(EMBEDDING_MODEL))
 
     @property
     def exact(self) -> bool:
-        """True when the model's own tokens are counted."""
+        """True when the model's own tokenizer counts."""
         return self.counter.exact
 
     def holds(self, prompt: str) -> bool:
-        """True when the prompt is short enough; most are, and need no counting to see it."""
+        """Return True when the prompt fits; an upper bound saves counting most prompts."""
         bound = sum(most_tokens(part) for part in (*self.before, prompt))
         return bound <= self.tokens or self.count(prompt) <= self.tokens
 
     def count(self, prompt: str) -> int:
-        """Tokens of a request with this prompt."""
+        """Count the tokens of a request with this prompt."""
         return self.counter.count_chat((*self.before, prompt))
 
-    def most(self, items: int, told: Callable[[int], str]) -> int | None:
-        """How many of the latest items fit, by bisection; `told(n)` is the prompt that names n of them.
+    def most(self, items: int, render: Callable[[int], str]) -> int | None:
+        """Return how many of the latest items fit, by bisection; `render(n)` is the prompt with n of them.
 
-        None when it does not even fit without any.
+        None when not even the prompt without items fits.
         """
-        if not self.holds(told(0)):
+        if not self.holds(render(0)):
             return None
         fits, does_not = 0, items
         while does_not - fits > 1:
             middle = (fits + does_not) // 2
-            if self.holds(told(middle)):
+            if self.holds(render(middle)):
                 fits = middle
             else:
                 does_not = middle
         return fits
 
     def refusal(self, about: str, prompt: str) -> DataError:
-        """What to say of a prompt from which nothing more can be left out."""
+        """Return the error for a prompt that is too long without any item."""
         return DataError(
             f"text.{about}: the prompt has {self.count(prompt)} tokens with no item of a history in it, "
             f"max_prompt_tokens is {self.tokens}",
@@ -84,30 +82,26 @@ class TokenBudget:
         )
 
 
-TemplateSource = TemplateText | LiteLLMText
-
-
 @dataclass
 class Shortened:
-    """Histories that did not fit, and the items left out of them."""
+    """Counts of histories that did not fit, and of items left out."""
 
     histories: int = 0
     items: int = 0
 
 
 class TemplateRenderer:
-    """`telling[k]` is what the template says of entity k; made when it is read, and not kept.
+    """`renderer[k]` is the filled template of entity k, made when it is read and not kept.
 
-    Item templates see `item`. User templates see `user` and its attributes, `items`, the part of the
-    history that the scope allows, and `titles`, their names (an item without title is called by what
-    else is known of it). Both are in the order that the source asks for, cut to the latest
-    `max_items`, and further while the prompt has more than `max_prompt_tokens`.
+    Item templates read `item`. User templates read `user`, `items` (the part of the history that the scope
+    allows) and `titles` (their titles, or else another known attribute). Both are in the source's order, cut
+    to the latest `max_items`, and further until the prompt has at most `max_prompt_tokens`.
 
-    Raises DataError when nothing is known of anything that could be told, and UnknownNameError for
-    withheld columns that are not there.
+    Raises DataError when no entity has any attribute, and UnknownNameError for withheld columns that are
+    absent.
     """
 
-    def __init__(self, source: TemplateSource, entities: Entities) -> None:
+    def __init__(self, source: PromptSettings, entities: Entities) -> None:
         self.prompt = Prompt(source.template or DEFAULT_TEMPLATES[entities.side], entities.side)
         self._source = source
         self._entities = entities
@@ -117,7 +111,7 @@ class TemplateRenderer:
         self._users = Attributes(people, source.missing, source.redact)
         self._budget = TokenBudget.of(source)
         self._shortened = Shortened()
-        self._refuse_silence(people)
+        self._require_attributes(people)
 
     def __len__(self) -> int:
         return len(self._entities.ids)
@@ -126,7 +120,7 @@ class TemplateRenderer:
         return (self[k] for k in range(len(self)))
 
     def __getitem__(self, k: int) -> str:
-        """The filled template of entity k; DataError names the entity when it cannot be filled or fitted."""
+        """Return the filled template of entity k; DataError names the entity when that fails."""
         entity = self._entities.ids[k]
         if self._entities.side == "items":
             text = self.prompt.fill(entity, item=self._items[k])
@@ -134,27 +128,27 @@ class TemplateRenderer:
                 raise self._budget.refusal(f"items '{entity}'", text)
             return text
         seen = self._entities.history(k)[-self._source.max_items :].tolist()
-        text = self._about_user(k, seen)
+        text = self._render_user(k, seen)
         if self._budget is None or self._budget.holds(text):
             return text
-        return self._fitted(k, seen, self._budget)
+        return self._render_shortened(k, seen, self._budget)
 
-    def _fitted(self, k: int, seen: list[int], budget: TokenBudget) -> str:
-        kept = budget.most(len(seen), lambda count: self._about_user(k, seen[len(seen) - count :]))
+    def _render_shortened(self, k: int, seen: list[int], budget: TokenBudget) -> str:
+        kept = budget.most(len(seen), lambda count: self._render_user(k, seen[len(seen) - count :]))
         if kept is None:
-            raise budget.refusal(f"users '{self._entities.ids[k]}'", self._about_user(k, []))
+            raise budget.refusal(f"users '{self._entities.ids[k]}'", self._render_user(k, []))
         self._shortened.histories += 1
         self._shortened.items += len(seen) - kept
-        return self._about_user(k, seen[len(seen) - kept :])
+        return self._render_user(k, seen[len(seen) - kept :])
 
-    def _about_user(self, k: int, seen: list[int]) -> str:
+    def _render_user(self, k: int, seen: list[int]) -> str:
         order = seen[::-1] if self._source.order == "latest_first" else seen
         titles = [title for title in map(self._items.title, order) if title] or [self._source.missing]
         items = [self._items[row] for row in order]
         return self.prompt.fill(self._entities.ids[k], user=self._users[k], titles=titles, items=items)
 
     def facts(self) -> dict[str, Any]:
-        """The template, what was missing, and how many histories were cut; complete once all are told."""
+        """Return template, missing attributes and shortened histories; complete once all are rendered."""
         told = {"template": self.prompt.name, "template_version": self.prompt.version}
         facts: dict[str, Any] = {**told, "items_without_attributes": self._items.undescribed()}
         items, users = self._items.facts(), self._users.facts()
@@ -170,7 +164,7 @@ class TemplateRenderer:
             facts["tokens_counted"] = "exactly" if self._budget.exact else "by a usual encoding"
         return facts
 
-    def _refuse_silence(self, people: pl.DataFrame) -> None:
+    def _require_attributes(self, people: pl.DataFrame) -> None:
         num_items = self._entities.items.height
         people_known = self._entities.side == "users" and attribute_names(people)
         if self._items.undescribed() == num_items and not people_known:
@@ -180,13 +174,13 @@ class TemplateRenderer:
             )
 
 
-def default_renderer(source: TemplateSource, entities: Entities) -> TemplateRenderer:
-    """The side's default template, filled: what stands in for an answer that cannot be used."""
+def default_renderer(source: PromptSettings, entities: Entities) -> TemplateRenderer:
+    """Return a renderer of the side's default template, which replaces unusable answers."""
     keys = {"missing": source.missing, "redact": source.redact, "order": source.order}
     return TemplateRenderer(TemplateText(**keys, max_items=source.max_items), entities)
 
 
-def _check_withheld(source: TemplateSource, entities: Entities) -> None:
+def _check_withheld(source: PromptSettings, entities: Entities) -> None:
     tables = [entities.items] if entities.users is None else [entities.items, entities.users]
     known = [name for table in tables for name in table.columns]
     for name in source.redact:
@@ -198,13 +192,13 @@ def _check_withheld(source: TemplateSource, entities: Entities) -> None:
 
 
 class TemplateProvider:
-    """Fills one template per entity; what it may say, and what it raises, is in `Telling`."""
+    """Fills one template per entity; for variables and errors see `TemplateRenderer`."""
 
     def __init__(self, source: TemplateText) -> None:
         self._source = source
 
     def write(self, entities: Entities, account: Account) -> TextStream:
-        """One text per subject, in their order."""
+        """Return one text per entity, in their order."""
         facts: dict[str, Any] = {}
         return TextStream(_texts(TemplateRenderer(self._source, entities), facts), facts)
 

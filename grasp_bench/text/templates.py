@@ -1,13 +1,11 @@
-"""Prompt templates: shipped ones by name, a user's own from a .j2 file; both run in a sandbox.
-
-What a template says that it reads, held against what it reads.
+"""Compile prompt templates: shipped ones by name, a user's own from a .j2 file, both in a sandbox.
 
 A template may begin with a comment that lists its variables, and shipped ones do:
 
     {#- variables: item.title, item.brand -#}
 
-Then all of them must be used and no other may be. Without such a list only the names that the side
-offers are checked.
+Then all of them must be used and no others may be. Without a list, only the names that the side offers are
+checked.
 """
 
 from __future__ import annotations
@@ -45,12 +43,12 @@ if TYPE_CHECKING:
 
 
 VARIABLES: dict[Side, tuple[str, ...]] = {"users": ("titles", "items", "user"), "items": ("item",)}
-RECORDS = ("item", "user")  # variables whose attributes are columns
+RECORDS = ("item", "user")  # variables with columns as attributes
 _LIST = re.compile(r"\{#-?\s*variables:(.*?)-?#\}", re.DOTALL)
 
 
 def declared_in(source: str) -> list[str] | None:
-    """Variables listed in the first comment, such as `titles` and `user.age`; None without a list."""
+    """Return the variables in the first comment, such as `titles` and `user.age`; None without a list."""
     found = _LIST.match(source.lstrip())
     if found is None:
         return None
@@ -58,8 +56,8 @@ def declared_in(source: str) -> list[str] | None:
 
 
 def check_variables(name: str, side: Side, source: str, environment: Environment) -> None:
-    """Raise DataError naming template and variable for what the side does not offer, for what is read
-    without being declared, and for what is declared without being read."""
+    """Raise DataError for variables that the side does not offer, that are read and not declared, or that
+    are declared and not read."""
     trees = list(_with_includes(source, environment))
     offered = VARIABLES[side]
     declared = declared_in(source)
@@ -90,7 +88,7 @@ def _compare(name: str, declared: set[str], read: set[str]) -> None:
 
 
 def _read(trees: list[nodes.Template], whole: set[str]) -> set[str]:
-    """Names as declarations write them: `titles`, `item.title`; a record used as a whole by its name."""
+    """Return names as declarations write them: `titles`, `item.title`; a whole record by its name."""
     read = {variable for variable in whole if variable not in RECORDS}
     for tree in trees:
         loaded = (node.name for node in tree.find_all(nodes.Name) if node.ctx == "load")
@@ -103,7 +101,7 @@ def _read(trees: list[nodes.Template], whole: set[str]) -> set[str]:
 
 
 def _attributes(tree: nodes.Template) -> Iterator[tuple[str, str]]:
-    """Attributes of records that are read by name: `item.title`, `item["llm summary"]`."""
+    """Yield attributes of records that are read by name: `item.title`, `item["llm summary"]`."""
     for dotted in tree.find_all(nodes.Getattr):
         if isinstance(dotted.node, nodes.Name) and dotted.node.name in RECORDS:
             yield dotted.node.name, dotted.attr
@@ -124,18 +122,18 @@ def _with_includes(source: str, environment: Environment) -> Iterator[nodes.Temp
 DEFAULT_TEMPLATES: dict[Side, str] = {"users": "visited_items", "items": "item"}
 SUFFIX = ".j2"
 MOST_BYTES = 128 * 1024
-MOST_PARTS = 5_000  # expressions and pieces of text; compiling takes its time with each
+MOST_PARTS = 5_000  # expressions and pieces of text; each takes time to compile
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
-# What the compilers of Jinja and of Python say of a template that is nested too deep or counts too high.
+# Errors of the compilers of Jinja and Python for templates that are nested too deep or too large.
 _TOO_DEEP = (RecursionError, MemoryError, SyntaxError, ValueError, OverflowError, TooMuchError)
 
 
 class EndlessTemplateError(DataError):
-    """A template asks for more than any text needs, or for what no template may have."""
+    """A template takes too many steps, or uses what the sandbox forbids."""
 
 
 def shipped_templates() -> list[str]:
-    """Names of the templates that come with the package, sorted."""
+    """Return the names of the shipped templates, sorted."""
     folder = resources.files("grasp_bench.text") / "prompts"
     return sorted(
         entry.name.removesuffix(SUFFIX) for entry in folder.iterdir() if entry.name.endswith(SUFFIX)
@@ -143,7 +141,7 @@ def shipped_templates() -> list[str]:
 
 
 def read_template(name: str) -> str:
-    """Source of a shipped template, or of a file when `name` ends in .j2.
+    """Return the source of a shipped template, or of a file when `name` ends in .j2.
 
     Raises UnknownNameError (with the nearest name), MissingFileError, or DataError when the file
     is not UTF-8.
@@ -174,16 +172,15 @@ def _shipped(name: str) -> str:
 
 
 def _included(name: str) -> str | None:
-    """Shipped templates alone may be included: a file's hash would not cover other files."""
+    """Return a shipped template for an include; the hash would not cover other files."""
     return _shipped(name) if name in shipped_templates() else None
 
 
 class Prompt:
     """A compiled template of one side; `fill` renders it for one entity.
 
-    A template that could build something endless is metered (`metered_templates`); all others run as they
-    are. `version` names the template and its content for the keys of requests: wherever the file lies,
-    whatever its comments say.
+    A template that could build up a large value is metered (`text.sandbox`). `version` identifies the
+    template by name and content, without its folder and comments; request keys contain it.
     """
 
     def __init__(self, name: str, side: Side) -> None:
@@ -208,7 +205,7 @@ class Prompt:
             ) from None
 
     def fill(self, entity: str, **variables: Any) -> str:
-        """Render for one entity, white space at both ends cut; DataError names entity and template."""
+        """Render for one entity and strip white space; DataError names entity and template."""
         if self._meter is not None:
             self._meter.refill()
         try:
@@ -231,7 +228,7 @@ class Prompt:
 
 
 def _compiled(name: str, side: Side, source: str) -> tuple[MeteredEnvironment | None, Template]:
-    """The template, and the environment that counts its steps where it is no plain one."""
+    """Return the template, and the environment that meters it unless it is plain."""
     settings: dict[str, Any] = {
         "autoescape": False, "undefined": StrictUndefined, "loader": FunctionLoader(_included)
     }  # fmt: skip
@@ -249,7 +246,7 @@ def _compiled(name: str, side: Side, source: str) -> tuple[MeteredEnvironment | 
 
 
 def _line_of(error: BaseException) -> int:
-    """The line of the template that was at work."""
+    """Return the template's line that raised."""
     lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if _is_template(frame)]
     return lines[-1] if lines else 1
 

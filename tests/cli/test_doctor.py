@@ -48,8 +48,8 @@ def test_datasets_are_listed(runner: CliRunner, tmp_path: Path, monkeypatch: pyt
 
 
 def test_missing_parts_are_told_with_the_command_that_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnostics, "EXTRAS", {"gadgets": ("no_such_module",)})
-    monkeypatch.setattr(diagnostics, "REQUIRED", ("no_such_module",))
+    needed = ["no-such-package>=1", "no-such-gadget; extra == 'gadgets'"]
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: needed)
     findings = {finding.subject: finding for finding in diagnostics.run_checks(Path("store"))}
     assert findings["extra gadgets"].state == "note"
     assert findings["extra gadgets"].text == "not installed: pip install 'grasp-bench[gadgets]'"

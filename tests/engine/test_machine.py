@@ -22,7 +22,7 @@ def fake_gpus(monkeypatch: pytest.MonkeyPatch, folder: Path, count: int) -> None
         (folder / f"0000:0{index}").mkdir()
         (folder / f"0000:0{index}" / "information").write_text("Model: \t\t NVIDIA H200\nIRQ: 1\n")
     monkeypatch.setattr(machine, "NVIDIA", folder)
-    monkeypatch.setattr(machine, "_torch_speaks_cuda", lambda: True)
+    monkeypatch.setattr(machine, "_torch_has_cuda", lambda: True)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 

@@ -1,1 +1,1 @@
-"""Tables that users bring: CSV, JSON Lines and Parquet, plain or packed: read strictly, sizes bounded."""
+"""Read users' tables strictly and within bounds: CSV, JSON Lines and Parquet, plain or gzipped."""

@@ -1,14 +1,11 @@
-"""CSV files as frames of text: those without a quote by polars, others by the strict reader.
+"""Read CSV files as text columns, by the rules of RFC 4180, each record with its line.
 
-Both read the same: where no quote occurs, commas and line feeds are all there is to CSV. Cells stay text,
-so that the id 007 stays 007, and an empty cell is null.
+Files without quotes are read by polars, others by the strict reader here. Both agree, since CSV without
+quotes is only commas and line feeds. Cells stay text, so that the id 007 stays 007; an empty cell is null.
 
-Records of a CSV file by the strict rules of RFC 4180, each with the line it begins on.
-
-A quote inside a field that does not begin with one is a character like others (`12" ruler`): RFC 4180
-has no such fields, but spreadsheets and Python's csv read them so, and they can mean nothing else. A
-quoted field ends with its closing quote: what follows must be a comma or the line's end, since a quote
-that somebody forgot to close would swallow rows otherwise.
+A quote inside a field that does not begin with one is an ordinary character (`12" ruler`), as it is in
+spreadsheets and Python's csv. A quoted field ends with its closing quote and must be followed by a comma or
+the line's end: otherwise a forgotten quote would swallow rows.
 """
 
 from __future__ import annotations
@@ -36,15 +33,15 @@ from grasp_bench.core.tables.text_files import (
 )
 
 LINE = "__line__"  # the line on which a row begins
-BATCH = 50_000  # rows that are Python objects at one time
+BATCH = 50_000  # rows held as Python objects at a time
 _QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
 _UNQUOTED = re.compile(r"[^,\r\n]*+")
 
 
 def header_of(path: Path) -> tuple[list[str], int]:
-    """The names of the columns and their line, the first that is not blank.
+    """Return the column names and their line, the first that is not blank.
 
-    Raises DataError for a header that is not there, is not CSV, has too many columns, or one name twice.
+    Raises DataError for a header that is absent, not CSV, too wide, or has one name twice.
     """
     for line, names in records(path):
         if not names:
@@ -65,7 +62,7 @@ def header_of(path: Path) -> tuple[list[str], int]:
 
 
 def records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Every record, header and blank lines (no fields) included, with the line it begins on.
+    """Yield every record with its first line, header and blank lines (no fields) included.
 
     Raises DataError with the line on which the fault begins. Slow: for headers, and to locate.
     """
@@ -84,7 +81,7 @@ def records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def batches(path: Path, names: list[str], line: int) -> Iterator[pl.DataFrame]:
-    """Rows below the header (of the given names and line) as text columns and `LINE`; null where empty.
+    """Yield the rows below the header (given by names and line) as text columns and `LINE`; empty is null.
 
     A blank line is a row of nulls. Raises DataError, with the line, for what is not CSV and for rows that
     are longer or shorter than the header.
@@ -111,7 +108,7 @@ def batches(path: Path, names: list[str], line: int) -> Iterator[pl.DataFrame]:
 
 
 def fault_of(path: Path, width: int) -> DataError:
-    """What the first line that cannot be used says: it is read once more, by the same reader."""
+    """Return the error of the first unusable line; the file is read again."""
     try:
         for line, record in records(path):
             if record and len(record) != width:
@@ -125,7 +122,7 @@ def fault_of(path: Path, width: int) -> DataError:
 
 
 def line_of(path: Path, row: int) -> int:
-    """The line on which a row begins; rows count from 0 below the header, blank lines included."""
+    """Return the first line of a row; rows count from 0 below the header, blank lines included."""
     _, header = header_of(path)
     below = (line for line, _ in records(path) if line > header)
     return next(islice(below, row, None), header)
@@ -133,12 +130,12 @@ def line_of(path: Path, row: int) -> int:
 
 def _reader(raw: BinaryIO) -> Any:
     csv.field_size_limit(LONGEST)
-    # Only a line feed ends a line: a carriage return of its own is refused, not taken for one.
+    # Only a line feed ends a line; a lone carriage return is refused.
     return csv.reader(io.TextIOWrapper(raw, encoding="utf-8-sig", newline="\n"), strict=True)
 
 
 def _frame(names: list[str], rows: list[list[str]], first: int, last: int) -> pl.DataFrame:
-    """`rows` stand on the lines from `first` to `last`."""
+    """Return `rows`, which are on the lines from `first` to `last`, as a frame."""
     columns = dict(zip(names, zip(*rows, strict=True), strict=True))
     frame = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
     if last - first + 1 == len(rows):
@@ -150,7 +147,7 @@ def _frame(names: list[str], rows: list[list[str]], first: int, last: int) -> pl
 
 
 def _fault(path: Path, begins: int, ends: int, error: csv.Error) -> DataError:
-    """Say where a record, on the lines from `begins` to `ends`, begins to be wrong."""
+    """Return the error of a record on the lines from `begins` to `ends`, with the place of the fault."""
     with opened(path) as raw:
         lines = islice(io.TextIOWrapper(raw, encoding="utf-8-sig", newline="\n"), begins - 1, ends)
         text = "".join(lines)
@@ -158,7 +155,7 @@ def _fault(path: Path, begins: int, ends: int, error: csv.Error) -> DataError:
     while place < len(text):
         line = begins + text.count("\n", 0, place)
         if text[place] != '"':
-            place = _UNQUOTED.match(text, place).end()  # type: ignore[union-attr]  # it matches nothing, too
+            place = _UNQUOTED.match(text, place).end()  # type: ignore[union-attr]  # it also matches the empty string
             if text.startswith("\r", place) and not text.startswith("\r\n", place):
                 return lone_cr(path, line)
         else:
@@ -186,7 +183,7 @@ def _open_quote(message: str) -> DataError:
 
 
 def read_csv(path: Path) -> pl.DataFrame:
-    """All rows below the header, a blank line as a row of nulls.
+    """Read all rows below the header, a blank line as a row of nulls.
 
     Raises DataError, with the line, for what is not UTF-8 or not CSV, rows longer or shorter than the
     header, lone carriage returns, and more columns, longer fields or larger packed files than are read.
@@ -210,10 +207,10 @@ def read_csv(path: Path) -> pl.DataFrame:
 
 
 def scan_csv(path: Path) -> pl.LazyFrame:
-    """Rows as they are streamed, with `LINE`; of a file that may be larger than memory.
+    """Stream rows with `LINE` from a file that may be larger than memory.
 
-    Raises as `read_csv` does; what only the rows show, `collect` raises as an error of polars, which
-    `csv_fault` explains.
+    Raises as `read_csv` does; for faults in rows, `collect` raises an error of polars, which `csv_fault`
+    explains.
     """
     found = survey(path, most_streamed(path))
     names, line = _header(path, found)
@@ -231,7 +228,7 @@ def scan_csv(path: Path) -> pl.LazyFrame:
 
 
 def csv_fault(path: Path) -> DataError:
-    """The first line that cannot be used, when polars has failed to use one."""
+    """Return the error of the first unusable line after polars has failed."""
     return fault_of(path, len(header_of(path)[0]))
 
 
@@ -242,9 +239,9 @@ def _header(path: Path, found: Survey) -> tuple[list[str], int]:
 
 
 def _may_have_short_rows(path: Path, frame: pl.DataFrame) -> bool:
-    """False for certain when no row lacks its last cell, or when all commas are there.
+    """Return False only if no row lacks its last cell, or all commas are there.
 
-    Rows of nulls are blank lines or nothing but commas, which the count cannot tell apart.
+    Rows of nulls are blank lines or only commas, which the count cannot tell apart.
     """
     last = frame[:, -1].is_null()
     if not last.any():

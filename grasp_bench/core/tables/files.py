@@ -1,4 +1,4 @@
-"""A user's table by the suffix of its file, and the place of a row in it."""
+"""Read a user's table by the suffix of its file, and name the place of a row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from grasp_bench.core.tables.text_files import MOST_COLUMNS, contents, is_packed
 
 
 def read_file(path: Path) -> pl.DataFrame:
-    """All rows of a CSV, JSON Lines or Parquet file, packed by gzip or not.
+    """Read all rows of a CSV, JSON Lines or Parquet file, gzipped or not.
 
     Raises MissingFileError when it is absent; DataError, with the line where there are lines, for what
     cannot be read exactly.
@@ -29,7 +29,7 @@ def read_file(path: Path) -> pl.DataFrame:
 
 
 def place_of(path: Path, row: int) -> str:
-    """Name a row of what `read_file` gave as file:line, or as file, row n where the format has no lines."""
+    """Return the place of a row of `read_file` as file:line, or as file, row n for Parquet."""
     kind = _kind(path)
     if kind not in READERS or kind == ".parquet":
         return f"{path}, row {row + 1}"
@@ -37,7 +37,7 @@ def place_of(path: Path, row: int) -> str:
 
 
 def names_in_short(names: list[str], most: int = 20) -> str:
-    """Column names for an error, which a wide table must not flood."""
+    """Join column names for an error, shortened for wide tables."""
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} others" if len(names) > most else "")
 
 

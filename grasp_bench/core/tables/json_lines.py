@@ -1,4 +1,4 @@
-"""JSON Lines as frames: one object a line, read by polars; a fault is told by Python's json."""
+"""Read JSON Lines as frames with polars; Python's json describes faults."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from grasp_bench.core.tables.text_files import BOM, MOST_COLUMNS, contents, open
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 BLANK = b" \t\r\n"
-WIDEST = range(-(2**127), 2**128)  # of whole numbers that polars has, if only beside text
+WIDEST = range(-(2**127), 2**128)  # integers that polars can hold, if only beside text
 MOST_DIGITS = 40
 PIECE = 1 << 14  # bytes
 FEW_KEYS = 128
-EXACT = 2.0**53  # up to here a float holds every whole number
+EXACT = 2.0**53  # a float holds every integer up to here
 ONE_OBJECT = "write one JSON object a line"
 ONE_KIND = "give each key values of one kind on all lines, numbers of more than 38 digits as text"
 _KEY = re.compile(rb'"([^"\\]*)"\s*:')
@@ -32,7 +32,7 @@ _HALF_CHARACTER = re.compile(_HIGH + rb"(?!" + _LOW + rb")|(?<!" + _HIGH + rb")"
 
 
 def read_json_lines(path: Path) -> pl.DataFrame:
-    """All objects, a column a key; null where a key is absent.
+    """Read all objects, one column for each key; null where a key is absent.
 
     Raises DataError, with the line, for what is not UTF-8 or not JSON (NaN is not), numbers that no
     column holds exactly, halves of surrogate pairs, keys whose values are of several kinds, and more keys,
@@ -54,7 +54,7 @@ def read_json_lines(path: Path) -> pl.DataFrame:
 
 
 def line_of(path: Path, row: int) -> int:
-    """The line of a row; rows count from 0, blank lines left out."""
+    """Return the line of a row; rows count from 0, without blank lines."""
     with opened(path) as stream:
         lines = (number for number, line in enumerate(stream, 1) if line.removeprefix(BOM).strip(BLANK))
         return next(islice(lines, row, None), 1)
@@ -65,16 +65,16 @@ def _parse(data: bytes) -> pl.DataFrame:
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank, with their numbers."""
+    """Yield lines that are not blank, with their numbers."""
     for number, line in enumerate(io.BytesIO(data), 1):
         if line.strip(BLANK):
             yield number, line
 
 
 def _refuse_many_keys(path: Path, data: bytes) -> None:
-    """Keys of nested objects count, too: to find a type for many keys takes time in their square.
+    """Refuse many keys, nested ones included: inferring their types takes quadratic time.
 
-    All are counted where a sample of 64 pieces shows that there may be many.
+    All keys are counted when a sample of 64 pieces shows that there may be many.
     """
     pieces = range(0, len(data), max(PIECE, len(data) // 64))
     sample = Counter(key for begins in pieces for key in _KEY.findall(data, begins, begins + PIECE))
@@ -91,7 +91,7 @@ def _refuse_many_keys(path: Path, data: bytes) -> None:
 
 
 def _refuse_half_characters(path: Path, data: bytes) -> None:
-    """polars reads half of a surrogate pair as NUL: two such ids would become one."""
+    """Refuse lone surrogates: polars reads them as NUL, so that two such ids would become one."""
     if b"\\ud" not in data and b"\\uD" not in data:
         return
     for found in _HALF_CHARACTER.finditer(data):
@@ -105,7 +105,7 @@ def _refuse_half_characters(path: Path, data: bytes) -> None:
                 mend="write both halves of the surrogate pair, or the character itself",
             ) from None
         except (ValueError, RecursionError):
-            return  # not JSON at all, which the reader says better
+            return  # not JSON at all, which the reader reports better
 
 
 def _number(data: bytes, place: int) -> int:
@@ -113,7 +113,7 @@ def _number(data: bytes, place: int) -> int:
 
 
 def _refuse_rounded(path: Path, data: bytes, frame: pl.DataFrame) -> None:
-    """A column with fractions holds floats: large whole numbers in it would be rounded to one another."""
+    """Refuse large integers in a column with fractions, where floats would merge them."""
     large = [
         name
         for name, values in frame.to_dict().items()
@@ -136,7 +136,7 @@ def _fault(path: Path, data: bytes, error: BaseException) -> DataError:
             message, mend = why
             return DataError(f"{path}:{number}: {message}", mend=mend)
     lines = data.splitlines(keepends=True)
-    # No line is wrong alone: the first that the reader cannot have with those above it.
+    # No line is wrong alone: find the first that does not go with those above it.
     first = bisect_left(range(1, len(lines)), True, key=lambda count: _fails(b"".join(lines[:count]))) + 1
     said = str(error).splitlines() or [type(error).__name__]
     return DataError(f"{path}:{first}: does not go with the lines above ({said[0]})", mend=ONE_KIND)
@@ -151,7 +151,7 @@ def _fails(data: bytes) -> bool:
 
 
 def _what_is_wrong(line: bytes) -> tuple[str, str] | None:
-    """What is wrong with a line as such, and the mend."""
+    """Return the fault of a single line and a hint; None without a fault."""
     try:
         value = json.loads(line, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite)
     except _NotHeldError as error:

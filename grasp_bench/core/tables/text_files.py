@@ -1,6 +1,6 @@
-"""One pass over a text file before anything parses it: its encoding, line ends and sizes.
+"""Read bytes of plain and gzipped files within bounds, and survey text files before they are parsed.
 
-Bytes of plain and gzipped files, in chunks, with a bound on what a packed file may unpack to.
+The survey is one pass that finds the encoding, line ends and sizes.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import BinaryIO, cast
 from grasp_bench.core.errors import DataError, MissingFileError
 
 CHUNK = 1 << 20
-MOST_UNPACKED = 1 << 30  # bytes of a packed file that is held in memory
-MOST_TIMES = 100  # a packed file that is only streamed may be larger, but not more often than this
+MOST_UNPACKED = 1 << 30  # bytes; for a packed file held in memory
+MOST_TIMES = 100  # a streamed packed file may unpack to this many times its size
 DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error)
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what can go wrong with a file as such into MissingFileError or DataError, which name it."""
+    """Turn errors of opening and unpacking into MissingFileError or DataError, which name the file."""
     try:
         yield
     except FileNotFoundError:
@@ -37,17 +37,17 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def is_packed(path: Path) -> bool:
-    """True for a name that ends in .gz."""
+    """Return True for a name that ends in .gz."""
     return path.name.endswith(".gz")
 
 
 def opened(path: Path) -> BinaryIO:
-    """The file's bytes, unpacked, without any bound: for files whose size is known to be in bounds."""
+    """Open a file for unpacked bytes, without a bound: for files of known size."""
     return cast(BinaryIO, gzip.open(path)) if is_packed(path) else path.open("rb")
 
 
 def chunks(path: Path, most: int | None = None) -> Iterator[bytes]:
-    """The file's bytes, unpacked; DataError as soon as a packed file yields more than `most` (1 GiB)."""
+    """Yield unpacked bytes; DataError as soon as a packed file yields more than `most` (1 GiB)."""
     done, most = 0, MOST_UNPACKED if most is None else most
     with opened(path) as stream:
         while chunk := stream.read(CHUNK):
@@ -61,19 +61,19 @@ def chunks(path: Path, most: int | None = None) -> Iterator[bytes]:
 
 
 def contents(path: Path) -> bytes:
-    """All bytes, unpacked within the bound."""
+    """Return all bytes, unpacked within the bound."""
     return b"".join(chunks(path)) if is_packed(path) else path.read_bytes()
 
 
 def most_streamed(path: Path) -> int:
-    """The bound for a packed file that never lies in memory as a whole."""
+    """Return the bound for a packed file that is only streamed."""
     return max(MOST_UNPACKED, MOST_TIMES * path.stat().st_size)
 
 
 BOM = codecs.BOM_UTF8
 LONGEST = 1 << 24  # bytes of a line, characters of a field
 MOST_COLUMNS = 4096
-_LONE_CR = re.compile(rb"\r(?!\n|\Z)")  # at the end of a chunk the next one tells
+_LONE_CR = re.compile(rb"\r(?!\n|\Z)")  # at the end of a chunk, the next chunk decides
 _OTHER_FORMATS = {
     codecs.BOM_UTF16_LE: ("UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"),
     codecs.BOM_UTF16_BE: ("UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"),
@@ -84,20 +84,20 @@ _OTHER_FORMATS = {
 
 @dataclass(frozen=True)
 class Survey:
-    """`lone_cr`: offset of the first carriage return that no line feed follows; `blank`: no text."""
+    """Facts of a text file. `lone_cr` is the offset of the first carriage return without a line feed."""
 
     quotes: bool
     lone_cr: int | None
     blank: bool
 
     def refuse_lone_cr(self, path: Path) -> None:
-        """For formats in which a carriage return of its own can only be the line end of old Macs."""
+        """Raise DataError for a lone carriage return, which is the line end of old Macs."""
         if self.lone_cr is not None:
             raise lone_cr(path, line_at(path, self.lone_cr))
 
 
 def survey(path: Path, most: int | None = None) -> Survey:
-    """Look at every byte once, in memory that does not grow with the file.
+    """Read every byte once, in constant memory.
 
     Raises DataError, with the line, for bytes that are not UTF-8, NUL characters, and lines of more than
     16 MiB; and for a packed file that unpacks to more than `most` bytes (1 GiB).
@@ -131,7 +131,7 @@ def survey(path: Path, most: int | None = None) -> Survey:
 
 
 def line_at(path: Path, offset: int) -> int:
-    """The line that the byte at an offset of the unpacked file stands on."""
+    """Return the line of the byte at an offset of the unpacked file."""
     line, done = 1, 0
     for chunk in chunks(path, offset + CHUNK):
         line += chunk.count(b"\n", 0, offset - done)
@@ -142,7 +142,7 @@ def line_at(path: Path, offset: int) -> int:
 
 
 def lone_cr(path: Path, line: int) -> DataError:
-    """The error for a carriage return that no line feed follows."""
+    """Return the error for a carriage return without a line feed."""
     return DataError(
         f"{path}:{line}: a carriage return (CR) without a line feed: the line ends of old Macs?",
         mend="end lines with a line feed: tr '\\r' '\\n' < old > new",
@@ -158,7 +158,7 @@ def _refuse_other_formats(path: Path, head: bytes) -> None:
 def _decode(
     path: Path, decoder: codecs.IncrementalDecoder, chunk: bytes, done: int, final: bool = False
 ) -> None:
-    """Check that the chunk behind `done` bytes goes on as UTF-8, and that no NUL comes first."""
+    """Check that a chunk after `done` bytes is UTF-8 without NUL; report the first fault."""
     nul = chunk.find(b"\0")
     pending = decoder.getstate()[0]
     try:

@@ -1,1 +1,1 @@
-"""Trackers of experiments: TensorBoard, Weights & Biases, MLflow; one file each, none of them needed."""
+"""Experiment trackers: TensorBoard, Weights & Biases, MLflow; one file each, all optional."""

@@ -1,7 +1,7 @@
-"""MLflow: the spec is the experiment, a cell a run; by default into an SQLite file that `mlflow ui` reads.
+"""MLflow: a spec is an experiment, a cell a run; by default in an SQLite file that `mlflow ui` reads.
 
-Needs SQLAlchemy for a file of one's own; a tracking server (`--tracker mlflow=http://…`, or
-MLFLOW_TRACKING_URI) needs nothing more.
+The SQLite file needs SQLAlchemy. A tracking server (`--tracker mlflow=http://…`, or MLFLOW_TRACKING_URI)
+does not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from grasp_bench.engine.trackers.registry import EXTRA, State, TrackedRun
 
 FILE = "mlflow.db"
 STATUS: Mapping[State, str] = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
-TALKATIVE = ("alembic", "mlflow")  # they tell of every table that they make
+TALKATIVE = ("alembic", "mlflow")  # they log every table that they create
 METRICS_AT_ONCE, PARAMETERS_AT_ONCE, LONGEST = 1000, 100, 6000  # what one request may hold
 _REFUSED = re.compile(r"[^\w\-. :/]")  # in the name of a metric
 
@@ -47,7 +47,7 @@ class MLflowTracker:
         return self._uri
 
     def begin(self, run: TrackedRun) -> None:
-        """Make a run in the spec's experiment, which comes into being with its first."""
+        """Create a run in the spec's experiment, and the experiment with its first run."""
         experiment = self._client.get_experiment_by_name(run.group)
         found = experiment.experiment_id if experiment is not None else self._new_experiment(run.group)
         made = self._client.create_run(found, run_name=run.name, tags=dict(run.tags))
@@ -59,7 +59,7 @@ class MLflowTracker:
             self._client.log_batch(self._ids[run], params=params[start : start + PARAMETERS_AT_ONCE])
 
     def log(self, run: TrackedRun, epoch: int, figures: Mapping[str, float]) -> None:
-        """One metric a figure, its step the epoch."""
+        """Log one metric for each figure, with the epoch as step."""
         now = round(1000 * time.time())
         metrics = [self._entities.Metric(_named(name), v, now, epoch) for name, v in figures.items()]
         for start in range(0, len(metrics), METRICS_AT_ONCE):
@@ -72,13 +72,13 @@ class MLflowTracker:
 
     @property
     def _client(self) -> Any:
-        """Made in the thread that uses it; a new file gets its tables now, which takes seconds."""
+        """The client, created in the thread that uses it; creating the tables of a new file takes seconds."""
         if self._opened is None:
             self._opened = require("mlflow", extra=EXTRA).MlflowClient(tracking_uri=self._uri)
         return self._opened
 
     def _new_experiment(self, name: str) -> str:
-        """Artefacts, of which there are none, would go below the store and not into the working folder."""
+        """Create an experiment whose artefact folder (always empty) is below the store."""
         here = self._uri.startswith("sqlite:")
         artefacts = (self._folder.absolute() / "mlflow").as_uri() if here else None
         return str(self._client.create_experiment(name, artifact_location=artefacts))

@@ -16,7 +16,7 @@ State = Literal["finished", "failed", "interrupted"]
 
 @dataclass(frozen=True, eq=False)
 class TrackedRun:
-    """One attempt at a cell: `name` is its slug, `group` its spec; settings by dotted key."""
+    """One attempt at a cell: its slug, its spec (`group`), and its settings by dotted key."""
 
     name: str
     group: str
@@ -25,22 +25,21 @@ class TrackedRun:
 
 
 class Tracker(Protocol):
-    """Called from one thread of its own, never by the run itself; what it raises switches it off.
+    """Called in its own thread, never by the run itself; an error switches it off.
 
-    An attempt that was interrupted stays what it is: the next one begins a run anew and is told its whole
-    curve again.
+    An interrupted attempt stays as it is: the next one begins a new run and logs the whole curve again.
     """
 
     def __init__(self, where: str | None, folder: Path) -> None:
-        """Import the library and say where to: `where` as the user gave it, or below `folder`.
+        """Import the library; write to `where`, as the user gave it, or below `folder`.
 
-        Raises MissingExtraError, in the main thread and before anything has run.
+        Called in the main thread before the run. Raises MissingExtraError.
         """
         ...
 
     @property
     def place(self) -> str:
-        """Where the runs go, in words."""
+        """Where the runs are written, in words."""
         ...
 
     def begin(self, run: TrackedRun) -> None:
@@ -52,7 +51,7 @@ class Tracker(Protocol):
         ...
 
     def end(self, run: TrackedRun, figures: Mapping[str, float], state: State) -> None:
-        """Close a run with its final figures; there are none of a run that came to nothing."""
+        """Close a run with its final figures, none when it failed."""
         ...
 
 
@@ -69,7 +68,7 @@ TRACKERS = Registry[type[Tracker]](
 def open_trackers(wanted: Sequence[str], folder: Path) -> dict[str, Tracker]:
     """Open each `NAME` or `NAME=WHERE` once; by default they write below `folder`.
 
-    Raises UnknownNameError for a name that is none, MissingExtraError where a library is not installed.
+    Raises UnknownNameError for an unknown name, MissingExtraError when a library is not installed.
     """
     asked = {name: where or None for name, _, where in (each.partition("=") for each in wanted)}
     return {name: TRACKERS.get(name)(where, folder) for name, where in asked.items()}

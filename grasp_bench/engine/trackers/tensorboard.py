@@ -1,6 +1,6 @@
-"""TensorBoard: an event file a cell, in `<where>/<spec>/<cell>`; look with `tensorboard --logdir <where>`.
+"""TensorBoard: one event file per cell, in `<where>/<spec>/<cell>`; see `tensorboard --logdir <where>`.
 
-A cell that is run again writes beside its earlier attempt, which TensorBoard then passes over.
+A cell that runs again writes beside its earlier attempt, which TensorBoard then ignores.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class TensorBoardTracker:
         return str(self._folder)
 
     def begin(self, run: TrackedRun) -> None:
-        """Open an event file; what an earlier attempt wrote from step 0 on no longer counts."""
+        """Open an event file that replaces the events of an earlier attempt."""
         writer = self._writing.EventFileWriter(str(self._folder / run.group / run.name))
         self._open[run] = writer
         start = self._events.SessionLog(status=self._events.SessionLog.START)
@@ -44,7 +44,7 @@ class TensorBoardTracker:
         self._add(run, 0, self._summaries.Summary(value=[self._as_text("settings", f"```\n{said}\n```")]))
 
     def log(self, run: TrackedRun, epoch: int, figures: Mapping[str, float]) -> None:
-        """One scalar a figure."""
+        """Log one scalar for each figure."""
         values = [
             self._summaries.Summary.Value(tag=f"training/{name}", simple_value=value)
             for name, value in figures.items()
@@ -52,7 +52,7 @@ class TensorBoardTracker:
         self._add(run, epoch, self._summaries.Summary(value=values))
 
     def end(self, run: TrackedRun, figures: Mapping[str, float], state: State) -> None:
-        """Final figures as scalars of step 0."""
+        """Log the final figures as scalars of step 0."""
         values = [
             self._summaries.Summary.Value(tag=name, simple_value=value) for name, value in figures.items()
         ]

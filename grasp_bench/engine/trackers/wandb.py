@@ -1,7 +1,7 @@
-"""Weights & Biases: a run a cell, grouped by spec, in the project `where` (or WANDB_PROJECT).
+"""Weights & Biases: a run for each cell, grouped by spec, in project `where` (or WANDB_PROJECT).
 
-Nothing leaves the machine unasked: runs are written offline, and `wandb sync` sends them. With
-WANDB_MODE=online, and after `wandb login`, they are sent as they come.
+Runs are written offline, and `wandb sync` sends them. With WANDB_MODE=online, after `wandb login`, they are
+sent at once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class WandbTracker:
         return f"project {self._project}, {self._mode}, {self._folder / 'wandb'}"
 
     def begin(self, run: TrackedRun) -> None:
-        """Open one more run beside those that are open."""
+        """Open a run beside those that are open."""
         self._folder.mkdir(parents=True, exist_ok=True)
         opened = self._open[run] = self._wandb.init(
             project=self._project,
@@ -46,7 +46,7 @@ class WandbTracker:
             dir=str(self._folder),
             mode=self._mode,
             reinit="create_new",
-            # What the harness prints is its own; libraries and machine are in cell.json.
+            # Console output is not captured; libraries and machine are in cell.json.
             settings=self._wandb.Settings(
                 silent=True, console="off", disable_git=True, x_disable_stats=True, x_save_requirements=False
             ),
@@ -55,11 +55,11 @@ class WandbTracker:
         opened.define_metric("training/*", step_metric=EPOCH)
 
     def log(self, run: TrackedRun, epoch: int, figures: Mapping[str, float]) -> None:
-        """One row of the history."""
+        """Log one row of the history."""
         self._open[run].log({EPOCH: epoch, **{f"training/{name}": value for name, value in figures.items()}})
 
     def end(self, run: TrackedRun, figures: Mapping[str, float], state: State) -> None:
-        """Final figures, and an exit code that says how it went."""
+        """Log the final figures and set the exit code."""
         opened = self._open.pop(run)
         opened.summary.update({**figures, "state": state})
         opened.finish(exit_code=0 if state == "finished" else 1)

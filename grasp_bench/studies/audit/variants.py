@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Literal
 
 from grasp_bench.core.errors import DataError, SpecError
+from grasp_bench.encoders.precomputed_settings import PrecomputedEncoder
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan, compile_plan
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.selection import plan_of, with_model_of
 from grasp_bench.spec.dataset import Dataset
-from grasp_bench.spec.encoder import PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.loading import LoadedSpec, load
 from grasp_bench.spec.protocols import PAPER, PROTOCOLS
-from grasp_bench.spec.text import PrecomputedText
+from grasp_bench.text.precomputed_settings import PrecomputedText
 
 BASE = "strict"  # the hazards are switched on alone over this
 FULL = "dataset.protocol.also_full_ranking"  # stored by every arm, whichever of the two it ranks by

@@ -15,14 +15,15 @@ from grasp_bench.core.store import Store
 from grasp_bench.data.artefacts import read_train
 from grasp_bench.data.profile_age import remade_at
 from grasp_bench.data.splits import Offsets
+from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 from grasp_bench.plan.cells import Cell
 from grasp_bench.services.tokens import TokenCounter, counter
-from grasp_bench.spec.encoder import LiteLLMEncoder
-from grasp_bench.spec.text import LiteLLMText, PrecomputedText
+from grasp_bench.spec.text import PromptSettings
 from grasp_bench.stages.text import entities_of
 from grasp_bench.stages.text_table import TABLE, read_texts
 from grasp_bench.text.generated import messages_of
-from grasp_bench.text.template_renderer import TemplateRenderer, TemplateSource
+from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.template_renderer import TemplateRenderer
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ def profile_tokens(cell: Cell, store: Store) -> ProfileTokens:
     StoreError when the cell's split is not there; DataError for prompts that cannot be made.
     """
     source = cell.experiment.text.users
-    assert not isinstance(source, PrecomputedText)  # the spec refuses an age for it
+    assert isinstance(source, PromptSettings)  # the spec refuses an age for other texts
     split = store.get("split", cell.nodes["split"].hash).path
     train, subjects = read_train(split), entities_of(split, "users", "prefix")
     counting = counter(source.model if isinstance(source, LiteLLMText) else LiteLLMEncoder().model)
@@ -54,7 +55,7 @@ def profile_tokens(cell: Cell, store: Store) -> ProfileTokens:
     return ProfileTokens(asked + _mean_answer(cell, store, counting), train.train_offsets, counting.exact)
 
 
-def _contents(source: TemplateSource, prompt: str) -> list[str]:
+def _contents(source: PromptSettings, prompt: str) -> list[str]:
     if isinstance(source, LiteLLMText):
         return [message["content"] for message in messages_of(source, prompt)]
     return [prompt]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from grasp_bench.spec.text import LiteLLMText
 from grasp_bench.studies.artifact_loading import OpenedSide
+from grasp_bench.text.litellm_settings import LiteLLMText
 from grasp_bench.text.template_renderer import TemplateRenderer
 
 NEAREST = 3

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from safetensors.numpy import load_file
 
+from grasp_bench.components import ENCODERS
 from grasp_bench.core.store import Store
-from grasp_bench.encoders.registry import ENCODERS, VECTOR_SERVICES
 from grasp_bench.encoders.vectors import encoder_input
 from grasp_bench.models.batch import Profiles
 from grasp_bench.plan.cells import Cell
@@ -22,8 +22,9 @@ from grasp_bench.retrieval.exact import nearest_among
 from grasp_bench.retrieval.hnsw import HnswSearcher
 from grasp_bench.retrieval.neighbours import SearchSettings, pooled_means, unit_vectors
 from grasp_bench.retrieval.searchers import resolve_kind
-from grasp_bench.spec.encoder import EncoderSource
+from grasp_bench.spec.choices import EncoderSource
 from grasp_bench.spec.index import Index
+from grasp_bench.spec.service import Service
 from grasp_bench.studies.serving import Request, Serving, TrainedCell, open_cell
 
 Path = Literal["model", "live", "text"]
@@ -131,7 +132,7 @@ class LiveText:
         cell = opened.cell
         node = cell.nodes["user_embeddings"]
         section = ENCODER.validate_python(node.located()["encoder"])
-        self._encoder = ENCODERS.get(section.kind)(section, "cpu", threads)
+        self._encoder = ENCODERS.implementation(section.kind)(section, "cpu", threads)
         text = cell.nodes["user_text"]
         table = pl.read_parquet(store.get(text.stage, text.hash).file("texts.parquet"), glob=False)
         told = encoder_input(
@@ -155,7 +156,7 @@ def why_no_text(opened: TrainedCell) -> str | None:
     made = nodes["user_embeddings"]
     if made.stage != "embeddings":
         return f"its vectors pass through {made.stage} after they are encoded"
-    if made.settings["encoder"]["kind"] in VECTOR_SERVICES:
+    if issubclass(ENCODERS.get(made.settings["encoder"]["kind"]), Service):
         return "its vectors are bought from a service: a request would measure the network"
     return None
 
