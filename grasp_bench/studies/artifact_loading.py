@@ -20,7 +20,7 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.spec.choices import TextSource
 from grasp_bench.spec.dataset import Groups
-from grasp_bench.stages.text import subjects_of
+from grasp_bench.stages.text import entities_of
 from grasp_bench.text.entities import Entities, Side
 
 ROLES: dict[Side, str] = {"users": "user", "items": "item"}
@@ -90,9 +90,9 @@ def _loaded(store: Store, cell: Cell, side: Side, text: Artefact | None, table: 
     source = cell.experiment.text.users if side == "users" else cell.experiment.text.items
     told = source if f"{ROLES[side]}_text" in cell.nodes else None
     subjects = (
-        subjects_of(split, side, "train")
+        entities_of(split, side, "train")
         if told is None
-        else subjects_of(split, side, told.scope, told.stale or 0)
+        else entities_of(split, side, told.scope, told.stale or 0)
     )
     return LoadedSide(
         cell=cell.slug,

@@ -19,7 +19,7 @@ from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 from grasp_bench.plan.cells import Cell
 from grasp_bench.services.tokens import TokenCounter, counter
 from grasp_bench.spec.text import PromptSettings
-from grasp_bench.stages.text import subjects_of
+from grasp_bench.stages.text import entities_of
 from grasp_bench.stages.text_table import TABLE, read_texts
 from grasp_bench.text.generated import messages_of
 from grasp_bench.text.litellm_settings import LiteLLMText
@@ -47,7 +47,7 @@ def profile_tokens(cell: Cell, store: Store) -> ProfileTokens:
     source = cell.experiment.text.users
     assert isinstance(source, PromptSettings)  # the spec refuses an age for other texts
     split = store.get("split", cell.nodes["split"].hash).path
-    train, subjects = read_train(split), subjects_of(split, "users", "prefix")
+    train, subjects = read_train(split), entities_of(split, "users", "prefix")
     counting = counter(source.model if isinstance(source, LiteLLMText) else LiteLLMEncoder().model)
     telling = TemplateRenderer(source, subjects)
     prompts = (telling[k] for k in range(train.num_users, len(telling)))
