@@ -75,30 +75,29 @@ def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embed
     ids, side = table["id"].to_list(), node.settings["side"]
     section = ENCODER.validate_python(node.located()["encoder"])
     prefix = getattr(section, PREFIX[side])
-    told = encoder_input(prefix, side, ids, table["text"].to_list())
+    encoded = encoder_input(prefix, side, ids, table["text"].to_list())
     embed = _by_service if isinstance(section, Service) else _by_model
-    vectors, unit_norm, facts = embed(section, told, node, out, context)
-    check_vectors(vectors, told.names, unit_norm)
-    if silent := len(ids) - len(told.rows):
-        vectors = fill_with_mean(vectors, told.rows, len(ids), unit_norm)
+    vectors, unit_norm, facts = embed(section, encoded, node, out, context)
+    check_vectors(vectors, encoded.names, unit_norm)
+    if silent := len(ids) - len(encoded.rows):
+        vectors = fill_with_mean(vectors, encoded.rows, len(ids), unit_norm)
         facts["mean_of_others"] = silent
     return ids, vectors, facts
 
 
-def _by_model(section: EncoderSource, told: EncoderInput, node: Node, out: Path, context: RunContext) -> Made:
+def _by_model(
+    section: EncoderSource, encoded: EncoderInput, node: Node, out: Path, context: RunContext
+) -> Made:
     encoder = ENCODERS.implementation(section.kind)(section, context.device, context.threads)
-    total = len(set(told.texts))
-
-    def progress(done: int) -> None:
-        context.report(Event(node.label, done, total, "texts"))
-
-    vectors = encode_in_shards(encoder, told.texts, out / SHARDS, progress)
-    facts = {"distinct": total, **encoder.facts, **encoder.findings(told.texts, vectors)}
+    total = len(set(encoded.texts))
+    progress = context.progress(node, total, "texts")
+    vectors = encode_in_shards(encoder, encoded.texts, out / SHARDS, progress)
+    facts = {"distinct": total, **encoder.facts, **encoder.findings(encoded.texts, vectors)}
     return vectors, encoder.unit_norm, facts
 
 
 def _by_service(
-    section: EncoderSource, told: EncoderInput, node: Node, out: Path, context: RunContext
+    section: EncoderSource, encoded: EncoderInput, node: Node, out: Path, context: RunContext
 ) -> Made:
     assert isinstance(section, Service)
     if context.ledger is None:
@@ -106,13 +105,10 @@ def _by_service(
             f"encoder: there is no ledger to keep the vectors of '{section.model}' in",
             mend="run it by grasp-bench run, or give the run's context a ledger",
         )
-    total = len(set(told.texts))
-
-    def progress(done: int) -> None:
-        context.report(Event(node.label, done, total, "texts"))
-
+    total = len(set(encoded.texts))
+    progress = context.progress(node, total, "texts")
     desk = ServiceContext(context.ledger, node.hash, section, progress)
     service = ENCODERS.implementation(section.kind)(section, node.settings["side"], desk)
-    vectors, facts = service.vectors(told.names, told.texts)
+    vectors, facts = service.vectors(encoded.names, encoded.texts)
     progress(total)  # truncation may make texts equal, so fewer were encoded than counted
     return vectors, service.unit_norm, facts

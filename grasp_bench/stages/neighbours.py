@@ -12,7 +12,6 @@ from safetensors.numpy import load_file, save_file
 
 from grasp_bench.components import SEARCHERS
 from grasp_bench.core.errors import DataError, StoreError
-from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.data.artefacts import read_item_table, read_train
@@ -58,9 +57,7 @@ class NeighboursStage:
             context.threads, context.device, context.memory_mb,
         )  # fmt: skip
 
-        def progress(done: int) -> None:
-            context.report(Event(node.label, done, len(units), "rows"))
-
+        progress = context.progress(node, len(units), "rows")
         if "split" in inputs and node.settings["side"] == "users":
             owners = prefix_owners(read_train(inputs["split"].path))
             found, facts = _with_prefixes(index, settings, units, owners, progress)

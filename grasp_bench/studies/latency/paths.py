@@ -1,4 +1,4 @@
-"""The ways in which one request of a trained cell can be answered, as calls to be timed."""
+"""Load the ways in which one request of a trained cell can be answered."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ ENCODER: TypeAdapter[EncoderSource] = TypeAdapter(EncoderSource)
 class LiveSearch:
     """Searches the stored vectors of users for one user's neighbours, as the cell's own index does.
 
-    What a server would keep is made here: unit vectors, and the graph of hnsw.
+    The constructor makes what a server would keep: unit vectors, and the graph of hnsw.
     """
 
     def __init__(self, opened: TrainedCell, threads: int) -> None:
@@ -105,11 +105,11 @@ class LiveSearch:
             self._graph.set_ef(max(index.ef_search, index.num_neighbours + 1))
 
     def profile(self, user: int) -> Profiles:
-        """Of a user with the stored vector."""
+        """Make the profile of a user with the stored vector."""
         return self.profile_of(user, self.vectors[user])
 
     def profile_of(self, user: int, own: Vector) -> Profiles:
-        """Of a user with this vector (D,): it, and the mean of the vectors of those nearest to it."""
+        """Make the profile of a user: this vector (D,), and the mean of the nearest users' vectors."""
         query = unit_vectors(own[None])
         nearest = self._from_graph(user, query) if self._graph is not None else self._exact(user, query)
         similar = pooled_means(self.vectors, nearest, own[None])
@@ -142,7 +142,7 @@ class LiveText:
         self._search = search
 
     def profile(self, user: int) -> Profiles:
-        """Of a user; of one without a text, by the stored vector."""
+        """Make the profile of a user; without a text, by the stored vector."""
         if user not in self._texts:
             return self._search.profile(user)
         return self._search.profile_of(user, self._encoder.encode([self._texts[user]])[0])
