@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from grasp_bench.core.registry import Components
 
 if TYPE_CHECKING:
-    from grasp_bench.spec.component import BackboneSettings, ControlSettings, EnhancerSettings
+    from grasp_bench.spec.component import (
+        BackboneSettings,
+        ControlSettings,
+        EnhancerSettings,
+        LossSettings,
+        NoiseSettings,
+        SearcherSettings,
+    )
     from grasp_bench.spec.encoder import EncoderSettings
     from grasp_bench.spec.text import TextSettings
 
@@ -48,6 +55,31 @@ TEXT_PROVIDERS: Components[TextSettings] = Components(
         "template": "grasp_bench.text.template_settings:TemplateText",
         "litellm": "grasp_bench.text.litellm_settings:LiteLLMText",
         "precomputed": "grasp_bench.text.precomputed_settings:PrecomputedText",
+    },
+)
+SEARCHERS: Components[SearcherSettings] = Components(
+    "index kind",
+    {
+        "exact": "grasp_bench.retrieval.searchers_settings:ExactSettings",
+        "hnsw": "grasp_bench.retrieval.searchers_settings:HnswSettings",
+    },
+)
+LOSSES: Components[LossSettings] = Components(
+    "loss",
+    {
+        "bce": "grasp_bench.training.losses_settings:BCESettings",
+        "gbce": "grasp_bench.training.losses_settings:GBCESettings",
+        "softmax": "grasp_bench.training.losses_settings:SoftmaxSettings",
+        "sampled_softmax": "grasp_bench.training.losses_settings:SampledSoftmaxSettings",
+    },
+)
+NOISES: Components[NoiseSettings] = Components(
+    "kind of noise",
+    {
+        "permute": "grasp_bench.encoders.noise_settings:PermuteSettings",
+        "gaussian": "grasp_bench.encoders.noise_settings:GaussianSettings",
+        "dropout": "grasp_bench.encoders.noise_settings:DropoutSettings",
+        "category_flip": "grasp_bench.encoders.noise_settings:CategoryFlipSettings",
     },
 )
 CONTROLS: Components[ControlSettings] = Components(

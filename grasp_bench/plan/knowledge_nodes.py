@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.components import ENHANCERS
+from grasp_bench.components import ENHANCERS, NOISES, SEARCHERS
 from grasp_bench.core.errors import DataError
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node, make_node
 from grasp_bench.spec.choices import EncoderSource
 from grasp_bench.spec.encoder import TextEncoderSettings, VectorFileSettings, vector_files
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.index import Index
+from grasp_bench.spec.index import AUTO, Index
 from grasp_bench.spec.locations import ROOT_VARIABLE, Located, root_in_words
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
@@ -28,8 +28,6 @@ HISTORY_KEYS = ("order", "max_items", "scope", "leaks")
 CLEAN = {"text": "clean_text", "vectors": "clean_unreduced", "embeddings": "clean_vectors"}
 NOISE_STAGES = ("noise", "text_noise")
 OTHER_PREFIX = {"users": "item_prefix", "items": "user_prefix"}
-# Keys of `index:` that exact search reads; hnsw and auto (which may choose hnsw) read them all.
-EXACT_INDEX_KEYS = ("kind", "num_neighbours")
 ELSEWHERE = "./prepared"
 ITEMS_FILE = "add items.csv (item_id, title and whatever else is known), or use precomputed texts or vectors"
 
@@ -154,7 +152,7 @@ def _noisy_embeddings(noise: Noise, seed: int, clean: Mapping[str, Node], split:
             settings: dict[str, Any] = {"side": side, "kind": noise.kind, "rate": noise.rate, "seed": seed}
             if noise.applied_strength is not None:
                 settings["strength"] = noise.applied_strength
-            categories = {"split": split} if noise.kind == "category_flip" else {}
+            categories = {"split": split} if NOISES.get(noise.kind).reads_categories else {}
             inputs = {"embeddings": clean[f"{role}_embeddings"], **categories}
             made[f"{role}_embeddings"] = make_node("noise", settings, inputs, f"noise {side}")
     return made
@@ -214,8 +212,9 @@ def _embeddings_node(
 
 def _index_settings(index: Index, side: str) -> dict[str, Any]:
     settings = index.model_dump(mode="json")
-    if index.kind == "exact":
-        settings = {key: settings[key] for key in (*EXACT_INDEX_KEYS, "restrict_items_to")}
+    keys = None if index.kind == AUTO else SEARCHERS.get(index.kind).keys
+    if keys is not None:
+        settings = {key: settings[key] for key in (*keys, "restrict_items_to")}
     if side == "users":
         del settings["restrict_items_to"]
     return settings

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from grasp_bench.components import LOSSES
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.models.batch import Candidates, History, Rows, Step
 from grasp_bench.models.layout import Layout, gather_sequences
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec import training as settings
-from grasp_bench.training.losses import LOSSES, Loss, Negatives
+from grasp_bench.training.losses import Loss, Negatives
 from grasp_bench.training.negatives import NegativeSampler, SharedNegatives
 from grasp_bench.training.partition import mean_log_partition, mean_log_partition_in_blocks
 from grasp_bench.training.sequences import Sequences
@@ -83,8 +84,9 @@ class Objective:
             target = _features(recommender, readers.roll(1), items)
         asked = loss.effective()
         count = loss.count
+        built = LOSSES.implementation(loss.kind).from_settings(asked, sequences.num_items)
         return (MaskedItems if masked else NextItem)(
-            recommender, sequences, max_len, LOSSES.get(loss.kind).from_settings(asked, sequences.num_items),
+            recommender, sequences, max_len, built,
             NegativeSampler(sequences) if count == 1 else None,
             SharedNegatives(sequences, count, asked["sampling"]) if count > 1 else None,
             readers, read, target,
