@@ -12,7 +12,8 @@ from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import RunFailedError, SpecError
 from grasp_bench.core.store import Store
 from grasp_bench.engine import preflight
-from grasp_bench.engine.display import Display, make_display
+from grasp_bench.engine.callbacks import Callback
+from grasp_bench.engine.display import make_display
 from grasp_bench.engine.run import STAGES
 from grasp_bench.plan.estimate import estimate
 from grasp_bench.plan.fingerprints import Fingerprints, cache_file
@@ -108,7 +109,7 @@ def _search(orders: Orders, study: Study, asked: Asked, seconds: float) -> None:
     """Nothing is shown where nothing is left to do."""
     search = Search(orders, study, asked.devices)
     todo = search.prepare()
-    view: Display = make_display(asked.log_format, todo)
+    view: Callback = make_display(asked.log_format, todo)
     try:
         about = f", about {readable(seconds)} each (rough)" if todo else ""
         resumed = "resuming " if todo < orders.total else ""

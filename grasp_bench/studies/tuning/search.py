@@ -15,7 +15,7 @@ from typing import Any
 from optuna.study import Study
 
 from grasp_bench.core.errors import GraspBenchError, RunFailedError
-from grasp_bench.engine.display import Display
+from grasp_bench.engine.callbacks import Callback
 from grasp_bench.spec.provenance import resolved
 from grasp_bench.studies.tuning.search_space import encoded, grid
 from grasp_bench.studies.tuning.trial_state import fill, left, put_right, worker_name
@@ -54,7 +54,7 @@ class Search:
             fill(self._study, kept, orders.total, orders.kept.locks / "queue.lock")
         return left(self._study, orders.total)
 
-    def run(self, view: Display) -> None:
+    def run(self, view: Callback) -> None:
         """Work until there are enough trials, or other commands are at the last of them.
 
         Raises what no trial can do without, and RunFailedError when workers die before their first trial.
@@ -66,7 +66,7 @@ class Search:
         finally:
             self._stop()
 
-    def _round(self, devices: Sequence[str], view: Display) -> None:
+    def _round(self, devices: Sequence[str], view: Callback) -> None:
         """Until every worker has ended; those that died are replaced in the next round."""
         self._workers = [self._start(device) for device in devices]
         begun = 0
@@ -96,7 +96,7 @@ class Search:
         there.close()  # or the pipe would stay open when the worker dies
         return _Worker(process, here, name, log)
 
-    def _hear(self, worker: _Worker, view: Display) -> None:
+    def _hear(self, worker: _Worker, view: Callback) -> None:
         try:
             while worker.pipe.poll():
                 kind, said = worker.pipe.recv()
@@ -105,7 +105,7 @@ class Search:
         except (EOFError, OSError):
             worker.process.join(SECONDS_TO_SAVE)
 
-    def _tell(self, kind: Kind, said: Any, view: Display) -> None:
+    def _tell(self, kind: Kind, said: Any, view: Callback) -> None:
         match kind:
             case "started":
                 view.started(said)
@@ -118,7 +118,7 @@ class Search:
             case "error":
                 self._error = said
 
-    def _bury(self, worker: _Worker, view: Display) -> list[str]:
+    def _bury(self, worker: _Worker, view: Callback) -> list[str]:
         """Forget a worker that has ended; the end of its output if it died."""
         self._workers.remove(worker)
         worker.process.join()
