@@ -1,5 +1,6 @@
 # make demo   environment and the smallest whole study: a leaderboard in about a minute
 # make test   environment, linters, types, import rules and all tests
+# make docs   the pages as a website in build/site
 
 PYTHON ?= python3
 VENV   := .venv
@@ -12,7 +13,7 @@ JOBS   ?= 2
 export HNSWLIB_NO_NATIVE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: venv demo test lint clean
+.PHONY: venv demo test lint docs clean
 .DEFAULT_GOAL := test
 
 venv: $(STAMP)
@@ -36,6 +37,11 @@ lint: venv
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+docs: venv
+	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

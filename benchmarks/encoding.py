@@ -33,11 +33,11 @@ import torch
 from grasp_bench.encoders.model_files import locate_model
 from grasp_bench.encoders.precision import NEIGHBOURS, neighbour_overlap
 from grasp_bench.encoders.sentence_transformers import SentenceTransformersTextEncoder, unwatched
+from grasp_bench.encoders.sentence_transformers_settings import SentenceTransformers
 from grasp_bench.encoders.shards import encode_in_shards
-from grasp_bench.spec.encoder import SentenceTransformersEncoder
-from grasp_bench.spec.text import TemplateText
 from grasp_bench.text.entities import Entities
 from grasp_bench.text.providers import write_texts
+from grasp_bench.text.template_settings import TemplateText
 
 DATA = Path(os.environ.get("GRASP_BENCH_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 MODEL = "all-MiniLM-L6-v2"
@@ -66,7 +66,7 @@ def beauty_texts(items: int, users: int) -> dict[str, list[str]]:
 
 def ours(threads: int) -> Encode:
     """The encoder as the embeddings stage runs it, shards on disk included."""
-    encoder = SentenceTransformersTextEncoder(SentenceTransformersEncoder(model=MODEL), "cpu", threads)
+    encoder = SentenceTransformersTextEncoder(SentenceTransformers(model=MODEL), "cpu", threads)
 
     def encode(texts: list[str]) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +115,7 @@ def agreement(texts: list[str], threads: int) -> dict[str, object]:
     texts = sorted(set(texts))
     vectors = {}
     for dtype in ("float32", "bfloat16", "int8"):
-        section = SentenceTransformersEncoder.model_validate({"model": MODEL, "dtype": dtype})
+        section = SentenceTransformers.model_validate({"model": MODEL, "dtype": dtype})
         vectors[dtype] = SentenceTransformersTextEncoder(section, "cpu", threads).encode(texts)
     exact = vectors.pop("float32")
     return {

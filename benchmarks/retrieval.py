@@ -23,9 +23,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import torch
 
+from grasp_bench.components import SEARCHERS
 from grasp_bench.retrieval.exact import recall_at_n
 from grasp_bench.retrieval.neighbours import SearchSettings, unit_vectors
-from grasp_bench.retrieval.searchers import SEARCHERS
 from grasp_bench.spec.index import Index
 
 DATA = Path(os.environ.get("GRASP_BENCH_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -50,7 +50,7 @@ def measure(units: np.ndarray, settings: SearchSettings) -> dict[str, float | in
     found: dict[str, float | int | None] = {"n": len(units)}
     for kind in ("exact", "hnsw"):
         started = time.perf_counter()
-        table = SEARCHERS.get(kind)(settings).search(units)
+        table = SEARCHERS.implementation(kind)(settings).search(units)
         found[f"{kind}_s"] = round(time.perf_counter() - started, 2)
     recall = recall_at_n(units, table.indices, sample=1000, seed=42)
     return {**found, "recall": None if recall is None else round(recall, 4)}

@@ -1,7 +1,8 @@
 """Every component that a spec can choose by name: its name and the class of its settings.
 
 The settings class declares the component's keys and names its implementation, which is imported when a worker
-needs it. Adding a component is its settings, its implementation and a line here.
+needs it. Adding a component is its settings, its implementation and a line here. The first of a kind is its
+default.
 """
 
 from __future__ import annotations
@@ -11,7 +12,16 @@ from typing import TYPE_CHECKING
 from grasp_bench.core.registry import Components
 
 if TYPE_CHECKING:
-    from grasp_bench.spec.component import BackboneSettings, ControlSettings, EnhancerSettings
+    from grasp_bench.spec.component import (
+        BackboneSettings,
+        ControlSettings,
+        EnhancerSettings,
+        LossSettings,
+        NoiseSettings,
+        SearcherSettings,
+    )
+    from grasp_bench.spec.encoder import EncoderSettings
+    from grasp_bench.spec.text import TextSettings
 
 BACKBONES: Components[BackboneSettings] = Components(
     "backbone",
@@ -29,6 +39,47 @@ ENHANCERS: Components[EnhancerSettings] = Components(
         "rlmrec": "grasp_bench.models.enhancers.rlmrec_settings:RLMRecSettings",
         "llmesr": "grasp_bench.models.enhancers.llmesr_settings:LLMESRSettings",
         "grasp": "grasp_bench.models.enhancers.grasp_settings:GraspSettings",
+    },
+)
+ENCODERS: Components[EncoderSettings] = Components(
+    "encoder",
+    {
+        "sentence_transformers": "grasp_bench.encoders.sentence_transformers_settings:SentenceTransformers",
+        "litellm": "grasp_bench.encoders.litellm_settings:LiteLLMEncoder",
+        "precomputed": "grasp_bench.encoders.precomputed_settings:PrecomputedEncoder",
+    },
+)
+TEXT_PROVIDERS: Components[TextSettings] = Components(
+    "text provider",
+    {
+        "template": "grasp_bench.text.template_settings:TemplateText",
+        "litellm": "grasp_bench.text.litellm_settings:LiteLLMText",
+        "precomputed": "grasp_bench.text.precomputed_settings:PrecomputedText",
+    },
+)
+SEARCHERS: Components[SearcherSettings] = Components(
+    "index kind",
+    {
+        "exact": "grasp_bench.retrieval.searchers_settings:ExactSettings",
+        "hnsw": "grasp_bench.retrieval.searchers_settings:HnswSettings",
+    },
+)
+LOSSES: Components[LossSettings] = Components(
+    "loss",
+    {
+        "bce": "grasp_bench.training.losses_settings:BCESettings",
+        "gbce": "grasp_bench.training.losses_settings:GBCESettings",
+        "softmax": "grasp_bench.training.losses_settings:SoftmaxSettings",
+        "sampled_softmax": "grasp_bench.training.losses_settings:SampledSoftmaxSettings",
+    },
+)
+NOISES: Components[NoiseSettings] = Components(
+    "kind of noise",
+    {
+        "permute": "grasp_bench.encoders.noise_settings:PermuteSettings",
+        "gaussian": "grasp_bench.encoders.noise_settings:GaussianSettings",
+        "dropout": "grasp_bench.encoders.noise_settings:DropoutSettings",
+        "category_flip": "grasp_bench.encoders.noise_settings:CategoryFlipSettings",
     },
 )
 CONTROLS: Components[ControlSettings] = Components(

@@ -15,8 +15,7 @@ from small_shop import Shop, make, open_shop, plan_of
 from grasp_bench.core.store import Store
 from grasp_bench.core.words import words_of
 from grasp_bench.plan.nodes import Node
-from grasp_bench.studies.attention.heat_maps import Asking
-from grasp_bench.studies.attention.inspection import Asked, inspect_attention
+from grasp_bench.studies.attention.inspection import HeatMapUsers, InspectionOptions, inspect_attention
 from grasp_bench.studies.attention.schema import Attention
 
 MAX_LEN = 4  # of five known items
@@ -85,4 +84,6 @@ def _embed(store: Store, node: Node) -> None:
 def inspect(
     shop: Shop, cells: str = "*", users: Sequence[str] = (), corrupt: float = 0.0, store: Store | None = None
 ) -> Attention:
-    return inspect_attention(shop.plan, store or shop.store, Asked(cells, Asking(users, 2), corrupt))
+    return inspect_attention(
+        shop.plan, store or shop.store, InspectionOptions(cells, HeatMapUsers(users, 2), corrupt)
+    )

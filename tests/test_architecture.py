@@ -94,14 +94,30 @@ def test_test_files_have_names_of_their_own() -> None:
 
 
 def test_every_registered_component_can_be_imported() -> None:
-    from grasp_bench.components import BACKBONES, CONTROLS, ENHANCERS
-    from grasp_bench.encoders.registry import ENCODERS
+    from grasp_bench import components
+    from grasp_bench.core.registry import Components
     from grasp_bench.plan.nodes import STAGE_VERSIONS
     from grasp_bench.report.renderers.registry import RENDERERS
     from grasp_bench.stages.registry import STAGES
 
-    for registry in (ENCODERS, RENDERERS, STAGES):
+    for registry in (RENDERERS, STAGES):
         assert all(registry.get(name) for name in registry)
-    for components in (BACKBONES, ENHANCERS, CONTROLS):
-        assert all(components.implementation(name) for name in components)
+    kinds = [found for found in vars(components).values() if isinstance(found, Components)]
+    assert len(kinds) == 8
+    assert all(kind.implementation(name) for kind in kinds for name in kind)
     assert set(STAGES) == set(STAGE_VERSIONS)
+
+
+def test_the_spec_names_no_component() -> None:
+    """Components declare their keys themselves, so that one of somebody else's is like one of ours."""
+    from grasp_bench import components
+    from grasp_bench.core.registry import Components
+
+    kinds = [found for found in vars(components).values() if isinstance(found, Components)]
+    # Words that are other things too: a dropout rate, a random choice, no value, a popularity.
+    ambiguous = {"none", "dropout", "random", "constant", "popularity", "template", "permute", "exact"}
+    names = {name for kind in kinds for name in kind} - ambiguous
+    for path in set((PACKAGE / "spec").glob("*.py")) - {PACKAGE / "spec" / "protocols.py"}:  # presets choose
+        tree = ast.parse(path.read_text())
+        texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        assert not names & texts, path

@@ -19,9 +19,10 @@ from grasp_bench.cli.options import (
     StorePath,
     TableFormat,
 )
-from grasp_bench.cli.output import console, log_in_json, note, say_json
+from grasp_bench.cli.output import log_in_json, note
 from grasp_bench.cli.plan import Device
 from grasp_bench.cli.run import ExecutorName, LogFormat
+from grasp_bench.cli.study_command import display
 
 
 def audit(
@@ -53,16 +54,20 @@ def audit(
     from grasp_bench.core import atomic
     from grasp_bench.engine.run import RunConfig, worker_devices
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-    from grasp_bench.report.renderers.json_text import as_json
     from grasp_bench.report.renderers.markdown import document_text
     from grasp_bench.studies.audit.layout import lay_out_audit
     from grasp_bench.studies.audit.run import run_audit
-    from grasp_bench.studies.audit.variants import BASE, hazard_arms, protocol_arms, protocols_that_fit
+    from grasp_bench.studies.audit.variants import (
+        BASE,
+        hazard_variants,
+        protocol_variants,
+        protocols_that_fit,
+    )
 
     fingerprints = Fingerprints(cache_file(store))
-    arms = protocol_arms(spec, overrides, protocols_that_fit(spec, overrides), fingerprints)
-    base = next(arm for arm in arms if arm.name == BASE)
-    hazards = list(hazard_arms(spec, overrides, base, fingerprints))
+    variants = protocol_variants(spec, overrides, protocols_that_fit(spec, overrides), fingerprints)
+    base = next(variant for variant in variants if variant.name == BASE)
+    hazards = list(hazard_variants(spec, overrides, base, fingerprints))
     shop = RunConfig(
         store=store,
         results=results,
@@ -75,14 +80,9 @@ def audit(
     )
     # A scheduler's way to say stop: save like after Ctrl-C, so that the next run can resume.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    found = run_audit(arms, hazards, shop, note)
+    found = run_audit(variants, hazards, shop, note)
     document = lay_out_audit(found)
     rendered = leaderboard / f"{found.name}.audit.md"
     atomic.write_text(rendered, document_text(document))
-    if output is TableFormat.json:
-        say_json(as_json(found))
-    else:
-        from grasp_bench.report.renderers.terminal import show
-
-        show(document, console())
+    display(found, document, output)
     note(f"whole audit: {rendered}, {results / found.name / 'audit.json'}")

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from grasp_bench.cli.options import DEFAULT_RESULTS, ResultsPath
-from grasp_bench.cli.output import console, say_json
-
-
-class Format(StrEnum):
-    """Formats of a comparison."""
-
-    RICH = "rich"
-    JSON = "json"
+from grasp_bench.cli.options import DEFAULT_RESULTS, FormatOption, ResultsPath, TableFormat
+from grasp_bench.cli.study_command import display
 
 
 def compare(
@@ -31,17 +23,12 @@ def compare(
     metric: Annotated[
         str | None, typer.Option("--metric", metavar="NAME@K", help="The metric that is tested, e.g. HR@20.")
     ] = None,
-    format: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.RICH,
+    output: FormatOption = TableFormat.rich,
 ) -> None:
     """Explain A less B: how much, how sure, for whom, and which settings differ."""
+    from grasp_bench.report.comparison_layout import lay_out_pair
     from grasp_bench.report.comparison_pair import compare_pair
     from grasp_bench.report.locate import find_results
 
     pair = compare_pair(find_results(spec, results), first, second, metric)
-    if format is Format.JSON:
-        say_json(pair)
-        return
-    from grasp_bench.report.comparison_layout import lay_out_pair
-    from grasp_bench.report.renderers.terminal import show
-
-    show(lay_out_pair(pair), console())
+    display(pair, lay_out_pair(pair), output)

@@ -1,4 +1,4 @@
-"""`grasp-bench export`: what other tools can read and check."""
+"""`grasp-bench export`: runs, programs and vectors that other tools can read and check."""
 
 from __future__ import annotations
 
@@ -8,41 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grasp_bench.cli.export_trained import embeddings, scorer
-from grasp_bench.cli.findings import plan_of
+from grasp_bench.cli.leaderboard import Protocol
 from grasp_bench.cli.options import DEFAULT_STORE, Overrides, SpecPath, StorePath
 from grasp_bench.cli.output import note, say
+from grasp_bench.cli.plan import Device
+from grasp_bench.cli.study_command import plan_of
 from grasp_bench.core.errors import StoreError
 
 if TYPE_CHECKING:
     from grasp_bench.studies.export.runs import Exported
 
+
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
 DEFAULT_FOLDER = Path("exports")
-
-
-class Protocol(StrEnum):
-    """Which ranking is written."""
-
-    sampled = "sampled"
-    full = "full"
-
-
-class Device(StrEnum):
-    """Where scores are computed."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 @app.callback()
 def export() -> None:
     """Write what other tools can read: runs and qrels for trec_eval, ir_measures, ranx; trained models."""
-
-
-app.command("scorer")(scorer)
-app.command("embeddings")(embeddings)
 
 
 @app.command("runs")
@@ -58,7 +41,7 @@ def runs(
     ] = None,
     protocol: Annotated[
         Protocol, typer.Option("--protocol", help="Ranking among sampled negatives, or of the catalogue.")
-    ] = Protocol.sampled,
+    ] = Protocol.SAMPLED,
     depth: Annotated[
         int | None,
         typer.Option(
@@ -78,7 +61,7 @@ def runs(
     from grasp_bench.core.store import Store
     from grasp_bench.plan.status import status
     from grasp_bench.stages.context import RunContext
-    from grasp_bench.studies.export.runs import Asked, export_cell
+    from grasp_bench.studies.export.runs import RunOptions, export_cell
 
     plan = plan_of(spec, overrides, store).only(only)
     done = {cell.slug for cell in status(plan, Store(store)).done}
@@ -92,13 +75,13 @@ def runs(
         if cell.slug not in done:
             note(f"left out: {cell.slug} is not finished")
         elif cell.kind == "imported":
-            note(f"left out: {cell.slug} is a run of somebody else's; it lies where it was imported from")
+            note(f"left out: {cell.slug} is an imported run: use the file that it was imported from")
         else:
-            asked = Asked(protocol.value, depth, packed)
-            _tell(export_cell(cell, Store(store), folder, asked, context))
+            asked = RunOptions(protocol.value, depth, packed)
+            _report(export_cell(cell, Store(store), folder, asked, context))
 
 
-def _tell(exported: Exported) -> None:
+def _report(exported: Exported) -> None:
     facts = exported.facts
     say(f"{exported.run}: {facts['users']:,} users, {facts['lines']:,} lines; qrels {exported.qrels.name}")
     if facts["users_unlike_stored"]:
@@ -111,3 +94,67 @@ def _tell(exported: Exported) -> None:
             f"note: {facts['tied_users']:,} targets tie with others; tools break ties by id, the board takes "
             f"'{facts['ties']}' (docs/boards.md)"
         )
+
+
+CellOption = Annotated[str, typer.Option("--cell", metavar="SLUG", help="A trained cell of the spec.")]
+OutOption = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to.")]
+
+
+@app.command("scorer")
+def scorer(
+    spec: SpecPath,
+    cell: CellOption,
+    out: OutOption,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Write a trained cell as programs that torch runs without this package, and check what they answer."""
+    from grasp_bench.core.store import Store
+    from grasp_bench.studies.export.scorer import export_scorer
+    from grasp_bench.studies.serving import cell_named
+
+    plan = plan_of(spec, overrides, store)
+    manifest = export_scorer(cell_named(plan, cell), plan.name, Store(store), out)
+    checked = manifest["checked"]
+    say(
+        f"{out}: {', '.join(sorted(manifest['files']))}; scores of {checked['users']} users are the "
+        f"harness's (largest difference {checked['largest_difference']:.1g})"
+    )
+
+
+class Kind(StrEnum):
+    """Whose vectors."""
+
+    users = "users"
+    items = "items"
+    both = "both"
+
+
+@app.command("embeddings")
+def embeddings(
+    spec: SpecPath,
+    cell: CellOption,
+    out: OutOption,
+    kind: Annotated[
+        Kind, typer.Option("--kind", help="States of users, vectors of items, or both.")
+    ] = Kind.both,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: StorePath = DEFAULT_STORE,
+) -> None:
+    """Write what a trained cell has learned of users and items as Parquet, with their ids.
+
+    A user's state is the one behind the training and validation items; the test item is never read.
+    """
+    from grasp_bench.core.store import Store
+    from grasp_bench.studies.export.embeddings import export_embeddings
+    from grasp_bench.studies.serving import cell_named
+
+    plan = plan_of(spec, overrides, store)
+    for table in export_embeddings(cell_named(plan, cell), plan.name, Store(store), out, kind.value):
+        say(f"{table.path}: {table.rows:,} rows of {table.width}")
+        if "users_averaged" in table.metadata:
+            share = 100 * float(table.metadata["overlap@10"])
+            note(
+                f"note: users see items differently; written is {table.metadata['vectors']}. Of the model's "
+                f"ten best items for a user {share:.0f} % come first by these vectors, too"
+            )

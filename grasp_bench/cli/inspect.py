@@ -1,29 +1,27 @@
-"""`grasp-bench inspect`: look at texts, neighbours and attention before believing in them."""
+"""`grasp-bench inspect`: texts, neighbours, prompts, attention and freshness of a spec that has been run."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from grasp_bench.cli.findings import plan_of
-from grasp_bench.cli.freshness import freshness
-from grasp_bench.cli.inspect_attention import attention
 from grasp_bench.cli.options import (
+    DEFAULT_LEADERBOARD,
     DEFAULT_RESULTS,
     DEFAULT_STORE,
     FormatOption,
+    LeaderboardPath,
     Overrides,
     ResultsPath,
     SpecPath,
     StorePath,
     TableFormat,
 )
-from grasp_bench.cli.output import console, say_json
-
-if TYPE_CHECKING:
-    pass
+from grasp_bench.cli.output import console, say_json, say_whole
+from grasp_bench.cli.studies import freshness
+from grasp_bench.cli.study_command import display, leave, plan_of
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
 app.command("freshness")(freshness)
@@ -62,19 +60,13 @@ def text(
 ) -> None:
     """Show sampled texts, their statistics, claims without ground, and held-out items that they tell of."""
     from grasp_bench.core.store import Store
-    from grasp_bench.report.renderers.json_text import as_json
-    from grasp_bench.studies.artifact_loading import open_texts
+    from grasp_bench.studies.artifact_loading import load_texts
+    from grasp_bench.studies.inspection.layout import lay_out_text
     from grasp_bench.studies.inspection.texts import inspect_text
 
-    opened = open_texts(plan_of(spec, overrides, store), Store(store), side.value, cell)
+    opened = load_texts(plan_of(spec, overrides, store), Store(store), side.value, cell)
     found = inspect_text(opened, sample, seed)
-    if output is TableFormat.json:
-        say_json(as_json(found))
-        return
-    from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.studies.inspection.layout import lay_out_text
-
-    show(lay_out_text(found), console())
+    display(found, lay_out_text(found), output)
 
 
 @app.command("neighbours")
@@ -90,19 +82,13 @@ def neighbours(
 ) -> None:
     """Show sampled neighbours, their agreement with behaviour against random partners, hubs and clones."""
     from grasp_bench.core.store import Store
-    from grasp_bench.report.renderers.json_text import as_json
-    from grasp_bench.studies.artifact_loading import open_neighbours
+    from grasp_bench.studies.artifact_loading import load_neighbours
+    from grasp_bench.studies.inspection.layout import lay_out_neighbours
     from grasp_bench.studies.inspection.neighbours import inspect_neighbours
 
-    opened = open_neighbours(plan_of(spec, overrides, store), Store(store), side.value, cell)
+    opened = load_neighbours(plan_of(spec, overrides, store), Store(store), side.value, cell)
     found = inspect_neighbours(opened, sample, seed)
-    if output is TableFormat.json:
-        say_json(as_json(found))
-        return
-    from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.studies.inspection.layout import lay_out_neighbours
-
-    show(lay_out_neighbours(found), console())
+    display(found, lay_out_neighbours(found), output)
 
 
 @app.command("prompts")
@@ -118,17 +104,72 @@ def prompts(
 ) -> None:
     """Compare the texts of a spec: overlap of the neighbours they lead to, metrics of their cells."""
     from grasp_bench.core.store import Store
-    from grasp_bench.report.renderers.json_text import as_json
     from grasp_bench.studies.prompts.compare import compare_prompts
-
-    found = compare_prompts(plan_of(spec, overrides, store), Store(store), results, persistence)
-    if output is TableFormat.json:
-        say_json(as_json(found))
-        return
-    from grasp_bench.report.renderers.terminal import show
     from grasp_bench.studies.prompts.layout import lay_out_prompts
 
-    show(lay_out_prompts(found), console())
+    found = compare_prompts(plan_of(spec, overrides, store), Store(store), results, persistence)
+    display(found, lay_out_prompts(found), output)
 
 
-app.command("attention")(attention)
+class Format(StrEnum):
+    """How an inspection is printed."""
+
+    rich = "rich"
+    md = "md"
+    json = "json"
+
+
+@app.command("attention")
+def attention(
+    spec: SpecPath,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: StorePath = DEFAULT_STORE,
+    results: ResultsPath = DEFAULT_RESULTS,
+    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
+    cell: Annotated[
+        str, typer.Option("--cell", metavar="GLOB", help="Trained cells whose slug matches; by default all.")
+    ] = "*",
+    user: Annotated[
+        list[str], typer.Option("--user", metavar="ID", help="Show this user's history; may be repeated.")
+    ] = [],  # noqa: B006
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, metavar="N", help="Users that are drawn besides.")
+    ] = 2,
+    corrupt: Annotated[
+        float,
+        typer.Option(
+            "--corrupt", min=0, max=1, metavar="RATE",
+            help="Permute a share of both sides' embeddings behind the back of models trained on clean ones.",
+        ),
+    ] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Which users are drawn, who is hit.")] = 0,
+    output: Annotated[
+        Format, typer.Option("--format", help="Tables for people, Markdown, JSON for programs.")
+    ] = Format.rich,
+) -> None:  # fmt: skip
+    """Show attention weights of histories: spread, saturation, head and tail, corrupted context, heat maps.
+
+    For all cells as they are trained, results/<spec>/attention.json and
+    leaderboard/<spec>.attention.md are written, too.
+    """
+    from grasp_bench.core.store import Store
+    from grasp_bench.report.renderers.markdown import document_text
+    from grasp_bench.report.renderers.terminal import show
+    from grasp_bench.studies.attention.inspection import HeatMapUsers, InspectionOptions, inspect_attention
+    from grasp_bench.studies.attention.report import lay_out_attention
+    from grasp_bench.studies.attention.terminal import show_heat_maps
+
+    plan = plan_of(spec, overrides, store)
+    found = inspect_attention(
+        plan, Store(store), InspectionOptions(cell, HeatMapUsers(user, sample, seed), corrupt, seed)
+    )
+    document = lay_out_attention(found)
+    if cell == "*" and not corrupt:
+        leave("attention", found, results, leaderboard)
+    if output is Format.json:
+        say_json(found)
+    elif output is Format.md:
+        say_whole(document_text(document))
+    else:
+        show(document.unfolded, console())
+        show_heat_maps(found, console())

@@ -92,11 +92,11 @@ def plan(
 def _say_power(experiment: Experiment, results: Path) -> None:
     """What the spec's seeds could tell, where results are there; a plan does not fail for damaged ones."""
     from grasp_bench.core.errors import GraspBenchError
-    from grasp_bench.studies.power.preview import seeds_told
+    from grasp_bench.studies.power.preview import seeds_preview
 
     hypotheses = [hypothesis.model_dump() for hypothesis in experiment.hypotheses]
     try:
-        for line in seeds_told(results / experiment.name, hypotheses, len(experiment.all_seeds)):
+        for line in seeds_preview(results / experiment.name, hypotheses, len(experiment.all_seeds)):
             say(line)
     except GraspBenchError as error:
         note(f"note: what seeds can tell is not known: {error.message}")

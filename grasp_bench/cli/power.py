@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from grasp_bench.cli.findings import display
 from grasp_bench.cli.leaderboard import Protocol
 from grasp_bench.cli.options import DEFAULT_RESULTS, FormatOption, ResultsPath, TableFormat
+from grasp_bench.cli.study_command import display
 
 
 def power(
@@ -40,9 +40,9 @@ def power(
     """Say how many seeds it takes to tell a difference, from stored results alone."""
     from grasp_bench.report.locate import find_results
     from grasp_bench.studies.power.layout import lay_out_power
-    from grasp_bench.studies.power.seeds_needed import POINTS, Wanted, seeds_needed
+    from grasp_bench.studies.power.seeds_needed import POINTS, PowerOptions, seeds_needed
 
     sizes = tuple(sorted(set(points))) if points else POINTS
-    wanted = Wanted(metric, protocol.value if protocol else None, sizes, sure)
-    found = seeds_needed(find_results(spec, results), wanted)
+    options = PowerOptions(metric, protocol.value if protocol else None, sizes, sure)
+    found = seeds_needed(find_results(spec, results), options)
     display(found, lay_out_power(found), output)

@@ -70,9 +70,9 @@ def tune(
 
     require("optuna", extra="tune")
     from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.studies.tuning.best_spec import refuse_existing, write_winner
+    from grasp_bench.studies.tuning.best_spec import refuse_existing, write_best_spec
     from grasp_bench.studies.tuning.report import lay_out_tuning
-    from grasp_bench.studies.tuning.running import Asked, tune
+    from grasp_bench.studies.tuning.search import SearchOptions, tune
 
     loaded = load(spec, overrides)
     if write_spec is not None and not overwrite:
@@ -84,10 +84,10 @@ def tune(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     found = tune(
         loaded,
-        Asked(store, results, leaderboard, devices, trials, storage, study, memory, log_format.value),
+        SearchOptions(store, results, leaderboard, devices, trials, storage, study, memory, log_format.value),
     )
     show(lay_out_tuning(found), console())
     note(f"written: {results / found['spec'] / 'tuning.json'}, {leaderboard / found['spec']}.tuning.md")
     if write_spec is not None:
-        write_winner(write_spec, loaded, found)
+        write_best_spec(write_spec, loaded, found)
         note(f"written: {write_spec}; next: grasp-bench run {write_spec}")

@@ -33,6 +33,11 @@ class Registry(Generic[T]):
         """Iterate over names in the order of registration."""
         return iter(self._targets)
 
+    @property
+    def default(self) -> str:
+        """The first name."""
+        return next(iter(self._targets))
+
     def __contains__(self, name: object) -> bool:
         return name in self._targets
 

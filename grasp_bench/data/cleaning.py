@@ -20,17 +20,10 @@ def repair_unknown_items(
         counts["unknown_items"] = 0
         return interactions
     unknown = ~interactions.frame["item"].is_in(known.to_list())
-    counts["unknown_items"] = int(unknown.sum())
-    if counts["unknown_items"] and repair.unknown_items == "refuse":
-        row, _, item = _first(interactions, unknown)
-        raise _refusal(
-            f"{interactions.where(row)}: item '{item}' is not in the items file",
-            counts["unknown_items"],
-            "unknown_items: keep (or drop)",
-        )
-    if repair.unknown_items == "drop":
-        return interactions.replace(interactions.frame.filter(~unknown))
-    return interactions
+    what = "item '{item}' is not in the items file"
+    _count("unknown_items", interactions, unknown, repair, counts, what, "keep (or drop)")
+    drop = repair.unknown_items == "drop"
+    return interactions.replace(interactions.frame.filter(~unknown)) if drop else interactions
 
 
 def repair_duplicates(interactions: Interactions, repair: Repair, counts: Counts) -> Interactions:
@@ -41,18 +34,10 @@ def repair_duplicates(interactions: Interactions, repair: Repair, counts: Counts
     later = ~interactions.frame.select(
         pl.struct("user", "item", "order").is_first_distinct().alias("first")
     ).to_series()
-    counts["duplicates"] = int(later.sum())
-    if counts["duplicates"] and repair.duplicates == "refuse":
-        row, user, item = _first(interactions, later)
-        raise _refusal(
-            f"{interactions.where(row)}: user '{user}' has item '{item}' twice with the same "
-            f"{interactions.order}",
-            counts["duplicates"],
-            "duplicates: keep (or drop)",
-        )
-    if repair.duplicates == "drop":
-        return interactions.replace(interactions.frame.filter(~later))
-    return interactions
+    what = "user '{user}' has item '{item}' twice with the same {column}"
+    _count("duplicates", interactions, later, repair, counts, what, "keep (or drop)")
+    drop = repair.duplicates == "drop"
+    return interactions.replace(interactions.frame.filter(~later)) if drop else interactions
 
 
 def repair_order(interactions: Interactions, repair: Repair, counts: Counts) -> Interactions:
@@ -61,29 +46,17 @@ def repair_order(interactions: Interactions, repair: Repair, counts: Counts) -> 
     Equal order values stay in file order (`history_order` may shuffle them). `unsorted` counts rows that come
     after a later one of the same user, `time_ties` rows with the order value of the row before.
     """
-    grouped = interactions.frame.with_columns(pl.col(ROW).min().over("user").alias("first")).sort(
-        "first", ROW
-    )
+    first = pl.col(ROW).min().over("user").alias("first")
+    grouped = interactions.frame.with_columns(first).sort("first", ROW)
     step = pl.col("order").diff().over("user")
     back = grouped.select((step < 0).fill_null(False)).to_series()
-    counts["unsorted"] = int(back.sum())
-    if counts["unsorted"] and repair.unsorted == "refuse":
-        row, user, _ = _first(interactions.replace(grouped), back)
-        raise _refusal(
-            f"{interactions.where(row)}: user '{user}' goes back in {interactions.order}",
-            counts["unsorted"],
-            "unsorted: sort",
-        )
+    what = "user '{user}' goes back in {column}"
+    _count("unsorted", interactions.replace(grouped), back, repair, counts, what, "sort")
     ordered = grouped.sort("first", "order", ROW)
     tied = ordered.select((step == 0).fill_null(False)).to_series()
-    counts["time_ties"] = int(tied.sum())
-    if counts["time_ties"] and repair.time_ties == "refuse":
-        row, user, _ = _first(interactions.replace(ordered), tied)
-        raise _refusal(
-            f"{interactions.where(row)}: user '{user}' has two interactions of the same {interactions.order}",
-            counts["time_ties"],
-            "time_ties: keep (or shuffle, block)",
-        )
+    what = "user '{user}' has two interactions of the same {column}"
+    options = "keep (or shuffle, block)"
+    _count("time_ties", interactions.replace(ordered), tied, repair, counts, what, options)
     return interactions.replace(ordered.drop("first"))
 
 
@@ -116,9 +89,22 @@ def check_titles(items: pl.DataFrame, path: str, repair: Repair) -> int:
     return len(missing)
 
 
-def _first(interactions: Interactions, bad: pl.Series) -> tuple[int, str, str]:
-    found = interactions.frame.filter(bad).row(0, named=True)
-    return int(found[ROW]), found["user"], found["item"]
+def _count(
+    key: str,
+    interactions: Interactions,
+    bad: pl.Series,
+    repair: Repair,
+    counts: Counts,
+    what: str,
+    options: str,
+) -> None:
+    """Count the bad rows under `key`, and refuse them if `dataset.repair.<key>` says so."""
+    counts[key] = int(bad.sum())
+    if counts[key] and getattr(repair, key) == "refuse":
+        first = interactions.frame.filter(bad).row(0, named=True)
+        message = what.format(user=first["user"], item=first["item"], column=interactions.order)
+        where = interactions.where(int(first[ROW]))
+        raise _refusal(f"{where}: {message}", counts[key], f"{key}: {options}")
 
 
 def _refusal(message: str, count: int, option: str, what: str = "row") -> DataError:

@@ -127,29 +127,38 @@ def history_within(split: Split, scope: str) -> tuple[Ints, Offsets]:
     return split.whole_history() if scope == "all" else split.known()
 
 
+def split_by_windows(
+    sequences: Sequences, in_valid: Bools, in_test: Bools,
+    train_tied: Bools | None = None, test_tied: Bools | None = None,
+) -> Split:  # fmt: skip
+    """Split rows by masks (R,); the first row of each user in a window is the target, the others its rest."""
+    in_training = ~(in_valid | in_test)
+    (valid, valid_rest), (test, test_rest) = (_window(sequences, each) for each in (in_valid, in_test))
+    lengths = np.bincount(sequences.users[in_training], minlength=sequences.num_users)
+    return Split(
+        sequences.num_users, sequences.num_items, sequences.items[in_training],
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        valid.users, valid.items, test.users, test.items, valid_rest, test_rest,
+        train_tied=train_tied, test_tied=test_tied,
+    )  # fmt: skip
+
+
+def _window(sequences: Sequences, inside: Bools) -> tuple[Part, Part]:
+    """Divide a window into the first interaction of each user and the others."""
+    users, items = sequences.users[inside], sequences.items[inside]
+    first = np.diff(users, prepend=-1) != 0
+    rest = NOTHING if first.all() else Part(users[~first], items[~first])
+    return Part(users[first], items[first]), rest
+
+
 def leave_one_out(sequences: Sequences) -> Split:
     """Split every history of at least three interactions; shorter ones train and are never evaluated."""
-    lengths = sequences.lengths
-    evaluated = np.flatnonzero(lengths >= MIN_EVALUATED)
-    last = sequences.offsets[evaluated + 1] - 1
-    in_training = np.ones(len(sequences.items), dtype=bool)
-    in_training[last] = False
-    in_training[last - 1] = False
-    train_lengths = lengths.copy()
-    train_lengths[evaluated] -= 2
-    users = evaluated.astype(np.int32)
-    tied = sequences.tied[last]
-    return Split(
-        num_users=sequences.num_users,
-        num_items=sequences.num_items,
-        train_items=sequences.items[in_training],
-        train_offsets=np.concatenate([[0], np.cumsum(train_lengths)]).astype(np.int64),
-        valid_users=users,
-        valid_items=sequences.items[last - 1],
-        test_users=users.copy(),
-        test_items=sequences.items[last],
-        test_tied=tied if tied.any() else None,
-    )
+    users, tied = sequences.users, sequences.tied
+    to_end = sequences.offsets[users + 1] - np.arange(len(users))
+    evaluated = (sequences.lengths >= MIN_EVALUATED)[users]
+    in_test = evaluated & (to_end == 1)
+    test_tied = tied[in_test] if tied[in_test].any() else None
+    return split_by_windows(sequences, evaluated & (to_end == 2), in_test, test_tied=test_tied)
 
 
 def leave_one_step_out(sequences: Sequences) -> Split:
@@ -158,27 +167,10 @@ def leave_one_step_out(sequences: Sequences) -> Split:
     The order within a step must be random already, since the first item of a step is the target. The others
     of the last step stay unused; those of the step before are known before test.
     """
-    users, items, tied = sequences.users, sequences.items, sequences.tied
+    users, tied = sequences.users, sequences.tied
     steps = np.cumsum(~tied)
     first, last = steps[sequences.offsets[:-1]], steps[sequences.offsets[1:] - 1]
     evaluated = np.asarray(last - first + 1 >= MIN_EVALUATED)[users]
     to_end: NDArray[np.int64] = last[users] - steps
-    in_test, in_valid = evaluated & (to_end == 0), evaluated & (to_end == 1)
-    training = ~(in_test | in_valid)
-    valid, valid_rest, test, test_rest = (
-        Part(users[rows], items[rows]) for part in (in_valid, in_test) for rows in (part & ~tied, part & tied)
-    )
-    lengths = np.bincount(users[training], minlength=sequences.num_users)
-    return Split(
-        num_users=sequences.num_users,
-        num_items=sequences.num_items,
-        train_items=items[training],
-        train_offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        valid_users=valid.users,
-        valid_items=valid.items,
-        test_users=test.users,
-        test_items=test.items,
-        valid_rest=valid_rest,
-        test_rest=test_rest,
-        train_tied=tied[training],
-    )
+    in_valid, in_test = evaluated & (to_end == 1), evaluated & (to_end == 0)
+    return split_by_windows(sequences, in_valid, in_test, train_tied=tied[~(in_valid | in_test)])

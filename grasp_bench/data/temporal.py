@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.sequences import Sequences, has_only_positions
-from grasp_bench.data.splits import Part, Split
+from grasp_bench.data.splits import Split, split_by_windows
 from grasp_bench.spec.dataset import Temporal, Time
 
 SECONDS_FROM = 9  # seconds since 1970 have had ten digits since 2001, milliseconds thirteen, and so on
@@ -77,23 +77,8 @@ def with_history(sequences: Sequences, cuts: Cuts) -> tuple[Sequences, Bools]:
 
 def temporal(sequences: Sequences, cuts: Cuts) -> Split:
     """Cut every history at the same two times; each must begin before the first (see `with_history`)."""
-    users, orders = sequences.users, sequences.orders
-    in_training, in_test = orders < cuts.valid_from, orders >= cuts.test_from
-    valid, valid_rest = _window(sequences, ~in_training & ~in_test)
-    test, test_rest = _window(sequences, in_test)
-    lengths = np.bincount(users[in_training], minlength=sequences.num_users)
-    return Split(
-        num_users=sequences.num_users,
-        num_items=sequences.num_items,
-        train_items=sequences.items[in_training],
-        train_offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        valid_users=valid.users,
-        valid_items=valid.items,
-        test_users=test.users,
-        test_items=test.items,
-        valid_rest=valid_rest,
-        test_rest=test_rest,
-    )
+    in_training, in_test = sequences.orders < cuts.valid_from, sequences.orders >= cuts.test_from
+    return split_by_windows(sequences, ~in_training & ~in_test, in_test)
 
 
 def as_date(time: float, cuts: Cuts) -> str | None:
@@ -105,13 +90,6 @@ def as_date(time: float, cuts: Cuts) -> str | None:
         return datetime.fromtimestamp(time / unit, UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (OverflowError, OSError, ValueError):
         return None
-
-
-def _window(sequences: Sequences, inside: Bools) -> tuple[Part, Part]:
-    """Divide a window into the first interaction of each user and the others."""
-    users, items = sequences.users[inside], sequences.items[inside]
-    first = np.diff(users, prepend=-1) != 0
-    return Part(users[first], items[first]), Part(users[~first], items[~first])
 
 
 def _later_share(times: NDArray[Any], share: float) -> float:

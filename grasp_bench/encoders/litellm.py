@@ -11,6 +11,7 @@ import numpy as np
 
 from grasp_bench.core.errors import ServiceError
 from grasp_bench.encoders.batching import truncate_to_tokens
+from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 from grasp_bench.encoders.vectors import normalize
 from grasp_bench.services.answers import vector_fault
 from grasp_bench.services.dispatch import ServiceContext, Summary, dispatch
@@ -18,7 +19,6 @@ from grasp_bench.services.ledger import CHUNK, Answer, Ledger
 from grasp_bench.services.prices import width_of
 from grasp_bench.services.requests import ServiceRequest, request_key
 from grasp_bench.services.tokens import counter, most_tokens
-from grasp_bench.spec.encoder import LiteLLMEncoder
 
 REQUEST_TOKENS = 300_000  # OpenAI's limit for all texts of one request
 

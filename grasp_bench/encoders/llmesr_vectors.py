@@ -17,7 +17,7 @@ import numpy as np
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.encoders.pickled import read_pickled_array
-from grasp_bench.spec.vector_files import ID_MAP
+from grasp_bench.spec.encoder import ID_MAP
 
 MAPS = {"users": ("user2id", "user_dict"), "items": ("item2id", "item_dict")}
 

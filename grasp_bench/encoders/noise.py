@@ -6,14 +6,13 @@ corrupted at one rate are corrupted at every higher one. Noise on texts uses the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.core.errors import DataError, UnknownNameError
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.components import NOISES
+from grasp_bench.core.errors import DataError
 
 Rows = NDArray[np.int64]
 
@@ -95,15 +94,11 @@ def add_noise(
     Example:
         >>> noisy, rows = add_noise(vectors, "items", "permute", 0.1, seed=42)
     """
-    if kind not in NOISES:
-        raise UnknownNameError(
-            f"unknown kind of noise '{kind}'{did_you_mean(kind, NOISES)}",
-            mend=f"choose one of: {', '.join(NOISES)}",
-        )
+    noise = NOISES.implementation(kind)
     order = corruption_order(len(vectors), side, seed)
     target = NoiseTarget(vectors, order, corrupted_count(rate, len(vectors)), side, seed, strength, codes)
     noisy = vectors.copy()
-    noisy[target.rows] = NOISES[kind](target)
+    noisy[target.rows] = noise(target)
     return noisy, np.sort(target.rows)
 
 
@@ -157,11 +152,3 @@ def category_flip(target: NoiseTarget) -> Vectors:
         cosines[np.arange(len(rows)), rows] = -np.inf
         nearest[start : start + step] = cosines.argmax(axis=1)
     return target.vectors[nearest]
-
-
-NOISES: dict[str, Callable[[NoiseTarget], Vectors]] = {
-    "permute": permute,
-    "gaussian": gaussian,
-    "dropout": dropout,
-    "category_flip": category_flip,
-}

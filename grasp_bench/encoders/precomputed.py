@@ -14,7 +14,7 @@ from grasp_bench.core.files import require_file
 from grasp_bench.core.tables.files import names_in_short, place_of, read_file
 from grasp_bench.encoders.llmesr_vectors import read_llmesr
 from grasp_bench.encoders.vectors import check_vectors, fill_with_mean, normalize
-from grasp_bench.spec.vector_files import vector_files
+from grasp_bench.spec.encoder import vector_files
 
 ID_COLUMNS = ("id", "user_id", "item_id")
 VECTOR_COLUMNS = ("vector", "embedding")

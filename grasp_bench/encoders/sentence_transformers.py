@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from grasp_bench.encoders.batching import batch_by_tokens
+from grasp_bench.encoders.contracts import Progress
 from grasp_bench.encoders.model_files import locate_model, weights_digest
 from grasp_bench.encoders.precision import (
     quantise_linear_layers,
@@ -17,9 +18,8 @@ from grasp_bench.encoders.precision import (
     torch_threads,
 )
 from grasp_bench.encoders.pretrained import LibraryModel, MeanPooledTransformer, is_mean_pooled
-from grasp_bench.encoders.registry import Progress
+from grasp_bench.encoders.sentence_transformers_settings import SentenceTransformers
 from grasp_bench.encoders.vectors import normalize
-from grasp_bench.spec.encoder import SentenceTransformersEncoder
 
 CPU_BATCH_TOKENS = 1024  # fits the caches; larger batches are slower
 GPU_BATCH_TOKENS = 65_536
@@ -37,7 +37,7 @@ class SentenceTransformersTextEncoder:
     GraspBenchError for int8 on a device other than the CPU.
     """
 
-    def __init__(self, section: SentenceTransformersEncoder, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(self, section: SentenceTransformers, device: str = "cpu", threads: int = 1) -> None:
         self._dtype = resolve_dtype(section.dtype, device)
         folder = locate_model(section.model)
         load = MeanPooledTransformer if is_mean_pooled(folder) else LibraryModel

@@ -13,7 +13,7 @@ from grasp_bench.core import atomic
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.encoders.batching import distinct
-from grasp_bench.encoders.registry import Progress, TextEncoder
+from grasp_bench.encoders.contracts import Progress, TextEncoder
 
 SHARD_TEXTS = 1024
 

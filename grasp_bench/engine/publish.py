@@ -13,7 +13,7 @@ from grasp_bench.core.store import Artefact, Store
 from grasp_bench.engine.substitutions import substituted_texts
 from grasp_bench.plan.cells import Cell, marked_leaks
 from grasp_bench.plan.imported import run_of
-from grasp_bench.spec.encoder import PrecomputedEncoder
+from grasp_bench.spec.encoder import VectorFileSettings
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.section import asked_of
 
@@ -144,7 +144,7 @@ def _model(experiment: Experiment) -> dict[str, Any]:
 def _knowledge(experiment: Experiment) -> dict[str, Any]:
     """Return the sources of text and vectors, with file names instead of paths."""
     sections: dict[str, Any] = {"encoder": asked_of(experiment.encoder), "index": asked_of(experiment.index)}
-    if not isinstance(experiment.encoder, PrecomputedEncoder):
+    if not isinstance(experiment.encoder, VectorFileSettings):
         sections["text"] = {name: asked_of(source) for name, source in experiment.text}
     for section in (sections["encoder"], *sections.get("text", {}).values()):
         section |= {key: Path(section[key]).name for key in PATH_KEYS if isinstance(section.get(key), str)}

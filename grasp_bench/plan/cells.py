@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from grasp_bench.plan.nodes import Node
-from grasp_bench.spec.encoder import PrecomputedEncoder
+from grasp_bench.spec.encoder import VectorFileSettings
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.noise import Noise
 
@@ -79,7 +79,7 @@ class Cell:
 def marked_leaks(cell: Cell) -> list[str]:
     """List the source with `leaks: mark` that the cell reads, as `text.users (scope: all)`; mostly empty."""
     encoder, text = cell.experiment.encoder, cell.experiment.text
-    if isinstance(encoder, PrecomputedEncoder):
+    if isinstance(encoder, VectorFileSettings):
         name, leaks, scope = "encoder", encoder.leaks, str(encoder.scope)
         reads = any(role.endswith("_embeddings") for role in cell.nodes)
     else:

@@ -81,11 +81,6 @@ class CellNodes:
         return nodes
 
 
-def cell_nodes(experiment: Experiment, label: str, fingerprint: Fingerprint) -> dict[str, Node]:
-    """The nodes of one cell alone, as `CellNodes.of` makes them."""
-    return CellNodes(fingerprint).of(experiment, label)
-
-
 def _data_nodes(dataset: Dataset, located: Located, fingerprint: Fingerprint) -> dict[str, Node]:
     split = _split_node(dataset, located, fingerprint)
     return {"split": split, "candidates": candidates_node(dataset.protocol, split, located.name)}

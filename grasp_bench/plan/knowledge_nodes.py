@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.components import ENHANCERS
+from grasp_bench.components import ENHANCERS, NOISES, SEARCHERS
 from grasp_bench.core.errors import DataError
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node, make_node
-from grasp_bench.spec.encoder import EncoderSource, LiteLLMEncoder, PrecomputedEncoder
+from grasp_bench.spec.choices import EncoderSource
+from grasp_bench.spec.encoder import TextEncoderSettings, VectorFileSettings, vector_files
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.index import Index
+from grasp_bench.spec.index import AUTO, Index
 from grasp_bench.spec.locations import ROOT_VARIABLE, Located, root_in_words
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
 from grasp_bench.spec.section import asked_of
-from grasp_bench.spec.service import DELIVERY_KEYS
-from grasp_bench.spec.text import PrecomputedText
-from grasp_bench.spec.vector_files import vector_files
+from grasp_bench.spec.service import DELIVERY_KEYS, Service
+from grasp_bench.spec.text import PromptSettings, TextFileSettings
 
 SIDES = (("users", "user"), ("items", "item"))
 # Keys of a source that concern a user's history; items have none.
@@ -28,8 +28,6 @@ HISTORY_KEYS = ("order", "max_items", "scope", "leaks")
 CLEAN = {"text": "clean_text", "vectors": "clean_unreduced", "embeddings": "clean_vectors"}
 NOISE_STAGES = ("noise", "text_noise")
 OTHER_PREFIX = {"users": "item_prefix", "items": "user_prefix"}
-# Keys of `index:` that exact search reads; hnsw and auto (which may choose hnsw) read them all.
-EXACT_INDEX_KEYS = ("kind", "num_neighbours")
 ELSEWHERE = "./prepared"
 ITEMS_FILE = "add items.csv (item_id, title and whatever else is known), or use precomputed texts or vectors"
 
@@ -66,7 +64,7 @@ def has_prefixes(experiment: Experiment) -> bool:
     return (
         reads
         and experiment.text.users.scope == "prefix"
-        and not isinstance(experiment.encoder, PrecomputedEncoder)
+        and not isinstance(experiment.encoder, VectorFileSettings)
     )
 
 
@@ -102,7 +100,7 @@ def _hint(located: Located) -> str:
 
 def _texts(experiment: Experiment, split: Node, fingerprint: Fingerprint) -> dict[str, Node]:
     """Make the text nodes of both sides; none for precomputed vectors."""
-    if isinstance(experiment.encoder, PrecomputedEncoder):
+    if isinstance(experiment.encoder, VectorFileSettings):
         return {}
     return {f"{role}_text": _text_node(experiment, side, split, fingerprint) for side, role in SIDES}
 
@@ -154,7 +152,7 @@ def _noisy_embeddings(noise: Noise, seed: int, clean: Mapping[str, Node], split:
             settings: dict[str, Any] = {"side": side, "kind": noise.kind, "rate": noise.rate, "seed": seed}
             if noise.applied_strength is not None:
                 settings["strength"] = noise.applied_strength
-            categories = {"split": split} if noise.kind == "category_flip" else {}
+            categories = {"split": split} if NOISES.get(noise.kind).reads_categories else {}
             inputs = {"embeddings": clean[f"{role}_embeddings"], **categories}
             made[f"{role}_embeddings"] = make_node("noise", settings, inputs, f"noise {side}")
     return made
@@ -182,10 +180,10 @@ def _text_node(experiment: Experiment, side: str, split: Node, fingerprint: Fing
     if side == "items":
         for key in HISTORY_KEYS:
             settings["source"].pop(key, None)
-    if isinstance(source, PrecomputedText):
+    if isinstance(source, TextFileSettings):
         settings["file"] = fingerprint(Path(source.path))
         locations["path"] = settings["source"].pop("path")
-    elif source.template and source.template.endswith(".j2"):
+    elif isinstance(source, PromptSettings) and source.template and source.template.endswith(".j2"):
         settings["file"] = fingerprint(Path(source.template))
         locations["template"] = settings["source"].pop("template")
     locations |= take_out(settings["source"], DELIVERY_KEYS)
@@ -199,14 +197,14 @@ def _embeddings_node(
     settings: dict[str, Any] = {"side": side, "encoder": asked_of(encoder)}
     take_out(settings["encoder"], ("reduce", OTHER_PREFIX[side]))
     locations: dict[str, Any] = {}
-    if isinstance(encoder, PrecomputedEncoder):
+    if isinstance(encoder, VectorFileSettings):
         paths = take_out(settings["encoder"], [name for name, _ in SIDES])
         settings["files"] = [fingerprint(path) for path in vector_files(paths[side], side)]
         locations = {side: paths[side]}
-    elif isinstance(encoder, LiteLLMEncoder):
+    elif isinstance(encoder, Service):
         # Vectors are stored by text, so the batch size of requests does not change them.
         locations = take_out(settings["encoder"], (*DELIVERY_KEYS, "batch_size"))
-    elif Path(encoder.model).is_dir():
+    elif isinstance(encoder, TextEncoderSettings) and Path(encoder.model).is_dir():
         settings["files"] = [fingerprint(Path(encoder.model))]
         locations = take_out(settings["encoder"], ("model",))
     return make_node("embeddings", settings, inputs, f"embeddings {side}", {"encoder": locations})
@@ -214,8 +212,9 @@ def _embeddings_node(
 
 def _index_settings(index: Index, side: str) -> dict[str, Any]:
     settings = index.model_dump(mode="json")
-    if index.kind == "exact":
-        settings = {key: settings[key] for key in (*EXACT_INDEX_KEYS, "restrict_items_to")}
+    keys = None if index.kind == AUTO else SEARCHERS.get(index.kind).keys
+    if keys is not None:
+        settings = {key: settings[key] for key in (*keys, "restrict_items_to")}
     if side == "users":
         del settings["restrict_items_to"]
     return settings

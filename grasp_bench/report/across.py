@@ -18,7 +18,7 @@ from grasp_bench.report.across_schema import (
     RankPair,
 )
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import Material, Partition
+from grasp_bench.report.comparable_cells import ComparableCells, Material
 from grasp_bench.report.document import DECIMALS
 from grasp_bench.report.methods import SOURCE, Method, label_methods
 from grasp_bench.report.schema import Ranking, Row
@@ -49,9 +49,9 @@ class Scale:
     protocol: str
     values: UserValues
 
-    def mean(self, entrant: Entrant, dataset: str) -> float | None:
+    def mean(self, method_across: MethodAcross, dataset: str) -> float | None:
         """A method's mean on one dataset; None where it has none."""
-        return entrant.mean(dataset, self.protocol, self.metric)
+        return method_across.mean(dataset, self.protocol, self.metric)
 
 
 def across_datasets(rankings: Sequence[Ranking], material: Material, scale: Scale) -> AcrossDatasets | None:
@@ -61,18 +61,20 @@ def across_datasets(rankings: Sequence[Ranking], material: Material, scale: Scal
         return None
     datasets = list(family)
     sides = {name: (rankings[index], material.partitions[index]) for name, index in family.items()}
-    entrants = entrants_of(sides, material)
-    why_not = {entrant.label: _why_unranked(entrant, datasets, scale) for entrant in entrants}
-    ranked = [entrant for entrant in entrants if why_not[entrant.label] is None]
+    entrants = methods_across(sides, material)
+    why_not = {
+        method_across.label: _why_unranked(method_across, datasets, scale) for method_across in entrants
+    }
+    ranked = [method_across for method_across in entrants if why_not[method_across.label] is None]
     rows = {
-        entrant.label: _row(entrant, datasets, scale)
-        for entrant in entrants
-        if not entrant.leaking and any(scale.mean(entrant, name) is not None for name in datasets)
+        method_across.label: _row(method_across, datasets, scale)
+        for method_across in entrants
+        if not method_across.leaking and any(scale.mean(method_across, name) is not None for name in datasets)
     }
     left_out = [
-        OutOfRanks(label=entrant.label, reason=reason)
-        for entrant in entrants
-        if (reason := why_not[entrant.label]) and entrant.kind != "control"
+        OutOfRanks(label=method_across.label, reason=reason)
+        for method_across in entrants
+        if (reason := why_not[method_across.label]) and method_across.kind != "control"
     ]
     places = _place(ranked, datasets, rows, scale)
     for name in datasets:
@@ -96,34 +98,34 @@ def decide(
     return [(each.difference, each.p) for each in found]
 
 
-def _why_unranked(entrant: Entrant, datasets: Sequence[str], scale: Scale) -> str | None:
-    if entrant.kind == "control":
+def _why_unranked(method_across: MethodAcross, datasets: Sequence[str], scale: Scale) -> str | None:
+    if method_across.kind == "control":
         return "a control"
-    if entrant.leaking:
-        return f"its text was made from held-out items ({', '.join(entrant.leaking)})"
-    missing = [name for name in datasets if scale.mean(entrant, name) is None]
+    if method_across.leaking:
+        return f"its text was made from held-out items ({', '.join(method_across.leaking)})"
+    missing = [name for name in datasets if scale.mean(method_across, name) is None]
     return f"no figure on {', '.join(missing)}" if missing else None
 
 
 def _place(
-    ranked: Sequence[Entrant], datasets: Sequence[str], rows: Mapping[str, AcrossRow], scale: Scale
+    ranked: Sequence[MethodAcross], datasets: Sequence[str], rows: Mapping[str, AcrossRow], scale: Scale
 ) -> Values:
     """Write places and mean ranks into the rows of the ranked methods; the places, (D, M)."""
-    means = [[cast(float, scale.mean(entrant, name)) for entrant in ranked] for name in datasets]
+    means = [[cast(float, scale.mean(method_across, name)) for method_across in ranked] for name in datasets]
     places_DM = ranks(np.round(means, DECIMALS)) if ranked else np.zeros((len(datasets), 0))
-    for entrant, places in zip(ranked, places_DM.T, strict=True):
-        rows[entrant.label]["places"] = places.tolist()
-        rows[entrant.label]["mean_rank"] = float(places.mean())
+    for method_across, places in zip(ranked, places_DM.T, strict=True):
+        rows[method_across.label]["places"] = places.tolist()
+        rows[method_across.label]["mean_rank"] = float(places.mean())
     return places_DM
 
 
-def _row(entrant: Entrant, datasets: Sequence[str], scale: Scale) -> AcrossRow:
-    rows = entrant.rows
+def _row(method_across: MethodAcross, datasets: Sequence[str], scale: Scale) -> AcrossRow:
+    rows = method_across.rows
     return AcrossRow(
-        label=entrant.label,
-        kind=entrant.kind,
+        label=method_across.label,
+        kind=method_across.kind,
         substituted=sorted({line for row in rows.values() for line in row["substituted"]}),
-        means=[scale.mean(entrant, name) for name in datasets],
+        means=[scale.mean(method_across, name) for name in datasets],
         places=[None] * len(datasets),
         mean_rank=None,
         won=0, tied=0, lost=0, undecided=0,
@@ -135,7 +137,7 @@ def _row(entrant: Entrant, datasets: Sequence[str], scale: Scale) -> AcrossRow:
 
 
 def _count_pairs(
-    ranked: Sequence[Entrant], dataset: str, rows: Mapping[str, AcrossRow], scale: Scale
+    ranked: Sequence[MethodAcross], dataset: str, rows: Mapping[str, AcrossRow], scale: Scale
 ) -> None:
     """Add what each pair of methods says on one dataset, corrected by Holm over the pairs of that dataset."""
     pairs = list(itertools.combinations(ranked, 2))
@@ -196,7 +198,7 @@ def _test(found: AcrossDatasets, places_DM: Values) -> None:
 
 
 @dataclass(frozen=True)
-class Entrant:
+class MethodAcross:
     """One method, whatever the dataset: its row and its cells on each dataset that has it."""
 
     label: str
@@ -220,7 +222,7 @@ class Entrant:
         return None if stat is None else stat["mean"]
 
 
-def family_of(partitions: Sequence[Partition]) -> dict[str, int]:
+def family_of(partitions: Sequence[ComparableCells]) -> dict[str, int]:
     """The largest set of rankings that differ in the dataset alone: place in `partitions` by dataset.
 
     Of two splits of one dataset, as an ablation makes them, the one with more methods counts.
@@ -255,18 +257,20 @@ def other_rankings(rankings: Sequence[Ranking], family: Mapping[str, int]) -> li
     ]
 
 
-def entrants_of(sides: Mapping[str, tuple[Ranking, Partition]], material: Material) -> list[Entrant]:
+def methods_across(
+    sides: Mapping[str, tuple[Ranking, ComparableCells]], material: Material
+) -> list[MethodAcross]:
     """Methods without noise, put together over datasets and named without them."""
-    found: dict[Method, Entrant] = {}
+    found: dict[Method, MethodAcross] = {}
     for name, (ranking, partition) in sides.items():
         rows = {row["label"]: row for row in ranking["rows"]}
         for method in partition.planned:
             if method.rate == 0:
-                entrant = found.setdefault(_anywhere(method), Entrant("", {}, {}))
-                entrant.rows[name] = rows[material.labels[method]]
-                entrant.cells[name] = partition.cells.get(method, [])
+                method_across = found.setdefault(_anywhere(method), MethodAcross("", {}, {}))
+                method_across.rows[name] = rows[material.labels[method]]
+                method_across.cells[name] = partition.cells.get(method, [])
     labels = label_methods(list(found))
-    return [replace(entrant, label=labels[method]) for method, entrant in found.items()]
+    return [replace(method_across, label=labels[method]) for method, method_across in found.items()]
 
 
 def _anywhere(method: Method) -> Method:

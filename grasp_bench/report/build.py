@@ -8,10 +8,10 @@ from typing import Any
 
 from grasp_bench.report.across import Scale, across_datasets
 from grasp_bench.report.claims import Evidence, judge
-from grasp_bench.report.comparable_cells import Material, Partition, read_material, why_apart
+from grasp_bench.report.comparable_cells import ComparableCells, Material, read_material, why_apart
 from grasp_bench.report.degradation import degradations
 from grasp_bench.report.methods import method_of
-from grasp_bench.report.published_comparison import beside
+from grasp_bench.report.published_comparison import compare_published
 from grasp_bench.report.rows import make_row, measured_metrics
 from grasp_bench.report.schema import FORMAT, PROTOCOLS, Board, Claim, LeftOut, Ranking
 from grasp_bench.report.significance import left_of_gains, tests_against_best
@@ -76,7 +76,7 @@ def _test(board: Board, material: Material, metric: str, values: UserValues) -> 
             ranking["tests"].setdefault(protocol, {})[metric] = tests
 
 
-def _ranking(partition: Partition, material: Material, values: UserValues) -> Ranking:
+def _ranking(partition: ComparableCells, material: Material, values: UserValues) -> Ranking:
     cells = partition.all_cells
     datasets = sorted({method.dataset for method in partition.planned})
     rows = [
@@ -92,7 +92,7 @@ def _ranking(partition: Partition, material: Material, values: UserValues) -> Ra
         protocols=[name for name in PROTOCOLS if any(cell.metrics.get(name) for cell in cells)],
         rows=rows,
         tests={},
-        published=beside(partition, material, values),
+        published=compare_published(partition, material, values),
         noise=[],
     )
 

@@ -153,10 +153,10 @@ def _require_believable(cell: ResultCell, members: dict[str, GroupMembers | None
             raise DataError(f"{cell.folder / name}: not the file that {CELL_FILE} belongs to", mend=_MEND)
         return
     from grasp_bench.core.published import metrics_problem
-    from grasp_bench.report.group_membership import read_members
+    from grasp_bench.report.group_membership import read_membership
 
     if cell.protocol_hash not in members:
-        members[cell.protocol_hash] = read_members(cell.folder.parent, cell.protocol_hash)
+        members[cell.protocol_hash] = read_membership(cell.folder.parent, cell.protocol_hash)
     problem = metrics_problem(cell.folder, cell.ties, members[cell.protocol_hash])
     if problem is not None:
         raise DataError(f"{cell.folder}: {problem}", mend=_MEND)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import Partition
+from grasp_bench.report.comparable_cells import ComparableCells
 from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.schema import Claim
 from grasp_bench.report.significance import is_measured, pair_tests
@@ -31,7 +31,7 @@ class Evidence:
     `looks` are the trainings at which a study looks that adds seeds until it is decided; none otherwise.
     """
 
-    partitions: Sequence[Partition]
+    partitions: Sequence[ComparableCells]
     labels: Mapping[Method, str]
     values: UserValues = field(default_factory=UserValues)
     looks: Sequence[int] = ()
@@ -48,7 +48,7 @@ class _Look:
 
 
 @dataclass
-class _Asked:
+class _PendingClaim:
     """A claim in the making, what may be said behind its verdict, and what was seen of it at every look."""
 
     claim: Claim
@@ -67,44 +67,44 @@ def judge(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[Claim]:
 
     Those about a noise rate above 0 are a family of their own.
     """
-    asked = [each for hypothesis in hypotheses for each in _expand(hypothesis, evidence)]
+    pending = [each for hypothesis in hypotheses for each in _expand(hypothesis, evidence)]
     leaking = {
         evidence.labels[method]
         for partition in evidence.partitions
         for method, cells in partition.cells.items()
         if any(cell.leaks for cell in cells)
     }
-    for each in asked:
+    for each in pending:
         each.looks = list(_looks_at(each, evidence.looks))
     for family in ("declared", "noise"):
-        _decide([each for each in asked if each.claim["family"] == family])
-    tests = iter(pair_tests([_shown(each) for each in asked if each.sides is not None]))
-    for each in asked:
+        _decide([each for each in pending if each.claim["family"] == family])
+    tests = iter(pair_tests([_shown(each) for each in pending if each.sides is not None]))
+    for each in pending:
         if each.sides is not None:
             claim = each.claim
             claim["test"] = next(tests)
             claim["words"] = words_of(claim) + each.behind + _warning(claim, leaking)
-    return [each.claim for each in asked]
+    return [each.claim for each in pending]
 
 
-def _looks_at(asked: _Asked, looks: Sequence[int]) -> list[_Look]:
+def _looks_at(pending: _PendingClaim, looks: Sequence[int]) -> list[_Look]:
     """Every look for which there are trainings enough; without looks, one at all that there is."""
-    if asked.sides is None or not asked.decides:
+    if pending.sides is None or not pending.decides:
         return []
-    at_least, found = asked.claim["at_least"] / POINT, []
+    at_least, found = pending.claim["at_least"] / POINT, []
     planned: list[tuple[int | None, float]] = [(None, 1.0)]
     if looks:
         planned = list(zip(looks, shares(looks), strict=True))
     for trainings, share in planned:
-        if trainings is not None and any(not s.fixed and s.count < trainings for s in asked.sides):
+        if trainings is not None and any(not s.fixed and s.count < trainings for s in pending.sides):
             break
-        first, second = (s if trainings is None else s.first(trainings) for s in asked.sides)
+        first, second = (s if trainings is None else s.first(trainings) for s in pending.sides)
         seen = region(difference(first, second), at_least)
         found.append(_Look(trainings, (first, second), seen, min(1.0, seen.p / share)))
     return found
 
 
-def _decide(family: Sequence[_Asked]) -> None:
+def _decide(family: Sequence[_PendingClaim]) -> None:
     """Give each claim its corrected p and verdict, as soon as the family lets it fall.
 
     What a look has shown is never taken back: of a hypothesis the least p so far counts, which Bonferroni's
@@ -133,17 +133,17 @@ def _verdict(claim: Claim, found: Region) -> str:
     return (OF_A_SIZE if claim["at_least"] else ANY_SIZE)[found.where]
 
 
-def _shown(asked: _Asked) -> tuple[Trainings, Trainings]:
+def _shown(pending: _PendingClaim) -> tuple[Trainings, Trainings]:
     """Both sides as they were at the look that the claim tells of."""
-    assert asked.sides is not None
-    seen = [look.sides for look in asked.looks if look.trainings == asked.claim["look"]]
-    sides = seen[0] if seen else asked.sides
+    assert pending.sides is not None
+    seen = [look.sides for look in pending.looks if look.trainings == pending.claim["look"]]
+    sides = seen[0] if seen else pending.sides
     for key, side in zip(("seeds", "than_seeds"), sides, strict=True):
-        asked.claim[key] = asked.claim[key][: side.count]  # type: ignore[literal-required]
+        pending.claim[key] = pending.claim[key][: side.count]  # type: ignore[literal-required]
     return sides
 
 
-def _expand(hypothesis: Hypothesis, evidence: Evidence) -> list[_Asked]:
+def _expand(hypothesis: Hypothesis, evidence: Evidence) -> list[_PendingClaim]:
     """One claim a pair of methods that the hypothesis is about; at least one, untested if need be."""
     better, than = hypothesis["better"], hypothesis["than"]
     pairs = hypothesis_pairs(better, than, evidence.labels, noise=hypothesis.get("noise") or 0.0)
@@ -151,10 +151,10 @@ def _expand(hypothesis: Hypothesis, evidence: Evidence) -> list[_Asked]:
         known = ", ".join(sorted(evidence.labels.values()))
         claim = _claim(hypothesis, better, than, hypothesis.get("noise") or 0.0)
         return [_untested(claim, f"no such pair on this board ({known})")]
-    return [_asked(hypothesis, pair, evidence) for pair in pairs]
+    return [_pending(hypothesis, pair, evidence) for pair in pairs]
 
 
-def _asked(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Evidence) -> _Asked:
+def _pending(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Evidence) -> _PendingClaim:
     """Both sides of one pair, or the reason why there is nothing to test."""
     left, right = (evidence.labels[method] for method in pair)
     claim = _claim(hypothesis, left, right, max(method.rate for method in pair))
@@ -173,16 +173,16 @@ def _asked(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Eviden
         return _untested(claim, f"the first look is at {first_look} trainings of both")
     claim |= {"seeds": _seeds(both[0]), "than_seeds": _seeds(both[1]), "looks": list(evidence.looks)}
     first, second = (evidence.values.trainings(cells, protocol, metric) for cells in both)
-    return _Asked(claim, _on_part_of(pair, home, evidence.labels), (first, second))
+    return _PendingClaim(claim, _on_part_of(pair, home, evidence.labels), (first, second))
 
 
 def _seeds(cells: Sequence[ResultCell]) -> list[int]:
     return [cell.seed for cell in cells if cell.seed is not None]
 
 
-def _untested(claim: Claim, why: str) -> _Asked:
+def _untested(claim: Claim, why: str) -> _PendingClaim:
     claim["words"] = f"not tested: {why}"
-    return _Asked(claim)
+    return _PendingClaim(claim)
 
 
 def _why_apart(pair: tuple[Method, Method], evidence: Evidence) -> str:
@@ -196,7 +196,7 @@ def _why_apart(pair: tuple[Method, Method], evidence: Evidence) -> str:
     return "the two were measured under different protocols"
 
 
-def _on_part_of(pair: tuple[Method, Method], home: Partition, labels: Mapping[Method, str]) -> str:
+def _on_part_of(pair: tuple[Method, Method], home: ComparableCells, labels: Mapping[Method, str]) -> str:
     """Said behind the verdict where planned seeds are missing; nothing otherwise."""
     missing = {labels[method]: home.unfinished(method) for method in pair}
     told = [f"{', '.join(map(str, seeds))} of {label}" for label, seeds in missing.items() if seeds]

@@ -13,7 +13,7 @@ from grasp_bench.report.study import Study, read_study
 
 
 @dataclass(frozen=True)
-class Partition:
+class ComparableCells:
     """Cells of one protocol hash by method, and the seeds that each should have: none where nobody trains."""
 
     protocol_hash: str
@@ -37,7 +37,7 @@ class Material:
 
     study: Study
     collected: Collected
-    partitions: tuple[Partition, ...]
+    partitions: tuple[ComparableCells, ...]
     labels: Mapping[Method, str]
 
 
@@ -50,7 +50,7 @@ def read_material(folder: Path) -> Material:
     return Material(study, collected, partitions, label_methods(sorted(methods, key=repr)))
 
 
-def why_apart(partition: Partition, partitions: Sequence[Partition]) -> str | None:
+def why_apart(partition: ComparableCells, partitions: Sequence[ComparableCells]) -> str | None:
     """Say what keeps a ranking from being merged with the others; None when it is the only one."""
     others = [other for other in partitions if other is not partition]
     if not others:
@@ -76,7 +76,7 @@ def difference_of_protocol(cells: Sequence[ResultCell], others: Sequence[ResultC
     return f"same protocol settings, but another split or other candidates ({hashes})"
 
 
-def _partition(cells: Sequence[ResultCell], study: Study) -> list[Partition]:
+def _partition(cells: Sequence[ResultCell], study: Study) -> list[ComparableCells]:
     """One partition a protocol hash; planned methods without a cell join the one where their dataset is."""
     by_hash: dict[str, dict[Method, list[ResultCell]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
@@ -100,7 +100,7 @@ def _partition(cells: Sequence[ResultCell], study: Study) -> list[Partition]:
             method: sorted(seeds.get(method, union if _seeds(groups.get(method, ())) else []))
             for method in {**seeds, **groups}
         }
-        partitions.append(Partition(key, groups, wanted))
+        partitions.append(ComparableCells(key, groups, wanted))
     return sorted(
         partitions, key=lambda p: (min((m.dataset for m in p.planned), default=""), p.protocol_hash)
     )

@@ -105,7 +105,7 @@ def _require_measured(metric: str, rows: Sequence[Row], protocols: Sequence[str]
 
 
 def _under(
-    protocol: str, metric: str, left: Side, right: Side, rows: tuple[Row, Row], values: UserValues
+    protocol: str, metric: str, left: PairSide, right: PairSide, rows: tuple[Row, Row], values: UserValues
 ) -> ProtocolPair:
     first, second = (values.trainings(side.cells, protocol, metric) for side in (left, right))
     return ProtocolPair(
@@ -117,7 +117,7 @@ def _under(
 
 
 def _metric_differences(
-    protocol: str, left: Side, right: Side, rows: tuple[Row, Row], values: UserValues
+    protocol: str, left: PairSide, right: PairSide, rows: tuple[Row, Row], values: UserValues
 ) -> Iterator[MetricDifference]:
     ours, theirs = (row["values"][protocol]["overall"] for row in rows)
     for metric in ours:
@@ -144,7 +144,7 @@ def _seed_means(protocol: str, metric: str, rows: tuple[Row, Row]) -> Iterator[S
         yield SeedMeans(seed=int(seed), first=first, second=second)
 
 
-def _differing_settings(left: Side, right: Side) -> Iterator[tuple[str, Any, Any]]:
+def _differing_settings(left: PairSide, right: PairSide) -> Iterator[tuple[str, Any, Any]]:
     """Dotted settings of the first cells that are not the same."""
     ours, theirs = (dict(_flatten(side.cells[0].info.get("settings") or {})) for side in (left, right))
     for key in dict.fromkeys([*ours, *theirs]):
@@ -161,7 +161,7 @@ def _flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 @dataclass(frozen=True)
-class Side:
+class PairSide:
     """One side of the pair: its name and its cells, all of one protocol hash."""
 
     name: str
@@ -178,7 +178,7 @@ class Side:
         return make_row(self.name, self.method, self.cells, self.seeds)
 
 
-def find_sides(first: str, second: str, material: Material) -> tuple[Side, Side]:
+def find_sides(first: str, second: str, material: Material) -> tuple[PairSide, PairSide]:
     """Resolve two names to cells of one protocol.
 
     Raises UnknownNameError (with a suggestion) for names that are not there, IncomparableError for
@@ -187,11 +187,11 @@ def find_sides(first: str, second: str, material: Material) -> tuple[Side, Side]
     return _one_protocol(_sides(first, material), _sides(second, material))
 
 
-def _sides(name: str, material: Material) -> list[Side]:
+def _sides(name: str, material: Material) -> list[PairSide]:
     """Everything that a name may mean: a slug, a label, or a short name of a single method."""
     for cell in material.collected.cells:
         if cell.slug == name:
-            return [Side(name, cell.method, (cell,))]
+            return [PairSide(name, cell.method, (cell,))]
     named = [method for method, label in material.labels.items() if label == name]
     fitting = named or [method for method in material.labels if NamePattern.parse(name).fits(method)]
     if not fitting:
@@ -200,7 +200,9 @@ def _sides(name: str, material: Material) -> list[Side]:
         labels = ", ".join(material.labels[method] for method in fitting)
         raise UnknownNameError(f"'{name}' fits several methods", mend=f"choose one of: {labels}")
     label, method = material.labels[fitting[0]], fitting[0]
-    sides = [Side(label, method, tuple(p.cells[method])) for p in material.partitions if p.cells.get(method)]
+    sides = [
+        PairSide(label, method, tuple(p.cells[method])) for p in material.partitions if p.cells.get(method)
+    ]
     if not sides:
         raise IncomparableError(f"{label} has no finished cell", mend="grasp-bench run the spec first")
     return sides
@@ -217,7 +219,7 @@ def _unknown(name: str, material: Material) -> GraspBenchError:
     )
 
 
-def _one_protocol(firsts: Sequence[Side], seconds: Sequence[Side]) -> tuple[Side, Side]:
+def _one_protocol(firsts: Sequence[PairSide], seconds: Sequence[PairSide]) -> tuple[PairSide, PairSide]:
     """The two sides under one protocol hash; refused with the reason when there are none."""
     for left in firsts:
         for right in seconds:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grasp_bench.report.comparable_cells import Partition
+from grasp_bench.report.comparable_cells import ComparableCells
 from grasp_bench.report.methods import Method, label_methods, same_setting, touched_by_noise
 from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, DropTest, Interval, NoiseCurve, NoisePoint
 from grasp_bench.report.significance import is_measured
@@ -22,7 +22,7 @@ NO_ENHANCER = "none"
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class NoiseSeries:
     """One method, as it is without noise, and its values at each rate.
 
     A method that notices no noise has the same values at every rate.
@@ -50,7 +50,7 @@ class Course:
 
 
 def degradations(
-    partition: Partition, protocols: Sequence[str], metric: str, values: UserValues
+    partition: ComparableCells, protocols: Sequence[str], metric: str, values: UserValues
 ) -> list[Degradation]:
     """One for each kind of noise and protocol; none where nothing was run under noise.
 
@@ -65,42 +65,42 @@ def degradations(
 
 
 def _degradation(
-    partition: Partition, kind: str, protocol: str, metric: str, values: UserValues
+    partition: ComparableCells, kind: str, protocol: str, metric: str, values: UserValues
 ) -> Degradation | None:
-    courses = _courses(partition, kind, protocol, metric, values)
-    if not any(not course.constant for course in courses):
+    series = _all_series(partition, kind, protocol, metric, values)
+    if not any(not each.constant for each in series):
         return None
-    labels = label_methods([course.method for course in courses])
+    labels = label_methods([each.method for each in series])
     return Degradation(
         kind=kind.replace("+", ", ").replace("_", " "),
         metric=metric,
         protocol=protocol,
-        rates=list(courses[0].rates),
-        curves=[
-            _curve(course, labels[course.method], _backbone_of(course.method, courses)) for course in courses
-        ],
-        drops=_drops([course for course in courses if not course.constant], labels),
+        rates=list(series[0].rates),
+        curves=[_curve(each, labels[each.method], _backbone_of(each.method, series)) for each in series],
+        drops=_drops([each for each in series if not each.constant], labels),
     )
 
 
-def _backbone_of(method: Method, courses: Sequence[Course]) -> Course | None:
+def _backbone_of(method: Method, series: Sequence[NoiseSeries]) -> NoiseSeries | None:
     """Its backbone alone: under the same compared values, and the same ablation where it has that, too."""
     if method.enhancer == NO_ENHANCER:
         return None
     alone = {
-        course.method.ablation: course
-        for course in courses
-        if course.method.enhancer == NO_ENHANCER and same_setting(method, course.method)
+        each.method.ablation: each
+        for each in series
+        if each.method.enhancer == NO_ENHANCER and same_setting(method, each.method)
     }
     return alone.get(method.ablation, alone.get(None))
 
 
-def _courses(partition: Partition, kind: str, protocol: str, metric: str, values: UserValues) -> list[Course]:
+def _all_series(
+    partition: ComparableCells, kind: str, protocol: str, metric: str, values: UserValues
+) -> list[NoiseSeries]:
     """Trained methods with at least two rates, or that notice no noise, in the order of the plan."""
     noticing = touched_by_noise(partition.planned)
     touched = touched_by_noise([m for m in partition.planned if m.noise_kind == kind])
     rates = sorted({m.rate for m in partition.planned if m.noise_kind == kind or m in touched})
-    courses = []
+    series = []
     for method in dict.fromkeys(m.clean for m in partition.planned if m.kind == "trained"):
         found = {
             other.rate: values.trainings(cells, protocol, metric)
@@ -112,23 +112,23 @@ def _courses(partition: Partition, kind: str, protocol: str, metric: str, values
         if constant:
             found = dict.fromkeys(rates, found[0.0])
         if len(found) > 1:
-            courses.append(Course(method, found, rates, constant))
-    return courses
+            series.append(NoiseSeries(method, found, rates, constant))
+    return series
 
 
-def _curve(course: Course, label: str, alone: Course | None) -> NoiseCurve:
-    rates = [rate for rate in course.rates if rate in course.values]
-    below, words = (None, "") if alone is None else _below(course, alone, rates)
+def _curve(each: NoiseSeries, label: str, alone: NoiseSeries | None) -> NoiseCurve:
+    rates = [rate for rate in each.rates if rate in each.values]
+    below, words = (None, "") if alone is None else _below(each, alone, rates)
     return NoiseCurve(
         label=label,
-        backbone=course.method.backbone,
-        trainings=[course.values[rate].count for rate in rates],
-        points=[NoisePoint(rate=rate, **_figure(course.values[rate])) for rate in rates],
-        area=_interval(course.area()) if course.whole else None,
-        retained=_retained(course) if course.whole else None,
+        backbone=each.method.backbone,
+        trainings=[each.values[rate].count for rate in rates],
+        points=[NoisePoint(rate=rate, **_figure(each.values[rate])) for rate in rates],
+        area=_interval(each.area()) if each.whole else None,
+        retained=_retained(each) if each.whole else None,
         below=below,
         below_words=words,
-        constant=course.constant,
+        constant=each.constant,
     )
 
 
@@ -143,24 +143,24 @@ def _interval(terms: Terms) -> Interval:
     return Interval(mean=found.difference, low=low, high=high)
 
 
-def _retained(course: Course) -> Interval | None:
+def _retained(each: NoiseSeries) -> Interval | None:
     """Share of the clean value that the area is.
 
     Its interval is by the delta method: the area less the share of the clean value is zero on average, and
     its standard error over the clean value is that of the share.
     """
-    clean = course.values[course.rates[0]]
+    clean = each.values[each.rates[0]]
     if not clean.mean:
         return None
-    area = course.area()
+    area = each.area()
     share = contrast(area).difference / clean.mean
     low, high = contrast([*area, (-share, clean)]).interval()
     return Interval(mean=share, low=share + low / clean.mean, high=share + high / clean.mean)
 
 
-def _below(course: Course, alone: Course, rates: Sequence[float]) -> tuple[float | None, str]:
+def _below(each: NoiseSeries, alone: NoiseSeries, rates: Sequence[float]) -> tuple[float | None, str]:
     """From which rate the method's mean stays below that of its backbone."""
-    gaps = [course.values[rate].mean - alone.values[rate].mean for rate in rates if rate in alone.values]
+    gaps = [each.values[rate].mean - alone.values[rate].mean for rate in rates if rate in alone.values]
     if len(gaps) < len(rates):
         return None, "its backbone is not there at every rate"
     if gaps[-1] >= 0:
@@ -173,13 +173,13 @@ def _below(course: Course, alone: Course, rates: Sequence[float]) -> tuple[float
     return rate, f"from {rate:.2f}"
 
 
-def _drops(courses: Sequence[Course], labels: Mapping[Method, str]) -> list[DropTest]:
+def _drops(series: Sequence[NoiseSeries], labels: Mapping[Method, str]) -> list[DropTest]:
     """Pairs of methods at every rate above the lowest, corrected together (Benjamini–Hochberg)."""
     tests = [
         _drop_test(a, b, rate, labels)
-        for a, b in _drop_pairs(courses)
+        for a, b in _drop_pairs(series)
         for rate in a.rates[1:]
-        if all(each in course.values for course in (a, b) for each in (a.rates[0], rate))
+        if all(at in each.values for each in (a, b) for at in (a.rates[0], rate))
     ]
     adjusted = of_known(benjamini_hochberg, [test["p"] for test in tests])
     for test, p in zip(tests, adjusted, strict=True):
@@ -187,9 +187,9 @@ def _drops(courses: Sequence[Course], labels: Mapping[Method, str]) -> list[Drop
     return tests
 
 
-def _drop_test(a: Course, b: Course, rate: float, labels: Mapping[Method, str]) -> DropTest:
+def _drop_test(a: NoiseSeries, b: NoiseSeries, rate: float, labels: Mapping[Method, str]) -> DropTest:
     """A sum over four sets of trainings: a seed at two rates counts as two trainings."""
-    first, second = (contrast(course.drop(rate)).difference for course in (a, b))
+    first, second = (contrast(each.drop(rate)).difference for each in (a, b))
     found = contrast([*a.drop(rate), *((-weight, values) for weight, values in b.drop(rate))])
     low, high = found.interval()
     return DropTest(
@@ -198,14 +198,14 @@ def _drop_test(a: Course, b: Course, rate: float, labels: Mapping[Method, str]) 
     )  # fmt: skip
 
 
-def _drop_pairs(courses: Sequence[Course]) -> list[tuple[Course, Course]]:
+def _drop_pairs(series: Sequence[NoiseSeries]) -> list[tuple[NoiseSeries, NoiseSeries]]:
     """Every pair of a few methods; of many, each with the one that is best at the lowest rate."""
-    if len(courses) <= ALL_PAIRS_OF:
-        return list(itertools.combinations(courses, 2))
-    there = [course for course in courses if course.rates[0] in course.values]
+    if len(series) <= ALL_PAIRS_OF:
+        return list(itertools.combinations(series, 2))
+    there = [each for each in series if each.rates[0] in each.values]
     best = max(there, key=_at_the_lowest_rate, default=None)
-    return [] if best is None else [(course, best) for course in there if course is not best]
+    return [] if best is None else [(each, best) for each in there if each is not best]
 
 
-def _at_the_lowest_rate(course: Course) -> float:
-    return course.values[course.rates[0]].mean
+def _at_the_lowest_rate(each: NoiseSeries) -> float:
+    return each.values[each.rates[0]].mean

@@ -22,7 +22,7 @@ from grasp_bench.report.study import FILE
 Bools = NDArray[np.bool_]
 
 
-def write_members(
+def write_membership(
     folder: Path, protocol_hash: str, users: NDArray[np.int32], groups: Mapping[str, Bools]
 ) -> Path:
     """Write the file; `users` (Q,) in any order, `groups` (Q,) each."""
@@ -35,7 +35,7 @@ def write_members(
     return path
 
 
-def read_members(folder: Path, protocol_hash: str) -> tuple[NDArray[np.int32], dict[str, Bools]] | None:
+def read_membership(folder: Path, protocol_hash: str) -> tuple[NDArray[np.int32], dict[str, Bools]] | None:
     """Users and the groups they belong to; None where there never was a file.
 
     Raises DataError where it is not the file that study.json knows.

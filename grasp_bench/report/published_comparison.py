@@ -11,10 +11,10 @@ from typing import Any
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import Material, Partition
-from grasp_bench.report.group_membership import Bools, read_members
+from grasp_bench.report.comparable_cells import ComparableCells, Material
+from grasp_bench.report.group_membership import Bools, read_membership
 from grasp_bench.report.methods import Method
-from grasp_bench.report.schema import Beside, Difference, PublishedFigure, SourcedEntry
+from grasp_bench.report.schema import Difference, PublishedComparison, PublishedFigure, SourcedEntry
 from grasp_bench.report.user_values import TOLERANCE, UserValues
 from grasp_bench.stats.intervals import figure_interval
 from grasp_bench.stats.pairing import Values
@@ -25,7 +25,9 @@ Rows = Sequence[Mapping[str, Any]]
 Name = tuple[str | None, str | None, str | None, str | None]  # backbone, enhancer, ablation, control
 
 
-def beside(partition: Partition, material: Material, values: UserValues) -> Beside | None:
+def compare_published(
+    partition: ComparableCells, material: Material, values: UserValues
+) -> PublishedComparison | None:
     """What was published about the methods of a ranking; None where the spec names nothing for its dataset.
 
     Raises DataError when the groups' file does not give the means that metrics.json says.
@@ -38,7 +40,7 @@ def beside(partition: Partition, material: Material, values: UserValues) -> Besi
     rows, known = theirs["rows"], {key: method for method in partition.planned if (key := _key(method))}
     figures = _Figures(partition, material, values)
     data = _data(theirs["facts"], material.study.cards.get(dataset) or {})
-    return Beside(
+    return PublishedComparison(
         source=dict(published.get("source") or {}),
         dataset=theirs["name"],
         data=data,
@@ -57,7 +59,7 @@ def beside(partition: Partition, material: Material, values: UserValues) -> Besi
     )
 
 
-def _sourced(row: Mapping[str, Any], partition: Partition, figures: _Figures) -> Iterator[SourcedEntry]:
+def _sourced(row: Mapping[str, Any], partition: ComparableCells, figures: _Figures) -> Iterator[SourcedEntry]:
     """The row beside each of our methods that it is about and has its figures; once alone, without any."""
     about = [method for method in partition.planned if partition.cells.get(method)]
     beside: dict[str | None, list[PublishedFigure]] = {
@@ -81,13 +83,13 @@ def _sourced(row: Mapping[str, Any], partition: Partition, figures: _Figures) ->
 class _Figures:
     """Our figures and their intervals; users' groups are read once."""
 
-    partition: Partition
+    partition: ComparableCells
     material: Material
     values: UserValues
 
     def __post_init__(self) -> None:
         folders = {cell.folder.parent for cell in self.partition.all_cells}
-        self._members = read_members(folders.pop(), self.partition.protocol_hash) if folders else None
+        self._members = read_membership(folders.pop(), self.partition.protocol_hash) if folders else None
 
     def of_method(self, method: Method, rows: Rows) -> Iterator[PublishedFigure]:
         cells = self.partition.cells[method]
@@ -167,7 +169,7 @@ def _data(facts: Mapping[str, Any], card: Mapping[str, Any]) -> list[Difference]
     return [Difference(key=key, ours=card.get(key), theirs=value) for key, value in theirs.items()]
 
 
-def _settings(published: Mapping[str, Any], partition: Partition) -> Iterator[Difference]:
+def _settings(published: Mapping[str, Any], partition: ComparableCells) -> Iterator[Difference]:
     """Settings that the source tells and that some cell has otherwise; ours as `4 / 8` where cells differ."""
     cells = [cell for cell in partition.all_cells if cell.method.kind == "trained"]
     for key, theirs in (published.get("settings") or {}).items():

@@ -169,7 +169,7 @@ class Difference(TypedDict):
     theirs: Any
 
 
-class Beside(TypedDict):
+class PublishedComparison(TypedDict):
     """What was published beside a ranking: whose figures, on which data, and which have none of ours.
 
     `figures` are of the tables of one source, sampled ranking; `sourced` tell each its source and ranking.
@@ -256,7 +256,7 @@ class Ranking(TypedDict):
     protocols: list[str]
     rows: list[Row]
     tests: dict[str, dict[str, RankingTests]]
-    published: Beside | None
+    published: PublishedComparison | None
     noise: list[Degradation]
 
 

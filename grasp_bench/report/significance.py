@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import Partition, read_material
+from grasp_bench.report.comparable_cells import ComparableCells, read_material
 from grasp_bench.report.methods import Method
 from grasp_bench.report.schema import AgainstBest, LeftOfGain, PairTest, RankingTests
 from grasp_bench.report.user_values import UserValues
@@ -102,7 +102,7 @@ def ablation_deltas(folder: Path, metric: str, protocols: Sequence[str]) -> Delt
 
 
 def _ablation_deltas(
-    partition: Partition, labels: Mapping[Method, str], protocol: str, metric: str, values: UserValues
+    partition: ComparableCells, labels: Mapping[Method, str], protocol: str, metric: str, values: UserValues
 ) -> list[AblationDelta]:
     there = {
         method: cells for method, cells in partition.cells.items() if is_measured(cells, protocol, metric)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from grasp_bench.core.registry import Registry
+from grasp_bench.components import SEARCHERS
 from grasp_bench.retrieval.neighbours import NOBODY, Neighbours, Progress, SearchSettings, no_progress
 
 # benchmarks/results/retrieval*.json (D = 384, N = 10, the default graph built by one thread, two busy cores),
@@ -26,15 +26,6 @@ class Searcher(Protocol):
     def search(self, units: np.ndarray, progress: Progress = ...) -> Neighbours:
         """Find the neighbours of (n, D) float32 unit vectors; calls `progress` with the rows done."""
         ...
-
-
-SEARCHERS = Registry[type[Searcher]](
-    "index kind",
-    {
-        "exact": "grasp_bench.retrieval.exact:ExactSearcher",
-        "hnsw": "grasp_bench.retrieval.hnsw:HnswSearcher",
-    },
-)
 
 
 def resolve_kind(kind: str, n: int) -> str:
@@ -72,7 +63,7 @@ def search_within_groups(
     for members in np.split(order, starts[1:]):
         done += len(members)
         if codes[members[0]] != UNGROUPED and len(members) > 1:
-            searcher = SEARCHERS.get(resolve_kind(kind, len(members)))(settings)
+            searcher = SEARCHERS.implementation(resolve_kind(kind, len(members)))(settings)
             # Members ascend, so the order of ties by number carries over.
             within = searcher.search(units[members])
             known = within.indices != NOBODY

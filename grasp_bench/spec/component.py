@@ -88,3 +88,37 @@ class ControlSettings(Component):
 
     reads: ClassVar[tuple[str, ...]] = ()
     only_when_named: ClassVar[bool] = False
+
+
+class LossSettings(Component):
+    """Settings of a loss: which keys of `training.loss` it reads.
+
+    Attributes:
+        keys: those it reads; no other is part of a cell's hash.
+        negatives: how many it samples by default; 0 for a loss that meets every item.
+        revision: of its meaning with several negatives; a later one never reuses older trainings.
+    """
+
+    keys: ClassVar[tuple[str, ...]] = ()
+    negatives: ClassVar[int] = 0
+    revision: ClassVar[int] = 1
+
+
+class NoiseSettings(Component):
+    """Settings of a kind of noise.
+
+    Attributes:
+        strength: the default; None for a kind that has no strength.
+        most_strength: the largest allowed, where there is one.
+        reads_categories: it needs the split, which knows the category of an entity.
+    """
+
+    strength: ClassVar[float | None] = None
+    most_strength: ClassVar[float | None] = None
+    reads_categories: ClassVar[bool] = False
+
+
+class SearcherSettings(Component):
+    """Settings of a searcher: which keys of `index:` it reads, besides `restrict_items_to`; None for all."""
+
+    keys: ClassVar[tuple[str, ...] | None] = None

@@ -13,12 +13,14 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from grasp_bench.components import ENCODERS, TEXT_PROVIDERS
 from grasp_bench.core.errors import SpecError
-from grasp_bench.spec.encoder import SentenceTransformersEncoder
+from grasp_bench.spec.encoder import TextEncoderSettings
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.loading import LoadedSpec, load
 from grasp_bench.spec.patches import Patcher
-from grasp_bench.spec.text import TemplateText
+from grasp_bench.spec.service import Service
+from grasp_bench.spec.text import PromptSettings
 
 SUFFIX = "-demo"
 LONGEST_NAME = 80
@@ -56,11 +58,11 @@ def _without_files(experiment: Experiment) -> dict[str, Any]:
     settings: dict[str, Any] = {"dataset.items": None, "dataset.users": None}
     if experiment.dataset.repair.ascending_runs != "keep":  # for files without times; the catalogue has them
         settings["dataset.repair.ascending_runs"] = "keep"
-    if not isinstance(experiment.encoder, SentenceTransformersEncoder):
-        settings["encoder"] = {"kind": "sentence_transformers"}
+    if not isinstance(experiment.encoder, TextEncoderSettings) or isinstance(experiment.encoder, Service):
+        settings["encoder"] = {"kind": ENCODERS.default}
     for side, source in experiment.text:
-        if not isinstance(source, TemplateText):
-            settings[f"text.{side}"] = {"provider": "template"}
+        if not isinstance(source, PromptSettings) or isinstance(source, Service):
+            settings[f"text.{side}"] = {"provider": TEXT_PROVIDERS.default}
     return settings
 
 

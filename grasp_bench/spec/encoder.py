@@ -1,13 +1,19 @@
-"""`encoder:` — text to vectors. Adding an encoder adds a variant here and a file in encoders/."""
+"""Base classes of the settings that an encoder declares, and the files of vectors that it may read."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
+from grasp_bench.spec.component import Component
 from grasp_bench.spec.section import Section
-from grasp_bench.spec.service import Service
+
+# A folder as LLM-ESR publishes it (`handled/`): one pickled array a side, ids in one map for both.
+HANDLED = {"users": "usr_emb_np.pkl", "items": "itm_emb_np.pkl"}
+ID_MAP = "id_map.json"
+WITH_IDS_BESIDE = (".npy", ".safetensors")
 
 
 class Reduction(Section):
@@ -19,72 +25,44 @@ class Reduction(Section):
     dimensions: int = Field(ge=2)
 
 
-class _Encoder(Section):
-    """What every encoder may be asked for."""
+class EncoderSettings(Component):
+    """Settings of an encoder; a subclass gives `kind` its name and derives from one of the two below."""
 
+    kind: str = ""
     reduce: Reduction | None = None
 
 
-class _TextEncoder(_Encoder):
-    """What goes before each text: some models expect a word that says what it is (E5: `query: `). Entities
-    without a text get the mean vector of the others of their side."""
+class TextEncoderSettings(EncoderSettings):
+    """Settings of an encoder that reads texts, by a local model or (with `Service`) by a paid one.
 
+    A prefix goes before each text: some models expect a word that says what it is (E5: `query: `). An entity
+    without a text gets the mean vector of the others of its side.
+    """
+
+    model: str = Field(min_length=1)
     user_prefix: str = ""
     item_prefix: str = ""
 
 
-class SentenceTransformersEncoder(_TextEncoder):
-    """A local sentence-transformers model."""
+class VectorFileSettings(EncoderSettings):
+    """Settings of vectors that are read from files, one path a side; no text is read."""
 
-    kind: Literal["sentence_transformers"] = "sentence_transformers"
-    model: str = Field("all-MiniLM-L6-v2", description="Hub name or folder.")
-    max_tokens: int = Field(256, ge=8)
-    batch_tokens: int | None = Field(
-        None, ge=64, description="Tokens per batch, padding included; by default what suits the device."
-    )
-    dtype: Literal["auto", "float32", "bfloat16", "int8"] = Field(
-        "auto",
-        description="auto: bfloat16 autocast where the device computes it natively; with MiniLM it keeps "
-        "0.99 of float32's ten nearest neighbours. int8 quantises the linear layers and keeps about 0.93; "
-        "the artefact's facts say how many.",
-    )
-    normalize: bool = True
-
-
-class LiteLLMEncoder(_TextEncoder, Service):
-    """Vectors from an embedding API; every vector is kept and never paid for twice."""
-
-    kind: Literal["litellm"] = "litellm"
-    model: str = Field("text-embedding-ada-002", min_length=1, description="litellm's name; the paper's.")
-    dimensions: int | None = Field(
-        None,
-        ge=2,
-        description="Expected width, checked; by default what litellm knows of the model. Sent, where it is "
-        "another than that: some models then give shorter vectors.",
-    )
-    batch_size: int = Field(
-        128, ge=1, le=2048, description="Texts in one request; some providers take 100 at most."
-    )
-    max_tokens: int = Field(8191, ge=8, description="Of one text; longer ones are cut at the end.")
-    normalize: bool = True
-
-
-class PrecomputedEncoder(_Encoder):
-    """Vectors made elsewhere: .parquet, .jsonl or .csv (columns id and vector, in CSV written "[0.1, 0.2]");
-    .npy or .safetensors with ids in <name>.ids.txt, one a line; or LLM-ESR's folder `handled` or a .pkl of
-    it, row k for id k + 1, or for the raw id by id_map.json beside it."""
-
-    kind: Literal["precomputed"] = "precomputed"
     users: str = Field(min_length=1)
     items: str = Field(min_length=1)
-    missing: Literal["fail", "mean"] = Field(
-        "fail", description="Entities without a vector: stop, or the mean vector of the others of their side."
-    )
-    normalize: bool = Field(True, description="Scale to unit norm; otherwise vectors are taken as they are.")
     scope: Literal["train", "train_and_validation", "all"] = "train"
     leaks: Literal["refuse", "mark"] = "refuse"
 
 
-EncoderSource = Annotated[
-    SentenceTransformersEncoder | LiteLLMEncoder | PrecomputedEncoder, Field(discriminator="kind")
-]
+def vector_files(name: str, side: str) -> list[Path]:
+    """The file of one side's vectors, then the file of their ids where the vectors do not hold them.
+
+    A folder stands for LLM-ESR's file of the side in it. Its id map counts only where it exists.
+    """
+    path = Path(name)
+    if path.is_dir():
+        path = path / HANDLED[side]
+    if path.suffix in WITH_IDS_BESIDE:
+        return [path, path.with_suffix(".ids.txt")]
+    if path.suffix == ".pkl" and path.with_name(ID_MAP).is_file():
+        return [path, path.with_name(ID_MAP)]
+    return [path]

@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from grasp_bench.components import ENHANCERS
+from grasp_bench.components import ENCODERS, ENHANCERS
+from grasp_bench.spec.choices import EncoderSource, Text
 from grasp_bench.spec.controls import NAMES, SHUFFLED, ControlName, ControlSeeds
 from grasp_bench.spec.dataset import Dataset, ProtocolName
-from grasp_bench.spec.encoder import EncoderSource, PrecomputedEncoder, SentenceTransformersEncoder
+from grasp_bench.spec.encoder import VectorFileSettings
 from grasp_bench.spec.imported import ImportedRun
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.model import Model
@@ -17,7 +18,7 @@ from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section, refuse_repeats
 from grasp_bench.spec.seeds import Seeds
-from grasp_bench.spec.text import PrecomputedText, Text
+from grasp_bench.spec.text import TextFileSettings
 from grasp_bench.spec.training import Training
 
 
@@ -82,7 +83,7 @@ class Experiment(Section):
     )
     dataset: Dataset
     text: Text = Text()
-    encoder: EncoderSource = SentenceTransformersEncoder()
+    encoder: EncoderSource = ENCODERS.get(ENCODERS.default)()
     index: Index = Index()
     model: Model = Model.model_validate({})
     training: Training = Training()
@@ -175,26 +176,26 @@ class Experiment(Section):
         reordering = self.dataset.repair.reordering
         if reordering is None or not ENHANCERS.get(self.model.enhancer).reads_users():
             return self
-        if isinstance(self.encoder, PrecomputedEncoder):
-            key, leaks = "encoder.kind: precomputed", self.encoder.leaks
+        if isinstance(self.encoder, VectorFileSettings):
+            key, leaks = f"encoder.kind: {self.encoder.kind}", self.encoder.leaks
         else:
-            key, leaks = "text.users.provider: precomputed", self.text.users.leaks
-            if not isinstance(self.text.users, PrecomputedText):
+            key, leaks = f"text.users.provider: {self.text.users.provider}", self.text.users.leaks
+            if not isinstance(self.text.users, TextFileSettings):
                 return self
         if leaks != "mark":
             raise ValueError(
                 f"{key} was made from the file's order, and with dataset.repair.{reordering} another item is "
                 "held out, which it may tell of; make the users' embeddings from the shuffled split "
-                "(text.users.provider: template, and an encoder of texts; text.items may stay precomputed), "
+                "(a prompt template for text.users and an encoder of texts; text.items may stay as it is), "
                 "or say leaks: mark"
             )
         return self
 
     @model_validator(mode="after")
     def _old_texts_are_encoded(self) -> Experiment:
-        if self.text.users.stale and isinstance(self.encoder, PrecomputedEncoder):
+        if self.text.users.stale and isinstance(self.encoder, VectorFileSettings):
             raise ValueError(
-                "text.users.stale: precomputed vectors are as old as they are, and read no text; "
+                "text.users.stale: precomputed vectors cannot be recomputed for older profiles; "
                 "use an encoder of texts, or leave stale out"
             )
         return self
@@ -205,7 +206,7 @@ class Experiment(Section):
             return self
         if self.text.users.scope == "prefix":
             raise ValueError("noise hits users, not their prefixes: leave text.users.scope: prefix out")
-        if self.noise.target == "text" and self.encoder.kind == "precomputed":
+        if self.noise.target == "text" and isinstance(self.encoder, VectorFileSettings):
             raise ValueError("noise.target: text has no text to hit: the encoder's vectors are precomputed")
         return self
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from grasp_bench.components import SEARCHERS
 from grasp_bench.spec.section import Section
+
+AUTO = "auto"  # the searcher that is faster at the number of entities
+if TYPE_CHECKING:
+    IndexKind = str
+else:
+    IndexKind = Literal[AUTO, *SEARCHERS]
 
 
 class Index(Section):
     """`auto` searches exactly below the measured size where hnsw begins to win, by hnsw above."""
 
-    kind: Literal["auto", "exact", "hnsw"] = "auto"
+    kind: IndexKind = AUTO
     num_neighbours: int = Field(10, ge=1, le=1000, description="The paper's N; the entity itself left out.")
     m: int = Field(32, ge=2, le=128)
     ef_construction: int = Field(200, ge=8)

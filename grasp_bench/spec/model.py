@@ -24,8 +24,8 @@ else:
 class Model(Section):
     """Widths and switches of backbone and enhancer."""
 
-    backbone: str = "sasrec"
-    enhancer: str = "none"
+    backbone: str
+    enhancer: str
     embedding_dim: int
     max_len: int
     dropout: float
@@ -63,8 +63,8 @@ class Model(Section):
 
 def _assembled() -> type[Model]:
     fields: dict[str, Any] = {
-        "backbone": (BackboneName, "sasrec"),
-        "enhancer": (EnhancerName, "none"),
+        "backbone": (BackboneName, BACKBONES.default),
+        "enhancer": (EnhancerName, ENHANCERS.default),
         **{name: (info.annotation, info) for name, info in ModelPart.model_fields.items()},
     }
     for registry in (BACKBONES, ENHANCERS):

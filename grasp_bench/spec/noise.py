@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from grasp_bench.components import NOISES
 from grasp_bench.spec.section import Section, refuse_repeats
 
-Kind = Literal["gaussian", "permute", "dropout", "category_flip"]
-STRENGTHS = {"gaussian": 1.0, "dropout": 0.5}  # of the kinds that have one, where nothing is said
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[*NOISES]
 
 
 class Noise(Section):
@@ -24,7 +27,7 @@ class Noise(Section):
     target: Literal["embeddings", "text"] = Field(
         "embeddings", description="text: another entity's text before it is encoded; kind is permute."
     )
-    kind: Kind = "permute"
+    kind: Kind = NOISES.default
     side: Literal["users", "items", "both"] = "both"
     when: Literal["before_retrieval", "after_retrieval"] = Field(
         "before_retrieval",
@@ -57,10 +60,11 @@ class Noise(Section):
     def _strength_is_read(self) -> Noise:
         if self.strength is None:
             return self
-        if self.kind not in STRENGTHS:
+        settings = NOISES.get(self.kind)
+        if settings.strength is None:
             raise ValueError(f"kind {self.kind} reads no strength: leave it out")
-        if self.kind == "dropout" and self.strength > 1:
-            raise ValueError("strength of dropout is a share of the coordinates, at most 1")
+        if settings.most_strength is not None and self.strength > settings.most_strength:
+            raise ValueError(f"strength of {self.kind} is at most {settings.most_strength:g}")
         return self
 
     def at(self, rate: float) -> Noise | None:
@@ -75,7 +79,7 @@ class Noise(Section):
     @property
     def applied_strength(self) -> float | None:
         """The strength as it is applied; None for a kind that has none."""
-        return self.strength if self.strength is not None else STRENGTHS.get(self.kind)
+        return self.strength if self.strength is not None else NOISES.get(self.kind).strength
 
     def hits(self, side: str) -> bool:
         """Whether entities of this side are hit."""

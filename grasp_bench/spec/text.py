@@ -1,13 +1,12 @@
-"""`text:` — what is said of users and items before it is embedded."""
+"""Base classes of the settings that a text provider declares."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from grasp_bench.spec.section import Section
-from grasp_bench.spec.service import Service
+from grasp_bench.spec.component import Component
 
 Scope = Literal["train", "prefix", "train_and_validation", "all"]
 SCOPE_NOTE = (
@@ -21,11 +20,12 @@ STALE_NOTE = (
 )
 REDACT_NOTE = "Columns of the items and users files that no text may tell: they read as absent."
 LEAKS_NOTE = "What to do about a leak: stop, or go on and mark every figure made with it."
-MAX_TEMPERATURE = 2
 
 
-class _Source(Section):
-    """What every source says of itself."""
+class TextSettings(Component):
+    """Settings of a text provider; a subclass names `provider` and derives from one of the two below."""
+
+    provider: str = ""
 
     scope: Scope = Field("train", description=SCOPE_NOTE)
     leaks: Literal["refuse", "mark"] = Field("refuse", description=LEAKS_NOTE)
@@ -37,7 +37,7 @@ class _Source(Section):
         return stale or None  # said either way, it asks for nothing and renames no artefact
 
     @model_validator(mode="after")
-    def _one_age_each(self) -> _Source:
+    def _one_age_each(self) -> TextSettings:
         if self.stale and self.scope == "prefix":
             raise ValueError(
                 "stale: a profile at every position (scope: prefix) is never old; leave one of the two out"
@@ -45,8 +45,8 @@ class _Source(Section):
         return self
 
 
-class _Told(_Source):
-    """A prompt template and how an entity is told in it."""
+class PromptSettings(TextSettings):
+    """Settings of a provider that fills a prompt template, which is the text or (with `Service`) a prompt."""
 
     template: str | None = Field(
         None,
@@ -66,41 +66,12 @@ class _Told(_Source):
     )
 
 
-class TemplateText(_Told):
-    """A filled prompt template: the paper's own choice on its public datasets, at no LLM cost."""
+class TextFileSettings(TextSettings):
+    """Settings of texts that are read from a file with an id and a text column."""
 
-    provider: Literal["template"] = "template"
-
-
-class LiteLLMText(_Told, Service):
-    """Text written by a model that litellm reaches; every answer is kept and never paid for twice."""
-
-    provider: Literal["litellm"] = "litellm"
-    system: str | None = Field(None, description="System message sent before the prompt.")
-    max_tokens: int = Field(512, ge=1, description="Of one answer; a longer one counts as over-long.")
-    temperature: float | None = Field(0.0, ge=0, le=MAX_TEMPERATURE, description="null sends none.")
-    top_p: float | None = Field(None, gt=0, le=1)
-    seed: int | None = Field(None, description="Sent to the provider, where it knows the parameter.")
-    fallback: Literal["template", "drop", "fail"] = Field(
-        "template",
-        description="For answers that are empty, NA, refusals or over-long. template: the side's default "
-        "template (`item`, `visited_items`), filled, in their place, for the prompt itself may be an "
-        "instruction. drop: no text; the entity gets the mean vector of its side. fail: stop, when all are "
-        "answered; the answers are kept.",
-    )
-
-
-class PrecomputedText(_Source):
-    """Text that somebody else wrote: CSV, Parquet or JSONL with an id and a text column."""
-
-    provider: Literal["precomputed"] = "precomputed"
     path: str = Field(min_length=1)
     id_column: str | None = Field(None, description="By default the dataset's user or item column.")
     text_column: str = "text"
-    missing: Literal["fail", "empty", "template"] = Field(
-        "fail", description="Entities without a text: stop, none, or the side's default template."
-    )
-    redact: tuple[str, ...] = Field((), description=REDACT_NOTE)
 
     @field_validator("scope")
     @classmethod
@@ -115,22 +86,3 @@ class PrecomputedText(_Source):
         if stale:
             raise ValueError("texts of a file are as old as they are; use provider template or litellm")
         return stale
-
-
-TextSource = Annotated[TemplateText | LiteLLMText | PrecomputedText, Field(discriminator="provider")]
-
-
-class Text(Section):
-    """Text sources of the two sides."""
-
-    users: TextSource = TemplateText()
-    items: TextSource = TemplateText()
-
-    @field_validator("items")
-    @classmethod
-    def _items_have_no_history(cls, source: TextSource) -> TextSource:
-        if source.scope != "train":
-            raise ValueError("texts of items are made from no history: leave scope out")
-        if source.stale:
-            raise ValueError("texts of items are made from no history: leave stale out")
-        return source

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
+from grasp_bench.components import LOSSES
 from grasp_bench.spec.section import Section, settled
 
-LossKind = Literal["bce", "gbce", "softmax", "sampled_softmax"]
-# The keys each loss reads; what it does not read is no part of a cell's hash.
-LOSS_KEYS: dict[LossKind, tuple[str, ...]] = {
-    "bce": ("negatives", "sampling"),
-    "gbce": ("negatives", "sampling", "calibration"),
-    "softmax": (),
-    "sampled_softmax": ("negatives", "sampling", "log_q"),
-}
-NEGATIVES: dict[LossKind, int] = {"bce": 1, "gbce": 256, "softmax": 0, "sampled_softmax": 256}
-# Raised when the meaning of several negatives under a loss changes, so that no older training is reused.
-REVISIONS: dict[LossKind, int] = {"bce": 2, "gbce": 2}
+if TYPE_CHECKING:
+    LossKind = str
+else:
+    LossKind = Literal[*LOSSES]
 LATER_KEYS = ("loss", "optimizer")  # came when trainings had been named without them
 
 
@@ -29,7 +23,7 @@ class Loss(Section):
     """
 
     kind: LossKind = Field(
-        "bce",
+        LOSSES.default,
         description="bce: binary cross-entropy (the paper's eq. 6). gbce: the same with the positive "
         "calibrated for how few negatives there are (gSASRec, RecSys 2023). softmax: cross-entropy over the "
         "catalogue. sampled_softmax: over the item and the negatives.",
@@ -61,26 +55,25 @@ class Loss(Section):
 
     @model_validator(mode="after")
     def _one_is_drawn_uniformly(self) -> Loss:
-        if "negatives" in LOSS_KEYS[self.kind] and self.count == 1 and self.sampling != "uniform":
+        if "negatives" in LOSSES.get(self.kind).keys and self.count == 1 and self.sampling != "uniform":
             raise ValueError(f"sampling {self.sampling} needs several negatives, shared by the batch")
         return self
 
     @property
     def count(self) -> int:
         """How many negatives; 0 where the loss samples none."""
-        if self.negatives is None or "negatives" not in LOSS_KEYS[self.kind]:
-            return NEGATIVES[self.kind]
-        return self.negatives
+        loss = LOSSES.get(self.kind)
+        return loss.negatives if self.negatives is None or "negatives" not in loss.keys else self.negatives
 
     def effective(self) -> dict[str, Any]:
         """The keys that matter to this kind."""
         values = {**self.model_dump(mode="json"), "negatives": self.count}
-        return {"kind": self.kind, **{key: values[key] for key in LOSS_KEYS[self.kind]}}
+        return {"kind": self.kind, **{key: values[key] for key in LOSSES.get(self.kind).keys}}
 
     def revision(self) -> dict[str, int]:
         """What tells a training from one of an earlier version under the same settings, if anything."""
-        changed = self.count > 1 and self.kind in REVISIONS
-        return {"loss_revision": REVISIONS[self.kind]} if changed else {}
+        revision = LOSSES.get(self.kind).revision
+        return {"loss_revision": revision} if self.count > 1 and revision > 1 else {}
 
 
 class Training(Section):
@@ -111,8 +104,8 @@ class Training(Section):
     @model_validator(mode="after")
     def _rows_alone(self) -> Training:
         if self.optimizer == "sparse_adam":
-            if self.loss.kind == "softmax":
-                raise ValueError("sparse_adam needs a loss that samples: softmax meets every item")
+            if self.loss.count == 0:
+                raise ValueError(f"sparse_adam needs a loss that samples: {self.loss.kind} meets every item")
             if self.weight_decay or self.grad_clip is not None:
                 raise ValueError(
                     "sparse_adam has neither weight_decay nor grad_clip: they are about items that a step "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from grasp_bench.core.progress import Report
+from grasp_bench.core.progress import Event, Report
 from grasp_bench.core.store import Artefact
 from grasp_bench.plan.nodes import Node
 
@@ -24,6 +24,10 @@ class RunContext:
     report: Report
     memory_mb: int = 512
     ledger: Path | None = None
+
+    def progress(self, node: Node, total: int, unit: str) -> Callable[[int], None]:
+        """Make a callback that reports how many of `total` are done."""
+        return lambda done: self.report(Event(node.label, done, total, unit))
 
 
 class Stage(Protocol):

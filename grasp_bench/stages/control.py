@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 from grasp_bench.components import CONTROLS
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
-from grasp_bench.data.artefacts import read_test, read_train
 from grasp_bench.evaluation.chance import check_at_chance
 from grasp_bench.evaluation.queries import Queries, hidden_pairs, pool_sizes
 from grasp_bench.evaluation.ranker import FullRanking, Ranker, Ranks, Scorer
@@ -45,9 +44,7 @@ class ControlStage:
     ) -> tuple[Ranker, Scorer]:
         """Make the ranker of the test targets and the control that scores; exports use it too."""
         torch.set_num_threads(context.threads)
-        train = read_train(inputs["split"].path)
-        users, items = read_test(inputs["split"].path)
-        queries = held_out_queries(inputs, train, users, items, "cpu")
+        train, queries = held_out_queries(inputs, "cpu")
         control = CONTROLS.implementation(node.settings["control"]).fit(train, _embeddings(inputs))
         longest = int(queries.offsets.diff().max())  # a control reads histories of any length
         return Ranker(queries, longest, context.memory_mb), control

@@ -12,17 +12,18 @@ import polars as pl
 from pydantic import TypeAdapter
 from safetensors.numpy import save_file
 
+from grasp_bench.components import ENCODERS
 from grasp_bench.core.errors import ServiceError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.data.audits.titles import audit_scope
-from grasp_bench.encoders.registry import ENCODERS, VECTOR_SERVICES, VECTOR_SOURCES
 from grasp_bench.encoders.shards import encode_in_shards
 from grasp_bench.encoders.vectors import EncoderInput, check_vectors, encoder_input, fill_with_mean
 from grasp_bench.plan.nodes import Node
 from grasp_bench.services.dispatch import ServiceContext
-from grasp_bench.spec.encoder import EncoderSource
+from grasp_bench.spec.choices import EncoderSource
+from grasp_bench.spec.encoder import VectorFileSettings
 from grasp_bench.spec.service import Service
 from grasp_bench.stages.context import RunContext
 
@@ -44,7 +45,7 @@ class EmbeddingsStage:
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
         """Facts: count, dim, distinct texts, the encoder's own (weights, dtype; spend; leak)."""
-        if node.settings["encoder"]["kind"] in VECTOR_SOURCES:
+        if issubclass(ENCODERS.get(node.settings["encoder"]["kind"]), VectorFileSettings):
             ids, vectors, facts = _read(node, inputs["split"], context)
         else:
             ids, vectors, facts = _encode(node, inputs["text"], out, context)
@@ -59,7 +60,7 @@ def _read(node: Node, split: Artefact, context: RunContext) -> Embedded:
     leaks = settings.get("leaks", "refuse")
     audit_scope("encoder", settings["scope"], leaks)
     ids = read_user_ids(split.path) if side == "users" else read_item_ids(split.path)
-    vectors, facts = VECTOR_SOURCES.get(settings["kind"])(settings, side).vectors(ids)
+    vectors, facts = ENCODERS.implementation(settings["kind"])(settings, side).vectors(ids)
     check_vectors(vectors, ids, unit_norm=settings["normalize"])
     context.report(Event(node.label, len(ids), len(ids), "vectors"))
     if settings["scope"] != "train":
@@ -74,30 +75,29 @@ def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embed
     ids, side = table["id"].to_list(), node.settings["side"]
     section = ENCODER.validate_python(node.located()["encoder"])
     prefix = getattr(section, PREFIX[side])
-    told = encoder_input(prefix, side, ids, table["text"].to_list())
-    embed = _by_service if section.kind in VECTOR_SERVICES else _by_model
-    vectors, unit_norm, facts = embed(section, told, node, out, context)
-    check_vectors(vectors, told.names, unit_norm)
-    if silent := len(ids) - len(told.rows):
-        vectors = fill_with_mean(vectors, told.rows, len(ids), unit_norm)
+    encoded = encoder_input(prefix, side, ids, table["text"].to_list())
+    embed = _by_service if isinstance(section, Service) else _by_model
+    vectors, unit_norm, facts = embed(section, encoded, node, out, context)
+    check_vectors(vectors, encoded.names, unit_norm)
+    if silent := len(ids) - len(encoded.rows):
+        vectors = fill_with_mean(vectors, encoded.rows, len(ids), unit_norm)
         facts["mean_of_others"] = silent
     return ids, vectors, facts
 
 
-def _by_model(section: EncoderSource, told: EncoderInput, node: Node, out: Path, context: RunContext) -> Made:
-    encoder = ENCODERS.get(section.kind)(section, context.device, context.threads)
-    total = len(set(told.texts))
-
-    def progress(done: int) -> None:
-        context.report(Event(node.label, done, total, "texts"))
-
-    vectors = encode_in_shards(encoder, told.texts, out / SHARDS, progress)
-    facts = {"distinct": total, **encoder.facts, **encoder.findings(told.texts, vectors)}
+def _by_model(
+    section: EncoderSource, encoded: EncoderInput, node: Node, out: Path, context: RunContext
+) -> Made:
+    encoder = ENCODERS.implementation(section.kind)(section, context.device, context.threads)
+    total = len(set(encoded.texts))
+    progress = context.progress(node, total, "texts")
+    vectors = encode_in_shards(encoder, encoded.texts, out / SHARDS, progress)
+    facts = {"distinct": total, **encoder.facts, **encoder.findings(encoded.texts, vectors)}
     return vectors, encoder.unit_norm, facts
 
 
 def _by_service(
-    section: EncoderSource, told: EncoderInput, node: Node, out: Path, context: RunContext
+    section: EncoderSource, encoded: EncoderInput, node: Node, out: Path, context: RunContext
 ) -> Made:
     assert isinstance(section, Service)
     if context.ledger is None:
@@ -105,13 +105,10 @@ def _by_service(
             f"encoder: there is no ledger to keep the vectors of '{section.model}' in",
             mend="run it by grasp-bench run, or give the run's context a ledger",
         )
-    total = len(set(told.texts))
-
-    def progress(done: int) -> None:
-        context.report(Event(node.label, done, total, "texts"))
-
+    total = len(set(encoded.texts))
+    progress = context.progress(node, total, "texts")
     desk = ServiceContext(context.ledger, node.hash, section, progress)
-    service = VECTOR_SERVICES.get(section.kind)(section, node.settings["side"], desk)
-    vectors, facts = service.vectors(told.names, told.texts)
+    service = ENCODERS.implementation(section.kind)(section, node.settings["side"], desk)
+    vectors, facts = service.vectors(encoded.names, encoded.texts)
     progress(total)  # truncation may make texts equal, so fewer were encoded than counted
     return vectors, service.unit_norm, facts

@@ -13,7 +13,7 @@ import torch
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
-from grasp_bench.data.artefacts import read_item_ids, read_test, read_train, read_user_ids
+from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.data.peer_runs import PeerRun, read_peer_run
 from grasp_bench.evaluation.peer_ranker import AmongCandidates, Block, InCatalogue
 from grasp_bench.evaluation.queries import Queries, hidden_pairs, pool_sizes
@@ -37,9 +37,7 @@ class ImportedStage:
         Raises DataError for files that cannot be used, users without a score, and too many absent pairs.
         """
         torch.set_num_threads(context.threads)
-        train = read_train(inputs["split"].path)
-        users, items = read_test(inputs["split"].path)
-        queries = held_out_queries(inputs, train, users, items, "cpu")
+        _, queries = held_out_queries(inputs, "cpu")
         user_ids, item_ids = read_user_ids(inputs["split"].path), read_item_ids(inputs["split"].path)
         settings, path = node.settings, Path(node.located()["path"])
         run = read_peer_run(path, settings["format"], user_ids, item_ids, out / SCRATCH)

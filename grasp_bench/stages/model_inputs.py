@@ -12,7 +12,7 @@ from torch import Tensor
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.store import Artefact
-from grasp_bench.data.artefacts import read_rest, read_train
+from grasp_bench.data.artefacts import read_rest, read_test, read_train
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.evaluation.queries import Queries, append_items
 from grasp_bench.models.enhancers.base import Knowledge
@@ -58,13 +58,12 @@ def validation_queries(inputs: Mapping[str, Artefact], device: str) -> tuple[Tra
     )
 
 
-def held_out_queries(
-    inputs: Mapping[str, Artefact], train: TrainPart, users: np.ndarray, items: np.ndarray, device: str
-) -> Queries:
-    """Make the test queries; histories are all items before the target, the validation item included."""
+def held_out_queries(inputs: Mapping[str, Artefact], device: str) -> tuple[TrainPart, Queries]:
+    """Read the training part and test queries, whose histories are all items before the target."""
+    train, (users, items) = read_train(inputs["split"].path), read_test(inputs["split"].path)
     flat, offsets, readers = histories(inputs, train, device)
     negatives = _negatives(inputs["candidates"].file("test.safetensors"), device)
-    return Queries(tensor(users, device), tensor(items, device), negatives, flat, offsets, readers)
+    return train, Queries(tensor(users, device), tensor(items, device), negatives, flat, offsets, readers)
 
 
 def histories(

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import load_file, save_file
 
+from grasp_bench.components import SEARCHERS
 from grasp_bench.core.errors import DataError, StoreError
-from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.data.artefacts import read_item_table, read_train
@@ -27,7 +27,6 @@ from grasp_bench.retrieval.neighbours import (
     unit_vectors,
 )
 from grasp_bench.retrieval.searchers import (
-    SEARCHERS,
     UNGROUPED,
     group_codes,
     resolve_kind,
@@ -58,9 +57,7 @@ class NeighboursStage:
             context.threads, context.device, context.memory_mb,
         )  # fmt: skip
 
-        def progress(done: int) -> None:
-            context.report(Event(node.label, done, len(units), "rows"))
-
+        progress = context.progress(node, len(units), "rows")
         if "split" in inputs and node.settings["side"] == "users":
             owners = prefix_owners(read_train(inputs["split"].path))
             found, facts = _with_prefixes(index, settings, units, owners, progress)
@@ -87,7 +84,7 @@ def _unrestricted(
     index: Index, settings: SearchSettings, units: np.ndarray, progress: Progress
 ) -> tuple[Neighbours, dict[str, Any]]:
     kind = resolve_kind(index.kind, len(units))
-    found = SEARCHERS.get(kind)(settings).search(units, progress)
+    found = SEARCHERS.implementation(kind)(settings).search(units, progress)
     if kind == "exact":
         return found, {"kind": kind, "recall": 1.0}
     recall = recall_at_n(units, found.indices, index.recall_sample, index.seed)

@@ -20,19 +20,20 @@ import polars as pl
 from grasp_bench.core.progress import Event, Report, silent
 from grasp_bench.core.store import Store
 from grasp_bench.encoders.litellm import DistinctText, distinct_texts, embedding_requests
+from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 from grasp_bench.encoders.vectors import encoder_input
 from grasp_bench.plan.nodes import Node, asks_service, service_of
 from grasp_bench.services.ledger import Ledger
 from grasp_bench.services.quotes import Quote, Usage
 from grasp_bench.services.tokens import counter
-from grasp_bench.spec.encoder import LiteLLMEncoder
-from grasp_bench.spec.text import LiteLLMText, TextSource
+from grasp_bench.spec.choices import TextSource
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.split import SplitStage
-from grasp_bench.stages.text import SOURCE, subjects_of
+from grasp_bench.stages.text import SOURCE, entities_of
 from grasp_bench.stages.text_table import TABLE, read_texts
 from grasp_bench.text.entities import Entities
 from grasp_bench.text.generated import prompt_requests
+from grasp_bench.text.litellm_settings import LiteLLMText
 from grasp_bench.text.providers import write_texts
 
 Part = TypeVar("Part")
@@ -67,19 +68,21 @@ class Inquiry:
     def _for_texts(self, node: Node) -> Quote:
         """Count one request for each distinct prompt without an answer."""
         source = LiteLLMText.model_validate(service_of(node))
-        subjects, step = sample_evenly(self._subjects(node, source))
+        entities, step = sample_evenly(self._entities(node, source))
         tokens = counter(source.model)
         seen: set[bytes] = set()
         sent = inward = headroom = 0
-        for asks in _blocks(self._counted(prompt_requests(source, subjects), node, subjects)):
-            for ask, gone in zip(asks, self._missing([ask.keys[0] for ask in asks]), strict=True):
-                if ask.keys[0] in seen:
+        for requests in _blocks(self._counted(prompt_requests(source, entities), node, entities)):
+            for request, gone in zip(
+                requests, self._missing([each.keys[0] for each in requests]), strict=True
+            ):
+                if request.keys[0] in seen:
                     continue
-                seen.add(ask.keys[0])
+                seen.add(request.keys[0])
                 if gone:
-                    count = tokens.count_chat([each["content"] for each in ask.arguments["messages"]])
+                    count = tokens.count_chat([each["content"] for each in request.arguments["messages"]])
                     sent, inward = sent + 1, inward + count
-                    headroom = max(headroom, ask.most_input - count)
+                    headroom = max(headroom, request.most_input - count)
         least = Usage(sent * step, inward * step)
         most = replace(least, output_tokens=least.requests * source.max_tokens)
         answered = (len(seen) - sent) * step
@@ -92,21 +95,21 @@ class Inquiry:
         text, side = _as_written(node.inputs["text"]), node.settings["side"]
         if asks_service(text) and not self._store.has(text.stage, text.hash):
             return self._before_generation(node, text, section)
-        subjects, step = sample_evenly(self._subjects(text, SOURCE.validate_python(text.located()["source"])))
+        entities, step = sample_evenly(self._entities(text, SOURCE.validate_python(text.located()["source"])))
         prefix = section.user_prefix if side == "users" else section.item_prefix
-        told = encoder_input(prefix, side, list(subjects.ids), list(self._texts(text, subjects, step)))
-        distinct = distinct_texts(section, side, told.names, told.texts)[0]
+        encoded = encoder_input(prefix, side, list(entities.ids), list(self._texts(text, entities, step)))
+        distinct = distinct_texts(section, side, encoded.names, encoded.texts)[0]
         gone = [each for block in _blocks(distinct) for each in self._gone(block)]
         tokens = counter(section.model)
         counts = [tokens.count(each.text) for each in gone]
         # The first text is sent alone, to check the width of its vector before paying for the rest.
         alone = gone[:1] if gone[:1] == distinct[:1] else []
-        asks = [
+        requests = [
             *embedding_requests(section, alone, None),
             *embedding_requests(section, gone[len(alone) :], None),
         ]
-        headroom = max((ask.most_input for ask in asks), default=0)
-        load = Usage(len(asks) * step, sum(counts) * step)
+        headroom = max((each.most_input for each in requests), default=0)
+        load = Usage(len(requests) * step, sum(counts) * step)
         answered = (len(distinct) - len(gone)) * step
         exact = tokens.exact and step == 1
         return Quote(node.label, node.hash, section, load, load, answered, exact, headroom)
@@ -114,14 +117,14 @@ class Inquiry:
     def _before_generation(self, node: Node, text: Node, section: LiteLLMEncoder) -> Quote:
         """Bound the tokens: no text is longer than max_tokens, except templates in place of answers."""
         source = LiteLLMText.model_validate(service_of(text))
-        count = len(self._subjects(text, source).ids)
+        count = len(self._entities(text, source).ids)
         longest = min(source.max_tokens, section.max_tokens)
         most = Usage(1 + -(-(count - 1) // section.batch_size), count * longest)  # the first goes alone
         return Quote(node.label, node.hash, section, Usage(), most, 0, False, 0)
 
-    def _subjects(self, text: Node, source: TextSource) -> Entities:
+    def _entities(self, text: Node, source: TextSource) -> Entities:
         split = self._split(text.inputs["split"])
-        return subjects_of(split, text.settings["side"], source.scope, source.stale or 0)
+        return entities_of(split, text.settings["side"], source.scope, source.stale or 0)
 
     def _split(self, node: Node) -> Path:
         if node.hash not in self._splits:
@@ -133,13 +136,13 @@ class Inquiry:
                 self._splits[node.hash] = folder
         return self._splits[node.hash]
 
-    def _texts(self, node: Node, subjects: Entities, step: int) -> Iterator[str]:
-        """Texts of these subjects, from the store or written now by a source without a service."""
+    def _texts(self, node: Node, entities: Entities, step: int) -> Iterator[str]:
+        """Texts of these entities, from the store or written now by a source without a service."""
         if self._store.has(node.stage, node.hash):
             table = self._store.get(node.stage, node.hash).file(TABLE)
             return islice(read_texts(table), 0, None, step)
         source = SOURCE.validate_python(node.located()["source"])
-        return iter(write_texts(source, subjects).texts)
+        return iter(write_texts(source, entities).texts)
 
     def _missing(self, keys: Sequence[bytes]) -> list[bool]:
         return [True] * len(keys) if self._ledger is None else self._ledger.missing(keys)
@@ -148,10 +151,10 @@ class Inquiry:
         missing = self._missing([each.key for each in block])
         return (each for each, gone in zip(block, missing, strict=True) if gone)
 
-    def _counted(self, parts: Iterable[Part], node: Node, subjects: Entities) -> Iterator[Part]:
+    def _counted(self, parts: Iterable[Part], node: Node, entities: Entities) -> Iterator[Part]:
         for k, part in enumerate(parts):
             if k % BLOCK == 0:
-                self._report(Event(node.label, k, len(subjects.ids), "prompts counted"))
+                self._report(Event(node.label, k, len(entities.ids), "prompts counted"))
             yield part
 
 
@@ -168,18 +171,18 @@ def _blocks(parts: Iterable[Part]) -> Iterator[list[Part]]:
         yield block
 
 
-def sample_evenly(subjects: Entities) -> tuple[Entities, int]:
+def sample_evenly(entities: Entities) -> tuple[Entities, int]:
     """Sample at most SAMPLE entities at even distances; also return how many each represents."""
-    step = max(1, -(-len(subjects.ids) // SAMPLE))
+    step = max(1, -(-len(entities.ids) // SAMPLE))
     if step == 1:
-        return subjects, 1
-    ids = pl.Series(subjects.ids).gather_every(step)
-    if subjects.side == "items":
-        return replace(subjects, ids=ids, items=subjects.items.gather_every(step)), step
-    users = None if subjects.users is None else subjects.users.gather_every(step)
-    lengths = np.diff(subjects.history_offsets)[::step]
+        return entities, 1
+    ids = pl.Series(entities.ids).gather_every(step)
+    if entities.side == "items":
+        return replace(entities, ids=ids, items=entities.items.gather_every(step)), step
+    users = None if entities.users is None else entities.users.gather_every(step)
+    lengths = np.diff(entities.history_offsets)[::step]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    starts = subjects.history_offsets[:-1:step]
+    starts = entities.history_offsets[:-1:step]
     rows = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
-    histories = {"history_items": subjects.history_items[rows], "history_offsets": offsets}
-    return replace(subjects, ids=ids, users=users, **histories), step
+    histories = {"history_items": entities.history_items[rows], "history_offsets": offsets}
+    return replace(entities, ids=ids, users=users, **histories), step

@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
-from grasp_bench.data.artefacts import read_test, read_train
 from grasp_bench.evaluation.queries import Queries
 from grasp_bench.evaluation.ranker import FullRanking, Ranker, Ranks, Scorer
 from grasp_bench.models.recommender import Recommender
@@ -47,11 +46,9 @@ class RankStage:
     ) -> tuple[Ranker, Recommender]:
         """Make the ranker of the test targets and the model that scores; exports use it too."""
         torch.set_num_threads(context.threads)
-        train = read_train(inputs["split"].path)
-        users, items = read_test(inputs["split"].path)
+        train, queries = held_out_queries(inputs, context.device)
         known = knowledge(inputs, "cpu")
         recommender = load_trained(node.inputs["train"], inputs["train"], train, known, context.device)
-        queries = held_out_queries(inputs, train, users, items, context.device)
         max_len = node.inputs["train"].settings["model"]["max_len"]
         return Ranker(queries, max_len, context.memory_mb), recommender
 

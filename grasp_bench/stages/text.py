@@ -32,7 +32,7 @@ from grasp_bench.data.profile_age import (
 )
 from grasp_bench.data.splits import Ints, Offsets, history_within
 from grasp_bench.plan.nodes import Node
-from grasp_bench.spec.text import TextSource
+from grasp_bench.spec.choices import TextSource
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.text_table import read_texts, write_text_table
 from grasp_bench.text.entities import Account, Entities, Side
@@ -56,19 +56,19 @@ class TextStage:
         split, side = inputs["split"].path, node.settings["side"]
         source = SOURCE.validate_python(node.located()["source"])
         audit_scope(f"text.{side}", source.scope, source.leaks)
-        subjects = subjects_of(split, side, source.scope, source.stale or 0)
-        progress = _progress(node, len(subjects.ids), context)
-        written = write_texts(source, subjects, Account(context.ledger, node.hash, progress))
-        table = write_text_table(out, pl.Series(subjects.ids), written.texts, progress)
+        entities = entities_of(split, side, source.scope, source.stale or 0)
+        progress = _progress(node, len(entities.ids), context)
+        written = write_texts(source, entities, Account(context.ledger, node.hash, progress))
+        table = write_text_table(out, pl.Series(entities.ids), written.texts, progress)
         facts = dict(written.facts)
-        if side == "users" and "title" in subjects.items.columns:
-            facts["audit"] = _audit(table, source, split, subjects)
+        if side == "users" and "title" in entities.items.columns:
+            facts["audit"] = _audit(table, source, split, entities)
         if source.stale:
             facts["stale"] = staleness_facts(_histories(split, source.scope)[1], source.stale)
         return {"side": side, **facts}
 
 
-def subjects_of(split: Path, side: Side, scope: str, stale: int = 0) -> Entities:
+def entities_of(split: Path, side: Side, scope: str, stale: int = 0) -> Entities:
     """Collect the entities of a side with the histories that a text of this scope and age may use."""
     items, users = read_item_table(split), read_user_table(split)
     if scope == "prefix":
@@ -108,36 +108,36 @@ def _progress(node: Node, total: int, context: RunContext) -> Callable[[int], No
     return progress
 
 
-def _audit(table: Path, source: TextSource, split: Path, subjects: Entities) -> dict[str, Any]:
+def _audit(table: Path, source: TextSource, split: Path, entities: Entities) -> dict[str, Any]:
     """Audit users' texts for titles and distinctive words of held-out items, by part.
 
     Prefixes, which follow the users, use no more than the user's history and are not audited. Raises
     LeakError when neither chance nor taste explains the findings and the source does not mark leaks.
     """
     return {
-        **_titles_told(table, source, split, subjects),
-        "coverage": _covered(table, source, split, subjects),
+        **_titles_told(table, source, split, entities),
+        "coverage": _covered(table, source, split, entities),
     }
 
 
 def _titles_told(
-    table: Path, source: TextSource, split: Path, subjects: Entities
+    table: Path, source: TextSource, split: Path, entities: Entities
 ) -> dict[str, dict[str, int]]:
     train = read_train(split)
-    titles = subjects.items["title"].cast(pl.String).to_list()
+    titles = entities.items["title"].cast(pl.String).to_list()
     found = {}
     parts = {"validation": (train.valid_users, train.valid_items), "test": read_test(split)}
     for part, held_out in parts.items():
         audit = audit_user_texts(islice(read_texts(table), train.num_users), train, titles, held_out)
         if source.leaks != "mark":
-            audit.refuse_if_gross(f"text.users ({part})", subjects.ids)
+            audit.refuse_if_gross(f"text.users ({part})", entities.ids)
         found[part] = {"checked": audit.checked, "found": audit.found, "by_chance": audit.chance}
     return found
 
 
-def _covered(table: Path, source: TextSource, split: Path, subjects: Entities) -> dict[str, Any]:
+def _covered(table: Path, source: TextSource, split: Path, entities: Entities) -> dict[str, Any]:
     whole = read_split(split)
-    audit = audit_coverage(islice(read_texts(table), whole.num_users), whole, describe_items(subjects.items))
+    audit = audit_coverage(islice(read_texts(table), whole.num_users), whole, describe_items(entities.items))
     if source.leaks != "mark":
         audit.refuse_if_flagged("text.users")
     parts = {

@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.encoders.noise import corrupted_count, corruption_order, donor_rows
 from grasp_bench.plan.nodes import Node
@@ -29,9 +28,6 @@ class TextNoiseStage:
         hits = corrupted_count(settings["rate"], table.height)
         source = pl.int_range(table.height, eager=True).to_numpy().copy()
         source[order[:hits]] = donor_rows(order, hits)
-
-        def progress(done: int) -> None:
-            context.report(Event(node.label, done, table.height, "texts"))
-
+        progress = context.progress(node, table.height, "texts")
         write_text_table(out, table["id"], table["text"].gather(source), progress)
         return {"side": settings["side"], "count": table.height, "disturbed": hits}

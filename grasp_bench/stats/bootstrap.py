@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grasp_bench.stats.levels import LEVEL
+from grasp_bench.stats.levels import TAILS
 from grasp_bench.stats.pairing import Values, checked
 
 RESAMPLES = 4_999
@@ -25,9 +25,7 @@ class Interval:
     high: float
 
 
-def mean_interval(
-    differences: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
-) -> Interval:
+def mean_interval(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: int = SEED) -> Interval:
     """Interval of the mean difference over resampled users; the same seed gives the same interval.
 
     One user, or equal differences, give an interval without width.
@@ -36,13 +34,11 @@ def mean_interval(
     if np.ptp(d) == 0:
         return Interval(float(d[0]), float(d[0]))
     means = _resampled_sums(d, resamples, np.random.default_rng(seed)) / d.size
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, TAILS)
     return Interval(float(low), float(high))
 
 
-def median_interval(
-    values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
-) -> Interval:
+def median_interval(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int = SEED) -> Interval:
     """Interval of the median over resampled values; the same seed gives the same interval.
 
     The median of n draws is one of the values, or between two, so only ranks are drawn.
@@ -53,7 +49,7 @@ def median_interval(
     for start in range(0, resamples, step := max(1, _DRAWS_AT_ONCE // n)):
         ranks = rng.integers(0, n, (min(step, resamples - start), n), dtype=np.int32)
         medians.append(np.median(ordered[ranks], axis=1))
-    low, high = np.quantile(np.concatenate(medians), [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(np.concatenate(medians), TAILS)
     return Interval(float(low), float(high))
 
 
@@ -92,7 +88,6 @@ def ratio_interval(
     numerators: ArrayLike,
     denominators: ArrayLike,
     *,
-    level: float = LEVEL,
     resamples: int = RATIO_RESAMPLES,
     seed: int = SEED,
 ) -> Interval | None:
@@ -108,7 +103,7 @@ def ratio_interval(
         tops[k], bottoms[k] = _drawn_mean(top, drawn), _drawn_mean(bottom, drawn)
     if not (bottoms > 0).all():
         return None
-    low, high = np.quantile(tops / bottoms, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(tops / bottoms, TAILS)
     return Interval(float(low), float(high))
 
 

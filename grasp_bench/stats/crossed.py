@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.stats.levels import LEVEL
+from grasp_bench.stats.levels import TAILS
 from grasp_bench.stats.pairing import Values, same_users
 from grasp_bench.stats.trainings import Trainings
 
@@ -59,13 +59,13 @@ class Contrast:
         """Standard error."""
         return float(np.sqrt(self.users_variance + self.trainings_variance))
 
-    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+    def interval(self) -> tuple[float, float]:
         """Two-sided confidence interval of the difference."""
         if self.error == 0:
             return self.difference, self.difference
         from scipy import stats
 
-        half = float(stats.t.ppf((1 + level) / 2, self.freedom)) * self.error
+        half = float(stats.t.ppf(TAILS[1], self.freedom)) * self.error
         return self.difference - half, self.difference + half
 
     def above(self, value: float) -> float:

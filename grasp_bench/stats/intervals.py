@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.stats.crossed import Contrast, contrast
-from grasp_bench.stats.levels import LEVEL
+from grasp_bench.stats.levels import TAILS
 from grasp_bench.stats.trainings import Trainings
 
 
@@ -24,13 +24,13 @@ class FigureInterval:
     trainings: int
 
 
-def figure_interval(method: Trainings, *, level: float = LEVEL) -> FigureInterval:
+def figure_interval(method: Trainings) -> FigureInterval:
     """Interval of a method's mean for other users and trainings (`contrast`), cut to [0, 1].
 
     With one training the interval covers the choice of users only.
     """
     found = contrast([(1.0, method)])
-    low, high = found.interval(level)
+    low, high = found.interval()
     return FigureInterval(method.mean, max(0.0, low), min(1.0, high), method.count)
 
 
@@ -50,7 +50,7 @@ def over_trainings(values_S: Sequence[float], errors_S: Sequence[float]) -> Cont
     return Contrast(float(values.mean()), of_users, spread, freedom, decides=True)
 
 
-def half_width(values_PS: ArrayLike, *, level: float = LEVEL) -> float | None:
+def half_width(values_PS: ArrayLike) -> float | None:
     """Half the width of the interval of each point's mean over seeds, the same for all P points.
 
     `values_PS` is (P, S), the value of each point with each seed. The effect of a seed on all points is
@@ -69,4 +69,4 @@ def half_width(values_PS: ArrayLike, *, level: float = LEVEL) -> float | None:
 
     rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0, keepdims=True) + values.mean()
     error = float((rest**2).sum()) / freedom
-    return float(stats.t.ppf((1 + level) / 2, freedom)) * float(np.sqrt(error / seeds))
+    return float(stats.t.ppf(TAILS[1], freedom)) * float(np.sqrt(error / seeds))

@@ -2,3 +2,4 @@
 
 ALPHA = 0.05
 LEVEL = 1 - ALPHA
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)  # the quantiles of a two-sided interval

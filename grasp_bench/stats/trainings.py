@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grasp_bench.stats.levels import LEVEL
+from grasp_bench.stats.levels import TAILS
 from grasp_bench.stats.pairing import Values, checked_table
 
 
@@ -112,7 +112,7 @@ def components(method: Trainings) -> Components | None:
     )
 
 
-def factors(trainings: int, level: float = LEVEL) -> tuple[float, float]:
+def factors(trainings: int) -> tuple[float, float]:
     """The interval of a standard deviation from so many trainings, relative to its estimate.
 
     By chi-square with (trainings - 1) degrees of freedom, for normal values.
@@ -120,7 +120,7 @@ def factors(trainings: int, level: float = LEVEL) -> tuple[float, float]:
     from scipy import stats
 
     freedom = trainings - 1
-    ends = (stats.chi2.ppf(tail, freedom) for tail in ((1 + level) / 2, (1 - level) / 2))
+    ends = (stats.chi2.ppf(tail, freedom) for tail in reversed(TAILS))
     low, high = (float(np.sqrt(freedom / end)) for end in ends)
     return low, high
 

@@ -1,4 +1,4 @@
-"""One side of one cell as it lies in the store: its texts, its neighbours, and whom they are about."""
+"""Load what a cell has stored of its users or items: texts, neighbours, and the entities they describe."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from grasp_bench.data.artefacts import read_split
 from grasp_bench.data.splits import Split
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
+from grasp_bench.spec.choices import TextSource
 from grasp_bench.spec.dataset import Groups
-from grasp_bench.spec.text import TextSource
-from grasp_bench.stages.text import subjects_of
+from grasp_bench.stages.text import entities_of
 from grasp_bench.text.entities import Entities, Side
 
 ROLES: dict[Side, str] = {"users": "user", "items": "item"}
@@ -35,8 +35,8 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
-class OpenedSide:
-    """What a cell has of one side.
+class LoadedSide:
+    """The texts and neighbours of one side (users or items) of a cell.
 
     `subjects` holds entities, attributes, and histories as far as the source's scope tells them. `texts`
     and `facts` (of the text artefact) are None and empty where vectors are precomputed; `table` is None
@@ -59,42 +59,42 @@ class OpenedSide:
         return list(self.subjects.ids)
 
 
-def open_texts(plan: Plan, store: Store, side: Side, slug: str | None = None) -> OpenedSide:
-    """The side of the cell `slug`, or of the first cell that has text.
+def load_texts(plan: Plan, store: Store, side: Side, slug: str | None = None) -> LoadedSide:
+    """Load one side of the cell `slug`, or of the first cell that has text.
 
     Raises UnknownNameError when no such cell has text, StoreError when its text is not made yet.
     """
     cell = _cell(plan, f"{ROLES[side]}_text", slug, f"text of {side}")
     artefact = _finished(store, cell, f"{ROLES[side]}_text", plan.name, f"the texts of {side}")
-    return _opened(store, cell, side, artefact, _table_if_there(store, cell, side))
+    return _loaded(store, cell, side, artefact, _table_if_there(store, cell, side))
 
 
-def open_neighbours(plan: Plan, store: Store, side: Side, slug: str | None = None) -> OpenedSide:
-    """The same of the first cell that has neighbours, which it must have in the store; texts if there are."""
+def load_neighbours(plan: Plan, store: Store, side: Side, slug: str | None = None) -> LoadedSide:
+    """Load one side of the cell `slug`, or of the first cell that has neighbours, with texts if any."""
     role = f"{ROLES[side]}_neighbours"
     cell = _cell(plan, role, slug, f"neighbours of {side}")
     _finished(store, cell, role, plan.name, f"the neighbours of {side}")
     text = cell.nodes.get(f"{ROLES[side]}_text")
     artefact = store.get("text", text.hash) if text is not None and store.has("text", text.hash) else None
-    return _opened(store, cell, side, artefact, _table_if_there(store, cell, side))
+    return _loaded(store, cell, side, artefact, _table_if_there(store, cell, side))
 
 
 def read_table(artefact: Artefact) -> Table:
-    """Indices and similarities of a neighbours artefact; its pooled vectors are left where they are."""
+    """Read indices and similarities of a neighbours artefact, without its pooled vectors."""
     with safe_open(artefact.file("neighbours.safetensors"), framework="numpy") as tensors:
         return Table(tensors.get_tensor("indices"), tensors.get_tensor("similarities"))
 
 
-def _opened(store: Store, cell: Cell, side: Side, text: Artefact | None, table: Table | None) -> OpenedSide:
+def _loaded(store: Store, cell: Cell, side: Side, text: Artefact | None, table: Table | None) -> LoadedSide:
     split = store.get("split", cell.nodes["split"].hash).path
     source = cell.experiment.text.users if side == "users" else cell.experiment.text.items
     told = source if f"{ROLES[side]}_text" in cell.nodes else None
     subjects = (
-        subjects_of(split, side, "train")
+        entities_of(split, side, "train")
         if told is None
-        else subjects_of(split, side, told.scope, told.stale or 0)
+        else entities_of(split, side, told.scope, told.stale or 0)
     )
-    return OpenedSide(
+    return LoadedSide(
         cell=cell.slug,
         side=side,
         source=told,

@@ -1,4 +1,4 @@
-"""Looks at the hypotheses of a study that adds seeds until they are decided: which methods get more."""
+"""Judge the hypotheses of a study that adds seeds until they are decided, and say which methods get more."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from grasp_bench.report.verdicts import UNDECIDED, short_verdict
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the finished cells of a study say of its hypotheses."""
+    """The verdicts on a study's hypotheses by its finished cells."""
 
     material: Material
     claims: Sequence[Claim]
@@ -60,7 +60,7 @@ class SeedCounts:
 
     @classmethod
     def at_first(cls, whole: Plan, looks: tuple[int, ...]) -> SeedCounts:
-        """What a study starts with; `whole` is the plan with every seed that there may be."""
+        """Counts at the first look; `whole` is the plan with every seed that there may be."""
         limits = Counter(method_of(identity(cell)) for cell in whole.cells if cell.seed is not None)
         trained = dict.fromkeys(method_of(identity(cell)) for cell in whole.cells if "train" in cell.nodes)
         return cls({method: min(looks[0], limits[method]) for method in trained}, limits, looks)
@@ -70,10 +70,10 @@ class SeedCounts:
         return self.counts[method_of(identity(cell))]
 
     def further(self, judgement: Judgement) -> SeedCounts:
-        """What the methods of undecided hypotheses have at the next look; the same when none gets more.
+        """Counts at the next look: more seeds for the methods of undecided hypotheses, or the same counts.
 
-        A look at part of the planned seeds is none, so that such a hypothesis waits. Neither is a look that
-        one side cannot have seeds enough for, as a control on shuffled embeddings with its one.
+        A hypothesis waits while planned seeds are missing. It gets no more seeds where one side cannot have
+        enough for the next look, such as a control on shuffled embeddings with its one.
         """
         counts = dict(self.counts)
         for claim in judgement.undecided:
@@ -89,8 +89,8 @@ class SeedCounts:
         return replace(self, counts=counts)
 
 
-def told(judgement: Judgement, before: SeedCounts, after: SeedCounts) -> str:
-    """What a look left undecided, and what is trained next."""
+def look_summary(judgement: Judgement, before: SeedCounts, after: SeedCounts) -> str:
+    """Say what a look left undecided, and what is trained next."""
     labels = judgement.material.labels
     more = [
         f"{labels[method]} to {count} seeds"
@@ -105,7 +105,7 @@ def told(judgement: Judgement, before: SeedCounts, after: SeedCounts) -> str:
 
 
 def verdicts(judgement: Judgement) -> Iterator[str]:
-    """How each hypothesis was decided, a line each."""
+    """Say how each hypothesis was decided, one line for each."""
     for claim in judgement.claims:
         yield f"{short_verdict(claim)}: {_comparison(claim)}"
 

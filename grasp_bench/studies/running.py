@@ -1,4 +1,4 @@
-"""A spec run to its end: its cells, and where it says so further seeds until its hypotheses are decided."""
+"""Run a spec: its cells, and where it says so further seeds until its hypotheses are decided."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from grasp_bench.studies.study_files import dataset_cards, write_user_groups
 
 
 @dataclass(frozen=True)
-class Ran:
+class StudyRun:
     """`planned` is all that the study asks for in the end, `chosen` the part of it that was to be run."""
 
     planned: Plan
@@ -28,7 +28,7 @@ class Ran:
 
 def run_study(
     loaded: LoadedSpec, whole: Plan, only: str, shop: RunConfig, tell: Callable[[str], None]
-) -> Ran:
+) -> StudyRun:
     """Make the cells whose slug matches `only`; judge, and add seeds to methods of undecided hypotheses.
 
     Which seeds a method has follows from what was measured, look by look: a run that goes on, or is made
@@ -38,7 +38,7 @@ def run_study(
     if not looks:
         return _run(loaded, whole, only, shop)
     # Loads arrays, which a finished run of a list of seeds does without.
-    from grasp_bench.studies.looks import SeedCounts, judged, told, verdicts
+    from grasp_bench.studies.looks import SeedCounts, judged, look_summary, verdicts
 
     counts = SeedCounts.at_first(whole, looks)
     while True:
@@ -52,18 +52,18 @@ def run_study(
             for line in verdicts(judgement):
                 tell(line)
             return ran
-        tell(told(judgement, counts, further))
+        tell(look_summary(judgement, counts, further))
         counts = further
 
 
-def _run(loaded: LoadedSpec, planned: Plan, only: str, shop: RunConfig) -> Ran:
+def _run(loaded: LoadedSpec, planned: Plan, only: str, shop: RunConfig) -> StudyRun:
     chosen = planned.only(only)
     # Before the first cell, so that boards of a stopped run know what was asked; again for the cards.
     with suppress(DamagedError):  # it is set aside now, and made again in the next line
         _write_study(loaded, planned, shop)
     outcome = run_plan(chosen, shop)
     _write_study(loaded, planned, shop)
-    return Ran(planned, chosen, outcome)
+    return StudyRun(planned, chosen, outcome)
 
 
 def _write_study(loaded: LoadedSpec, planned: Plan, shop: RunConfig) -> None:

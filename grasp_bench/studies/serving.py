@@ -1,4 +1,4 @@
-"""Trained cells out of the store, and their answers to requests.
+"""Load trained cells from the store, and answer requests with them.
 
 A served cell is loaded once, and what all requests share is computed once.
 Shape suffixes: B requests, K candidates, m items, D embedding width.
@@ -55,13 +55,13 @@ class TrainedCell:
         return int(self.cell.experiment.model.max_len)
 
     def latest(self, user: int) -> slice:
-        """Where the items lie that the model reads of a user."""
+        """The slice of the items that the model reads of a user."""
         end = int(self.offsets[user + 1])
         return slice(max(int(self.offsets[user]), end - self.max_len), end)
 
 
 def trained_cells(plan: Plan, store: Store) -> tuple[list[Cell], list[str]]:
-    """The cells of a plan whose training is finished, and the slugs of those where it is not.
+    """Find the cells of a plan whose training is finished, and the slugs of the others.
 
     Raises StoreError when none is finished, UnknownNameError for a plan that trains nothing.
     """
@@ -92,7 +92,7 @@ def cell_named(plan: Plan, slug: str) -> Cell:
 
 
 def labels(cells: Sequence[Cell]) -> dict[str, str]:
-    """What a board calls the method of each cell, by slug."""
+    """Labels of the cells' methods on boards, by slug."""
     methods = {cell.slug: method_of(identity(cell)) for cell in cells}
     named = label_methods(set(methods.values()))
     return {slug: named[method] for slug, method in methods.items()}
@@ -142,7 +142,7 @@ class Serving:
             self._vectors: Tensor | None = self.recommender.enhancer.item_vectors(self._catalogue)
 
     def request(self, user: int, candidates: Ints | None = None) -> Request:
-        """What is known of a user before any test item."""
+        """Make the request of a user: the history before any test item."""
         where = self.opened.latest(user)
         readers = None if self.opened.readers is None else self.opened.readers[where]
         items = np.ascontiguousarray(self.opened.items[where])

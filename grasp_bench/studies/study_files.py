@@ -1,4 +1,4 @@
-"""Write what stands beside the cells of a plan: dataset cards, and which user is in which group."""
+"""Write the files beside the cells of a plan: dataset cards, and which user is in which group."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def dataset_cards(plan: Plan, store: Store) -> dict[str, dict[str, Any]]:
 
 
 def _card(split: Artefact) -> dict[str, Any]:
-    """The card; where an earlier version made it of data without times, with its order facts."""
+    """Read a card; one of an earlier version, of data without times, gets its order facts."""
     card: dict[str, Any] = json.loads(split.file("card.json").read_text(encoding="utf-8"))
     if "warnings" in card or card.get("order") not in NO_TIMES:
         return card
@@ -66,7 +66,7 @@ def _distinct_names(dataset: str, splits: Sequence[Node]) -> dict[str, Node]:
 
 
 def _told(node: Node) -> dict[str, Any]:
-    """What a reader recognises: of source files their names, not the hashes of their content."""
+    """Settings without the hashes of source files."""
     return {key: value for key, value in node.settings.items() if key != "files"}
 
 
@@ -107,10 +107,10 @@ def _known(folder: Path) -> dict[str, str]:
 def _write(cell: Cell, store: Store, folder: Path) -> None:
     from grasp_bench.data.artefacts import read_item_ids, read_split
     from grasp_bench.data.groups import group_members
-    from grasp_bench.report.group_membership import write_members
+    from grasp_bench.report.group_membership import write_membership
 
     node = cell.nodes["split"]
     path = store.get(node.stage, node.hash).path
     split, rules = read_split(path), cell.experiment.dataset.protocol.groups
     groups = group_members(split, split.test_users, split.test_items, rules, read_item_ids(path))
-    write_members(folder, cell.protocol_hash, split.test_users, groups)
+    write_membership(folder, cell.protocol_hash, split.test_users, groups)

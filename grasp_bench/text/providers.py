@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from grasp_bench.components import TEXT_PROVIDERS
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.registry import Registry
-from grasp_bench.spec.text import LiteLLMText, PrecomputedText, TextSource
+from grasp_bench.spec.choices import TextSource
 from grasp_bench.text.entities import Account, Entities, TextStream
+from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.precomputed_settings import PrecomputedText
 
 
 class TextProvider(Protocol):
@@ -24,16 +26,6 @@ class TextProvider(Protocol):
         ...
 
 
-PROVIDERS = Registry[type[TextProvider]](
-    "text provider",
-    {
-        "template": "grasp_bench.text.template_renderer:TemplateProvider",
-        "precomputed": "grasp_bench.text.precomputed:PrecomputedProvider",
-        "litellm": "grasp_bench.text.generated:LiteLLMProvider",
-    },
-)
-
-
 def write_texts(source: TextSource, entities: Entities, account: Account | None = None) -> TextStream:
     """Return the texts of the source's provider, checked while they are read.
 
@@ -44,7 +36,7 @@ def write_texts(source: TextSource, entities: Entities, account: Account | None 
         >>> stream = write_texts(TemplateText(), entities)
         >>> texts = list(stream.texts)  # stream.facts are complete now
     """
-    written = PROVIDERS.get(source.provider)(source).write(entities, account or Account())
+    written = TEXT_PROVIDERS.implementation(source.provider)(source).write(entities, account or Account())
     facts: dict[str, Any] = {}
     return TextStream(_checked(written, source, entities, facts), facts)
 

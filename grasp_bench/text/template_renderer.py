@@ -12,11 +12,14 @@ import polars as pl
 from grasp_bench.core.errors import DataError, UnknownNameError
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.services.tokens import TokenCounter, counter, most_tokens
-from grasp_bench.spec.encoder import LiteLLMEncoder
-from grasp_bench.spec.text import LiteLLMText, TemplateText
+from grasp_bench.spec.text import PromptSettings
 from grasp_bench.text.attributes import ID_COLUMNS, Attributes, attribute_names
 from grasp_bench.text.entities import Account, Entities, TextStream
+from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.template_settings import TemplateText
 from grasp_bench.text.templates import DEFAULT_TEMPLATES, Prompt
+
+EMBEDDING_MODEL = "text-embedding-ada-002"  # the paper's; its tokens count filled templates
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class TokenBudget:
     counter: TokenCounter
 
     @classmethod
-    def of(cls, source: TemplateText | LiteLLMText) -> TokenBudget | None:
+    def of(cls, source: PromptSettings) -> TokenBudget | None:
         """Return the source's limit, None without one.
 
         Filled templates go to no language model; they are counted as by the default embedding model.
@@ -38,7 +41,7 @@ class TokenBudget:
         if isinstance(source, LiteLLMText):
             before = (source.system,) if source.system else ()
             return cls(source.max_prompt_tokens, before, counter(source.model))
-        return cls(source.max_prompt_tokens, (), counter(LiteLLMEncoder().model))
+        return cls(source.max_prompt_tokens, (), counter(EMBEDDING_MODEL))
 
     @property
     def exact(self) -> bool:
@@ -79,9 +82,6 @@ class TokenBudget:
         )
 
 
-TemplateSource = TemplateText | LiteLLMText
-
-
 @dataclass
 class Shortened:
     """Counts of histories that did not fit, and of items left out."""
@@ -101,7 +101,7 @@ class TemplateRenderer:
     absent.
     """
 
-    def __init__(self, source: TemplateSource, entities: Entities) -> None:
+    def __init__(self, source: PromptSettings, entities: Entities) -> None:
         self.prompt = Prompt(source.template or DEFAULT_TEMPLATES[entities.side], entities.side)
         self._source = source
         self._entities = entities
@@ -174,13 +174,13 @@ class TemplateRenderer:
             )
 
 
-def default_renderer(source: TemplateSource, entities: Entities) -> TemplateRenderer:
+def default_renderer(source: PromptSettings, entities: Entities) -> TemplateRenderer:
     """Return a renderer of the side's default template, which replaces unusable answers."""
     keys = {"missing": source.missing, "redact": source.redact, "order": source.order}
     return TemplateRenderer(TemplateText(**keys, max_items=source.max_items), entities)
 
 
-def _check_withheld(source: TemplateSource, entities: Entities) -> None:
+def _check_withheld(source: PromptSettings, entities: Entities) -> None:
     tables = [entities.items] if entities.users is None else [entities.items, entities.users]
     known = [name for table in tables for name in table.columns]
     for name in source.redact:

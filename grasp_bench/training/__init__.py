@@ -1,1 +1,1 @@
-"""Optimisation: batches, negatives, objectives, early stopping, checkpoints."""
+"""Train recommenders: batches, negatives, objectives, early stopping, checkpoints."""

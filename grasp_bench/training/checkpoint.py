@@ -1,4 +1,4 @@
-"""A training's state in one safetensors file: parameters, best parameters, optimiser, counters."""
+"""Save and load the state of a training in one safetensors file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from grasp_bench.training.optimizers import Optimizer
 
 @dataclass
 class Progress:
-    """Where a training stands: epochs done, and the best validation so far."""
+    """The progress of a training: epochs done, and the best validation so far."""
 
     epoch: int = 0
     best_epoch: int = 0
@@ -42,10 +42,7 @@ def save_checkpoint(
     path: Path, model: nn.Module, optimizer: Optimizer, best: Mapping[str, Tensor],
     progress: Progress,
 ) -> None:  # fmt: skip
-    """Write everything that the next epoch depends on.
-
-    Random generators are not part of it: they are derived anew from the seed at each epoch.
-    """
+    """Write all that the next epoch depends on; random generators are derived from the seed instead."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"best/{name}": value for name, value in best.items()}
     for index, slots in optimizer.state_dict()["state"].items():
@@ -56,7 +53,7 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, model: nn.Module, optimizer: Optimizer, device: torch.device
 ) -> tuple[Progress, dict[str, Tensor]] | None:
-    """Restore model and optimiser in place; None when there is nothing usable to resume from."""
+    """Restore model and optimiser in place; None without a usable checkpoint."""
     if not path.is_file():
         return None
     groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}

@@ -1,4 +1,4 @@
-"""The training loop: epochs, early stopping on validation, and a state that can be resumed."""
+"""The training loop: epochs, early stopping on validation, and resuming from checkpoints."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ Validate = Callable[[Recommender, int], float]
 
 @dataclass
 class Trainer:
-    """Trains one recommender to early stopping.
+    """Trains one recommender with early stopping.
 
-    Killed at any moment, the next `fit` on the same folder ends with the same bits on CPU: what is
-    random within an epoch depends only on (seed, epoch), and checkpoints lie between epochs.
+    After an interruption, `fit` on the same folder gives the same bits on CPU: random numbers of an epoch
+    depend only on (seed, epoch), and checkpoints lie between epochs.
 
     Args:
-        recommender: freshly initialised under `determinism.derive_seed(seed, "initial weights")`.
-        sequences: the training part; nothing held out is in here.
-        validate: of the model after this epoch, higher is better; sees validation targets only.
-        folder: where the checkpoint and the model are written.
+        recommender: newly initialised under `determinism.derive_seed(seed, "initial weights")`.
+        sequences: the training part, without held-out items.
+        validate: returns the metric of the model after an epoch, higher is better; uses validation only.
+        folder: receives the checkpoint and the model.
     """
 
     recommender: Recommender
@@ -54,7 +54,7 @@ class Trainer:
     task: str = "train"
 
     def fit(self) -> Progress:
-        """Train, leave the best parameters in `folder/model.safetensors`, and say how it went."""
+        """Train, write the best parameters to `folder/model.safetensors`, and return the progress."""
         device = self.sequences.items_flat.device
         optimizer = optimizer_of(self.recommender, self.settings)
         objective = Objective.prepare(self.recommender, self.sequences, self.max_len, self.settings.loss)
@@ -80,7 +80,7 @@ class Trainer:
             progress.log.append(entry)
             try:
                 self._say(progress)
-            except BaseException:  # whoever listens wants no more of it: what is done is kept
+            except BaseException:  # a callback stopped training: save a checkpoint
                 save_checkpoint(self.folder / CHECKPOINT, self.recommender, optimizer, best, progress)
                 raise
             if time.perf_counter() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
@@ -136,10 +136,9 @@ class Trainer:
 
 
 def _compile_dense_parts(recommender: Recommender) -> None:
-    """Compile the position-wise layers, whose one changing size is the number of tokens.
+    """Compile the position-wise layers, whose only changing size is the number of tokens.
 
-    Attention is left alone: its rectangles change with every batch, and compiling it anew each time
-    costs more than it saves.
+    Attention stays uncompiled: its shapes change with every batch, and recompiling costs more than it saves.
     """
     for module in recommender.modules():
         if isinstance(module, FeedForward):

@@ -14,8 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grasp_bench.core.registry import Registry
-
 
 @dataclass(frozen=True)
 class Negatives:
@@ -142,14 +140,3 @@ class SampledSoftmax:
         # Together, for the negatives alone may all be the target, and then have no sum.
         partition_S = torch.cat([positive_S[:, None], others_SN], dim=1).logsumexp(1)
         return (partition_S - positive_S).mean()
-
-
-LOSSES: Registry[type[Loss]] = Registry(
-    "loss",
-    {
-        "bce": "grasp_bench.training.losses:BinaryCrossEntropy",
-        "gbce": "grasp_bench.training.losses:GeneralisedBinaryCrossEntropy",
-        "softmax": "grasp_bench.training.losses:Softmax",
-        "sampled_softmax": "grasp_bench.training.losses:SampledSoftmax",
-    },
-)

@@ -1,4 +1,4 @@
-"""Negatives: one of each position's own, never an item of its user, or several that a batch shares."""
+"""Sample negatives: one per position, outside the user's items, or several shared by a batch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from grasp_bench.training.sequences import Sequences
 
 
 class NegativeSampler:
-    """Uniform over the items that the user has not had, without rejection: the r-th of them.
+    """Samples uniformly from the items outside the user's training history, without rejection.
 
-    Of a user's known items k_0 < k_1 < …, those with k_j − j ≤ r stand before the r-th unknown one, which
-    thus is r plus their number: one look-up in a sorted table for each draw, and no wait for a device.
-    Only the training part counts as history. Leaving held-out items out too would tell the model which items
-    never are negatives, and so where the test lies.
+    Of a user's known items k_0 < k_1 < …, those with k_j − j ≤ r precede the r-th unknown item, which is r
+    plus their number: one look-up in a sorted table per draw, without synchronising the device. Excluding
+    held-out items too would leak the test, since they would never be negatives.
     """
 
     def __init__(self, sequences: Sequences) -> None:
@@ -27,8 +26,7 @@ class NegativeSampler:
         self.known_U = torch.bincount(users, minlength=len(sequences.offsets) - 1)
         if len(self.known_U) and int(self.known_U.max()) >= self.num_items:
             raise DataError(
-                f"user number {int(self.known_U.argmax())} has taken every item, so no negative is left for "
-                "them",
+                f"user number {int(self.known_U.argmax())} has every item, so there is no negative to sample",
                 mend="drop the user or train on a larger catalogue",
             )
         self.first_U = self.known_U.cumsum(0) - self.known_U
@@ -36,7 +34,7 @@ class NegativeSampler:
         self.keys = known - place_in_user  # user · m + (k_j − j), ascending
 
     def draw(self, users_S: Tensor, generator: torch.Generator) -> Tensor:
-        """One negative item (S,) for each of the users (S,)."""
+        """Draw one negative item (S,) for each of the users (S,)."""
         left_S = self.num_items - self.known_U[users_S]
         drawn_S = torch.rand(users_S.shape, dtype=torch.float64, generator=generator, device=users_S.device)
         place_S = (drawn_S * left_S).long()
@@ -46,10 +44,9 @@ class NegativeSampler:
 
 @dataclass(frozen=True)
 class SharedNegatives:
-    """`count` items drawn with replacement once a batch, for all its positions.
+    """Draws `count` items with replacement per batch, shared by all its positions.
 
-    They may be items of a user's history; a position whose own target was drawn leaves it out
-    (`training.losses`).
+    They may be in a user's history; a position ignores its own target among them (`training.losses`).
     """
 
     sequences: Sequences
@@ -57,7 +54,7 @@ class SharedNegatives:
     sampling: str
 
     def draw(self, targets_S: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Items (N,), and the logarithm of how often each was to be expected among them (N,)."""
+        """Draw items (N,), and return the logarithm of the expected count of each (N,)."""
         source = {"popularity": self.sequences.items_flat, "in_batch": targets_S}.get(self.sampling)
         most = self.sequences.num_items if source is None else len(source)
         drawn_N = torch.randint(most, (self.count,), generator=generator, device=targets_S.device)

@@ -1,7 +1,7 @@
-"""What a step learns from a batch of users: the next item everywhere, or the masked items.
+"""Training objectives: predict the next item at every position, or the masked items.
 
 Shape suffixes: B users, T tokens read, S positions predicted, K items embedded for each of them (its target
-and, where there is one, its own negative), N negatives of the batch, D width of the states.
+and its own negative, if any), N negatives of the batch, D width of the states.
 """
 
 from __future__ import annotations
@@ -11,32 +11,33 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from grasp_bench.components import LOSSES
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.models.batch import Candidates, History, Rows, Step
 from grasp_bench.models.layout import Layout, gather_sequences
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec import training as settings
-from grasp_bench.training.losses import LOSSES, Loss, Negatives
+from grasp_bench.training.losses import Loss, Negatives
 from grasp_bench.training.negatives import NegativeSampler, SharedNegatives
 from grasp_bench.training.partition import mean_log_partition, mean_log_partition_in_blocks
 from grasp_bench.training.sequences import Sequences
 
-# Share of sequences in which only the last item is masked, which is what inference asks for
-# (section 3.6 of the BERT4Rec paper adds such samples without giving their share).
+# Share of sequences in which only the last item is masked, as in inference (section 3.6 of the BERT4Rec paper
+# adds such samples without giving their share).
 LAST_ITEM_ONLY = 0.1
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What a batch reads and predicts.
+    """The input and targets of a batch.
 
     Attributes:
-        history: what the backbone reads; some of it masked, if that is how it learns.
-        index_S: the tokens that are predicted, in the flat training sequences.
-        readers_S: whose profile predicts each.
+        history: what the backbone reads; some tokens masked for masked training.
+        index_S: the predicted tokens, in the flat training sequences.
+        readers_S: the profile that predicts each.
         sequence_S: the sequence of the batch each belongs to, ascending.
-        prior_S: how many of its items stand before it.
-        states_S: which tokens' states predict; None: all of them, in their order.
+        prior_S: number of items before it in its sequence.
+        states_S: the tokens whose states predict; None: all, in order.
     """
 
     history: History
@@ -49,7 +50,7 @@ class Targets:
 
 @dataclass
 class Objective:
-    """The loss of a batch: what is read and predicted (a subclass says), and what that is told (the loss)."""
+    """The loss of a batch; a subclass chooses what is read and predicted."""
 
     recommender: Recommender
     sequences: Sequences
@@ -65,11 +66,11 @@ class Objective:
     def prepare(
         cls, recommender: Recommender, sequences: Sequences, max_len: int, loss: settings.Loss
     ) -> Objective:
-        """The objective the backbone was published with, under a loss.
+        """Build the objective that the backbone was published with, under a loss.
 
-        The constant features of all training pairs are computed once, in blocks: `read_features` are those of
-        each item and the profile that reads it, `target_features` those of each item and the profile that
-        predicts it, the reader of the item before.
+        The constant features of all training pairs are computed once, in blocks: `read_features` of each item
+        and the profile that reads it, `target_features` of each item and the profile that predicts it, which
+        is the reader of the item before.
         """
         masked = recommender.backbone.masked_training
         if masked and sequences.readers_flat is not None:
@@ -79,27 +80,28 @@ class Objective:
         readers, items = sequences.readers(), sequences.items_flat
         read = target = _features(recommender, readers, items)
         if sequences.readers_flat is not None:
-            # The first item of a user has no item before it, and is never a target.
+            # The first item of a user has no predecessor and is never a target.
             target = _features(recommender, readers.roll(1), items)
         asked = loss.effective()
         count = loss.count
+        built = LOSSES.implementation(loss.kind).from_settings(asked, sequences.num_items)
         return (MaskedItems if masked else NextItem)(
-            recommender, sequences, max_len, LOSSES.get(loss.kind).from_settings(asked, sequences.num_items),
+            recommender, sequences, max_len, built,
             NegativeSampler(sequences) if count == 1 else None,
             SharedNegatives(sequences, count, asked["sampling"]) if count > 1 else None,
             readers, read, target,
         )  # fmt: skip
 
     def targets(self, users_B: Tensor, generator: torch.Generator) -> Targets:
-        """What a batch of users (on the CPU) reads and predicts."""
+        """Return the input and targets of a batch of users (on the CPU)."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it predicts")
 
     def spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
-        """First token and length of what is read of users; all on the CPU."""
+        """Return the first token and the length of each user's input, on the CPU."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it reads")
 
     def step(self, users_B: Tensor, generator: torch.Generator) -> Tensor:
-        """The loss of users (on the CPU) and the enhancer's own of the same step: a differentiable scalar."""
+        """Return the loss of users (on the CPU) plus the enhancer's auxiliary loss, a scalar."""
         recommender = self.recommender
         targets = self.targets(users_B, generator)
         history, candidates = targets.history, self._candidates(targets, generator)
@@ -115,7 +117,7 @@ class Objective:
         return loss if auxiliary is None else loss + auxiliary
 
     def _read(self, users_B: Tensor) -> tuple[History, Tensor]:
-        """The histories of users (on the CPU), and the index (T,) of their tokens."""
+        """Read the histories of users (on the CPU), and the index (T,) of their tokens."""
         device = self.sequences.items_flat.device
         starts_B, lengths_B = self.spans(users_B)
         index_T, layout = gather_sequences(
@@ -126,11 +128,11 @@ class Objective:
         return History(users_B, self.sequences.items_flat[index_T], layout, features), index_T
 
     def _histories_of(self, users_B: Tensor) -> History:
-        """Histories of other users, as this objective reads them."""
+        """Read the histories of other users as this objective does."""
         return self._read(users_B.cpu())[0]
 
     def _candidates(self, targets: Targets, generator: torch.Generator) -> Candidates:
-        """Each target and, if it has one, a negative of its own."""
+        """Collect each target and, if it has one, its own negative."""
         users_S = targets.history.users_B[targets.sequence_S]
         items = [self.sequences.items_flat[targets.index_S]]
         features = None if self.target_features is None else [self.target_features[targets.index_S]]
@@ -146,10 +148,10 @@ class Objective:
 
 @dataclass
 class NextItem(Objective):
-    """Every position predicts the one behind it (SASRec, GRU4Rec)."""
+    """Every position predicts the next one (SASRec, GRU4Rec)."""
 
     def targets(self, users_B: Tensor, generator: torch.Generator) -> Targets:
-        """All positions, but for those whose next item is of the same time."""
+        """All positions except those whose next item has the same time."""
         history, index_T = self._read(users_B)
         layout, states_S = history.layout, None
         index_S, sequence_S, position_S = index_T, layout.sequence_T, layout.position_T
@@ -159,7 +161,7 @@ class NextItem(Objective):
         return Targets(history, index_S + 1, self.readers[index_S], sequence_S, position_S + 1, states_S)
 
     def spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
-        """What is read: one item fewer than there are, the last being only a target (if not the only one)."""
+        """All items but the last, which is only a target, unless it is the only one."""
         starts_B, ends_B = (self.sequences.host_offsets[users_B + more] for more in (0, 1))
         lengths_B = (ends_B - starts_B - 1).clamp(1, self.max_len)
         return torch.maximum(ends_B - 1 - lengths_B, starts_B), lengths_B
@@ -167,7 +169,7 @@ class NextItem(Objective):
 
 @dataclass
 class MaskedItems(Objective):
-    """Masked positions are filled in from both sides (BERT4Rec)."""
+    """Masked positions are predicted from both sides (BERT4Rec)."""
 
     def targets(self, users_B: Tensor, generator: torch.Generator) -> Targets:
         """The masked positions."""
@@ -182,7 +184,7 @@ class MaskedItems(Objective):
         )  # fmt: skip
 
     def spans(self, users_B: Tensor) -> tuple[Tensor, Tensor]:
-        """What is read: all there is."""
+        """All items."""
         ends_B = self.sequences.host_offsets[users_B + 1]
         lengths_B = (ends_B - self.sequences.host_offsets[users_B]).clamp_max(self.max_len)
         return ends_B - lengths_B, lengths_B
@@ -190,7 +192,7 @@ class MaskedItems(Objective):
 
 @dataclass
 class _Scores:
-    """The scores of one step, each computed when a loss asks for it (`training.losses.Predictions`)."""
+    """The scores of one step, computed when a loss needs them (`training.losses.Predictions`)."""
 
     objective: Objective
     targets: Targets
@@ -201,11 +203,11 @@ class _Scores:
     _scores_SK: Tensor | None = None
 
     def positives(self) -> Tensor:
-        """Of the targets, (S,)."""
+        """Scores of the targets, (S,)."""
         return self._own()[:, 0]
 
     def negatives(self) -> Negatives:
-        """One of each position's own, or those of the batch."""
+        """Scores of each position's own negative, or of those of the batch."""
         shared = self.objective.shared
         if shared is None:
             return Negatives(self._own()[:, 1:])
@@ -216,7 +218,7 @@ class _Scores:
         return Negatives(scores_SN.masked_fill(is_target_SN, -torch.inf), log_expected_N)
 
     def mean_log_partition(self) -> Tensor:
-        """Over all items, by their vectors where everybody sees the same ones."""
+        """Over all items, by their vectors if those are the same for all users."""
         enhancer = self.objective.recommender.enhancer
         vectors_mD = enhancer.training_vectors()
         if vectors_mD is not None:
@@ -226,7 +228,7 @@ class _Scores:
 
     def _own(self) -> Tensor:
         if self._scores_SK is None:
-            # In float32 also under autocast: bfloat16 has three digits, too few for a loss near its end.
+            # In float32 under autocast too: bfloat16 has three digits, too few for a converged loss.
             self._scores_SK = (self.vectors_SKD * self.states_SD[:, None]).sum(-1).float()
         return self._scores_SK
 
@@ -236,7 +238,7 @@ class _Scores:
         return self.objective.recommender.enhancer.score_shared(states_SD, targets.history, rows, items_N)
 
     def _readers(self) -> Tensor | None:
-        """Whose profile predicts, where that is not the user's own at last."""
+        """The profiles that predict; None for the users' final ones."""
         return None if self.objective.sequences.readers_flat is None else self.targets.readers_S
 
 
@@ -250,8 +252,8 @@ def _features(recommender: Recommender, profiles_P: Tensor, items_P: Tensor) -> 
 
 
 def draw_mask(layout: Layout, probability: float, generator: torch.Generator) -> Tensor:
-    """Which tokens are masked, (T,) bool: each with the given probability, at least one a sequence;
-    in a share `LAST_ITEM_ONLY` of the sequences the last token alone."""
+    """Draw the mask (T,): each token with the given probability, at least one per sequence, and only the last
+    in a share `LAST_ITEM_ONLY` of the sequences."""
     device = layout.lengths_B.device
     drawn_T = torch.rand(len(layout.sequence_T), generator=generator, device=device)
     masked_T = drawn_T < probability

@@ -1,4 +1,4 @@
-"""Adam for all parameters, or for all but the tables of items."""
+"""Adam for all parameters, or for all except the item tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from grasp_bench.spec.training import Training
 
 
 class Optimizer:
-    """One or two of torch's optimisers, stepped together."""
+    """One or two torch optimisers, stepped together."""
 
     def __init__(self, *optimizers: torch.optim.Optimizer) -> None:
         self.optimizers = optimizers
@@ -30,7 +30,7 @@ class Optimizer:
             optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """The slots of each parameter, numbered through; as `load_state_dict` takes them."""
+        """The state of each parameter, numbered across optimisers, for `load_state_dict`."""
         state: dict[int, Any] = {}
         for optimizer in self.optimizers:
             first = len(state)
@@ -38,7 +38,7 @@ class Optimizer:
         return {"state": state}
 
     def load_state_dict(self, given: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave, its numbers possibly as tensors."""
+        """Restore a `state_dict`; its numbers may be tensors."""
         first = 0
         for optimizer in self.optimizers:
             own = optimizer.state_dict()
@@ -51,11 +51,10 @@ class Optimizer:
 
 
 def optimizer_of(recommender: Recommender, settings: Training) -> Optimizer:
-    """What `training.optimizer` names.
+    """Build the optimiser that `training.optimizer` names.
 
-    `adam` decays the moments of every item at every step. `sparse_adam` (torch's `SparseAdam`) leaves an item
-    that a step does not meet as it is, moments included: a step costs what it meets, and another model comes
-    of it.
+    `adam` decays the moments of every item at every step. `sparse_adam` (torch's `SparseAdam`) does not touch
+    items outside the batch, nor their moments: steps are cheaper, and the trained model differs.
     """
     tables = [m for m in recommender.enhancer.modules() if isinstance(m, RowTable)]
     apart = {id(table.weight) for table in tables}
@@ -73,9 +72,9 @@ def optimizer_of(recommender: Recommender, settings: Training) -> Optimizer:
 
 
 def one_vector(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
-    """Lay parameters and their gradients into one vector each, of which they become views.
+    """Store parameters and their gradients in one vector each, and make them views of it.
 
-    An optimiser then updates one parameter instead of some dozens, each of which costs it as much as its
+    The optimiser then updates one parameter instead of dozens, each with an overhead as large as its
     arithmetic.
     """
     whole = nn.Parameter(torch.cat([p.detach().flatten() for p in parameters]))

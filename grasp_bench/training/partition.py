@@ -1,4 +1,4 @@
-"""Mean of log Σ exp(score) over a catalogue, in memory that does not grow with it.
+"""Compute the mean of log Σ exp(score) over a catalogue, in bounded memory.
 
 Shape suffixes: S positions, m items, D width, C positions of a chunk, N items of a block.
 """
@@ -22,8 +22,9 @@ def mean_log_partition(states_SD: Tensor, vectors_mD: Tensor) -> Tensor:
 
 
 class _MeanLogPartition(torch.autograd.Function):
-    """The gradient is known as soon as a chunk's scores are, since each state weighs 1/S: softmax(s) V / S
-    for the states, softmax(s)ᵀ states / S for the vectors. So no score outlives its chunk.
+    """Computes the gradient in the forward pass, so that no scores outlive their chunk.
+
+    Each state weighs 1/S: softmax(s) V / S for the states, softmax(s)ᵀ states / S for the vectors.
 
     A chunk is as many states as `SCORES_AT_ONCE` allows against all items, at least one: 4 bytes an item.
     """
@@ -63,9 +64,9 @@ class _MeanLogPartition(torch.autograd.Function):
 def mean_log_partition_in_blocks(
     scores_of: Callable[[Tensor, Tensor], Tensor], states_SD: Tensor, num_items: int, block: int
 ) -> Tensor:
-    """The same where items have other vectors for each user; `scores_of` (states, items (N,)) gives (S, N).
+    """The same if item vectors depend on the user; `scores_of` (states, items (N,)) gives (S, N).
 
-    Blocks of items are scored once more in the backward pass, instead of being kept.
+    The backward pass scores blocks of items again instead of keeping them.
     """
 
     def partition(states_SD: Tensor, items_N: Tensor) -> Tensor:

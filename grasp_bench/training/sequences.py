@@ -1,4 +1,4 @@
-"""Training sequences as flat tensors on the device, and the batches drawn from them."""
+"""Training sequences as flat tensors on the device, and batches of users."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ class Sequences:
     """The training part of every user.
 
     Attributes:
-        items_flat: int64; user after user, in order.
-        offsets: int64 (n + 1); user u's items are `items_flat[offsets[u]:offsets[u + 1]]`.
-        num_items: size of the catalogue.
-        readers_flat: int64; whose profile reads each item and predicts the next one. By default its user's;
-            else that of the user as it was then (`data.prefixes`).
-        tied_with_previous: bool; which items happened at one step with the item before them (`time_ties:
-            block`), and are no targets of it. None: none did.
+        items_flat: int64; user after user, in order. offsets: int64 (n + 1); user u's items are
+        `items_flat[offsets[u]:offsets[u + 1]]`. num_items: size of the catalogue. readers_flat: int64; the
+        profile that reads each item and predicts the next one; None: the user's final
+            profile (else that at this position, `data.profile_age`).
+        tied_with_previous: bool; items in one step with the item before (`time_ties: block`), which are not
+            its targets; None: there are none.
     """
 
     items_flat: Tensor
@@ -48,11 +47,11 @@ class Sequences:
         return torch.repeat_interleave(users, self.offsets.diff())
 
     def readers(self) -> Tensor:
-        """The row of a profile for each item of `items_flat`."""
+        """The profile row for each item of `items_flat`."""
         return self.users_flat() if self.readers_flat is None else self.readers_flat
 
     def trainable_users(self) -> Tensor:
-        """Users with at least two training steps: one to read, one to predict."""
+        """Users with at least two training steps: one as input, one as target."""
         begins = torch.ones(len(self.items_flat), dtype=torch.int64, device=self.offsets.device)
         if self.tied_with_previous is not None:
             begins -= self.tied_with_previous.long()
@@ -66,7 +65,7 @@ class Sequences:
         return users
 
     def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-        """Users of one epoch in random order, `batch_size` at a time, on the CPU."""
+        """Yield the users of one epoch in random order, `batch_size` at a time, on the CPU."""
         users = self.trainable_users()
         order = torch.randperm(len(users), generator=generator, device=users.device)
         yield from users[order].cpu().split(batch_size)

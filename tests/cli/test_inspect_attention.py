@@ -47,22 +47,23 @@ def test_for_people_for_programs_and_for_pages(shop: Shop, tmp_path: Path) -> No
     ]  # fmt: skip
     page = inspect(shop, tmp_path, "--user", "u3", "--sample", "0", "--format", "md").stdout
     assert page == (tmp_path / "attentive.attention.md").read_text()
-    assert "### user u3" in page
+    assert "### Weights over the history of user u3" in page
     assert page.count("<details>") == page.count("</details>") == 4
 
 
 def test_figures_on_the_page_are_those_of_the_json(shop: Shop, tmp_path: Path) -> None:
     page = inspect(shop, tmp_path, "--format", "md").stdout
     cells = json.loads((tmp_path / "attentive" / "attention.json").read_text())["cells"]
-    rows = [line for line in page.splitlines() if line.startswith("| sasrec-grasp-noise\\_0.4-s1 | self |")]
+    name = f"{cells[1]['label']}, seed {cells[1]['seed']}"
+    rows = [line for line in page.splitlines() if line.startswith(f"| {name} | self |")]
     weights, groups, *corruption = ([cell.strip() for cell in row.split("|")[1:-1]] for row in rows)
     noisy = cells[1]
     found = {each["group"]: each for each in noisy["weights"] if each["part"] == "self"}
     assert weights[3:6] == [f"{noisy['pairs']}", f"{found['all']['mean']:.4f}", f"{found['all']['std']:.4f}"]
     assert groups[2:5] == [f"{found[name]['mean']:.4f}" for name in ("training", "validation", "unchosen")]
     assert [row[2] for row in corruption] == ["users", "items", "either"]
-    assert [row[-2] for row in corruption] == [
-        f"{each['auc']:.3f}" for each in noisy["corruption"] if each["part"] == "self"
+    assert [row[5] for row in corruption] == [
+        f"{each['auc']:.4f}" for each in noisy["corruption"] if each["part"] == "self"
     ]
 
 

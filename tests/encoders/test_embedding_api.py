@@ -20,9 +20,9 @@ from llm_server.settings import Fault
 from grasp_bench.core.errors import BudgetError, ServiceError
 from grasp_bench.encoders.batching import truncate_to_tokens
 from grasp_bench.encoders.litellm import LiteLLMVectors, distinct_texts
+from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 from grasp_bench.services.dispatch import ServiceContext
 from grasp_bench.services.tokens import counter
-from grasp_bench.spec.encoder import LiteLLMEncoder
 
 Start = Callable[..., Running]
 MODEL = "openai/text-embedding-3-small"  # 1,536 dimensions of its own, or fewer if asked
@@ -36,7 +36,7 @@ import sys
 from pathlib import Path
 from grasp_bench.encoders.litellm import LiteLLMVectors
 from grasp_bench.services.dispatch import ServiceContext
-from grasp_bench.spec.encoder import LiteLLMEncoder
+from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 address, ledger = sys.argv[1:]
 texts = [f"item number {k} é 茶" for k in range(50)]
 section = LiteLLMEncoder(

@@ -10,8 +10,8 @@ from llm_server.launch import Running
 from llm_server.settings import Fault
 
 from grasp_bench.encoders.litellm import LiteLLMVectors
+from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 from grasp_bench.services.dispatch import ServiceContext
-from grasp_bench.spec.encoder import LiteLLMEncoder
 
 
 def test_attempts_are_no_texts(

@@ -18,7 +18,7 @@ from grasp_bench.encoders.precision import (
     sampled_overlap,
 )
 from grasp_bench.encoders.sentence_transformers import SentenceTransformersTextEncoder
-from grasp_bench.spec.encoder import SentenceTransformersEncoder
+from grasp_bench.encoders.sentence_transformers_settings import SentenceTransformers
 
 
 def by_hand(first: np.ndarray, second: np.ndarray, count: int) -> float:
@@ -89,7 +89,7 @@ def test_every_linear_layer_is_replaced_and_counted() -> None:
 def test_int8_on_real_titles_says_what_it_cost(minilm: Path, data_root: Path) -> None:
     named = pl.read_csv(data_root / "amazon-beauty" / "items.csv")["title"].drop_nulls()
     titles = sorted(set(named.to_list()))[:40]
-    section = SentenceTransformersEncoder(dtype="int8", max_tokens=16)
+    section = SentenceTransformers(dtype="int8", max_tokens=16)
     encoder = SentenceTransformersTextEncoder(section)
     assert encoder.facts["int8_layers"] == 37  # six layers of six, and the pooler
     vectors = encoder.encode(titles)
@@ -104,4 +104,4 @@ def test_int8_on_real_titles_says_what_it_cost(minilm: Path, data_root: Path) ->
 
 def test_int8_is_for_cpus() -> None:
     with pytest.raises(GraspBenchError, match="int8 runs on the CPU, not on cuda:0"):
-        SentenceTransformersTextEncoder(SentenceTransformersEncoder(dtype="int8"), "cuda:0")
+        SentenceTransformersTextEncoder(SentenceTransformers(dtype="int8"), "cuda:0")

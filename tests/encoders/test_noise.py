@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from grasp_bench.components import NOISES
 from grasp_bench.core.errors import DataError, UnknownNameError
-from grasp_bench.encoders.noise import NOISES, UNKNOWN, add_noise, corrupted_rows
+from grasp_bench.encoders.noise import UNKNOWN, add_noise, corrupted_rows
 
 KINDS: list[tuple[str, dict[str, Any]]] = [
     ("permute", {}),

@@ -11,7 +11,7 @@ import torch
 from grasp_bench.core.errors import DataError
 from grasp_bench.encoders.pretrained import LibraryModel, MeanPooledTransformer
 from grasp_bench.encoders.sentence_transformers import SentenceTransformersTextEncoder
-from grasp_bench.spec.encoder import SentenceTransformersEncoder
+from grasp_bench.encoders.sentence_transformers_settings import SentenceTransformers
 
 WORDS = ["rose", "soap", "comb", "nail", "polish", "query", ":", "é", "茶"]
 TEXTS = ["rose soap", "nail polish comb", "soap", "茶 é comb " * 30, "unheard words"]
@@ -57,7 +57,7 @@ def test_vectors_are_the_librarys(
     from sentence_transformers import SentenceTransformer
 
     folder = save_model(tmp_path, pooling, *more)
-    section = SentenceTransformersEncoder(model=str(folder), dtype="float32", normalize=False)
+    section = SentenceTransformers(model=str(folder), dtype="float32", normalize=False)
     encoder = SentenceTransformersTextEncoder(section)
     assert type(encoder._model) is path
     assert (encoder.dim, encoder.unit_norm) == (dim, "normalize" in more)
@@ -67,7 +67,7 @@ def test_vectors_are_the_librarys(
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 def test_int8_works_on_either_path(tmp_path: Path, pooling: str) -> None:
-    section = SentenceTransformersEncoder(model=str(save_model(tmp_path, pooling)), dtype="int8")
+    section = SentenceTransformers(model=str(save_model(tmp_path, pooling)), dtype="int8")
     encoder = SentenceTransformersTextEncoder(section)
     assert encoder.facts["int8_layers"] >= 12
     exact = SentenceTransformersTextEncoder(section.model_copy(update={"dtype": "float32"}))
@@ -84,4 +84,4 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path) -> None:
     torch.save({}, weights.with_name("pytorch_model.bin"))
     weights.unlink()
     with pytest.raises(DataError, match="cannot be loaded"):
-        SentenceTransformersTextEncoder(SentenceTransformersEncoder(model=str(folder)))
+        SentenceTransformersTextEncoder(SentenceTransformers(model=str(folder)))

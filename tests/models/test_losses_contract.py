@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from builders import NUM_ITEMS, NUM_USERS, model_settings, random_knowledge
 from torch import Tensor
 
-from grasp_bench.components import BACKBONES, ENHANCERS
+from grasp_bench.components import BACKBONES, ENHANCERS, LOSSES
 from grasp_bench.models.batch import Candidates
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.training import Loss
 from grasp_bench.training import partition
 from grasp_bench.training.determinism import generator
-from grasp_bench.training.losses import LOSSES, Negatives
 from grasp_bench.training.losses import Loss as LossOfAStep
+from grasp_bench.training.losses import Negatives
 from grasp_bench.training.objectives import Objective, Targets
 from grasp_bench.training.sequences import Sequences
 
@@ -141,7 +141,7 @@ class Made:
 
 
 def built(name: str) -> LossOfAStep:
-    return LOSSES.get(name).from_settings(Loss(kind=name).effective(), 1000)
+    return LOSSES.implementation(name).from_settings(Loss(kind=name).effective(), 1000)
 
 
 @pytest.mark.parametrize("name", LOSSES.names())

@@ -14,7 +14,7 @@ from results_builder import Results, metric_values, sampled, settings
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.report.board import load_board
-from grasp_bench.report.group_membership import read_members, write_members
+from grasp_bench.report.group_membership import read_membership, write_membership
 from grasp_bench.report.layout import lay_out
 from grasp_bench.report.page.render import write_report
 from grasp_bench.report.renderers.registry import RENDERERS
@@ -116,7 +116,7 @@ def test_groups_have_intervals_once_their_users_are_known(
     head = np.arange(USERS) % 2 == 0  # as the results builder has it
     shuffled = np.random.default_rng(0).permutation(USERS)
     groups = {"overall": np.ones(USERS, bool), "head_user": head[shuffled]}
-    write_members(results.folder, "p1", shuffled.astype(np.int32), groups)
+    write_membership(results.folder, "p1", shuffled.astype(np.int32), groups)
     figure = beside(results, rows)["figures"][0]
     values = [metric_values(sampled(ranks[seed]))["NDCG@10"][::2] for seed in (42, 43)]
     expected = figure_interval(Trainings.of(values))
@@ -127,20 +127,20 @@ def test_groups_have_intervals_once_their_users_are_known(
 
 def test_groups_of_other_users_are_refused(results: Results, ranks: dict[int, np.ndarray]) -> None:
     odd = np.arange(USERS) % 2 == 1
-    write_members(results.folder, "p1", np.arange(USERS, dtype=np.int32), {"head_user": odd})
+    write_membership(results.folder, "p1", np.arange(USERS, dtype=np.int32), {"head_user": odd})
     with pytest.raises(DataError, match=r"head_user .* by ranks.parquet and the groups' file"):
         beside(results, [row("none", group="head_user", NDCG_10=0.2)])
 
 
 def test_a_damaged_file_of_groups_is_named(tmp_path: Path) -> None:
     users, groups = np.array([2, 0, 1], dtype=np.int32), {"new": np.array([True, False, False])}
-    path = write_members(tmp_path, "p", users, groups)
-    found = read_members(tmp_path, "p")
+    path = write_membership(tmp_path, "p", users, groups)
+    found = read_membership(tmp_path, "p")
     assert (found[0].tolist(), found[1]["new"].tolist()) == ([0, 1, 2], [False, False, True])
     path.write_text("no")
     with pytest.raises(DataError, match="groups-p"):
-        read_members(tmp_path, "p")
-    assert read_members(tmp_path, "absent") is None
+        read_membership(tmp_path, "p")
+    assert read_membership(tmp_path, "absent") is None
 
 
 def test_what_differs_is_told(results: Results, ranks: dict[int, np.ndarray]) -> None:
@@ -201,7 +201,7 @@ def test_a_cached_board_notices_new_figures_and_groups(
     rows = [row("none", group="head_user", NDCG_10=0.2)]
     assert beside(results, rows)["figures"][0]["low"] is None
     head = np.arange(USERS) % 2 == 0
-    write_members(results.folder, "p1", np.arange(USERS, dtype=np.int32), {"head_user": head})
+    write_membership(results.folder, "p1", np.arange(USERS, dtype=np.int32), {"head_user": head})
     assert load_board(results.folder)["rankings"][0]["published"]["figures"][0]["low"] is not None
 
 

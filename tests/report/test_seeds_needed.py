@@ -13,8 +13,8 @@ from grasp_bench.report.renderers.terminal import render
 from grasp_bench.stats.power import Outlook
 from grasp_bench.stats.trainings import Trainings
 from grasp_bench.studies.power.layout import lay_out_power
-from grasp_bench.studies.power.preview import seeds_told
-from grasp_bench.studies.power.seeds_needed import Wanted, seeds_needed
+from grasp_bench.studies.power.preview import seeds_preview
+from grasp_bench.studies.power.seeds_needed import PowerOptions, seeds_needed
 
 HYPOTHESIS = {"better": "grasp", "than": "none", "metric": "NDCG@10", "protocol": "full"}
 
@@ -36,7 +36,7 @@ def write(results, enhancers=("none", "grasp"), seeds=(1, 2, 3), **study) -> dic
 
 def test_declared_pairs_have_the_figures_of_their_outlook(results) -> None:
     values = write(results, hypotheses=[HYPOTHESIS, HYPOTHESIS | {"than": "llmesr"}])
-    found = seeds_needed(results.folder, Wanted(points=(0.5, 20.0)))
+    found = seeds_needed(results.folder, PowerOptions(points=(0.5, 20.0)))
     (scale,) = found["scales"]
     (pair,) = scale["pairs"]
     outlook = Outlook.of(values["grasp"], values["none"])
@@ -57,7 +57,7 @@ def test_declared_pairs_have_the_figures_of_their_outlook(results) -> None:
 def test_without_hypotheses_each_is_set_against_the_best_and_controls_are_not(results) -> None:
     results.cell("popularity", np.ones(200, dtype=int), **control("popularity"))
     write(results, enhancers=("none", "llminit", "grasp"))
-    found = seeds_needed(results.folder, Wanted())
+    found = seeds_needed(results.folder, PowerOptions())
     (scale,) = found["scales"]
     assert [(pair["better"], pair["than"]) for pair in scale["pairs"]] == [
         ("llminit", "grasp"), ("none", "grasp"),
@@ -72,7 +72,7 @@ def test_a_control_has_no_part_and_one_training_is_said(results) -> None:
     results.cell("sasrec-llmesr-s1", once, seed=1, enhancer="llmesr")
     pairs = [("grasp", "popularity"), ("grasp", "llmesr")]
     write(results, hypotheses=[HYPOTHESIS | {"better": a, "than": b} for a, b in pairs])
-    found = seeds_needed(results.folder, Wanted())
+    found = seeds_needed(results.folder, PowerOptions())
     first, second = found["scales"][0]["pairs"]
     assert first["trainings"] == (3, 0)
     assert first["tells"] is not None
@@ -84,31 +84,31 @@ def test_a_control_has_no_part_and_one_training_is_said(results) -> None:
 
 def test_options_stand_in_for_what_is_declared_and_what_was_not_measured_is_refused(results) -> None:
     write(results, hypotheses=[HYPOTHESIS, HYPOTHESIS | {"protocol": "sampled"}])
-    both = seeds_needed(results.folder, Wanted())["scales"]
+    both = seeds_needed(results.folder, PowerOptions())["scales"]
     assert [scale["protocol"] for scale in both] == ["full", "sampled"]
-    (one,) = seeds_needed(results.folder, Wanted(metric="HR@5", protocol="sampled"))["scales"]
+    (one,) = seeds_needed(results.folder, PowerOptions(metric="HR@5", protocol="sampled"))["scales"]
     assert (one["metric"], one["protocol"], len(one["pairs"])) == ("HR@5", "sampled", 1)
     with pytest.raises(UnknownNameError, match="did you mean 'HR@5'"):
-        seeds_needed(results.folder, Wanted(metric="RH@5"))
+        seeds_needed(results.folder, PowerOptions(metric="RH@5"))
 
 
 def test_no_cells_and_no_such_ranking_are_refused(results) -> None:
     results.folder.mkdir(parents=True)
     with pytest.raises(DataError, match="no finished cell"):
-        seeds_needed(results.folder, Wanted())
+        seeds_needed(results.folder, PowerOptions())
     results.cell("sasrec-none-s1", np.arange(1, 41), protocols=("sampled",), seed=1)
     with pytest.raises(IncomparableError, match="no full ranking"):
-        seeds_needed(results.folder, Wanted(protocol="full"))
+        seeds_needed(results.folder, PowerOptions(protocol="full"))
 
 
 def test_a_plan_is_told_of_its_own_seeds_and_of_the_next_smaller_difference(results) -> None:
     values = write(results)
-    head, line = seeds_told(results.folder, [HYPOTHESIS], 5)
+    head, line = seeds_preview(results.folder, [HYPOTHESIS], 5)
     outlook = Outlook.of(values["grasp"], values["none"])
     assert outlook is not None
     assert "80 % power" in head
     assert f"5 seeds tell {100 * outlook.least([5, 5]):.2f} points; 1 would take" in line
-    assert seeds_told(results.folder, [], 5) == seeds_told(results.folder, [HYPOTHESIS], 1) == []
-    assert seeds_told(results.folder / "elsewhere", [HYPOTHESIS], 5) == []
+    assert seeds_preview(results.folder, [], 5) == seeds_preview(results.folder, [HYPOTHESIS], 1) == []
+    assert seeds_preview(results.folder / "elsewhere", [HYPOTHESIS], 5) == []
     many = [HYPOTHESIS | {"metric": f"{name}@{k}"} for name in ("HR", "NDCG") for k in (5, 10, 20)]
-    assert seeds_told(results.folder, many, 3)[-1] == "  and 3 more: grasp-bench power toy_spec"
+    assert seeds_preview(results.folder, many, 3)[-1] == "  and 3 more: grasp-bench power toy_spec"

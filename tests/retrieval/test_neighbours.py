@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from grasp_bench.components import SEARCHERS
 from grasp_bench.retrieval import neighbours
 from grasp_bench.retrieval.exact import recall_at_n
 from grasp_bench.retrieval.neighbours import SearchSettings, pooled_means, unit_vectors
-from grasp_bench.retrieval.searchers import SEARCHERS, group_codes, search_within_groups
+from grasp_bench.retrieval.searchers import group_codes, search_within_groups
 
 
 def test_pooled_mean_is_over_the_neighbours_that_exist(monkeypatch) -> None:
@@ -40,7 +41,7 @@ def test_restricted_neighbours_share_the_group() -> None:
 
 def test_recall_of_exact_is_one_and_of_noise_is_low() -> None:
     units = unit_vectors(np.random.default_rng(2).normal(size=(400, 16)))
-    exact = SEARCHERS.get("exact")(SearchSettings(num_neighbours=5)).search(units).indices
+    exact = SEARCHERS.implementation("exact")(SearchSettings(num_neighbours=5)).search(units).indices
     assert recall_at_n(units, exact, 100, 0) == 1.0
     assert recall_at_n(units, np.roll(exact, 1, axis=0), 100, 0) < 0.2
     half = exact.copy()

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grasp_bench.components import SEARCHERS
 from grasp_bench.core.errors import DataError, UnknownNameError
 from grasp_bench.retrieval.neighbours import SearchSettings, unit_vectors
-from grasp_bench.retrieval.searchers import CROSSOVER, SEARCHERS, resolve_kind
+from grasp_bench.retrieval.searchers import CROSSOVER, resolve_kind
 
 KINDS = SEARCHERS.names()
 
@@ -19,7 +20,7 @@ def random_units(n: int, dim: int = 16, seed: int = 0) -> np.ndarray:
 
 
 def search(kind: str, units: np.ndarray, **keys: object):
-    return SEARCHERS.get(kind)(SearchSettings(**keys)).search(units)  # type: ignore[arg-type]
+    return SEARCHERS.implementation(kind)(SearchSettings(**keys)).search(units)  # type: ignore[arg-type]
 
 
 def plain_neighbours(units: np.ndarray, k: int) -> np.ndarray:
@@ -84,7 +85,7 @@ def test_same_seed_same_table_whatever_threads_and_memory(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_progress_ends_at_all_rows(kind: str) -> None:
     heard: list[int] = []
-    SEARCHERS.get(kind)(SearchSettings(num_neighbours=2)).search(random_units(50), heard.append)
+    SEARCHERS.implementation(kind)(SearchSettings(num_neighbours=2)).search(random_units(50), heard.append)
     assert heard == sorted(heard)
     assert heard[-1] == 50
 
@@ -128,4 +129,4 @@ def test_auto_chooses_by_size_and_names_are_checked() -> None:
     assert resolve_kind("auto", CROSSOVER) == "hnsw"
     assert resolve_kind("hnsw", 3) == "hnsw"
     with pytest.raises(UnknownNameError, match="did you mean 'hnsw'"):
-        SEARCHERS.get("hnws")
+        SEARCHERS.implementation("hnws")

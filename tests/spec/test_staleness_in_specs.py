@@ -43,7 +43,7 @@ def spec_of(folder: Path, more: str) -> Path:
         (
             "text: {users: {provider: template, stale: 2}}\n"
             "encoder: {kind: precomputed, users: u.npy, items: i.npy}",
-            "precomputed vectors are as old as they are",
+            "precomputed vectors cannot be recomputed for older profiles",
         ),
         (
             "text: {users: {provider: template, scope: prefix}}\ncompare: {text.users.stale: [0, 1]}",

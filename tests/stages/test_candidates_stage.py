@@ -13,7 +13,7 @@ from grasp_bench.core.hashing import file_hash
 from grasp_bench.core.progress import silent
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_split
-from grasp_bench.plan.graph import cell_nodes
+from grasp_bench.plan.graph import CellNodes
 from grasp_bench.plan.nodes import make_node
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.experiment import Experiment
@@ -29,7 +29,7 @@ CONTEXT = RunContext("cpu", 1, silent)
 def split(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     out = tmp_path_factory.mktemp("split")
     experiment = Experiment(name="test", dataset=Dataset(source="demo"))
-    SplitStage().run(cell_nodes(experiment, "cell", file_hash)["split"], {}, out, CONTEXT)
+    SplitStage().run(CellNodes(file_hash).of(experiment, "cell")["split"], {}, out, CONTEXT)
     return Artefact(out, {})
 
 

@@ -43,7 +43,7 @@ from grasp_bench.stages import embeddings
 from grasp_bench.stages.context import RunContext
 texts, out = map(Path, sys.argv[1:])
 embeddings.encode_in_shards = partial(embeddings.encode_in_shards, shard_texts=4)
-encoder = embeddings.ENCODERS.get("sentence_transformers")
+encoder = embeddings.ENCODERS.implementation("sentence_transformers")
 fast = encoder.encode
 encoder.encode = lambda *given: (time.sleep(0.5), fast(*given))[1]
 node = make_node("embeddings", {"side": "items", "encoder": {"kind": "sentence_transformers"}}, {}, "e")

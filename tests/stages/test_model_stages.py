@@ -15,7 +15,7 @@ from grasp_bench.core.errors import StoreError
 from grasp_bench.core.hashing import file_hash
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
-from grasp_bench.plan.graph import cell_nodes
+from grasp_bench.plan.graph import CellNodes
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Dataset, Groups, Protocol
 from grasp_bench.spec.experiment import Experiment
@@ -52,7 +52,7 @@ def fashion(data_root: Path, tmp_path_factory: pytest.TempPathFactory):
         model=Model(embedding_dim=16),
         training=Training(max_epochs=4),
     )
-    nodes = cell_nodes(experiment, "cell", file_hash)
+    nodes = CellNodes(file_hash).of(experiment, "cell")
     root, done = tmp_path_factory.mktemp("fashion"), {}
     for role in ("split", "candidates", "train", "rank", "metrics"):
         execute(nodes[role], root, done)
@@ -145,7 +145,7 @@ def test_changed_groups_need_metrics_only(fashion):
         model=Model(embedding_dim=16),
         training=Training(max_epochs=4),
     )
-    changed = cell_nodes(experiment, "cell", file_hash)
+    changed = CellNodes(file_hash).of(experiment, "cell")
     assert changed["rank"].hash == nodes["rank"].hash
     assert changed["metrics"].hash != nodes["metrics"].hash
     inputs = {role: done[node.hash] for role, node in changed["metrics"].inputs.items()}
@@ -175,7 +175,7 @@ def test_grasp_goes_through_from_precomputed_vectors(data_root, tmp_path):
         model=Model(enhancer="grasp", embedding_dim=8, mlp_depth=1),
         training=Training(max_epochs=1, batch_size=2048),
     )
-    nodes = cell_nodes(experiment, "cell", file_hash)
+    nodes = CellNodes(file_hash).of(experiment, "cell")
     done: dict[str, Artefact] = {}
     for node in [*nodes["metrics"].ancestors(), nodes["metrics"]]:
         execute(node, tmp_path, done)

@@ -14,7 +14,7 @@ from grasp_bench.core.progress import silent
 from grasp_bench.data import splitting
 from grasp_bench.data.artefacts import read_item_table, read_split, read_user_ids, read_user_table
 from grasp_bench.data.splits import leave_one_out
-from grasp_bench.plan.graph import cell_nodes
+from grasp_bench.plan.graph import CellNodes
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.experiment import Experiment
@@ -39,7 +39,7 @@ def source(tmp_path: Path) -> Path:
 
 def node_of(dataset: Dataset) -> Node:
     """The node as the plan makes it."""
-    return cell_nodes(Experiment(name="test", dataset=dataset), "cell", file_hash)["split"]
+    return CellNodes(file_hash).of(Experiment(name="test", dataset=dataset), "cell")["split"]
 
 
 def run(dataset: Dataset, out: Path) -> dict[str, object]:

@@ -22,7 +22,7 @@ from grasp_bench.spec.loading import load_text
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import held_out_queries, sequences_of
 from grasp_bench.stages.registry import STAGES
-from grasp_bench.stages.text import subjects_of
+from grasp_bench.stages.text import entities_of
 
 SPEC = """
 name: days
@@ -103,7 +103,7 @@ def test_training_and_test_read_what_is_theirs(folder: Path) -> None:
     expected = [a[0] == b[0] and day_of[a] == day_of[b] for a, b in pairwise(told)]
     assert sequences.tied_with_previous.tolist() == [False, *expected]
     split = read_split(path)
-    queries = held_out_queries(found, train, split.test_users, split.test_items, "cpu")
+    _, queries = held_out_queries(found, "cpu")
     for user in split.test_users.tolist():
         known = queries.items_flat[queries.offsets[user] : queries.offsets[user + 1]]
         last = max(days[users[user]])
@@ -122,7 +122,7 @@ def test_negatives_and_texts_know_the_rest_of_a_step(folder: Path) -> None:
             closed = set().union(*(b for day, b in days[users[user]].items() if whole or day < last))
             assert not {items[item] for item in row} & closed
     for scope, days_left_out in (("train", 2), ("train_and_validation", 1), ("all", 0)):
-        told = subjects_of(path, "users", scope)
+        told = entities_of(path, "users", scope)
         for user in split.test_users.tolist():
             history = told.history_items[told.history_offsets[user] : told.history_offsets[user + 1]]
             kept = sorted(days[users[user]])[: len(days[users[user]]) - days_left_out]

@@ -9,13 +9,13 @@ import pytest
 from small_shop import ITEMS, USERS, Shop, make, plan_of
 
 from grasp_bench.core.errors import DataError, StoreError, UnknownNameError
-from grasp_bench.studies.artifact_loading import open_neighbours, open_texts
+from grasp_bench.studies.artifact_loading import load_neighbours, load_texts
 from grasp_bench.studies.inspection.neighbours import inspect_neighbours
 from grasp_bench.studies.inspection.texts import inspect_text
 
 
 def test_the_first_cell_that_has_text(shop: Shop) -> None:
-    opened = open_texts(shop.plan, shop.store, "items")
+    opened = load_texts(shop.plan, shop.store, "items")
     assert opened.cell == "sasrec-grasp-s1"
     assert opened.texts is not None
     assert len(opened.texts) == len(opened.ids) == ITEMS
@@ -24,9 +24,9 @@ def test_the_first_cell_that_has_text(shop: Shop) -> None:
 
 
 def test_a_cell_by_its_slug(shop: Shop) -> None:
-    opened = open_texts(shop.plan, shop.store, "items", "sasrec-grasp-titles-s2")
-    assert opened.texts != open_texts(shop.plan, shop.store, "items").texts
-    assert len(open_neighbours(shop.plan, shop.store, "users", "sasrec-grasp-titles-s2").ids) == USERS
+    opened = load_texts(shop.plan, shop.store, "items", "sasrec-grasp-titles-s2")
+    assert opened.texts != load_texts(shop.plan, shop.store, "items").texts
+    assert len(load_neighbours(shop.plan, shop.store, "users", "sasrec-grasp-titles-s2").ids) == USERS
 
 
 @pytest.mark.parametrize(
@@ -38,23 +38,23 @@ def test_a_cell_by_its_slug(shop: Shop) -> None:
 )
 def test_other_slugs_are_refused(shop: Shop, slug: str, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
-        open_texts(shop.plan, shop.store, "items", slug)
+        load_texts(shop.plan, shop.store, "items", slug)
 
 
 def test_a_spec_without_text(shop: Shop) -> None:
     plan = shop.plan.only("*-none-*")
     with pytest.raises(UnknownNameError, match="shop: no cell has neighbours of users"):
-        open_neighbours(plan, shop.store, "users")
+        load_neighbours(plan, shop.store, "users")
 
 
 def test_what_is_not_made_yet(bare: Shop) -> None:
     with pytest.raises(StoreError, match="the texts of items of sasrec-grasp-s1 are not there") as caught:
-        open_texts(bare.plan, bare.store, "items")
+        load_texts(bare.plan, bare.store, "items")
     assert "grasp-bench run" in str(caught.value.mend)
     make(bare, bare.plan, "split", "text")
-    assert open_texts(bare.plan, bare.store, "items").table is None
+    assert load_texts(bare.plan, bare.store, "items").table is None
     with pytest.raises(StoreError, match="the neighbours of items"):
-        open_neighbours(bare.plan, bare.store, "items")
+        load_neighbours(bare.plan, bare.store, "items")
 
 
 def test_precomputed_vectors_have_neighbours_and_no_text(shop: Shop, tmp_path: Path) -> None:
@@ -67,9 +67,9 @@ def test_precomputed_vectors_have_neighbours_and_no_text(shop: Shop, tmp_path: P
     spec.write_text(shop.spec.read_text().replace(old, new))
     plan = plan_of(spec)
     with pytest.raises(UnknownNameError, match="no cell has text of items"):
-        open_texts(plan, shop.store, "items")
+        load_texts(plan, shop.store, "items")
     make(shop, plan, "embeddings", "neighbours")
-    opened = open_neighbours(plan, shop.store, "items")
+    opened = load_neighbours(plan, shop.store, "items")
     assert opened.texts is None
     assert inspect_neighbours(opened, 2).samples[0].text is None
     with pytest.raises(DataError, match="have vectors and no text"):

@@ -271,4 +271,4 @@ def test_an_exported_run_comes_back_as_the_same_row(shop: Path, tmp_path: Path, 
     found = list((tmp_path / "r" / "peer").glob("peer*/metrics.json"))
     assert json.loads(found[0].read_text())["sampled"] == ours
     left = invoke("export", "runs", spec, "--store", shop / "store", "--only", "peer*", "--to", tmp_path)
-    assert (left.exit_code, "a run of somebody else's" in left.output) == (0, True)
+    assert (left.exit_code, "is an imported run" in left.output) == (0, True)

@@ -136,9 +136,9 @@ def test_results_without_the_split_they_were_made_on(bare: Shop, tmp_path: Path)
 def test_laid_out(shop: Shop, plan: Plan, tmp_path: Path) -> None:
     publish(plan, tmp_path, {0: np.array([1, 1]), 1: np.array([1, 3]), 3: np.array([3, 3])})
     text = document_text(lay_out_freshness(measure_freshness(plan, shop.store, tmp_path)))
-    assert "### grasp" in text
-    assert "| fresh | " in text
-    assert "| 3 old | " in text
+    assert "by age of profiles, full ranking" in text
+    assert "| grasp | 2 | 0 | " in text
+    assert "| grasp | 2 | 3 | " in text
     assert "## Full ranking" in text
     assert "## Sampled negatives" in text
 

@@ -10,7 +10,7 @@ import pytest
 from small_shop import BRANDS, ITEMS, LENGTH, NOUNS, USERS, Shop, plan_of, title
 
 from grasp_bench.report.renderers.json_text import as_json
-from grasp_bench.studies.artifact_loading import open_neighbours, open_texts
+from grasp_bench.studies.artifact_loading import load_neighbours, load_texts
 from grasp_bench.studies.inspection.layout import lay_out_neighbours, lay_out_text
 from grasp_bench.studies.inspection.neighbours import inspect_neighbours
 from grasp_bench.studies.inspection.texts import inspect_text
@@ -28,7 +28,7 @@ def traits(items: list[int]) -> dict[str, set[str]]:
 
 
 def test_sampled_items_show_what_is_in_the_store(shop: Shop) -> None:
-    opened = open_texts(shop.plan, shop.store, "items")
+    opened = load_texts(shop.plan, shop.store, "items")
     found = inspect_text(opened, count=ITEMS)
     assert [each.id for each in found.samples] == opened.ids
     for each in found.samples:
@@ -50,7 +50,7 @@ def test_sampled_items_show_what_is_in_the_store(shop: Shop) -> None:
 
 
 def test_sampled_users_are_told_by_their_training_history(shop: Shop) -> None:
-    found = inspect_text(open_texts(shop.plan, shop.store, "users"), count=USERS)
+    found = inspect_text(load_texts(shop.plan, shop.store, "users"), count=USERS)
     for each in found.samples:
         trained = shop.histories[number_of(each.id)][:TRAINED]
         assert each.history == TRAINED
@@ -62,7 +62,7 @@ def test_sampled_users_are_told_by_their_training_history(shop: Shop) -> None:
 
 
 def test_samples_are_drawn_by_the_seed(shop: Shop) -> None:
-    opened = open_texts(shop.plan, shop.store, "items")
+    opened = load_texts(shop.plan, shop.store, "items")
     drawn = [[each.id for each in inspect_text(opened, 5, seed).samples] for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert len(set(drawn[0])) == 5
@@ -70,7 +70,7 @@ def test_samples_are_drawn_by_the_seed(shop: Shop) -> None:
 
 
 def test_honest_text_is_grounded_and_covers_nothing(shop: Shop) -> None:
-    found = inspect_text(open_texts(shop.plan, shop.store, "users"))
+    found = inspect_text(load_texts(shop.plan, shop.store, "users"))
     assert found.coverage is not None
     assert not found.coverage.flagged
     number = found.grounding.kinds["number"]
@@ -84,7 +84,7 @@ def test_honest_text_is_grounded_and_covers_nothing(shop: Shop) -> None:
 
 
 def test_a_wrong_brand_is_told_of(shop: Shop) -> None:
-    opened = open_texts(shop.plan, shop.store, "items")
+    opened = load_texts(shop.plan, shop.store, "items")
     assert opened.texts is not None
     item = next(k for k, id in enumerate(opened.ids) if number_of(id) % 3 == 0 and number_of(id))
     texts = [*opened.texts]
@@ -103,11 +103,11 @@ def test_prompts_of_a_model_are_those_that_it_was_asked(shop: Shop) -> None:
     told = ["text.items.provider=litellm", "text.items.model=openai/gpt-4o-mini"]
     plan = plan_of(shop.spec, [*told, "text.items.template=beauty_title"])
     node = next(cell for cell in plan.cells if "item_text" in cell.nodes).nodes["item_text"]
-    ids = open_texts(shop.plan, shop.store, "items").ids
+    ids = load_texts(shop.plan, shop.store, "items").ids
     facts = {"verdicts": {"text": ITEMS - 1, "na": 1}}
     with shop.store.writing("text", node.hash, {"hash": node.hash, "facts": facts}) as out:
         pl.DataFrame({"id": ids, "text": ["Shines."] * ITEMS}).write_parquet(out / "texts.parquet")
-    found = inspect_text(open_texts(plan, shop.store, "items"), 4)
+    found = inspect_text(load_texts(plan, shop.store, "items"), 4)
     for each in found.samples:
         assert each.text == "Shines."
         assert title(number_of(each.id)) in (each.prompt or "")
@@ -118,7 +118,7 @@ def test_prompts_of_a_model_are_those_that_it_was_asked(shop: Shop) -> None:
 
 @pytest.mark.parametrize("side", ["users", "items"])
 def test_agreement_with_behaviour_by_counting(shop: Shop, side: str) -> None:
-    opened = open_neighbours(shop.plan, shop.store, side)
+    opened = load_neighbours(shop.plan, shop.store, side)
     found = inspect_neighbours(opened, 1)
     assert opened.table is not None
     trained = [set(history[:TRAINED]) for history in shop.histories]
@@ -138,7 +138,7 @@ def test_agreement_with_behaviour_by_counting(shop: Shop, side: str) -> None:
 
 
 def test_traits_of_neighbours_by_counting(shop: Shop) -> None:
-    opened = open_neighbours(shop.plan, shop.store, "items")
+    opened = load_neighbours(shop.plan, shop.store, "items")
     assert opened.table is not None
     rates = []
     for id, row in zip(opened.ids, opened.table.indices.tolist(), strict=True):
@@ -153,8 +153,8 @@ def test_traits_of_neighbours_by_counting(shop: Shop) -> None:
 
 @pytest.mark.parametrize("side", ["users", "items"])
 def test_documents_and_json_hold_the_figures(shop: Shop, side: str) -> None:
-    texts = inspect_text(open_texts(shop.plan, shop.store, side), 2)
-    near = inspect_neighbours(open_neighbours(shop.plan, shop.store, side), 2)
+    texts = inspect_text(load_texts(shop.plan, shop.store, side), 2)
+    near = inspect_neighbours(load_neighbours(shop.plan, shop.store, side), 2)
     for found, document in ((texts, lay_out_text(texts)), (near, lay_out_neighbours(near))):
         plain = json.loads(json.dumps(as_json(found), allow_nan=False))
         assert plain["cell"] == "sasrec-grasp-s1"

@@ -26,7 +26,7 @@ from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.rank import RankStage
 from grasp_bench.stats.bootstrap import median_interval
 from grasp_bench.studies.latency.claim import CANNOT_TELL, FAILS, HOLDS, claim_of
-from grasp_bench.studies.latency.measure import Measure, _bare, _Bout, _extras, _pairs, measure_latency
+from grasp_bench.studies.latency.measure import Measure, _bare, _Comparison, _extras, _pairs, measure_latency
 from grasp_bench.studies.latency.paths import LiveSearch
 from grasp_bench.studies.latency.timing import Times, in_turns
 from grasp_bench.studies.serving import Serving, cell_named, open_cell, trained_cells
@@ -145,7 +145,7 @@ def test_the_command_writes_figures_and_a_table(trained: tuple[Shop, Plan], tmp_
     found = json.loads((tmp_path / "r" / "shop" / "latency.json").read_text())
     states = [(each["path"], each["state"], each["requests"]) for each in found["cells"][0]["timings"]]
     assert states == [("model", "warm", 6), ("model", "warm", 6), ("model", "cold", 1)]
-    assert "sasrec-none-s1 | model | cold" in (tmp_path / "b" / "shop.latency.md").read_text()
+    assert "| all precomputed | cold | 1 |" in (tmp_path / "b" / "shop.latency.md").read_text()
 
 
 def test_the_stopwatch_knows_slow_from_fast_and_puts_the_collector_back() -> None:
@@ -183,7 +183,7 @@ def test_what_is_extra_is_paired_by_request(trained: tuple[Shop, Plan]) -> None:
         (bare.slug, "model", "catalogue"): Times(long, long),
         (cell.slug, "model", "catalogue"): Times(long + 0.25, long + 0.125),
     }
-    (extra,) = _extras(_Bout(cell, bare, [], taken, 1, {}, {}, ITEMS))
+    (extra,) = _extras(_Comparison(cell, bare, [], taken, 1, {}, {}, ITEMS))
     found = [extra[key] for key in ("ms", "low", "high", "cpu_ms")]
     assert found == pytest.approx([0.25, 0.25, 0.25, 0.125])
     assert extra["verdict"] == HOLDS

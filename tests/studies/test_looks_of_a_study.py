@@ -23,7 +23,7 @@ from grasp_bench.report.user_values import UserValues
 from grasp_bench.spec.loading import load_text
 from grasp_bench.studies import looks
 from grasp_bench.studies.looks import Judgement, SeedCounts
-from grasp_bench.studies.running import Ran, run_study
+from grasp_bench.studies.running import StudyRun, run_study
 
 SPEC = """\
 name: looked
@@ -48,7 +48,7 @@ class Place:
     decided_after: dict[str, int] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
-    def run(self, only: str = "*", tell: Callable[[str], None] | None = None) -> Ran:
+    def run(self, only: str = "*", tell: Callable[[str], None] | None = None) -> StudyRun:
         self.lines.clear()
         loaded = load_text(SPEC)
         shop = RunConfig(self.folder / "store", self.folder / "results", ("cpu",), "in_process", "plain")
@@ -81,7 +81,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return here
 
 
-def seeds_of(ran: Ran) -> dict[str, int]:
+def seeds_of(ran: StudyRun) -> dict[str, int]:
     """How many cells each method has in the plan that the run ended with."""
     return dict(Counter(cell.ablation or cell.name or "none" for cell in ran.planned.cells))
 
@@ -106,7 +106,11 @@ def test_methods_of_undecided_hypotheses_alone_are_trained_further(place: Place)
         "supported: none/fast over none (NDCG@10, full, after 3 trainings)",
         "supported: none/slow over popularity (NDCG@10, full, after 2 trainings)",
     ]
-    told, trained, study = [*place.lines], place.trained(), (place.results / "study.json").read_bytes()
+    told, trained, study = (
+        [*place.lines],
+        place.trained(),
+        (place.results / "study.json").read_bytes(),
+    )
     assert len(trained) == 8
     again = place.run()
     assert (again.planned, place.lines, place.trained()) == (ran.planned, told, trained)

@@ -186,4 +186,4 @@ def test_the_command_writes_figures_and_a_table(trained: tuple[Shop, Plan], tmp_
     assert "test targets of 30 users are read" in done.output
     found = json.loads((tmp_path / "r" / "shop" / "probe.json").read_text())
     assert {each["label"] for each in found["probes"]} == {"base", "none", "grasp"}
-    assert "| sasrec-grasp-s1 |" in (tmp_path / "b" / "shop.probe.md").read_text()
+    assert "| grasp, seed 1 |" in (tmp_path / "b" / "shop.probe.md").read_text()

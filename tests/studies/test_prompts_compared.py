@@ -12,7 +12,7 @@ from small_shop import ITEMS, Shop, make, plan_of
 
 from grasp_bench.core.errors import DataError, StoreError, UnknownNameError
 from grasp_bench.report.renderers.json_text import as_json
-from grasp_bench.studies.artifact_loading import open_neighbours
+from grasp_bench.studies.artifact_loading import load_neighbours
 from grasp_bench.studies.prompts.compare import compare_prompts
 from grasp_bench.studies.prompts.layout import lay_out_prompts
 
@@ -33,7 +33,7 @@ def test_overlap_of_two_templates(shop: Shop, tmp_path: Path) -> None:
     assert (items.depth, items.entities, items.missing) == (4, ITEMS, ())
     (pair,) = items.pairs
     opened = [
-        open_neighbours(shop.plan, shop.store, "items", slug).table
+        load_neighbours(shop.plan, shop.store, "items", slug).table
         for slug in ("sasrec-grasp-s1", "sasrec-grasp-titles-s1")
     ]
     rows = [(a, b) for a, b in zip(*(t.indices.tolist() for t in opened if t is not None), strict=True)]
@@ -105,7 +105,7 @@ def test_lists_are_compared_to_one_length(shop: Shop, tmp_path: Path) -> None:
     plan = plan_of(shop.spec, ["index.restrict_items_to=brand", "index.num_neighbours=4", wide])
     make(shop, plan, "text", "embeddings", "neighbours")
     slugs = [f"sasrec-grasp{name}-s1" for name in ("", "-wide")]
-    tables = [open_neighbours(plan, shop.store, "items", slug).table for slug in slugs]
+    tables = [load_neighbours(plan, shop.store, "items", slug).table for slug in slugs]
     narrow, wider = (t.indices for t in tables if t is not None)
     assert (narrow.shape[1], wider.shape[1]) == (4, 5)
     whole = [k for k in range(ITEMS) if min(narrow[k]) >= 0 and min(wider[k][:4]) >= 0]

@@ -20,9 +20,9 @@ from grasp_bench.studies.audit.layout import lay_out_audit
 from grasp_bench.studies.audit.run import run_audit
 from grasp_bench.studies.audit.variants import (
     HAZARDS,
-    hazard_arms,
+    hazard_variants,
     order_hazard,
-    protocol_arms,
+    protocol_variants,
     protocols_that_fit,
 )
 
@@ -55,10 +55,10 @@ def write_shop(folder: Path, column: str) -> Path:
 
 def audited(spec: Path, place: Path, overrides: tuple[str, ...] = ()) -> tuple[Audit, list[str]]:
     said: list[str] = []
-    arms = protocol_arms(spec, overrides, protocols_that_fit(spec, overrides), Fingerprints())
-    hazards = list(hazard_arms(spec, overrides, arms[1], Fingerprints()))
+    variants = protocol_variants(spec, overrides, protocols_that_fit(spec, overrides), Fingerprints())
+    hazards = list(hazard_variants(spec, overrides, variants[1], Fingerprints()))
     shop = RunConfig(place / "store", place / "results", ("cpu",), executor="in_process", log_format="plain")
-    return run_audit(arms, hazards, shop, said.append), said
+    return run_audit(variants, hazards, shop, said.append), said
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_the_files_order_is_the_habit_and_its_arm_the_one_without(made: tuple[Au
     assert markov.low is not None
     assert 0 < markov.low < markov.with_it - markov.without
     page = document_text(lay_out_audit(made[0]))
-    assert "its arm shuffles" in page
+    assert "its variant shuffles" in page
     assert "Not measured" not in page
 
 
@@ -144,8 +144,8 @@ def test_methods_told_of_the_files_order_are_left_out(tmp_path: Path) -> None:
         (tmp_path / f"{side}s.ids.txt").write_text("".join(f"{side[0]}{k}\n" for k in range(count)))
     files = [f"encoder.{side}={tmp_path}/{side}.npy" for side in ("users", "items")]
     told = ["encoder.kind=precomputed", *files, "compare={model.enhancer: [none, llminit, grasp]}"]
-    (arm,) = protocol_arms(spec, told, ["strict"], Fingerprints())
-    hazard, shuffled = list(hazard_arms(spec, told, arm, Fingerprints()))[-1]
+    (variant,) = protocol_variants(spec, told, ["strict"], Fingerprints())
+    hazard, shuffled = list(hazard_variants(spec, told, variant, Fingerprints()))[-1]
     assert "made from the file's order" in hazard.left_out
     assert shuffled is not None
     assert {cell.slug for cell in shuffled.plan.cells} == {
@@ -191,8 +191,8 @@ def test_data_with_times_are_split_in_time_as_well(tmp_path: Path) -> None:
 
 def test_what_the_spec_fixes_is_told(tmp_path: Path) -> None:
     spec = write_shop(tmp_path / "data", "position")
-    arms = protocol_arms(spec, ["dataset.protocol.ties=mean"], ["paper", "strict"], Fingerprints())
-    assert [arm.fixed for arm in arms] == [("dataset.protocol.ties",)] * 2
+    variants = protocol_variants(spec, ["dataset.protocol.ties=mean"], ["paper", "strict"], Fingerprints())
+    assert [variant.fixed for variant in variants] == [("dataset.protocol.ties",)] * 2
 
 
 def test_a_failure_names_the_arm(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from grasp_bench.core.progress import silent
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.stages.context import RunContext
-from grasp_bench.studies.export.runs import Asked, export_cell
+from grasp_bench.studies.export.runs import RunOptions, export_cell
 
 CONTROLS = "controls=[popularity, random, item_knn]"
 STAGES = ("split", "candidates", "text", "embeddings", "control", "imported", "metrics")
@@ -42,7 +42,7 @@ def figures(shop: Shop, cell: Cell) -> dict[str, Any]:
     return json.loads(shop.store.get("metrics", cell.hash).file("metrics.json").read_text())
 
 
-def exported(shop: Shop, name: str, folder: Path, asked: Asked) -> Path:
+def exported(shop: Shop, name: str, folder: Path, asked: RunOptions) -> Path:
     context = RunContext("cpu", 1, silent)
     return export_cell(cell_of(shop, name, CONTROLS), shop.store, folder, asked, context).run
 
@@ -59,14 +59,14 @@ def imported(shop: Shop, run: Path, keys: str) -> dict[str, Any]:
 def test_among_candidates_every_figure_of_every_group(
     shop: Shop, tmp_path: Path, name: str, packed: bool
 ) -> None:
-    run = exported(shop, name, tmp_path, Asked("sampled", None, packed))
+    run = exported(shop, name, tmp_path, RunOptions("sampled", None, packed))
     again = imported(shop, run, "holds: candidates")
     assert again == {"sampled": figures(shop, cell_of(shop, name, CONTROLS))["sampled"]}
 
 
 def test_of_the_best_every_figure_down_to_the_depth(shop: Shop, tmp_path: Path) -> None:
     # Scores that never tie: where a list is cut within a tie, only a longer one tells.
-    run = exported(shop, "random", tmp_path, Asked("full", 5))
+    run = exported(shop, "random", tmp_path, RunOptions("full", 5))
     again = imported(shop, run, "holds: top, depth: 5")
     ours = figures(shop, cell_of(shop, "random", CONTROLS))
     assert "sampled" not in again

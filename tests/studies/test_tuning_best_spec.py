@@ -8,7 +8,7 @@ import pytest
 
 from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.spec.loading import load
-from grasp_bench.studies.tuning.best_spec import refuse_existing, write_winner
+from grasp_bench.studies.tuning.best_spec import refuse_existing, write_best_spec
 from grasp_bench.studies.tuning.schema import Trial, Tuning
 
 SPEC = """\
@@ -49,7 +49,7 @@ def tuning(best: dict[str, object] | None) -> Tuning:
 
 def test_it_says_what_the_original_says_and_what_was_found(original: Path) -> None:
     winner = original.with_name("found.yaml")
-    write_winner(winner, load(original), tuning(BEST))
+    write_best_spec(winner, load(original), tuning(BEST))
     before, after = load(original).experiment, load(winner).experiment
     assert (after.name, after.tuning) == ("found", None)
     assert (after.index.num_neighbours, after.model.self_part, after.training.lr) == (7, False, 3e-6)
@@ -69,7 +69,7 @@ def test_published_figures_are_found_from_another_folder(original: Path) -> None
     text = SPEC.replace("tuning:", "published: {file: published/grasp.yaml, dataset: Beauty}\ntuning:")
     original.write_text(text, encoding="utf-8")
     winner = original.parent.parent / "elsewhere" / "found.yaml"
-    write_winner(winner, load(original), tuning(BEST))
+    write_best_spec(winner, load(original), tuning(BEST))
     published = [load(path).published for path in (winner, original)]
     assert published[0] is not None
     assert published[1] is not None
@@ -79,7 +79,7 @@ def test_published_figures_are_found_from_another_folder(original: Path) -> None
 def test_a_name_is_found_for_any_file(original: Path) -> None:
     for name in ("original.yml", "mit Leerzeichen.yaml"):
         winner = original.with_name(name)
-        write_winner(winner, load(original), tuning(BEST))
+        write_best_spec(winner, load(original), tuning(BEST))
         assert load(winner).experiment.name == "original_tuned"
 
 
@@ -87,5 +87,5 @@ def test_nothing_is_overwritten_and_nothing_invented(original: Path) -> None:
     with pytest.raises(GraspBenchError, match="exists already"):
         refuse_existing(original)
     with pytest.raises(GraspBenchError, match="no trial is complete"):
-        write_winner(original.with_name("none.yaml"), load(original), tuning(None))
+        write_best_spec(original.with_name("none.yaml"), load(original), tuning(None))
     assert not original.with_name("none.yaml").exists()

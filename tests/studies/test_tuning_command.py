@@ -23,9 +23,9 @@ from grasp_bench.plan.compile import compile_plan
 from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.plan.status import status
 from grasp_bench.spec.loading import load
-from grasp_bench.studies.tuning.running import Asked
-from grasp_bench.studies.tuning.running import tune as search
-from grasp_bench.studies.tuning.storage import Kept, open_study
+from grasp_bench.studies.tuning.search import SearchOptions
+from grasp_bench.studies.tuning.search import tune as search
+from grasp_bench.studies.tuning.storage import StudyLocation, open_study
 
 TUNE = [sys.executable, "-m", "grasp_bench", "tune", "shop.yaml", "--device", "cpu", "--log-format", "plain"]
 RANDOM = ["tuning.sampler=random", "seeds=[1]", "tuning.space={training.lr: [1e-3, 1e-1, log]}"]
@@ -56,9 +56,9 @@ def found_in(folder: Path) -> Any:
     return json.loads((folder / "results" / "shop" / "tuning.json").read_text())
 
 
-def asked(folder: Path, **options: Any) -> Asked:
+def asked(folder: Path, **options: Any) -> SearchOptions:
     store, results, boards = folder / ".grasp_bench", folder / "results", folder / "leaderboard"
-    return Asked(store, results, boards, ("cpu",), log_format="plain", **options)
+    return SearchOptions(store, results, boards, ("cpu",), log_format="plain", **options)
 
 
 @pytest.fixture
@@ -106,13 +106,13 @@ def test_a_killed_search_goes_on_where_it_was(folder: Path) -> None:
     killed = found_in(folder)
     assert [trial["state"] for trial in killed["trials"]] == ["complete"] * 3
     assert "2/3 trials to do" in done.stderr
-    # Its course is that of a search that nobody disturbed.
+    # Its each is that of a search that nobody disturbed.
     whole = searched(folder / "shop.yaml", folder / "other", [*SLOW, "tuning.trials=3"])
-    courses = [
+    series = [
         [(t["params"], t["value"]) for t in killed["trials"]],
         list(zip(whole.params, whole.values, strict=True)),
     ]
-    assert sorted(map(str, courses[0])) == sorted(map(str, courses[1]))
+    assert sorted(map(str, series[0])) == sorted(map(str, series[1]))
 
 
 def test_a_worker_that_dies_is_replaced(folder: Path) -> None:
@@ -176,7 +176,7 @@ def test_what_cannot_be_searched_is_said(
 
 
 def test_another_base_does_not_mix_with_a_named_study(folder: Path) -> None:
-    kept = Kept(str(folder / "x.journal"), "mine", folder / "workers")
+    kept = StudyLocation(str(folder / "x.journal"), "mine", folder / "workers")
     open_study(kept, "one base")
     open_study(kept, "one base")
     with pytest.raises(IncomparableError, match="study 'mine'"):

@@ -83,7 +83,7 @@ def test_a_search_is_told_from_what_the_storage_has(tmp_path: Path) -> None:
         "training.max_epochs=1",
     ]
     found = searched(write_shop(tmp_path / "shop"), tmp_path / "store", overrides)
-    told = tuning_of(found.orders.base, found.study, 6, ["model.heads"])
+    told = tuning_of(found.config.base, found.study, 6, ["model.heads"])
     assert told["best"] is not None
     assert told["best"]["value"] == max(each["value"] or 0 for each in told["trials"])
     assert sum(told["importance"].values()) == pytest.approx(1, abs=1e-3)
@@ -101,7 +101,7 @@ def test_nothing_is_said_of_nothing(tmp_path: Path) -> None:
         write_shop(tmp_path / "shop"), tmp_path / "store",
         ["tuning.space={model.heads: [3, 5, 7]}", "tuning.trials=3"],
     )  # fmt: skip
-    told = tuning_of(found.orders.base, found.study, 3, [])
+    told = tuning_of(found.config.base, found.study, 3, [])
     assert (told["best"], told["importance"], told["curves"], told["contours"]) == (None, {}, [], [])
     assert "No trial is complete." in document_text(lay_out_tuning(told))
     assert "embedding\\_dim 8 is not divisible by heads 3" in document_text(lay_out_tuning(told))

@@ -1,4 +1,4 @@
-"""A search's course depends on its seed, and not on how often it was interrupted."""
+"""A search's each depends on its seed, and not on how often it was interrupted."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_seed_fixes_the_course(sampler: str, trials: int, shop: Path, tmp_path: Path) -> None:
     asked = [*QUICK, f"tuning.sampler={sampler}"]
 
-    def course(store: str, *more: str) -> list[dict[str, object]]:
+    def each(store: str, *more: str) -> list[dict[str, object]]:
         return searched(shop, tmp_path / store, [*asked, *more]).params
 
-    once = course("a", f"tuning.trials={trials}")
+    once = each("a", f"tuning.trials={trials}")
     assert len({str(point) for point in once}) > trials // 2
     for point in once:
         assert 1e-4 <= float(str(point["training.lr"])) <= 1e-1
         assert isinstance(point["index.num_neighbours"], int)
         assert isinstance(point["model.dropout"], float)
-    course("b", f"tuning.trials={trials - 2}")
-    assert course("b", f"tuning.trials={trials}") == once
-    assert course("c", "tuning.trials=2", "tuning.seed=1") != once[:2]
+    each("b", f"tuning.trials={trials - 2}")
+    assert each("b", f"tuning.trials={trials}") == once
+    assert each("c", "tuning.trials=2", "tuning.seed=1") != once[:2]
 
 
 def test_values_of_any_kind_may_be_chosen(shop: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from optuna.study import Study
 from optuna.trial import TrialState
 
 from grasp_bench.studies.tuning import trial_state
-from grasp_bench.studies.tuning.trial_state import MESSAGE, WORKER, left, place, put_right, worker_name
+from grasp_bench.studies.tuning.trial_state import MESSAGE, WORKER, left, place, requeue_dead, worker_name
 
 HERE = socket.gethostname()
 
@@ -38,10 +38,10 @@ def test_a_dead_workers_trial_is_asked_again_with_its_values(study: Study, tmp_p
     lock = tmp_path / "worker.lock"
     with FileLock(lock):
         first = begin(study, worker_name(lock))
-        put_right(study)
+        requeue_dead(study)
         assert states(study) == ["RUNNING"]
     lock.touch()  # what a killed process leaves: the file, and nobody who holds it
-    put_right(study)
+    requeue_dead(study)
     assert states(study) == ["FAIL", "WAITING"]
     again = study.ask()
     assert again.suggest_int("n", 1, 1000) == first.params["n"]
@@ -52,7 +52,7 @@ def test_a_dead_workers_trial_is_asked_again_with_its_values(study: Study, tmp_p
 def test_other_machines_are_left_alone(study: Study, tmp_path: Path) -> None:
     begin(study, f"elsewhere:{tmp_path / 'not-seen-from-here.lock'}")
     begin(study, f"{HERE}:{tmp_path / 'gone.lock'}")
-    put_right(study)
+    requeue_dead(study)
     assert states(study) == ["RUNNING", "FAIL", "WAITING"]
 
 
@@ -60,7 +60,7 @@ def test_a_trial_that_kills_its_process_again_and_again_has_failed(study: Study,
     worker = f"{HERE}:{tmp_path / 'gone.lock'}"
     for _ in range(trial_state.MOST_DEATHS):
         begin(study, worker)
-        put_right(study, worker)
+        requeue_dead(study, worker)
     failed = [trial for trial in study.get_trials() if MESSAGE in trial.user_attrs]
     assert [trial.user_attrs[MESSAGE] for trial in failed] == ["its process died 3 times"]
     assert TrialState.WAITING not in {trial.state for trial in study.get_trials()}
@@ -70,7 +70,7 @@ def test_a_trial_that_kills_its_process_again_and_again_has_failed(study: Study,
 def test_a_command_that_is_killed_again_and_again_has_not_failed(study: Study, tmp_path: Path) -> None:
     for _ in range(2 * trial_state.MOST_DEATHS):
         begin(study, f"{HERE}:{tmp_path / 'gone.lock'}")
-        put_right(study)
+        requeue_dead(study)
     assert states(study)[-1] == "WAITING"
     assert left(study, 1) == 1
 
@@ -79,4 +79,4 @@ def test_a_queue_is_filled_once(study: Study, tmp_path: Path) -> None:
     points = [{"n": n} for n in range(5)]
     for total in (3, 3, 5):
         trial_state.fill(study, points, total, tmp_path / "queue.lock")
-    assert [trial_state.kept_params(trial)["n"] for trial in study.get_trials()] == [0, 1, 2, 3, 4]
+    assert [trial_state.trial_params(trial)["n"] for trial in study.get_trials()] == [0, 1, 2, 3, 4]

@@ -48,7 +48,7 @@ def test_a_value_is_the_mean_over_seeds_of_the_best_validation(shop: Path, whole
         plan = compile_plan(load(shop, patch).experiment, Fingerprints())
         best = {}
         for cell in plan.cells:
-            log = Store(whole.orders.store).get("train", cell.nodes["train"].hash).file("log.jsonl")
+            log = Store(whole.config.store).get("train", cell.nodes["train"].hash).file("log.jsonl")
             best[str(cell.seed)] = max(json.loads(line)["NDCG@10"] for line in log.read_text().splitlines())
         assert trial.user_attrs["values"] == best
         assert trial.value == pytest.approx(fmean(best.values()))
@@ -69,7 +69,7 @@ def test_only_what_a_key_changes_is_made_again(shop: Path, tmp_path: Path) -> No
 
 
 def test_nothing_is_ranked_or_measured(whole: Searched) -> None:
-    stages = {stage for stage, found in made(whole.orders.store).items() if found}
+    stages = {stage for stage, found in made(whole.config.store).items() if found}
     assert stages == {"split", "candidates", "embeddings", "neighbours", "train"}
 
 
@@ -96,7 +96,7 @@ def test_other_test_items_give_the_same_values(whole: Searched, tmp_path: Path) 
     again = searched(other, tmp_path / "store", ["tuning.trials=5"])
     assert again.values == whole.values[:5]
     targets = []
-    for store in (whole.orders.store, again.orders.store):
+    for store in (whole.config.store, again.config.store):
         (split,) = Store(store).artefacts("split")
         targets.append(pl.read_parquet(split.file("test.parquet")))
     assert not targets[0].equals(targets[1])

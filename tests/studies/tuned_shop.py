@@ -18,9 +18,9 @@ from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.spec.loading import LoadedSpec, load
 from grasp_bench.studies.tuning.search import Search
 from grasp_bench.studies.tuning.search_space import Base, base_of, identity
-from grasp_bench.studies.tuning.storage import kept_in, open_study
-from grasp_bench.studies.tuning.trial_state import counts, kept_params
-from grasp_bench.studies.tuning.worker import Orders, search
+from grasp_bench.studies.tuning.storage import open_study, study_location
+from grasp_bench.studies.tuning.trial_state import counts, trial_params
+from grasp_bench.studies.tuning.worker import SearchConfig, search
 
 ITEMS, USERS, LENGTH, WIDTH = 24, 40, 6, 12
 SPEC = """\
@@ -47,7 +47,7 @@ tuning:
 class Searched:
     """A search that has come to an end, and what was said of it."""
 
-    orders: Orders
+    config: SearchConfig
     study: Study
     said: list[tuple[str, Any]]
 
@@ -59,7 +59,7 @@ class Searched:
     @property
     def params(self) -> list[dict[str, Any]]:
         """The points that were asked for, in order."""
-        return [kept_params(trial) for trial in self.trials]
+        return [trial_params(trial) for trial in self.trials]
 
     @property
     def values(self) -> list[float | None]:
@@ -96,11 +96,11 @@ def prepared(spec: Path, store: Path, overrides: Sequence[str] = ()) -> Searched
     loaded: LoadedSpec = load(spec, overrides)
     base: Base = base_of(loaded.experiment, str(spec))
     prints = Fingerprints()
-    kept, searches = kept_in(base, store, prints, None, None), identity(base, prints)
-    orders = Orders(base, kept, searches, base.tuning.trials, store, STAGES, 1, 64)
+    kept, searches = study_location(base, store, prints, None, None), identity(base, prints)
+    config = SearchConfig(base, kept, searches, base.tuning.trials, store, STAGES, 1, 64)
     study = open_study(kept, searches)
-    Search(orders, study, ["cpu"]).prepare()
-    return Searched(orders, study, [])
+    Search(config, study, ["cpu"]).prepare()
+    return Searched(config, study, [])
 
 
 def searched(
@@ -108,7 +108,7 @@ def searched(
 ) -> Searched:
     """Search in this process until there are enough trials."""
     found = prepared(spec, store, overrides)
-    search(found.orders, "cpu", worker, found.said.append)
+    search(found.config, "cpu", worker, found.said.append)
     return found
 
 

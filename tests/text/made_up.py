@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from grasp_bench.spec.text import TextSource
+from grasp_bench.spec.choices import TextSource
 from grasp_bench.text.entities import Account, Entities, Side, TextStream
 from grasp_bench.text.providers import write_texts
 

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
-from grasp_bench.spec.text import PrecomputedText
 from grasp_bench.text.entities import Entities, TextStream
+from grasp_bench.text.precomputed_settings import PrecomputedText
 from grasp_bench.text.providers import write_texts
 
 USERS = ["007", "8", "ü"]

@@ -8,8 +8,9 @@ from made_up import ITEMS, entities, written
 
 from grasp_bench.core.errors import DataError, UnknownNameError
 from grasp_bench.services.tokens import counter
-from grasp_bench.spec.text import LiteLLMText, TemplateText
 from grasp_bench.text.generated import prompt_requests
+from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.template_settings import TemplateText
 
 MANY = pl.DataFrame(
     {"item_id": [str(k) for k in range(60)], "title": [f"Product number {k}" for k in range(60)]}

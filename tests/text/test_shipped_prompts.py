@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from made_up import entities, written
 
-from grasp_bench.spec.text import TemplateText
+from grasp_bench.text.template_settings import TemplateText
 from grasp_bench.text.templates import declared_in, read_template, shipped_templates
 
 VISITED = """

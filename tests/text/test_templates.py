@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
-from grasp_bench.spec.text import TemplateText
 from grasp_bench.text.entities import Entities, Side
-from grasp_bench.text.providers import PROVIDERS, write_texts
+from grasp_bench.text.providers import write_texts
+from grasp_bench.text.template_settings import TemplateText
 from grasp_bench.text.templates import shipped_templates
 
 ITEMS = pl.DataFrame(
@@ -143,10 +143,6 @@ def test_catalogue_without_any_text_is_refused() -> None:
 def test_every_shipped_template_suits_one_side(name: str) -> None:
     side: Side = "users" if name == "visited_items" or name.endswith("_user") else "items"
     assert all(text.endswith(".") for text in texts(side, template=name))
-
-
-def test_providers_are_those_of_the_spec() -> None:
-    assert PROVIDERS.names() == ["litellm", "precomputed", "template"]
 
 
 def test_writing_is_fast() -> None:

@@ -34,7 +34,7 @@ def test_a_user_who_knows_all_but_one_item_gets_that_one():
 
 
 def test_a_user_who_knows_everything_is_refused():
-    with pytest.raises(DataError, match="user number 1 has taken every item"):
+    with pytest.raises(DataError, match="user number 1 has every item"):
         NegativeSampler(sequences([[0], [0, 1, 2]], 3))
 
 

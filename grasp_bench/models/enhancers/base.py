@@ -20,7 +20,7 @@ class Knowledge:
     `similar_*` hold the mean of each entity's nearest neighbours (the paper's Ū and Ī, eq. 2), and
     `nearest_users_nN` (int64) their numbers, nearest first, −1 where there are fewer. What the
     enhancer does not read (`EnhancerSettings.reads`) is None. Behind the users may stand `prefixes`
-    more rows: their profiles as they were at each training token (`data.prefixes`).
+    more rows: their profiles as they were at each training token (`data.profile_age`).
     """
 
     users_nD: Tensor | None = None

@@ -15,12 +15,12 @@ from grasp_bench.report.sections.noise import noise_page_section
 from grasp_bench.report.sections.published import paper_section
 from grasp_bench.report.sections.ranking import board_section
 from grasp_bench.report.sections.significance import hypotheses_section
-from grasp_bench.report.sections.summary import found_section
+from grasp_bench.report.sections.summary import summary_section
 from grasp_bench.report.studies import Findings
 
 SectionMaker = Callable[[PageMaterial], PageSection | None]
 BEFORE_STUDIES: tuple[SectionMaker, ...] = (
-    found_section, hypotheses_section, board_section, across_page_section, paper_section, ablations_section,
+    summary_section, hypotheses_section, board_section, across_page_section, paper_section, ablations_section,
     noise_page_section,
 )  # fmt: skip
 BEHIND_STUDIES: tuple[SectionMaker, ...] = (groups_section, data_section, gaps, provenance_section)

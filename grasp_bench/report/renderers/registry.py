@@ -23,7 +23,7 @@ RENDERERS: Registry[Render] = Registry(
         "json": "grasp_bench.report.renderers.json_text:render",
         "html": "grasp_bench.report.renderers.html:render",
         "latex": "grasp_bench.report.renderers.latex:render",
-        "svg": "grasp_bench.report.renderers.svg:render",
+        "svg": "grasp_bench.report.renderers.terminal:render_svg",
     },
 )
 

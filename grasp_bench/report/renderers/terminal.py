@@ -1,4 +1,7 @@
-"""The board as rich tables: best bold, second underlined, ≈ for the tier of the best."""
+"""Render documents as rich tables, in a terminal or as an SVG picture of one.
+
+The best is bold, the second underlined, ≈ marks the tier of the best.
+"""
 
 from __future__ import annotations
 
@@ -86,3 +89,33 @@ def _texts(table: Table) -> list[list[Text]]:
 def _text(entry: Entry) -> Text:
     text = plain(entry.text, STYLES[entry.mark])
     return text.append(" ≈", style="not bold not underline") if entry.tier else text
+
+
+MIN_WIDTH = 80
+
+
+def render_svg(board: Board, document: Document) -> str:
+    """Draw ranking tables and the words of the short view; the same board gives the same bytes."""
+    width = _width(document)
+    console = ShowingConsole(
+        record=True, width=width, file=io.StringIO(), highlight=False, force_terminal=True
+    )
+    for section in document.sections:
+        if section.kind != "detail":
+            for line in section.lines:
+                console.print(plain(line))
+        if section.kind == "ranking":
+            for table in section.plain_tables:
+                console.print(rich_table(table, width))
+                for note in table.notes:
+                    console.print(plain(note), style="dim")
+    # Without an id rich makes one from a random-looking checksum of the text; a name keeps diffs small.
+    return console.export_svg(
+        title=shown_line(f"grasp-bench leaderboard {document.title}"), unique_id="board"
+    )
+
+
+def _width(document: Document) -> int:
+    """As many characters as the widest ranking table needs."""
+    tables = [t for section in document.sections if section.kind == "ranking" for t in section.plain_tables]
+    return max([MIN_WIDTH, *map(natural_width, tables)])

@@ -9,7 +9,14 @@ from grasp_bench.report.charts.row_charts import Dot, dots
 from grasp_bench.report.document import BLANK, Chart, Column, Entry, Figure, Section, Table
 from grasp_bench.report.formatting import count, percent, percent_with_interval, points
 from grasp_bench.report.page.blocks import Block, Folded, Heading, PageSection, Prose
-from grasp_bench.report.schema import PROTOCOLS, Beside, Difference, PublishedFigure, Ranking, SourcedEntry
+from grasp_bench.report.schema import (
+    PROTOCOLS,
+    Difference,
+    PublishedComparison,
+    PublishedFigure,
+    Ranking,
+    SourcedEntry,
+)
 from grasp_bench.report.sections.groups import GROUP_HEADS
 from grasp_bench.report.sections.ranking import seeds_of
 
@@ -48,7 +55,7 @@ def published_section(ranking: Ranking, suffix: str) -> Section | None:
     return Section(f"Beside the published figures{suffix}", kept, _lines(found))
 
 
-def _lines(found: Beside) -> list[str]:
+def _lines(found: PublishedComparison) -> list[str]:
     """Whose figures these are and how far the two experiments are from being one."""
     lines = [_origin(found), _data_line(found), *_sources(found["sourced"])]
     if found["settings"]:
@@ -61,7 +68,7 @@ def _lines(found: Beside) -> list[str]:
     return lines
 
 
-def _origin(found: Beside) -> str:
+def _origin(found: PublishedComparison) -> str:
     source = found["source"]
     if not source:
         return f"Published of the dataset {found['dataset']}, each row from a source of its own."
@@ -79,7 +86,7 @@ def _sources(entries: Sequence[SourcedEntry]) -> list[str]:
     ]
 
 
-def _data_line(found: Beside) -> str:
+def _data_line(found: PublishedComparison) -> str:
     facts = {fact["key"]: fact for fact in found["data"]}
     theirs = " and ".join(f"{count(fact['theirs'])} {key}" for key, fact in facts.items())
     if any(fact["ours"] is None for fact in facts.values()):

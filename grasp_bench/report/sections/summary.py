@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # a cached board is shown without numpy
     from grasp_bench.report.page.material import PageMaterial
 
 
-def found_section(material: PageMaterial) -> PageSection:
+def summary_section(material: PageMaterial) -> PageSection:
     """Sentences, the ranking that counts first."""
     lines = [
         line

@@ -1,4 +1,4 @@
-"""Which context of a pair is corrupted, and whether its weight tells.
+"""Find which context of a pair is corrupted, and whether its weight shows it.
 
 An entity's own embedding is corrupted or not. Its neighbours' mean is corrupted by the share of neighbours
 that are, and wholly where they were searched by a corrupted embedding. A dot product of two means is the mean
@@ -44,13 +44,13 @@ class Corrupted:
     similar: Shares
 
     def of_part(self, part: str) -> Shares:
-        """Of the context that a part of the attention reads; global reads both halves."""
+        """Share of the context that a part of the attention reads; global reads both halves."""
         halves = {"self": self.own, "similar": self.similar, "global": (self.own + self.similar) / 2}
         return halves[part]
 
 
 def trained_under(reading: Reading) -> dict[Side, Corrupted]:
-    """What noise the cell was trained under has hit, by side; nothing of a clean cell."""
+    """Find what the noise of a cell's training has hit, by side; empty for a clean cell."""
     found: dict[Side, Corrupted] = {}
     inputs = reading.cell.nodes["train"].inputs
     for side, role in ROLES.items():
@@ -69,9 +69,9 @@ def trained_under(reading: Reading) -> dict[Side, Corrupted]:
 
 
 def corrupt(reading: Reading, rate: float, seed: int) -> tuple[Knowledge, dict[Side, Corrupted]]:
-    """Embeddings of both sides permuted behind the trained model's back, and what was hit.
+    """Permute embeddings of both sides after training; return them and what was hit.
 
-    Neighbours stay those that were found; the means of their embeddings are taken anew.
+    Neighbours stay the same; the means of their embeddings are computed again.
     """
     known, found = reading.knowledge, dict[Side, Corrupted]()
     for side, (own_name, similar_name) in TABLES.items():
@@ -89,7 +89,7 @@ def corrupt(reading: Reading, rate: float, seed: int) -> tuple[Knowledge, dict[S
 def shares_of_pairs(
     corrupted: Mapping[Side, Corrupted], pairs: Pairs, part: str
 ) -> Iterator[tuple[str, Shares]]:
-    """Corrupted share of each pair's context, (P,), by side; last, where there are two, of either."""
+    """Yield the corrupted share of each pair's context, (P,), by side; last, with two sides, of either."""
     rows = {"users": pairs.profiles, "items": pairs.items}
     for side, found in corrupted.items():
         yield side, found.of_part(part)[rows[side]]
@@ -102,7 +102,7 @@ def shares_of_pairs(
 
 
 def corruption_of(part: str, side: str, weights: Shares, shares: Shares) -> Corruption | None:
-    """Weights (P,) against shares (P,); None where all pairs are corrupted alike, or none is.
+    """Compare weights (P,) with shares (P,); None where all pairs are corrupted alike, or none is.
 
     `auc` calls a pair corrupted from half of its context on, `correlation` is Spearman's with the share, 0
     where all weights are the same.
@@ -132,7 +132,7 @@ def _tensors(tables: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _share_of_neighbours(own: Shares, indices: np.ndarray) -> Shares:
-    """An entity without neighbours stands for itself."""
+    """The corrupted share of an entity's neighbours; an entity without neighbours counts itself."""
     there = indices >= 0
     hit = np.where(there, own[indices], 0.0).sum(axis=1)
     count = there.sum(axis=1)
@@ -140,7 +140,7 @@ def _share_of_neighbours(own: Shares, indices: np.ndarray) -> Shares:
 
 
 def _noise_behind(node: Node, side: Side) -> Node | None:
-    """The noise on this side that a node was made from, if any."""
+    """Find the noise on this side among a node and its ancestors; None without any."""
     for each in (node, *node.ancestors()):
         if each.stage in NOISE_STAGES and each.settings["side"] == side:
             return each

@@ -1,16 +1,17 @@
-"""How trained cells weigh own, similar and global embeddings."""
+"""Inspect how trained cells weigh own, similar and global embeddings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.core import checksums
+from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.core.store import Store
+from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.data.artefacts import read_item_table, read_user_ids
 from grasp_bench.data.groups import head_items, head_users, item_counts
 from grasp_bench.engine.publish import identity
 from grasp_bench.models.enhancers.grasp import Grasp
@@ -24,7 +25,6 @@ from grasp_bench.studies.attention.corruption import (
     shares_of_pairs,
     trained_under,
 )
-from grasp_bench.studies.attention.heat_maps import Asking, heat_maps
 from grasp_bench.studies.attention.pairs import (
     UNCHOSEN_PER_USER,
     Pairs,
@@ -32,9 +32,8 @@ from grasp_bench.studies.attention.pairs import (
     unchosen_pairs,
 )
 from grasp_bench.studies.attention.reading import Reading, cells_with_attention, open_reading, settings_of
-from grasp_bench.studies.attention.schema import Attention, AttentionCell, Corruption, Weights
+from grasp_bench.studies.attention.schema import Attention, AttentionCell, Corruption, HeatMap, Weights
 
-FILE = "attention.json"
 BINS = 50
 DIGITS = 6  # single precision holds no more
 MIDDLE, NEAR_MIDDLE = 0.5, 0.01
@@ -44,31 +43,33 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is looked at: cells by a glob, users of the heat maps, and the rate of a corruption behind the
-    trained model's back (0: none), with its seed."""
+class HeatMapUsers:
+    """Users of heat maps: those with the given ids, and `sample` more drawn from users with several items."""
+
+    ids: Sequence[str] = ()
+    sample: int = 3
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class InspectionOptions:
+    """What to inspect: cells by a glob, users of the heat maps, and the rate and seed of a corruption after
+    training (0: none)."""
 
     cells: str = "*"
-    users: Asking = field(default_factory=Asking)
+    users: HeatMapUsers = field(default_factory=HeatMapUsers)
     corrupt: float = 0.0
     seed: int = 0
 
 
-def inspect_attention(plan: Plan, store: Store, asked: Asked) -> Attention:
-    """Look at all cells that `asked` names; see `cells_with_attention` and `heat_maps` for what it raises."""
-    cells, left_out = cells_with_attention(plan, store, asked.cells)
+def inspect_attention(plan: Plan, store: Store, options: InspectionOptions) -> Attention:
+    """Inspect the cells that `options` names; raises as `cells_with_attention` and `heat_maps` do."""
+    cells, left_out = cells_with_attention(plan, store, options.cells)
     labels = _labels(plan)
     remarks: list[str] = []
-    found = [_inspect(cell, labels[cell.slug], store, asked, remarks) for cell in cells]
-    notes = [*_notes(cells, found, asked), *dict.fromkeys(remarks), *left_out]
+    found = [_inspect(cell, labels[cell.slug], store, options, remarks) for cell in cells]
+    notes = [*_notes(cells, found, options), *dict.fromkeys(remarks), *left_out]
     return Attention(spec=plan.name, cells=found, notes=notes)
-
-
-def write_attention(found: Attention, results: Path) -> Path:
-    """Write `results/<spec>/attention.json` and return its path."""
-    path = results / found["spec"] / FILE
-    checksums.write(path, found)
-    return path
 
 
 def weights_of(part: str, group: str, values: NDArray[np.float64]) -> Weights:
@@ -90,7 +91,7 @@ def weights_of(part: str, group: str, values: NDArray[np.float64]) -> Weights:
 
 
 def evenness(pairs: Pairs, over: str) -> float:
-    """How far softmax weights are from equal shares: the mean of |weight over share - 1|, over all parts.
+    """Measure how far softmax weights are from equal shares: the mean of |weight over share - 1|.
 
     A share is one over the items that a weight is normalised over: those up to its own (`prefix`) or all of
     the `sequence`.
@@ -102,13 +103,15 @@ def evenness(pairs: Pairs, over: str) -> float:
     return float(np.abs(pairs.weights * count[:, None] - 1).mean()) if len(count) else 0.0
 
 
-def _inspect(cell: Cell, label: str, store: Store, asked: Asked, remarks: list[str]) -> AttentionCell:
+def _inspect(
+    cell: Cell, label: str, store: Store, options: InspectionOptions, remarks: list[str]
+) -> AttentionCell:
     reading = open_reading(cell, store)
     known, corrupted = reading.knowledge, trained_under(reading)
     noise = _noise_words(cell) if corrupted else None
-    if asked.corrupt and not corrupted:
-        known, corrupted = corrupt(reading, asked.corrupt, asked.seed)
-        noise = f"none in training; permute {asked.corrupt:g} of both sides behind the trained model's back"
+    if options.corrupt and not corrupted:
+        known, corrupted = corrupt(reading, options.corrupt, options.seed)
+        noise = f"none in training; permute {options.corrupt:g} of both sides behind the trained model's back"
     model = reading.model(known)
     parts = model.holistic.shape.parts
     pairs, unchosen = history_pairs(reading, model), unchosen_pairs(reading, model)
@@ -139,12 +142,12 @@ def _inspect(cell: Cell, label: str, store: Store, asked: Asked, remarks: list[s
         pairs=len(pairs.items),
         weights=weights,
         corruption=corruption,
-        heat_maps=heat_maps(reading, pairs, parts, asked.users),
+        heat_maps=heat_maps(reading, pairs, parts, options.users),
     )
 
 
 def _groups(reading: Reading, pairs: Pairs) -> Mapping[str, Bools]:
-    """Of history pairs: head and tail as on the boards, and the two parts of a history."""
+    """Groups of history pairs: head and tail as on the boards, training and validation."""
     split, rule = reading.split, reading.cell.experiment.dataset.protocol.groups
     head_user = head_users(split, rule)[pairs.users]
     head_item = head_items(item_counts(split, rule), rule)[pairs.items]
@@ -160,7 +163,7 @@ def _groups(reading: Reading, pairs: Pairs) -> Mapping[str, Bools]:
 
 
 def _by_corruption(shares: Mapping[str, NDArray[np.float64]]) -> Mapping[str, Bools]:
-    """By the corruption of either side, or of the one that was hit."""
+    """Groups by the corruption of either side, or of the one that was hit."""
     if not shares:
         return {}
     mostly = list(shares.values())[-1] >= MOSTLY
@@ -181,13 +184,15 @@ def _noise_words(cell: Cell) -> str:
 
 
 def _labels(plan: Plan) -> dict[str, str]:
-    """What boards call the cells' methods."""
+    """Labels of the cells' methods on boards, by slug."""
     methods = {cell.slug: method_of(identity(cell)) for cell in plan.cells}
     labels = label_methods(set(methods.values()))
     return {slug: labels[method] for slug, method in methods.items()}
 
 
-def _notes(cells: Sequence[Cell], found: Sequence[AttentionCell], asked: Asked) -> Iterator[str]:
+def _notes(
+    cells: Sequence[Cell], found: Sequence[AttentionCell], options: InspectionOptions
+) -> Iterator[str]:
     yield (
         "Pairs of users and the items of their histories, training and validation, cut as the model reads "
         f"them; test is not opened. `unchosen`: {UNCHOSEN_PER_USER} of each user's validation negatives."
@@ -209,5 +214,52 @@ def _notes(cells: Sequence[Cell], found: Sequence[AttentionCell], asked: Asked) 
     if alike:
         yield f"All pairs are corrupted alike in {', '.join(alike)}: nothing to compare."
     trained_noisy = [each["slug"] for each in found if each["noise"] and not each["noise"].startswith("none")]
-    if asked.corrupt and trained_noisy:
+    if options.corrupt and trained_noisy:
         yield f"Trained under noise, so not corrupted once more: {', '.join(trained_noisy)}."
+
+
+LONGEST = 60  # characters of a title
+
+
+def heat_maps(reading: Reading, pairs: Pairs, parts: Sequence[str], chosen: HeatMapUsers) -> list[HeatMap]:
+    """Heat maps of named users, then of drawn ones; UnknownNameError for an id that the split lacks."""
+    ids = read_user_ids(reading.folder)
+    names = _names(reading)
+    found = []
+    for user in _users(ids, pairs, chosen):
+        rows = pairs.of_user(user)
+        weights = pairs.weights[rows].T.round(DIGITS)
+        items = [names[item] for item in pairs.items[rows].tolist()]
+        found.append(HeatMap(user=ids[user], items=items, parts=list(parts), weights=weights.tolist()))
+    return found
+
+
+def _users(ids: Sequence[str], pairs: Pairs, chosen: HeatMapUsers) -> list[int]:
+    places = {name: place for place, name in enumerate(ids)} if chosen.ids else {}
+    named = []
+    for name in chosen.ids:
+        if name not in places:
+            raise UnknownNameError(
+                f"no user '{name}'{did_you_mean(name, ids)}", mend="name a user by the dataset's own id"
+            )
+        named.append(places[name])
+    readers, items = np.unique(pairs.users, return_counts=True)
+    several = np.setdiff1d(readers[items > 1], named)
+    drawn = np.random.default_rng(chosen.seed).choice(
+        several, min(chosen.sample, len(several)), replace=False
+    )
+    return [*dict.fromkeys(named), *np.sort(drawn).tolist()]
+
+
+def _names(reading: Reading) -> list[str]:
+    """Titles, or ids where there is none."""
+    table = read_item_table(reading.folder)
+    return [
+        _cut(title) if title else str(item)
+        for title, item in zip(table["title"].to_list(), table["item_id"].to_list(), strict=True)
+    ]
+
+
+def _cut(title: str) -> str:
+    plain = " ".join(str(title).split())
+    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 1]}…"

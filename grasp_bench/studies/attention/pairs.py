@@ -1,7 +1,7 @@
-"""The weights of real (user, item) pairs, block by block.
+"""Compute the attention weights of real (user, item) pairs, block by block.
 
-Two kinds of pairs: those of histories, which the model weighs when it reads, and items that users have not
-chosen, drawn once for validation, which it weighs when it scores. No pair holds a test target.
+There are two kinds of pairs: those of histories, which the model weighs when it reads, and validation
+negatives, which it weighs when it scores. No pair holds a test target.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNCHOSEN_PER_USER = 10  # about as many as a history has
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """P pairs: whose they are, whose profile reads them, which item, and the weight of each part.
+    """P pairs of a user and an item, the profile that reads each, and the weight of each part.
 
     `users`, `profiles`, `items` (P,) int64; `held_out` (P,) bool: validation, which no training and, by
     default, no text of a user has seen; `weights` (P, parts) float64. A profile is a row of the users'
@@ -45,7 +45,7 @@ class Pairs:
 
 @torch.inference_mode()
 def history_pairs(reading: Reading, model: Grasp) -> Pairs:
-    """All pairs of all histories, each cut to its latest `max_len` items as the model does."""
+    """Compute all pairs of all histories, each cut to its latest `max_len` items as the model does."""
     blocks = []
     lengths = torch.from_numpy(reading.split.train_lengths)
     for tokens in _histories(reading, model, _readers(reading)):
@@ -58,7 +58,7 @@ def history_pairs(reading: Reading, model: Grasp) -> Pairs:
 
 @torch.inference_mode()
 def unchosen_pairs(reading: Reading, model: Grasp, per_user: int = UNCHOSEN_PER_USER) -> Pairs:
-    """The first `per_user` of each validation user's negatives, as candidates behind his history."""
+    """Compute pairs with the first `per_user` negatives of each validation user, scored after the history."""
     negatives_VK = torch.from_numpy(reading.negatives_VK[:, :per_user].astype(np.int64))
     asked = torch.from_numpy(reading.split.valid_users.astype(np.int64))
     blocks = []

@@ -1,6 +1,6 @@
-"""Trained cells that weigh own, similar and global embeddings: which there are, and what they read.
+"""Find trained cells with holistic attention, and load what their models read.
 
-Nothing here opens test.parquet. Weights are looked at where the model reads: in histories.
+Nothing here opens test.parquet: weights are those of histories.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class Reading:
 
     @property
     def max_len(self) -> int:
-        """How many of the latest items the model reads."""
+        """Number of latest items that the model reads."""
         return int(self.cell.nodes["train"].settings["model"]["max_len"])
 
     def model(self, known: Knowledge | None = None) -> Grasp:
-        """The trained enhancer, on the embeddings it was trained on or on others in their place."""
+        """Load the trained enhancer, with its own embeddings or with others in their place."""
         recommender = load_trained(
             self.cell.nodes["train"], self.trained, self.split, known or self.knowledge, "cpu"
         )
@@ -74,7 +74,7 @@ def settings_of(cell: Cell) -> GraspSettings:
 
 
 def cells_with_attention(plan: Plan, store: Store, pattern: str = "*") -> tuple[list[Cell], list[str]]:
-    """Trained cells whose slugs match a glob and whose weights can differ; what was left out, and why.
+    """Find trained cells whose slugs match a glob and whose weights can differ; also the others and why.
 
     Raises UnknownNameError when no cell that matches has such weights, StoreError when none is trained.
     """
@@ -109,7 +109,7 @@ def cells_with_attention(plan: Plan, store: Store, pattern: str = "*") -> tuple[
 
 
 def open_reading(cell: Cell, store: Store) -> Reading:
-    """Read what the cell's model reads; StoreError where a part of it is gone."""
+    """Load what the cell's model reads; StoreError where a part of it is absent."""
     node = cell.nodes["train"]
     inputs = {role: store.get(each.stage, each.hash) for role, each in node.inputs.items()}
     train, rest = read_train(inputs["split"].path), read_rest(inputs["split"].path, "valid")

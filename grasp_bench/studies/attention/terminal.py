@@ -1,4 +1,4 @@
-"""Heat maps on a terminal: a cell's colour is its weight."""
+"""Print heat maps on a terminal: a square's colour is its weight."""
 
 from __future__ import annotations
 

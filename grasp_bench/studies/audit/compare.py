@@ -1,7 +1,7 @@
-"""Which conclusions survive an honest protocol: one method set under several, and each hazard alone.
+"""Compare conclusions under several protocols, and under each hazard alone.
 
-Every arm is an ordinary plan, made and published like any other. What is said of it comes from
-published ranks by the tests of boards: users and trainings crossed.
+Every variant is an ordinary plan, made and published like any other. Its figures come from published ranks,
+its tests are those of boards: users and trainings crossed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from grasp_bench.report.schema import Claim
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.crossed import contrast, difference
 from grasp_bench.stats.trainings import Trainings
-from grasp_bench.studies.audit.variants import BASE, FULL, Arm, Hazard
+from grasp_bench.studies.audit.variants import BASE, FULL, Hazard, Variant
 
 VERDICTS = {
     "supported": "holds",
@@ -37,7 +37,7 @@ UNINFORMED = ("random", "constant")
 
 @dataclass(frozen=True)
 class Outcome:
-    """A conclusion under one protocol; without figures where it could not be tested."""
+    """The verdict on a hypothesis under one protocol; without figures where it could not be tested."""
 
     verdict: str
     difference: float | None
@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """One declared hypothesis, and what becomes of it under each protocol."""
+    """One declared hypothesis and its outcome under each protocol."""
 
     better: str
     than: str
@@ -79,7 +79,7 @@ class HazardEffects:
 
 @dataclass(frozen=True)
 class Audit:
-    """Everything that is shown. `figures` and `rankings` are by protocol; `taus` by pairs of them."""
+    """The whole audit. `figures` and `rankings` are by protocol; `taus` by pairs of protocols."""
 
     name: str
     description: str
@@ -95,30 +95,32 @@ class Audit:
 
 
 def audit_of(
-    arms: Sequence[Arm], hazards: Sequence[tuple[Hazard, Arm | None]], results: Path, caches: Path
+    variants: Sequence[Variant], hazards: Sequence[tuple[Hazard, Variant | None]], results: Path, caches: Path
 ) -> Audit:
-    """Read what the arms have published: protocols below `results`, hazards below `caches`."""
-    boards = {arm.name: load_board(results / arm.plan.name) for arm in arms}
-    materials = {arm.name: read_material(results / arm.plan.name) for arm in arms}
-    metric = boards[arms[0].name]["metric"]
-    sides = {arm.name: _Side(_complete(materials[arm.name]), arm.ranking) for arm in arms}
+    """Build the audit from published variants: protocols below `results`, hazards below `caches`."""
+    boards = {variant.name: load_board(results / variant.plan.name) for variant in variants}
+    materials = {variant.name: read_material(results / variant.plan.name) for variant in variants}
+    metric = boards[variants[0].name]["metric"]
+    sides = {variant.name: _Side(_complete(materials[variant.name]), variant.ranking) for variant in variants}
     figures = {name: side.figures("overall", metric) for name, side in sides.items()}
     named = {
         name: {materials[name].labels[method]: value for method, value in found.items()}
         for name, found in figures.items()
     }
-    base, strict = next((arm, materials[arm.name]) for arm in arms if arm.name == BASE)
+    base, strict = next((variant, materials[variant.name]) for variant in variants if variant.name == BASE)
     return Audit(
         name=base.experiment.name,
         description=base.experiment.description,
         dataset=next(iter(boards[base.name]["rankings"]))["dataset"],
         metric=metric,
-        rankings={arm.name: arm.ranking for arm in arms},
-        fixed={arm.name: arm.fixed for arm in arms},
+        rankings={variant.name: variant.ranking for variant in variants},
+        fixed={variant.name: variant.fixed for variant in variants},
         conclusions=_conclusions({name: board["claims"] for name, board in boards.items()}),
         figures=named,
         taus={f"{a} / {b}": kendall(named[a], named[b]) for a, b in combinations(named, 2)},
-        hazards=tuple(_effects(hazard, strict, _material(arm, caches), metric) for hazard, arm in hazards),
+        hazards=tuple(
+            _effects(hazard, strict, _material(variant, caches), metric) for hazard, variant in hazards
+        ),
         missing=tuple(
             f"{name}: {entry['slug']} ({entry['reason']})"
             for name, board in boards.items()
@@ -156,9 +158,9 @@ def _outcome(claim: Claim) -> Outcome:
     return Outcome(verdict, test["difference"], test["low"], test["high"], claim["p_holm"], claim["words"])
 
 
-def _material(arm: Arm | None, caches: Path) -> Material | None:
-    """None where the strict arm's own results tell."""
-    return None if arm is None else read_material(caches / arm.plan.name)
+def _material(variant: Variant | None, caches: Path) -> Material | None:
+    """None for the hazard that reads the strict variant's own results."""
+    return None if variant is None else read_material(caches / variant.plan.name)
 
 
 def _complete(material: Material) -> dict[Method, Sequence[ResultCell]]:
@@ -192,7 +194,7 @@ def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric
             after, unhazarded = (side.trainings(method, values, metric) for side in (habit, bare))
             found = (
                 difference(after, unhazarded)
-                if hazard.other_course
+                if hazard.changes_training
                 else contrast([(1.0, after.less(unhazarded))])  # seed by seed: the same training of each
             )
             low, high = found.interval()
@@ -205,7 +207,7 @@ def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric
 
 @dataclass(frozen=True)
 class _Side:
-    """Methods of an arm that have every seed, wherever they are measured, under one ranking."""
+    """Methods of a variant that have every seed, under one ranking."""
 
     cells: Mapping[Method, Sequence[ResultCell]]
     ranking: str
@@ -223,5 +225,5 @@ class _Side:
 
 
 def _anywhere(method: Method) -> Method:
-    """Without its dataset, which has another name where it is shuffled."""
+    """The method without its dataset, whose name differs where it is shuffled."""
     return replace(method, dataset="")

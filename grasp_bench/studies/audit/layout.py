@@ -1,4 +1,4 @@
-"""A protocol audit as a document."""
+"""Arrange a protocol audit as a document."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUPS = {"overall": "", "tail_item": " on tail items"}
 
 
 def lay_out_audit(found: Audit) -> Document:
-    """Conclusions first, then the order of methods, then each hazard alone."""
+    """Arrange conclusions, then the order of methods, then each hazard alone."""
     lines = [found.description] if found.description else []
     lines += [
         f"{found.dataset}, {found.metric}. "
@@ -148,5 +148,5 @@ def _points(difference: float, low: float | None, high: float | None) -> str:
 
 
 def _signed(difference: float) -> str:
-    """Points of percent; what rounds to nothing has no minus."""
+    """Print points of percent; what rounds to 0 has no minus."""
     return f"{round(100 * difference, 2) + 0.0:+.2f}"

@@ -1,4 +1,4 @@
-"""Running the arms of a protocol audit, one after the other, through the ordinary engine."""
+"""Run the variants of a protocol audit, one after the other, through the ordinary engine."""
 
 from __future__ import annotations
 
@@ -16,65 +16,65 @@ from grasp_bench.report.renderers.json_text import as_json
 from grasp_bench.report.study import write_study
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.studies.audit.compare import Audit, audit_of
-from grasp_bench.studies.audit.variants import Arm, Hazard
+from grasp_bench.studies.audit.variants import Hazard, Variant
 from grasp_bench.studies.study_files import dataset_cards
 
 FILE = "audit.json"
 
 
 def run_audit(
-    arms: Sequence[Arm],
-    hazards: Sequence[tuple[Hazard, Arm | None]],
+    variants: Sequence[Variant],
+    hazards: Sequence[tuple[Hazard, Variant | None]],
     shop: RunConfig,
     tell: Callable[[str], None],
 ) -> Audit:
-    """Make what is absent of every arm, and `results/<spec>/audit.json` of what they say.
+    """Make what is absent of every variant, and write `results/<spec>/audit.json`.
 
-    Protocols are published below the shop's results, hazards below its store: figures of theirs are in
-    the audit, and the command makes them again. Raises RunFailedError when cells of an arm failed.
+    Protocols are published below the shop's results, hazards below its store: their figures
+    are in the audit, and the command makes them again. Raises RunFailedError when cells of a variant failed.
     """
     caches = shop.store / "audit"
-    for arm in arms:
-        _run(arm, shop, tell)
+    for variant in variants:
+        _run(variant, shop, tell)
     for _, switched in hazards:
         if switched is not None:
             _run(switched, replace(shop, results=caches), tell)
-    audit = audit_of(arms, hazards, shop.results, caches)
+    audit = audit_of(variants, hazards, shop.results, caches)
     atomic.write_json(shop.results / audit.name / FILE, as_json(audit))
     return audit
 
 
-def _run(arm: Arm, shop: RunConfig, tell: Callable[[str], None]) -> None:
-    tell(f"{arm.name}:")
-    folder = shop.results / arm.plan.name
+def _run(variant: Variant, shop: RunConfig, tell: Callable[[str], None]) -> None:
+    tell(f"{variant.name}:")
+    folder = shop.results / variant.plan.name
     with suppress(DamagedError):  # it is set aside now, and made again below
-        _write_study(folder, arm, shop.store)
-    if not arm.plan.cells:
+        _write_study(folder, variant, shop.store)
+    if not variant.plan.cells:
         tell("nothing that it changes")
         return
-    outcome = run_plan(arm.plan, shop)
-    _write_study(folder, arm, shop.store)
+    outcome = run_plan(variant.plan, shop)
+    _write_study(folder, variant, shop.store)
     if outcome.failed:
         slug, failure = next(iter(outcome.failed.items()))
         raise RunFailedError(
-            f"{arm.plan.name}: {len(outcome.failed)} of {len(arm.plan.cells)} cells failed, such as {slug}: "
-            f"{failure.message}",
+            f"{variant.plan.name}: {len(outcome.failed)} of {len(variant.plan.cells)} cells failed, such as "
+            f"{slug}: {failure.message}",
             mend=failure.mend or "the same command keeps what is finished and tries the rest again",
         )
 
 
-def _write_study(folder: Path, arm: Arm, store: Path) -> None:
-    planned = [identity(cell) for cell in arm.plan.cells]
-    write_study(folder, _asking(arm), planned, dataset_cards(arm.plan, Store(store)))
+def _write_study(folder: Path, variant: Variant, store: Path) -> None:
+    planned = [identity(cell) for cell in variant.plan.cells]
+    write_study(folder, _asking(variant), planned, dataset_cards(variant.plan, Store(store)))
 
 
-def _asking(arm: Arm) -> Experiment:
-    """The experiment with its name and its questions as this arm asks them: by its own ranking."""
-    protocol = arm.experiment.dataset.protocol
-    by = {"also_full_ranking": arm.ranking == "full"}
-    dataset = arm.experiment.dataset.model_copy(update={"protocol": protocol.model_copy(update=by)})
+def _asking(variant: Variant) -> Experiment:
+    """The experiment under the variant's name, its hypotheses by the variant's own ranking."""
+    protocol = variant.experiment.dataset.protocol
+    by = {"also_full_ranking": variant.ranking == "full"}
+    dataset = variant.experiment.dataset.model_copy(update={"protocol": protocol.model_copy(update=by)})
     hypotheses = tuple(
-        each.model_copy(update={"protocol": arm.ranking}) for each in arm.experiment.hypotheses
+        each.model_copy(update={"protocol": variant.ranking}) for each in variant.experiment.hypotheses
     )
-    changed = {"name": arm.plan.name, "dataset": dataset, "hypotheses": hypotheses}
-    return arm.experiment.model_copy(update=changed)
+    changed = {"name": variant.plan.name, "dataset": dataset, "hypotheses": hypotheses}
+    return variant.experiment.model_copy(update=changed)

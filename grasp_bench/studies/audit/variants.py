@@ -1,4 +1,4 @@
-"""The arms of a protocol audit: one spec under several protocols, and under each hazard alone."""
+"""The variants of a protocol audit: one spec under several protocols, and under each hazard alone."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ from pathlib import Path
 from typing import Literal
 
 from grasp_bench.core.errors import DataError, SpecError
+from grasp_bench.encoders.precomputed_settings import PrecomputedEncoder
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan, compile_plan
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.selection import plan_of, with_model_of
 from grasp_bench.spec.dataset import Dataset
-from grasp_bench.spec.encoder import PrecomputedEncoder
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.loading import LoadedSpec, load
 from grasp_bench.spec.protocols import PAPER, PROTOCOLS
-from grasp_bench.spec.text import PrecomputedText
+from grasp_bench.text.precomputed_settings import PrecomputedText
 
 BASE = "strict"  # the hazards are switched on alone over this
-FULL = "dataset.protocol.also_full_ranking"  # stored by every arm, whichever of the two it ranks by
+FULL = "dataset.protocol.also_full_ranking"  # stored by every variant, whichever of the two it ranks by
 
 
 @dataclass(frozen=True)
 class Hazard:
-    """One key of the published protocol, and the figure that it reaches.
+    """One key of the published protocol, and the figure that it changes.
 
-    `measured_on` the very models of the strict arm (`same models`), on models trained again where the hazard
-    decides what is trained (`trained again`), or on other histories, so that controls differ, too (`other
-    histories`). `other_course`: with it a seed trains on in another way; what only changes the choice of the
-    epoch leaves the luck of a seed as it is. `in_strict`: the strict protocol has this habit of the published
-    one, so that the hazard's arm is the one without. `why_not` says why there is nothing to measure,
-    `left_out` which methods are not.
+    `measured_on`: the models of the strict variant (`same models`), models trained again because the hazard
+    changes their training (`trained again`), or other histories, on which controls differ too (`other
+    histories`). `changes_training`: with it a seed trains in another way; a hazard that only changes the
+    choice of the epoch keeps the luck of a seed. `in_strict`: the strict protocol has the hazard too, so its
+    variant is the one without. `why_not` says why nothing is measured, `left_out` which methods are left out.
     """
 
     key: str
@@ -41,7 +40,7 @@ class Hazard:
     ranking: str
     group: str = "overall"
     measured_on: Literal["same models", "trained again", "other histories"] = "same models"
-    other_course: bool = False
+    changes_training: bool = False
     in_strict: bool = False
     why_not: str = ""
     left_out: str = ""
@@ -58,7 +57,7 @@ HAZARDS = (
         "a position of SASRec sees what it must predict",
         "full",
         measured_on="trained again",
-        other_course=True,
+        changes_training=True,
     ),
     Hazard("dataset.protocol.candidates", "every method has its own negatives", "sampled"),
     Hazard("dataset.protocol.groups.count_on", "held-out items count as popularity", "full", "tail_item"),
@@ -72,13 +71,13 @@ HAZARDS = (
         measured_on="trained again",
     ),
 )  # fmt: skip
-# Both protocols keep the file's order, for no publisher gives another: its arm is the one without.
+# Both protocols keep the file's order, for no publisher gives another: its variant is the one without.
 ORDER = Hazard(
     "dataset.repair.time_ties",
     "items of one time stand in the file's order",
     "full",
     measured_on="other histories",
-    other_course=True,
+    changes_training=True,
     in_strict=True,
 )
 NO_TIES = "no equal times, and ids ascend by chance: there is nothing to shuffle"
@@ -90,10 +89,10 @@ SHUFFLED = "the spec itself gives another order than the file's"
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """One way of measuring: a plan, what it was compiled from, and the ranking that decides there.
 
-    `fixed` are the keys of its protocol that the spec itself gives, alike in all arms.
+    `fixed` are the keys of its protocol that the spec itself gives, alike in all variants.
     """
 
     name: str
@@ -103,20 +102,20 @@ class Arm:
     fixed: tuple[str, ...] = ()
 
 
-def protocol_arms(
+def protocol_variants(
     spec: Path, overrides: Sequence[str], names: Sequence[str], fingerprint: Fingerprint
-) -> list[Arm]:
-    """The spec under each named protocol; `names` begin with the published one, if it is asked for."""
-    return [_arm(spec, overrides, name, fingerprint) for name in names]
+) -> list[Variant]:
+    """Compile the spec under each named protocol; the published one comes first, if it is among `names`."""
+    return [_variant(spec, overrides, name, fingerprint) for name in names]
 
 
-def hazard_arms(
-    spec: Path, overrides: Sequence[str], base: Arm, fingerprint: Fingerprint
-) -> Iterator[tuple[Hazard, Arm | None]]:
-    """Each hazard alone on the strict arm, with those cells that it makes another figure of.
+def hazard_variants(
+    spec: Path, overrides: Sequence[str], base: Variant, fingerprint: Fingerprint
+) -> Iterator[tuple[Hazard, Variant | None]]:
+    """Switch each hazard on alone over the strict variant; only the cells whose figures change.
 
-    No arm for the hazard that is only another reading of the strict ranks. The hazard of `ORDER` comes last,
-    by the key that the data ask for.
+    None stands for the hazard that only reads the strict ranks in another way. `ORDER` comes last, with the
+    key that fits the data.
     """
     known = {cell.slug: cell for cell in base.plan.cells}
     for hazard in HAZARDS:
@@ -132,17 +131,17 @@ def hazard_arms(
             cells = tuple(with_model_of(known[cell.slug], cell) for cell in cells)
         changed = [cell for cell in cells if cell.hash != known[cell.slug].hash]
         name = f"{base.experiment.name}/{hazard.name}"
-        yield hazard, Arm(hazard.name, loaded.experiment, plan_of(name, changed), hazard.ranking)
-    yield _order_arm(spec, overrides, base, fingerprint)
+        yield hazard, Variant(hazard.name, loaded.experiment, plan_of(name, changed), hazard.ranking)
+    yield _order_variant(spec, overrides, base, fingerprint)
 
 
-def _order_arm(
-    spec: Path, overrides: Sequence[str], base: Arm, fingerprint: Fingerprint
-) -> tuple[Hazard, Arm]:
-    """The strict arm on histories whose order the file does not make; without cells where none differs.
+def _order_variant(
+    spec: Path, overrides: Sequence[str], base: Variant, fingerprint: Fingerprint
+) -> tuple[Hazard, Variant]:
+    """The strict variant on histories in shuffled order; without cells where no order differs.
 
-    What somebody made of users in the file's order may tell of what is held out here: methods that read it
-    are left out.
+    Methods that read vectors or texts of users made from the file's order are left out: these may reveal
+    held-out items.
     """
     hazard, experiment = order_hazard(base.experiment.dataset), base.experiment
     cells: tuple[Cell, ...] = ()
@@ -155,11 +154,11 @@ def _order_arm(
             hazard = replace(hazard, left_out=OLD_USERS)
             cells = tuple(cell for cell in cells if not any(role.startswith("user_") for role in cell.nodes))
     plan = plan_of(f"{base.experiment.name}/{hazard.name}", cells)
-    return hazard, Arm(hazard.name, experiment, plan, hazard.ranking)
+    return hazard, Variant(hazard.name, experiment, plan, hazard.ranking)
 
 
 def _marks_of_users(experiment: Experiment) -> tuple[str, ...]:
-    """What lets a spec be planned whose users' vectors or texts were made from the file's order."""
+    """Overrides that allow users' vectors or texts made from the file's order."""
     if isinstance(experiment.encoder, PrecomputedEncoder):
         return ("encoder.leaks=mark",)
     return ("text.users.leaks=mark",) if isinstance(experiment.text.users, PrecomputedText) else ()
@@ -180,7 +179,7 @@ def order_hazard(dataset: Dataset) -> Hazard:
 
 
 def protocols_that_fit(spec: Path, overrides: Sequence[str]) -> list[str]:
-    """paper and strict; temporal, too, unless the spec says another split or the data cannot be cut so."""
+    """List paper and strict, and temporal unless the spec or the data do not allow it."""
     from grasp_bench.data.prepare import prepare
     from grasp_bench.data.splitting import split_by_protocol
 
@@ -193,16 +192,16 @@ def protocols_that_fit(spec: Path, overrides: Sequence[str]) -> list[str]:
     return [*names, "temporal"]
 
 
-def _arm(spec: Path, overrides: Sequence[str], name: str, fingerprint: Fingerprint) -> Arm:
+def _variant(spec: Path, overrides: Sequence[str], name: str, fingerprint: Fingerprint) -> Variant:
     loaded = _loaded(spec, overrides, name)
     plan = compile_plan(loaded.experiment, fingerprint)
     placed = plan_of(f"{plan.name}/{name}", plan.cells)
     said = (key for key in PROTOCOLS[name] if not loaded.sources[key].startswith("protocol "))
     fixed = tuple(key for key in said if key != FULL)
-    return Arm(name, loaded.experiment, placed, "full" if PROTOCOLS[name][FULL] else "sampled", fixed)
+    return Variant(name, loaded.experiment, placed, "full" if PROTOCOLS[name][FULL] else "sampled", fixed)
 
 
 def _loaded(spec: Path, overrides: Sequence[str], protocol: str) -> LoadedSpec:
-    """The spec under a protocol; no seeds are added here, for every arm is to have the same."""
+    """Load the spec under a protocol, with its first seeds alone: all variants have the same."""
     loaded = load(spec, [*overrides, f"protocol={protocol}", f"{FULL}=true"])
     return replace(loaded, experiment=loaded.experiment.with_first_seeds())

@@ -1,9 +1,9 @@
-"""What a trained cell has learned of users and items, as Parquet tables that any tool reads.
+"""Export the learned vectors of users and items as Parquet tables.
 
-A user's state is what predicts the next item behind the training and validation items; a test item is never
-read. An item's vector is what states are multiplied by. Where every user sees an item otherwise (holistic
-attention), it is the mean of what a fixed sample of users sees: a state times that is the score that the mean
-of them would give it, not the model's own, and how far lists made from it agree with the model's is said.
+A user's state predicts the next item after the training and validation items; a test item is never read. An
+item's vector is what states are multiplied by. With holistic attention users see different vectors, and the
+mean over a fixed sample of users is written. A state times that mean is not the model's score; the metadata
+say how far lists made from it agree with the model's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TOP = 10
 
 @dataclass(frozen=True)
 class Table:
-    """One written file: rows, width, and what its schema says of it."""
+    """One written file: rows, width, and the metadata of its schema."""
 
     path: Path
     rows: int
@@ -45,8 +45,8 @@ class Table:
 def export_embeddings(cell: Cell, spec: str, store: Store, out: Path, kind: Kind) -> list[Table]:
     """Write `users.parquet` (user_id, state) and `items.parquet` (item_id, vector) into `out`.
 
-    Lists are float32 of fixed size; rows are in the order of the split's users and of the catalogue. Users of
-    whom nothing is known have no state (null). Raises StoreError where the cell is not trained.
+    Lists are float32 of fixed size; rows are in the order of the split's users and of the catalogue. Users
+    without a history have no state (null). Raises StoreError where the cell is not trained.
     """
     opened = open_cell(cell, store)
     serving = Serving(opened)
@@ -72,7 +72,7 @@ def export_embeddings(cell: Cell, spec: str, store: Store, out: Path, kind: Kind
 
 
 def user_states(opened: TrainedCell, serving: Serving) -> tuple[Vectors, NDArray[np.bool_]]:
-    """States (n, views · d) of all users, and of whom anything is known."""
+    """Compute states (n, views · d) of all users, and which users have a history."""
     known = np.diff(opened.offsets) > 0
     users = np.flatnonzero(known)
     if not len(users):
@@ -84,7 +84,7 @@ def user_states(opened: TrainedCell, serving: Serving) -> tuple[Vectors, NDArray
 
 
 def item_vectors(opened: TrainedCell, serving: Serving) -> tuple[Vectors, dict[str, str]]:
-    """Vectors (m, views · d) of all items, and what is to be said of them."""
+    """Compute vectors (m, views · d) of all items, and metadata that say what they are."""
     vectors = serving.item_vectors()
     if vectors is not None:
         return vectors, {"vectors": "the same for every user: state · vector is the score"}
@@ -111,7 +111,7 @@ def _mean_seen(serving: Serving, users: Ints) -> Vectors:
 
 
 def _overlap(serving: Serving, users: Ints, vectors: Vectors) -> float:
-    """Share of the model's ten best items that the users' states and these vectors name too, in the mean."""
+    """Mean share of the model's ten best items that are also best by the users' states and these vectors."""
     requests = [serving.request(int(user)) for user in users]
     theirs = serving.best(requests)
     scores = serving.states(requests) @ vectors.T

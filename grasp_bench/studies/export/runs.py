@@ -1,7 +1,7 @@
-"""Runs and qrels in TREC's formats, so that other tools can compute every figure again.
+"""Export runs and qrels in TREC's formats, so that other tools can compute every figure again.
 
-A cell's ranks are stored as counts, which are no list. Its scores are computed anew, by the stage that made
-the ranks and from the same artefacts, and what they count is compared with what is stored, user by user.
+A cell's ranks are stored as counts, not as lists. Its scores are computed again by the stage that made the
+ranks, from the same artefacts, and the new counts are compared with the stored ones, user by user.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Scoring(Protocol):
     def scoring(
         self, node: Node, inputs: Mapping[str, Artefact], context: RunContext
     ) -> tuple[Ranker, Scorer]:
-        """What ranks the test targets and by whose scores."""
+        """Return what ranks the test targets, and what scores them."""
         ...
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is exported of each cell: which ranking, how many items a user (None: all), packed or not."""
+class RunOptions:
+    """What to export of each cell: the ranking, the items of each user (None: all), packed or not."""
 
     ranking: Ranking
     depth: int | None = None
@@ -61,18 +61,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Exported:
-    """The files of one cell and what is said of them in `<run>.json`."""
+    """The files of one cell, and the content of `<run>.json`."""
 
     run: Path
     qrels: Path
     facts: Mapping[str, Any]
 
 
-def export_cell(cell: Cell, store: Store, folder: Path, asked: Asked, context: RunContext) -> Exported:
-    """Write a cell's run, its qrels and what must be known of them into `folder`.
+def export_cell(cell: Cell, store: Store, folder: Path, options: RunOptions, context: RunContext) -> Exported:
+    """Write a cell's run, its qrels and a JSON file of facts about them into `folder`.
 
     Raises StoreError where the cell or its model is not in the store, DataError for a cell without scores (an
-    imported run) or without the ranking that is asked for, and for a damaged split.
+    imported run) or without the requested ranking, and for a damaged split.
     """
     node, metrics = cell.nodes["rank"], _finished(cell.nodes["metrics"], store, cell)
     stage = STAGES.get(node.stage)()
@@ -81,9 +81,10 @@ def export_cell(cell: Cell, store: Store, folder: Path, asked: Asked, context: R
             f"{cell.slug}: its scores were never ours", mend="take the file that it was imported from"
         )
     figures = json.loads(metrics.file("metrics.json").read_text())
-    if asked.ranking not in figures:
+    if options.ranking not in figures:
         raise DataError(
-            f"{cell.slug}: no {asked.ranking} ranking was made", mend="set dataset.protocol.also_full_ranking"
+            f"{cell.slug}: no {options.ranking} ranking was made",
+            mend="set dataset.protocol.also_full_ranking",
         )
     split = _finished(cell.nodes["split"], store, cell).path
     user_ids, item_ids = (
@@ -94,20 +95,20 @@ def export_cell(cell: Cell, store: Store, folder: Path, asked: Asked, context: R
     inputs = {role: _finished(each, store, cell) for role, each in node.inputs.items()}
     ranker, scorer = stage.scoring(node, inputs, context)
     users = ranker.queries.users_Q.tolist()
-    path = folder / f"{cell.slug}.{asked.ranking}.run{'.gz' if asked.packed else ''}"
-    tally = _Tally(_stored_counts(metrics, asked.ranking))
-    with _text_file(path, asked.packed) as stream:
-        for listed in _lists(ranker, scorer, tie_order(item_ids), node, asked, figures):
-            tally.count(listed)
+    path = folder / f"{cell.slug}.{options.ranking}.run{'.gz' if options.packed else ''}"
+    counts_of_lists = _ListCounts(_stored_counts(metrics, options.ranking))
+    with _text_file(path, options.packed) as stream:
+        for listed in _lists(ranker, scorer, tie_order(item_ids), node, options, figures):
+            counts_of_lists.count(listed)
             items = [item_ids[item] for item in listed.items]
             stream.write(trec.run_lines(user_ids[users[listed.query]], items, _texts(listed), cell.slug))
-    facts = _facts(cell, asked, path, qrels, tally, figures[asked.ranking]["overall"])
-    atomic.write_json(folder / f"{cell.slug}.{asked.ranking}.json", facts)
+    facts = _facts(cell, options, path, qrels, counts_of_lists, figures[options.ranking]["overall"])
+    atomic.write_json(folder / f"{cell.slug}.{options.ranking}.json", facts)
     return Exported(path, qrels, facts)
 
 
-class _Tally:
-    """What a reader must know of lists that were written: ties, cuts, counts unlike the stored ones."""
+class _ListCounts:
+    """Counts over the written lists: ties, cuts, users unlike the stored ranks."""
 
     def __init__(self, stored: Sequence[tuple[int, int]]) -> None:
         self.stored = stored
@@ -133,34 +134,44 @@ def _coarser(scores: np.ndarray) -> bool:
 
 
 def _lists(
-    ranker: Ranker, scorer: Scorer, places: np.ndarray, node: Node, asked: Asked, figures: Mapping[str, Any]
+    ranker: Ranker,
+    scorer: Scorer,
+    places: np.ndarray,
+    node: Node,
+    options: RunOptions,
+    figures: Mapping[str, Any],
 ) -> Iterator[Listed]:
-    depth = _depth(node, asked)
-    if asked.ranking == "full" and depth is not None:
+    depth = _depth(node, options)
+    if options.ranking == "full" and depth is not None:
         return full_lists(ranker, scorer, places, depth, node.settings["exclude_history"])
     return sampled_lists(ranker, scorer, places, depth, from_catalogue="full" in figures)
 
 
 def _facts(
-    cell: Cell, asked: Asked, run: Path, qrels: Path, tally: _Tally, overall: Mapping[str, Any]
+    cell: Cell,
+    options: RunOptions,
+    run: Path,
+    qrels: Path,
+    counts_of_lists: _ListCounts,
+    overall: Mapping[str, Any],
 ) -> dict[str, Any]:
     """`figures` are ours; where targets tie, whatever order a tool gives them lies from `least` to `most`."""
-    depth = _depth(cell.nodes["rank"], asked)
+    depth = _depth(cell.nodes["rank"], options)
     names = [name for name in overall if "@" in name and (depth is None or measures.parse(name)[1] <= depth)]
-    better, tied = (np.array(column) for column in zip(*tally.counts, strict=True))
+    better, tied = (np.array(column) for column in zip(*counts_of_lists.counts, strict=True))
 
     def under(ties: str) -> dict[str, float]:
         return {name: float(measures.per_user(name, better, tied, ties).mean()) for name in names}
 
     return {
         "cell": cell.slug,
-        "ranking": asked.ranking,
+        "ranking": options.ranking,
         "run": run.name,
         "qrels": qrels.name,
-        "users": len(tally.counts),
+        "users": len(counts_of_lists.counts),
         "depth": depth,
         "ties": cell.experiment.dataset.protocol.ties,
-        **tally.found,
+        **counts_of_lists.found,
         "figures": {name: overall[name] for name in names},
         "least": under("pessimistic"),
         "most": under("optimistic"),
@@ -169,9 +180,9 @@ def _facts(
     }
 
 
-def _depth(rank: Node, asked: Asked) -> int | None:
+def _depth(rank: Node, options: RunOptions) -> int | None:
     """Items a user; None where all candidates are written."""
-    return asked.depth or (int(rank.settings["top"]) if asked.ranking == "full" else None)
+    return options.depth or (int(rank.settings["top"]) if options.ranking == "full" else None)
 
 
 def _write_qrels(
@@ -210,7 +221,7 @@ def _finished(node: Node, store: Store, cell: Cell) -> Artefact:
 
 @contextmanager
 def _text_file(path: Path, packed: bool) -> Iterator[IO[str]]:
-    """A text file, whole or absent; packed without a date, so that the same run gives the same bytes."""
+    """Open a text file, written whole or not at all; packed without a date, so that bytes are the same."""
     with ExitStack() as layers:
         raw: BinaryIO | gzip.GzipFile = layers.enter_context(atomic.stream(path))
         if packed:

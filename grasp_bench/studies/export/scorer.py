@@ -1,6 +1,6 @@
-"""A trained cell as a folder that scores without the harness: programs, ids, vectors of users, a manifest.
+"""Export a trained cell as a folder of programs, ids and vectors that scores without the harness.
 
-What is written is checked before it is there: the programs are loaded again, and must score the users of the
+The exported programs are loaded again and checked before the folder appears: they must score the users of the
 cell as the harness does.
 """
 
@@ -28,13 +28,13 @@ from grasp_bench.core.store import Store
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.models.batch import Profiles
 from grasp_bench.plan.cells import Cell
+from grasp_bench.report.renderers.markdown import escape
 from grasp_bench.studies.export.scorer_program import (
     CandidateScores,
     CatalogueScores,
     exported,
     save_program,
 )
-from grasp_bench.studies.export.scorer_readme import readme
 from grasp_bench.studies.serving import Ints, Request, Serving, TrainedCell, open_cell
 
 FORMAT = 1
@@ -131,7 +131,7 @@ def _write(
 
 
 def _asked(serving: Serving) -> tuple[list[Request], dict[str, np.ndarray]]:
-    """Some users with candidates, and what the harness scores them."""
+    """Draw some users with candidates, and score them by the harness."""
     rng, items = np.random.default_rng(0), serving.recommender.num_items
     users = np.flatnonzero(np.diff(serving.opened.offsets))
     if not len(users):
@@ -146,7 +146,7 @@ def _asked(serving: Serving) -> tuple[list[Request], dict[str, np.ndarray]]:
 def _check(
     path: Path, name: str, requests: list[Request], users: Profiles | None, wanted: np.ndarray, slug: str
 ) -> float:
-    """The largest difference of the program's scores to the harness's; EvaluationError above rounding."""
+    """Return the largest difference to the harness's scores; EvaluationError above rounding."""
     inputs = [padded([request.items for request in requests])]
     if name == "candidates":
         inputs.append(torch.from_numpy(np.stack([request.candidates for request in requests])))
@@ -194,3 +194,64 @@ def _output(program: str) -> dict[str, Any]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+TEXT = """\
+# {cell}
+
+A scorer of the study `{spec}` on {dataset}, for torch {torch} or later: no other code is needed.
+
+```python
+{example}
+```
+
+`candidates.pt2` takes `candidates` behind `history`, item numbers (B, K), and gives scores (B, K). Histories
+may be of any number and length (the latest {max_len} items are read), padded with -1; scores of an empty one
+are NaN.
+{users}`manifest.json` says what goes in and comes out, which training it is of, and the files' SHA-256.
+On {checked} users its scores are the harness's (largest difference {difference:.1g}).
+"""
+EXAMPLE = """\
+import json
+import torch
+
+items = json.load(open("items.json"))
+number = {id: k for k, id in enumerate(items)}
+history = torch.tensor([[number[id] for id in items[:3]]])  # oldest first
+score = torch.export.load("catalogue.pt2").module()
+with torch.no_grad():
+    best = score(history).topk(10)
+print([items[k] for k in best.indices[0]])"""
+EXAMPLE_OF_USERS = """\
+import json
+import torch
+from safetensors.torch import load_file
+
+items, users = json.load(open("items.json")), json.load(open("users.json"))
+vectors, row = load_file("users.safetensors"), users.index(users[0])
+history = torch.tensor([[items.index(id) for id in items[:3]]])  # oldest first
+score = torch.export.load("catalogue.pt2").module()
+with torch.no_grad():
+    best = score(history, vectors["own"][[row]], vectors["similar"][[row]]).topk(10)
+print([items[k] for k in best.indices[0]])"""
+USERS = """\
+Behind them it takes the users' embeddings and the means of their neighbours' (B, {width}): those of known
+users are in `users.safetensors`, in the order of `users.json`; a new user's come from the same encoder and
+search.
+"""
+
+
+def readme(manifest: Mapping[str, Any]) -> str:
+    """Write the README: what the folder is, a usage example that runs in it, and the inputs."""
+    width = manifest["embedding_width"]
+    return TEXT.format(
+        cell=escape(manifest["cell"]),
+        spec=manifest["spec"],
+        dataset=escape(manifest["dataset"]),
+        torch=manifest["versions"]["torch"].partition("+")[0],
+        example=EXAMPLE if width is None else EXAMPLE_OF_USERS,
+        max_len=manifest["model"]["max_len"],
+        users="" if width is None else USERS.format(width=width),
+        checked=manifest["checked"]["users"],
+        difference=manifest["checked"]["largest_difference"],
+    )

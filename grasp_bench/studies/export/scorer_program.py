@@ -1,4 +1,4 @@
-"""A trained recommender as programs that need torch and nothing of ours.
+"""Export a trained recommender as programs that need torch alone.
 
 Shape suffixes: B histories, L their padded length, K candidates, D embedding width, m items.
 """
@@ -89,9 +89,9 @@ class CandidateScores(CatalogueScores):
 
 
 def exported(program: CatalogueScores, width: int | None) -> ExportedProgram:
-    """Follow the program once, for any number and length of histories; `width` (D) where it reads users.
+    """Trace the program for any number and length of histories; `width` (D) where it reads users.
 
-    Raises GraspBenchError where torch cannot follow it.
+    Raises GraspBenchError where torch cannot trace it.
     """
     batch, length, few = Dim("histories", min=1), Dim("length", min=1), Dim("candidates", min=1)
     inputs = [torch.zeros(BATCH, LENGTH, dtype=torch.int64)]
@@ -128,7 +128,7 @@ def _without_the_unused(found: ExportedProgram) -> ExportedProgram:
 
 
 def save_program(found: ExportedProgram, path: Path) -> None:
-    """Write a `.pt2`; GraspBenchError where this torch would put pickles into it."""
+    """Write a `.pt2`; GraspBenchError where this torch version would put pickles into it."""
     found.example_inputs = None  # the only part that torch would pickle
     for part in found.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, GraphModule) else ():

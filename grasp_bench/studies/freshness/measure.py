@@ -1,7 +1,7 @@
-"""How old profiles may grow: the metric against their age, and the tokens that rarer profiles save.
+"""Measure the metric against the age of profiles, and the tokens that rarer profiles save.
 
-Ages come by an ordinary `compare:` or `ablations:` of `text.users.stale`. What is said of them comes from
-published ranks by the tests of boards: users and trainings crossed.
+Ages are varied by an ordinary `compare:` or `ablations:` of `text.users.stale`. Figures come from published
+ranks, tests are those of boards: users and trainings crossed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OF_AGES = (
 
 @dataclass(frozen=True, eq=False)
 class _Family:
-    """A method's cells by the age of its profiles; they differ in nothing else but the seed."""
+    """A method's cells by the age of its profiles; otherwise they differ in the seed alone."""
 
     method: Method
     ages: Mapping[int, Sequence[Cell]]
@@ -55,7 +55,7 @@ class _Family:
 
 
 def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
-    """Read what the cells of a plan have published below `results`, and count tokens in its split.
+    """Read the published cells of a plan below `results`, and count tokens in its split.
 
     Raises UnknownNameError when no method has profiles of several ages, StoreError when fewer than two of
     them are published or the split is not in the store.
@@ -68,7 +68,7 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
         )
     folder = results / plan.name
     published, notes = _published(plan, folder), [OF_TOKENS, OF_AGES]
-    labels, counted = label_methods([each.method for each in families]), _Counted(store)
+    labels, token_counts = label_methods([each.method for each in families]), _TokenCache(store)
     metric, values = read_study(folder).metric, UserValues()
     curves: list[FreshnessCurve] = []
     for family in families:
@@ -76,7 +76,7 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
         found = _finished(family, published)
         notes += _notes(label, family, found, published)
         if len(found) > 1:
-            tokens = counted.of(family.first)
+            tokens = token_counts.of(family.first)
             notes.append(_short_histories(found, tokens))
             curves += _curves(label, metric, found, tokens, values)
     if not curves:
@@ -85,10 +85,12 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
             mend="grasp-bench run the spec first, or name its results (--results)",
         )
     _correct(curves)
-    return Freshness(spec=plan.name, curves=curves, notes=list(dict.fromkeys([*notes, *counted.notes()])))
+    return Freshness(
+        spec=plan.name, curves=curves, notes=list(dict.fromkeys([*notes, *token_counts.notes()]))
+    )
 
 
-class _Counted:
+class _TokenCache:
     """Tokens by split and source, each counted once."""
 
     def __init__(self, store: Store) -> None:
@@ -126,7 +128,7 @@ def _without_age(cell: Cell) -> str:
 
 
 def _method(cell: Cell) -> Method:
-    """What the freshest cell is called on a board, its age aside."""
+    """The method of the freshest cell, without its age."""
     known = identity(cell)
     return method_of({**known, "variant": {key: v for key, v in known["variant"].items() if key != KEY}})
 
@@ -139,7 +141,7 @@ def _published(plan: Plan, folder: Path) -> dict[str, ResultCell]:
 
 
 def _finished(family: _Family, published: Mapping[str, ResultCell]) -> dict[int, list[ResultCell]]:
-    """Results by age, of every age with the seeds that it has."""
+    """Results by age, each age with the seeds that it has."""
     found = {
         age: [published[cell.slug] for cell in cells if cell.slug in published]
         for age, cells in family.ages.items()
@@ -163,7 +165,7 @@ def _notes(
 
 
 def _short_histories(found: Mapping[int, Sequence[ResultCell]], tokens: ProfileTokens) -> str:
-    """How many users were told by their oldest interaction because they have no older ones."""
+    """Say how many users have a profile of their oldest interaction because there is no older one."""
     users = len(tokens.offsets) - 1
     kept = {age: staleness_facts(tokens.offsets, age)["oldest_kept"] for age in found if age}
     told = ", ".join(f"{count:,} at {age}" for age, count in kept.items())
@@ -218,7 +220,7 @@ def _ages(
 
 
 def _correct(curves: Sequence[FreshnessCurve]) -> None:
-    """All tests of the study are one exploratory family; declared hypotheses are on the board."""
+    """Correct all tests of the study as one exploratory family; declared hypotheses are on the board."""
     tested = [(age, age["test"]) for curve in curves for age in curve["ages"] if age["test"] is not None]
     for (age, _), p in zip(tested, corrected([test for _, test in tested]), strict=True):
         age["p_adjusted"] = p

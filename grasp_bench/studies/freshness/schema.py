@@ -10,8 +10,8 @@ from grasp_bench.report.schema import PairTest
 class Age(TypedDict):
     """Profiles made `stale` interactions ago.
 
-    `tokens` are asked for when every user's profile is made anew just often enough never to be older, and
-    `saved` is the share of the tokens of fresh profiles that this is less. `test` is of this age less fresh,
+    `tokens` are needed when profiles are made again just often enough never to be older, and `saved` is the
+    share of the tokens of fresh profiles that this saves. `test` is of this age less fresh,
     `p_adjusted` by Benjamini and Hochberg over all tests of the file; None of fresh profiles themselves.
     """
 

@@ -27,7 +27,7 @@ COVERAGE_NOTE = (
 
 
 def lay_out_text(found: TextInspection) -> Document:
-    """Samples first, then figures."""
+    """Arrange samples, then figures."""
     source = ", ".join(f"{key} {value}" for key, value in found.source.items())
     sections = [
         *sample_sections(found.samples, found.side),
@@ -143,7 +143,7 @@ NOTE = (
 
 
 def lay_out_neighbours(found: NeighbourInspection) -> Document:
-    """Samples first, then figures."""
+    """Arrange samples, then figures."""
     hubs = found.hubs
     lines = [
         f"cosine of the nearest: {_quantiles(found.nearest)}; of the last of {found.num_neighbours}: "
@@ -183,7 +183,7 @@ LONGEST = 600  # characters of a text or prompt; JSON has all
 
 
 def sample_sections(samples: Sequence[Sampled], side: str) -> list[Section]:
-    """One section an entity."""
+    """One section for each entity."""
     return [
         Section(f"{side.removesuffix('s')} {each.id}", lines=list(_lines(each, side))) for each in samples
     ]

@@ -1,4 +1,4 @@
-"""Are semantic neighbours worth anything? Agreement with behaviour, shared traits, hubs and clones."""
+"""Inspect neighbours: agreement with behaviour, shared attributes, hubs and clones."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from grasp_bench.data.groups import head_items, head_users, item_counts, item_co
 from grasp_bench.retrieval.agreement import Agreement, Attributes, agreement
 from grasp_bench.retrieval.table_comparison import Hubness, hubness
 from grasp_bench.stats.bootstrap import ratio_interval, ratio_of_means
-from grasp_bench.studies.artifact_loading import OpenedSide
-from grasp_bench.studies.inspection.samples import Sampled, incidence, sample, trait_columns
+from grasp_bench.studies.artifact_loading import LoadedSide
+from grasp_bench.studies.inspection.samples import Sampled, attribute_columns, incidence, sample
 
 NEAREST_QUANTILES = (0.05, 0.5, 0.95)
 
@@ -55,8 +55,8 @@ class NeighbourInspection:
     samples: tuple[Sampled, ...]
 
 
-def inspect_neighbours(opened: OpenedSide, count: int = 5, seed: int = 0) -> NeighbourInspection:
-    """Look at the neighbours of one side of a cell; DataError where nobody has any."""
+def inspect_neighbours(opened: LoadedSide, count: int = 5, seed: int = 0) -> NeighbourInspection:
+    """Inspect the neighbours of one side of a cell; DataError where no entity has any."""
     table, split = opened.table, opened.split
     hubs = hubness(table.indices, table.similarities) if table is not None else None
     if table is None or hubs is None:
@@ -73,7 +73,7 @@ def inspect_neighbours(opened: OpenedSide, count: int = 5, seed: int = 0) -> Nei
     shares = agreement(met, table.indices, popularity, seed)
     groups = {"all": np.ones(len(head), dtype=bool), "head": head, "tail": ~head}
     traits = {}
-    for column in trait_columns(opened.subjects.items):
+    for column in attribute_columns(opened.subjects.items):
         having = Attributes.of_pairs(*incidence(opened, column), len(head))
         found = agreement(having, table.indices, popularity, seed)
         traits[column] = _rate(found, groups["all"])

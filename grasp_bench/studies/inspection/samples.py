@@ -1,4 +1,4 @@
-"""A few entities to look at: what was asked, what was answered, and which neighbours were found."""
+"""Draw a few entities, with their prompt, text and neighbours."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from grasp_bench.spec.text import LiteLLMText
-from grasp_bench.studies.artifact_loading import OpenedSide
+from grasp_bench.studies.artifact_loading import LoadedSide
+from grasp_bench.text.litellm_settings import LiteLLMText
 from grasp_bench.text.template_renderer import TemplateRenderer
 
 NEAREST = 3
@@ -41,12 +41,12 @@ class Sampled:
     nearest: tuple[Nearby, ...]
 
 
-def sample(opened: OpenedSide, count: int, seed: int) -> tuple[Sampled, ...]:
-    """Draw entities, in the order of their numbers; the same seed draws the same."""
+def sample(opened: LoadedSide, count: int, seed: int) -> tuple[Sampled, ...]:
+    """Draw entities, in the order of their numbers."""
     n = len(opened.subjects.ids)
     drawn = np.sort(np.random.default_rng(seed).choice(n, min(count, n), replace=False))
     prompt_of = _prompts(opened)
-    looked_up = _Looked(opened)
+    looked_up = _Names(opened)
     return tuple(
         Sampled(
             id=looked_up.ids[k],
@@ -60,29 +60,29 @@ def sample(opened: OpenedSide, count: int, seed: int) -> tuple[Sampled, ...]:
     )
 
 
-def _prompts(opened: OpenedSide) -> Callable[[int], str | None]:
+def _prompts(opened: LoadedSide) -> Callable[[int], str | None]:
     if not isinstance(opened.source, LiteLLMText):
         return lambda entity: None
     return TemplateRenderer(opened.source, opened.subjects).__getitem__
 
 
-class _Looked:
-    """Names and traits of entities of one side."""
+class _Names:
+    """Names and attributes of entities of one side."""
 
-    def __init__(self, opened: OpenedSide) -> None:
+    def __init__(self, opened: LoadedSide) -> None:
         items = opened.subjects.items
-        self._opened = opened
+        self._loaded = opened
         self.ids = opened.ids
         self._titles = items["title"].cast(pl.String).to_list()
         self._item_ids = items["item_id"].to_list()
-        self._traits = {name: traits_of_items(items, name) for name in trait_columns(items)}
+        self._traits = {name: attributes_of_items(items, name) for name in attribute_columns(items)}
 
     def titles(self, entity: int) -> tuple[str, ...]:
-        rows = rows_about(self._opened, entity)[::-1][:TITLES]  # latest first
+        rows = rows_about(self._loaded, entity)[::-1][:TITLES]  # latest first
         return tuple(self._titles[row] or self._item_ids[row] for row in rows)
 
     def nearest(self, entity: int) -> tuple[Nearby, ...]:
-        table = self._opened.table
+        table = self._loaded.table
         if table is None:
             return ()
         pairs = zip(table.indices[entity].tolist(), table.similarities[entity].tolist(), strict=True)
@@ -92,7 +92,7 @@ class _Looked:
     def _nearby(self, entity: int, other: int, similarity: float) -> Nearby:
         shared, overlap = {}, {}
         for column, of_items in self._traits.items():
-            ours, theirs = (traits_of_entity(self._opened, of_items, k) for k in (entity, other))
+            ours, theirs = (attributes_of_entity(self._loaded, of_items, k) for k in (entity, other))
             if ours or theirs:
                 shared[column] = tuple(sorted(ours & theirs))
                 overlap[column] = round(len(ours & theirs) / len(ours | theirs), 4)
@@ -103,33 +103,33 @@ COLUMNS = ("category", "brand")
 _PARTS = re.compile(r"\s*[>|]\s*")  # a category is a path, or a list
 
 
-def trait_columns(items: pl.DataFrame) -> list[str]:
-    """Those of brand and category of which something is known."""
+def attribute_columns(items: pl.DataFrame) -> list[str]:
+    """Brand and category, as far as any item has one."""
     return [name for name in COLUMNS if name in items.columns and items[name].null_count() < items.height]
 
 
-def traits_of_items(items: pl.DataFrame, column: str) -> list[frozenset[str]]:
+def attributes_of_items(items: pl.DataFrame, column: str) -> list[frozenset[str]]:
     """Each item's values: the levels of its category, or its brand; empty where nothing is known."""
     values = items[column].cast(pl.String).fill_null("").to_list()
     return [frozenset(part for part in _parts(value, column) if part) for value in values]
 
 
-def rows_about(opened: OpenedSide, entity: int) -> list[int]:
+def rows_about(opened: LoadedSide, entity: int) -> list[int]:
     """Rows of the item table that an entity is about: the item, or the history as its text may tell it."""
     return [entity] if opened.side == "items" else opened.subjects.history(entity).tolist()
 
 
-def traits_of_entity(opened: OpenedSide, of_items: list[frozenset[str]], entity: int) -> frozenset[str]:
+def attributes_of_entity(opened: LoadedSide, of_items: list[frozenset[str]], entity: int) -> frozenset[str]:
     """An item's own values, or those of all items of a user's history."""
     return frozenset().union(*(of_items[row] for row in rows_about(opened, entity)))
 
 
-def incidence(opened: OpenedSide, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (entity, value number) over all entities, users by what they have in training."""
+def incidence(opened: LoadedSide, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (entity, value number) over all entities; users have the values of their training items."""
     numbers: dict[str, int] = {}
     of_items = [
         [numbers.setdefault(value, len(numbers)) for value in sorted(values)]
-        for values in traits_of_items(opened.subjects.items, column)
+        for values in attributes_of_items(opened.subjects.items, column)
     ]
     lengths = np.array([len(values) for values in of_items])
     rows = np.repeat(np.arange(len(of_items)), lengths)

@@ -1,4 +1,4 @@
-"""Is a side's text any good? Samples, statistics, claims without ground, held-out items that it tells of."""
+"""Inspect texts: samples, statistics, ungrounded claims, and held-out items that they reveal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.audits.coverage import CoverageAudit, audit_coverage, describe_items
-from grasp_bench.studies.artifact_loading import OpenedSide
+from grasp_bench.studies.artifact_loading import LoadedSide
 from grasp_bench.studies.inspection.samples import Sampled, rows_about, sample
 from grasp_bench.text.grounding import Claim, Grounding, GroundingCheck, KindCount
 from grasp_bench.text.statistics import TextStatistics, text_statistics
@@ -22,8 +22,8 @@ LENGTH_GROUPS = 3  # as in the paper's Fig. 1(c)
 
 @dataclass(frozen=True)
 class LengthGroup:
-    """Users whose texts tell of `shortest` to `longest` items: how many texts make an ungrounded claim,
-    and what share of all claims has no ground, in their own history and in a stranger's."""
+    """Users whose texts describe `shortest` to `longest` items: texts with an ungrounded claim, and the
+    share of claims without ground in the own history and in a stranger's."""
 
     shortest: int
     longest: int
@@ -35,7 +35,7 @@ class LengthGroup:
 
 @dataclass(frozen=True)
 class GroundingReport:
-    """Counts by kind, the same of texts dealt out to strangers, users by history length, and examples."""
+    """Counts by kind, the same for texts dealt to strangers, users by history length, and examples."""
 
     kinds: Mapping[str, KindCount]
     strangers: Mapping[str, KindCount]
@@ -45,7 +45,7 @@ class GroundingReport:
 
 @dataclass(frozen=True)
 class TextInspection:
-    """All of it; `coverage` is of users alone, with its examples as (user id, title, word)."""
+    """The whole inspection; `coverage` is for users alone, its examples are (user id, title, word)."""
 
     cell: str
     side: str
@@ -58,8 +58,8 @@ class TextInspection:
     samples: tuple[Sampled, ...]
 
 
-def inspect_text(opened: OpenedSide, count: int = 5, seed: int = 0) -> TextInspection:
-    """Look at the texts of one side of a cell; DataError where there is none.
+def inspect_text(opened: LoadedSide, count: int = 5, seed: int = 0) -> TextInspection:
+    """Inspect the texts of one side of a cell; DataError where there is none.
 
     `verdicts` are those that the text stage gave to a model's answers, before its fallback.
     """
@@ -82,8 +82,8 @@ def inspect_text(opened: OpenedSide, count: int = 5, seed: int = 0) -> TextInspe
     )
 
 
-def _grounding(opened: OpenedSide, texts: Sequence[str], seed: int) -> GroundingReport:
-    """Texts are also judged by the attributes of a stranger: what the check finds where all is wrong."""
+def _grounding(opened: LoadedSide, texts: Sequence[str], seed: int) -> GroundingReport:
+    """Check texts against their own attributes and, as a baseline, against a stranger's."""
     dealt = np.random.default_rng(seed).permutation(len(texts))
     check = GroundingCheck(texts, opened.subjects.items)
     own = check.against(lambda k: rows_about(opened, k))
@@ -102,7 +102,7 @@ def _grounding(opened: OpenedSide, texts: Sequence[str], seed: int) -> Grounding
 
 
 def _spread(claims: Sequence[Claim], count: int) -> list[Claim]:
-    """Examples from all over, not from the first texts alone."""
+    """Examples spread over all texts."""
     step = max(len(claims) // count, 1)
     return list(claims[::step][:count])
 
@@ -115,7 +115,7 @@ def _around(text: str, words: str) -> str:
     return f"{'…' if begin else ''}{plain[begin:end]}{'…' if end < len(plain) else ''}"
 
 
-def _by_length(opened: OpenedSide, own: Grounding, strangers: Grounding) -> tuple[LengthGroup, ...]:
+def _by_length(opened: LoadedSide, own: Grounding, strangers: Grounding) -> tuple[LengthGroup, ...]:
     lengths = np.diff(opened.subjects.history_offsets)
     borders = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_GROUPS + 1), method="higher"))
     # Each border but the last begins a group; a single length is one group.
@@ -139,7 +139,7 @@ def _by_length(opened: OpenedSide, own: Grounding, strangers: Grounding) -> tupl
     return tuple(found)
 
 
-def _covered(opened: OpenedSide, coverage: CoverageAudit | None) -> tuple[tuple[str, str, str], ...]:
+def _covered(opened: LoadedSide, coverage: CoverageAudit | None) -> tuple[tuple[str, str, str], ...]:
     if coverage is None:
         return ()
     titles, ids = opened.subjects.items["title"].to_list(), opened.ids

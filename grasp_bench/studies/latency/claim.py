@@ -1,4 +1,4 @@
-"""What latency figures say, in words."""
+"""Say in words what latency figures mean."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VERDICTS = (HOLDS, FAILS, CANNOT_TELL)
 
 
 def claim_of(cells: Sequence[LatencyCell], items: int, candidates: int) -> str:
-    """Whether "under 1 ms extra a request" holds, for the catalogue and for a few candidates."""
+    """Say whether "under 1 ms extra a request" holds, for the catalogue and for a few candidates."""
     if not any(cell["extras"] for cell in cells):
         return "Under 1 ms extra a request: cannot be told, no cell stands beside its bare backbone."
     asked = {"catalogue": f"the whole catalogue ({items:,} items)", "candidates": f"{candidates} candidates"}
@@ -34,7 +34,7 @@ def _verdicts(cells: Sequence[LatencyCell], ranking: str) -> str:
 
 
 def notes_on(cells: Sequence[LatencyCell], requests: int, cold: int, load: float | None) -> list[str]:
-    """How it was measured, and what was not."""
+    """Say how it was measured, and what was not."""
     notes = [
         f"One request at a time, {requests} users, their training and validation items as history. "
         "Cells and their bare backbones take turns of ten requests on a machine that may be doing other "

@@ -1,8 +1,8 @@
-"""What one request costs: trained cells against the bare backbone of the same spec and seed.
+"""Time requests of trained cells against the bare backbone of the same spec and seed.
 
-A request is one user's history in, and out come the best items of the whole catalogue, or the scores of a few
-candidates. "Under 1 ms extra a request" is put to the median of differences between a cell and its backbone
-on the same requests, taken in turns, so that a busy machine slows down both.
+A request takes one user's history and returns the best items of the catalogue, or the scores of a few
+candidates. "Under 1 ms extra a request" is tested on the median of differences between a cell and its
+backbone on the same requests, taken in turns, so that a busy machine slows down both.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.stats.bootstrap import median_interval
 from grasp_bench.studies.latency.claim import CANNOT_TELL, FAILS, HOLDS, claim_of, notes_on
-from grasp_bench.studies.latency.cold_start import Start, first_requests
 from grasp_bench.studies.latency.paths import Loaded, Path, Ranking, load_paths
 from grasp_bench.studies.latency.schema import Extra, Latency, LatencyCell, Timing
-from grasp_bench.studies.latency.timing import Times, in_turns
+from grasp_bench.studies.latency.timing import Start, Times, first_requests, in_turns
 from grasp_bench.studies.serving import Request, is_trained, labels, trained_cells
 
 Key = tuple[str, Path, Ranking]  # slug, way, what is asked for
@@ -50,7 +49,7 @@ class Measure:
 
 
 @dataclass(frozen=True, eq=False)
-class _Bout:
+class _Comparison:
     """A cell and its bare backbone, measured in turns; or one of them alone."""
 
     cell: Cell
@@ -63,7 +62,7 @@ class _Bout:
     items: int
 
     def timed(self, slug: str) -> dict[tuple[Path, Ranking], Times]:
-        """What was taken of one of the two."""
+        """Times of one of the two, by path and ranking."""
         return {(path, ranking): times for (name, path, ranking), times in self.taken.items() if name == slug}
 
 
@@ -77,13 +76,18 @@ def measure_latency(
     cells, left_out = trained_cells(chosen, store)
     for slug in left_out:
         tell(f"left out: {slug} is not trained yet")
-    bouts = [_bout(cell, bare, store, measure, tell) for cell, bare in _pairs(cells, plan, store)]
-    cold = _cold(bouts, store, measure, tell)
+    comparisons = [_compare(cell, bare, store, measure, tell) for cell, bare in _pairs(cells, plan, store)]
+    cold = _cold(comparisons, store, measure, tell)
     trained = [cell for cell in plan.cells if cell.kind == "trained"]
     named = labels(trained)
-    met = {cell.slug for bout in bouts for cell in (bout.cell, bout.bare) if cell is not None}
-    found = [_result(cell, named[cell.slug], bouts, cold) for cell in trained if cell.slug in met]
-    items, candidates = bouts[0].items, len(bouts[0].requests[0].candidates)
+    met = {
+        cell.slug
+        for comparison in comparisons
+        for cell in (comparison.cell, comparison.bare)
+        if cell is not None
+    }
+    found = [_result(cell, named[cell.slug], comparisons, cold) for cell in trained if cell.slug in met]
+    items, candidates = comparisons[0].items, len(comparisons[0].requests[0].candidates)
     return {
         "spec": plan.name,
         "machine": machine.describe("cpu"),
@@ -93,7 +97,7 @@ def measure_latency(
         "ranking": "catalogue",
         "cells": found,
         "claim": claim_of(found, items, candidates),
-        "notes": notes_on(found, len(bouts[0].requests), measure.cold, machine.load()),
+        "notes": notes_on(found, len(comparisons[0].requests), measure.cold, machine.load()),
     }
 
 
@@ -136,9 +140,9 @@ def _is_bare(cell: Cell) -> bool:
     return cell.experiment.model.enhancer == "none"
 
 
-def _bout(
+def _compare(
     cell: Cell, bare: Cell | None, store: Store, measure: Measure, tell: Callable[[str], None]
-) -> _Bout:
+) -> _Comparison:
     tell(f"measuring {cell.slug}" + (f" against {bare.slug}" if bare else ""))
     loaded = {
         each.slug: load_paths(each, store, measure.threads, measure.top) for each in (cell, bare) if each
@@ -157,7 +161,7 @@ def _bout(
     ]
     at_once = in_turns({slug: each.serving.best for slug, each in loaded.items()}, batches, turn=2)
     taken = in_turns(calls, requests)
-    return _Bout(cell, bare, requests, taken, size, at_once, ours.not_measured, items)
+    return _Comparison(cell, bare, requests, taken, size, at_once, ours.not_measured, items)
 
 
 def _requests(loaded: Loaded, measure: Measure) -> list[Request]:
@@ -174,19 +178,23 @@ def _requests(loaded: Loaded, measure: Measure) -> list[Request]:
 
 
 def _cold(
-    bouts: Sequence[_Bout], store: Store, measure: Measure, tell: Callable[[str], None]
+    comparisons: Sequence[_Comparison], store: Store, measure: Measure, tell: Callable[[str], None]
 ) -> dict[tuple[str, Path], NDArray[np.float64]]:
     """First requests of fresh processes, the cells by turns."""
-    asked: dict[tuple[str, Path], tuple[Cell, _Bout]] = {}
-    for bout in bouts:
-        for slug, path, _ in bout.taken:
-            cell = bout.cell if bout.cell.slug == slug or bout.bare is None else bout.bare
-            asked.setdefault((slug, path), (cell, bout))
+    asked: dict[tuple[str, Path], tuple[Cell, _Comparison]] = {}
+    for comparison in comparisons:
+        for slug, path, _ in comparison.taken:
+            cell = (
+                comparison.cell
+                if comparison.cell.slug == slug or comparison.bare is None
+                else comparison.bare
+            )
+            asked.setdefault((slug, path), (cell, comparison))
     starts = [
         Start(store.root, cell, path, "catalogue", each.user, each.candidates, measure.threads, measure.top)
         for number in range(measure.cold)
-        for (_, path), (cell, bout) in asked.items()
-        for each in (bout.requests[number % len(bout.requests)],)
+        for (_, path), (cell, comparison) in asked.items()
+        for each in (comparison.requests[number % len(comparison.requests)],)
     ]
     if starts:
         tell(f"starting {len(starts)} fresh processes, one after the other")
@@ -195,17 +203,22 @@ def _cold(
 
 
 def _result(
-    cell: Cell, label: str, bouts: Sequence[_Bout], cold: Mapping[tuple[str, Path], NDArray[np.float64]]
+    cell: Cell,
+    label: str,
+    comparisons: Sequence[_Comparison],
+    cold: Mapping[tuple[str, Path], NDArray[np.float64]],
 ) -> LatencyCell:
-    mine = [bout for bout in bouts if cell in (bout.cell, bout.bare)]
-    ways = {key: [bout.timed(cell.slug)[key] for bout in mine] for key in mine[0].timed(cell.slug)}
+    mine = [comparison for comparison in comparisons if cell in (comparison.cell, comparison.bare)]
+    ways = {
+        key: [comparison.timed(cell.slug)[key] for comparison in mine] for key in mine[0].timed(cell.slug)
+    }
     timings = [_warm(path, ranking, Times.together(times)) for (path, ranking), times in ways.items()]
     timings += [
         _timing(path, "catalogue", "cold", ms, None) for (slug, path), ms in cold.items() if slug == cell.slug
     ]
     extras = _extras(mine[0]) if mine[0].cell == cell else []
     main = next((each for each in extras if (each["path"], each["ranking"]) == ("model", "catalogue")), None)
-    batch_ms = float(np.median(Times.together([bout.batches[cell.slug] for bout in mine]).ms))
+    batch_ms = float(np.median(Times.together([comparison.batches[cell.slug] for comparison in mine]).ms))
     return {
         "slug": cell.slug,
         "label": label,
@@ -222,14 +235,14 @@ def _result(
     }
 
 
-def _extras(bout: _Bout) -> list[Extra]:
-    """Every way of a cell less its bare backbone's, all precomputed, request by request."""
-    if bout.bare is None:
+def _extras(comparison: _Comparison) -> list[Extra]:
+    """Times of every path of a cell less those of its bare backbone (all precomputed), by request."""
+    if comparison.bare is None:
         return []
-    bare = bout.timed(bout.bare.slug)
+    bare = comparison.timed(comparison.bare.slug)
     return [
         _extra(path, ranking, times - bare["model", ranking])
-        for (path, ranking), times in bout.timed(bout.cell.slug).items()
+        for (path, ranking), times in comparison.timed(comparison.cell.slug).items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""The ways in which one request of a trained cell can be answered, as calls to be timed."""
+"""Load the ways in which one request of a trained cell can be answered."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from safetensors.numpy import load_file
 
+from grasp_bench.components import ENCODERS
 from grasp_bench.core.store import Store
-from grasp_bench.encoders.registry import ENCODERS, VECTOR_SERVICES
 from grasp_bench.encoders.vectors import encoder_input
 from grasp_bench.models.batch import Profiles
 from grasp_bench.plan.cells import Cell
@@ -22,8 +22,9 @@ from grasp_bench.retrieval.exact import nearest_among
 from grasp_bench.retrieval.hnsw import HnswSearcher
 from grasp_bench.retrieval.neighbours import SearchSettings, pooled_means, unit_vectors
 from grasp_bench.retrieval.searchers import resolve_kind
-from grasp_bench.spec.encoder import EncoderSource
+from grasp_bench.spec.choices import EncoderSource
 from grasp_bench.spec.index import Index
+from grasp_bench.spec.service import Service
 from grasp_bench.studies.serving import Request, Serving, TrainedCell, open_cell
 
 Path = Literal["model", "live", "text"]
@@ -88,7 +89,7 @@ ENCODER: TypeAdapter[EncoderSource] = TypeAdapter(EncoderSource)
 class LiveSearch:
     """Searches the stored vectors of users for one user's neighbours, as the cell's own index does.
 
-    What a server would keep is made here: unit vectors, and the graph of hnsw.
+    The constructor makes what a server would keep: unit vectors, and the graph of hnsw.
     """
 
     def __init__(self, opened: TrainedCell, threads: int) -> None:
@@ -104,11 +105,11 @@ class LiveSearch:
             self._graph.set_ef(max(index.ef_search, index.num_neighbours + 1))
 
     def profile(self, user: int) -> Profiles:
-        """Of a user with the stored vector."""
+        """Make the profile of a user with the stored vector."""
         return self.profile_of(user, self.vectors[user])
 
     def profile_of(self, user: int, own: Vector) -> Profiles:
-        """Of a user with this vector (D,): it, and the mean of the vectors of those nearest to it."""
+        """Make the profile of a user: this vector (D,), and the mean of the nearest users' vectors."""
         query = unit_vectors(own[None])
         nearest = self._from_graph(user, query) if self._graph is not None else self._exact(user, query)
         similar = pooled_means(self.vectors, nearest, own[None])
@@ -131,7 +132,7 @@ class LiveText:
         cell = opened.cell
         node = cell.nodes["user_embeddings"]
         section = ENCODER.validate_python(node.located()["encoder"])
-        self._encoder = ENCODERS.get(section.kind)(section, "cpu", threads)
+        self._encoder = ENCODERS.implementation(section.kind)(section, "cpu", threads)
         text = cell.nodes["user_text"]
         table = pl.read_parquet(store.get(text.stage, text.hash).file("texts.parquet"), glob=False)
         told = encoder_input(
@@ -141,7 +142,7 @@ class LiveText:
         self._search = search
 
     def profile(self, user: int) -> Profiles:
-        """Of a user; of one without a text, by the stored vector."""
+        """Make the profile of a user; without a text, by the stored vector."""
         if user not in self._texts:
             return self._search.profile(user)
         return self._search.profile_of(user, self._encoder.encode([self._texts[user]])[0])
@@ -155,7 +156,7 @@ def why_no_text(opened: TrainedCell) -> str | None:
     made = nodes["user_embeddings"]
     if made.stage != "embeddings":
         return f"its vectors pass through {made.stage} after they are encoded"
-    if made.settings["encoder"]["kind"] in VECTOR_SERVICES:
+    if issubclass(ENCODERS.get(made.settings["encoder"]["kind"]), Service):
         return "its vectors are bought from a service: a request would measure the network"
     return None
 

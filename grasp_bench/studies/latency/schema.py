@@ -11,7 +11,7 @@ class Timing(TypedDict):
     `path`: model (all precomputed), live (neighbours searched in the request) or text (encoded, searched and
     scored in the request); `ranking`: catalogue (the best of all items) or candidates (the scores of a few);
     `state`: warm, or cold (the first request of a fresh process). `cpu_p50` is the median of processor time,
-    which other processes' turns are no part of; None where it was not taken.
+    which excludes other processes; None where it was not measured.
     """
 
     path: str

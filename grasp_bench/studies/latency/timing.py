@@ -1,21 +1,34 @@
-"""Timing calls against each other on a machine that does other things too.
+"""Time calls against each other, and the first request of fresh processes.
 
 Calls take turns, a few requests at a time, each time in another order, so that what slows the machine down
 meets all of them; within a turn each finds in the caches what its own last request has left there.
+
+A cold start is a new process that has imported the libraries, read the model from the store and computed what
+all requests share, and now answers for the first time. Files are in the system's page cache, read before.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path as File
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.garbage import no_collection
+from grasp_bench.core.store import Store
+from grasp_bench.plan.cells import Cell
+from grasp_bench.studies.latency.paths import Path, Ranking, load_paths
+from grasp_bench.studies.serving import Ints
 
 Name = TypeVar("Name")
 Asked = TypeVar("Asked")
@@ -36,7 +49,7 @@ class Times:
 
     @classmethod
     def together(cls, several: Sequence[Times]) -> Times:
-        """All of them, one behind the other."""
+        """Concatenate times."""
         return cls(
             np.concatenate([each.ms for each in several]), np.concatenate([each.cpu_ms for each in several])
         )
@@ -65,3 +78,50 @@ def in_turns(
                     taken[name].ms[place] = (time.perf_counter_ns() - began) / NS_IN_MS
                     taken[name].cpu_ms[place] = (time.process_time_ns() - worked) / NS_IN_MS
     return taken
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a fresh process loads and answers; `candidates` (K,) are items."""
+
+    store: File
+    cell: Cell
+    path: Path
+    ranking: Ranking
+    user: int
+    candidates: Ints
+    threads: int
+    top: int
+
+
+def first_requests(starts: Sequence[Start]) -> list[float]:
+    """Milliseconds of the first request of each start, one process after the other."""
+    found = []
+    for start in starts:
+        with _fresh_process() as pool:
+            try:
+                found.append(pool.submit(_first_request, start).result())
+            except BrokenProcessPool:
+                raise GraspBenchError(
+                    f"{start.cell.slug}: a fresh process ended before it answered",
+                    mend="give it more memory, or leave cold starts out (--cold 0)",
+                ) from None
+    return found
+
+
+def _first_request(start: Start) -> float:
+    loaded = load_paths(start.cell, Store(start.store), start.threads, start.top, ("model", start.path))
+    request = loaded.serving.request(start.user, np.asarray(start.candidates))
+    ask = loaded.asks[start.path, start.ranking]
+    gc.collect()  # before, not meanwhile
+    with no_collection():
+        began = time.perf_counter_ns()
+        ask(request)
+        return (time.perf_counter_ns() - began) / NS_IN_MS
+
+
+@contextmanager
+def _fresh_process() -> Iterator[ProcessPoolExecutor]:
+    # Spawned, not forked: a child of this process would have its warm libraries.
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        yield pool

@@ -1,4 +1,4 @@
-"""The tables of components of variance and of seeds needed, as a document."""
+"""Arrange components of variance and seeds needed as a document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ONCE_NOTE = "Trained once: {}. One training tells nothing of another."
 
 
 def lay_out_power(found: SeedsNeeded) -> Document:
-    """One section for each dataset, metric and protocol: components first, then seeds."""
+    """Arrange one section for each dataset, metric and protocol: components first, then seeds."""
     several = len({scale["protocol_hash"] for scale in found["scales"]}) > 1
     sections = [_section(scale, found, several) for scale in found["scales"]]
     untold = [f"Not told: {name} (not finished, or not measured so)." for name in found["untold"]]
@@ -71,11 +71,11 @@ def _seeds(pairs: Sequence[PairPower], found: SeedsNeeded) -> Table:
          Entry(percent(pair["tells"])), *_needs(pair, len(found["points"]))]
         for pair in pairs
     ]  # fmt: skip
-    title = f"Seeds needed: trainings of each method that tell a difference with {surely(found['power'])}"
+    title = f"Seeds needed: trainings of each method that tell a difference with {power_text(found['power'])}"
     return Table(title, columns, rows, _notes(pairs, found))
 
 
-def surely(power: float) -> str:
+def power_text(power: float) -> str:
     """`80 % power`."""
     return f"{100 * power:g} % power"
 
@@ -119,10 +119,10 @@ def _today(pair: PairPower) -> str:
 
 
 def _needs(pair: PairPower, size: int) -> list[Entry]:
-    return [Entry(said(each)) for each in pair["needs"]] or [Entry(BLANK)] * size
+    return [Entry(need_text(each)) for each in pair["needs"]] or [Entry(BLANK)] * size
 
 
-def said(each: Need) -> str:
+def need_text(each: Need) -> str:
     """`5`, `> 50`, or `> 14,000 users`."""
     if each["users"]:
         return f"> {count(_two_digits(each['users']))} users"
@@ -130,5 +130,5 @@ def said(each: Need) -> str:
 
 
 def _two_digits(number: int) -> int:
-    """What is estimated is not known to the unit."""
+    """Round to two digits: an estimate is not known to the unit."""
     return round(number, 2 - len(str(number)))

@@ -1,4 +1,4 @@
-"""What the seeds of a spec could tell, said before they are trained; light where there are no results."""
+"""Say before a run which differences the seeds of a spec can show, by earlier results."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ if TYPE_CHECKING:
 MOST_PAIRS = 3  # the command tells all of them
 
 
-def seeds_told(folder: Path, hypotheses: Sequence[Hypothesis], seeds: int) -> list[str]:
-    """Lines on what so many seeds tell of the hypotheses' pairs, by the results in `folder`.
+def seeds_preview(folder: Path, hypotheses: Sequence[Hypothesis], seeds: int) -> list[str]:
+    """Say what so many seeds can show of the hypotheses' pairs, by the results in `folder`.
 
-    None where there are no results, or none of methods that were trained twice. Raises DataError where they
-    are damaged.
+    Empty where there are no results, or no method was trained twice. Raises DataError for damaged results.
     """
     if not hypotheses or seeds < 2 or not folder.is_dir() or not cell_folders(folder):
         return []
     from grasp_bench.report.comparable_cells import read_material
     from grasp_bench.report.user_values import UserValues
     from grasp_bench.stats.power import POWER, Outlook
-    from grasp_bench.studies.power.layout import surely
-    from grasp_bench.studies.power.seeds_needed import Wanted, declared_pairs, pair_of
+    from grasp_bench.studies.power.layout import power_text
+    from grasp_bench.studies.power.seeds_needed import PowerOptions, declared_pairs, pair_of
 
     material, values, lines, more = read_material(folder), UserValues(), list[str](), 0
-    for pair in declared_pairs(hypotheses, material, Wanted()):
+    for pair in declared_pairs(hypotheses, material, PowerOptions()):
         outlook = Outlook.of(*pair_of(pair, values)) if pair.home else None
         if outlook is None or not outlook.trained:
             continue
@@ -38,18 +37,18 @@ def seeds_told(folder: Path, hypotheses: Sequence[Hypothesis], seeds: int) -> li
             more += 1
             continue
         name = " > ".join(material.labels[method] for method in pair.methods)
-        lines.append(f"  {name} ({pair.metric}, {pair.protocol}): {_told(outlook, seeds)}")
+        lines.append(f"  {name} ({pair.metric}, {pair.protocol}): {_preview(outlook, seeds)}")
     if not lines:
         return []
     rest = [f"  and {more} more: grasp-bench power {folder.name}"] if more else []
-    return [f"what seeds can tell, with {surely(POWER)} by the results in {folder}:", *lines, *rest]
+    return [f"what seeds can tell, with {power_text(POWER)} by the results in {folder}:", *lines, *rest]
 
 
-def _told(outlook: Outlook, seeds: int) -> str:
-    """What these seeds tell, and what the next smaller difference would take."""
+def _preview(outlook: Outlook, seeds: int) -> str:
+    """Say what these seeds can show, and what the next smaller difference would take."""
     from grasp_bench.report.claims import POINT
     from grasp_bench.stats.power import POWER
-    from grasp_bench.studies.power.layout import said
+    from grasp_bench.studies.power.layout import need_text
     from grasp_bench.studies.power.seeds_needed import POINTS, need
 
     least = POINT * outlook.least([seeds] * len(outlook.trained))
@@ -57,4 +56,4 @@ def _told(outlook: Outlook, seeds: int) -> str:
     smaller = [points for points in POINTS if points < round(least, 2)]
     if not smaller:
         return told
-    return f"{told}; {smaller[-1]:g} would take {said(need(outlook, smaller[-1], POWER))}"
+    return f"{told}; {smaller[-1]:g} would take {need_text(need(outlook, smaller[-1], POWER))}"

@@ -1,4 +1,4 @@
-"""The shape of what is said of seeds: plain JSON, figures as fractions, but for `points` in percent."""
+"""Schema of the seeds that are needed: plain JSON, figures as fractions, `points` in percent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MethodParts(TypedDict):
 
 
 class Need(TypedDict):
-    """What it takes to tell so many points: trainings of each method; None of both where 50 are too few.
+    """Trainings of each method that show a difference of so many points; None of both where 50 are too few.
 
     With `users`, no number of trainings suffices unless there are more users than that.
     """
@@ -62,7 +62,7 @@ class ScalePower(TypedDict):
 
 
 class SeedsNeeded(TypedDict):
-    """All that is said of one results folder; `declared` is true where pairs are those of hypotheses."""
+    """Components of variance and seeds needed of one spec; `declared`: pairs are those of hypotheses."""
 
     name: str
     power: float

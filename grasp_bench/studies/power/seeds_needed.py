@@ -1,4 +1,4 @@
-"""How many seeds it takes: each method's components of variance, and what trainings of a pair could tell."""
+"""Compute how many seeds show a difference, by each method's components of variance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from grasp_bench.core.errors import DataError, IncomparableError, UnknownNameError
 from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.report.claims import POINT, Hypothesis
-from grasp_bench.report.comparable_cells import Material, Partition, read_material
+from grasp_bench.report.comparable_cells import ComparableCells, Material, read_material
 from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
@@ -21,8 +21,8 @@ POINTS = (0.1, 0.25, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What shall be told: by which metric and protocol (None: as declared), which sizes, how surely."""
+class PowerOptions:
+    """Metric and protocol (None: as declared), the sizes of differences in points, and the power wanted."""
 
     metric: str | None = None
     protocol: str | None = None
@@ -32,36 +32,36 @@ class Wanted:
 
 @dataclass(frozen=True)
 class DeclaredPair:
-    """A pair of methods that a hypothesis is about, and where both were measured as it says, if at all."""
+    """A pair of methods of a hypothesis, and the ranking where both were measured as it says, if any."""
 
     methods: tuple[Method, Method]
     metric: str
     protocol: str
-    home: Partition | None
+    home: ComparableCells | None
 
 
-def seeds_needed(folder: Path, wanted: Wanted) -> SeedsNeeded:
+def seeds_needed(folder: Path, options: PowerOptions) -> SeedsNeeded:
     """Compute both tables for `results/<spec>`: hypotheses' pairs, or without any each against the best.
 
     Raises DataError for a folder without cells or with a damaged one, UnknownNameError for a metric and
     IncomparableError for a protocol that was not measured.
     """
     material = read_material(folder)
-    _require_measured(folder, material, wanted)
+    _require_measured(folder, material, options)
     study, values = material.study, UserValues()
-    declared = list(declared_pairs(study.hypotheses, material, wanted))
+    declared = list(declared_pairs(study.hypotheses, material, options))
     scales = [(pair.metric, pair.protocol) for pair in declared if pair.home]
     if not study.hypotheses:
-        scales = [(wanted.metric or study.metric, wanted.protocol or study.rank_by)]
+        scales = [(options.metric or study.metric, options.protocol or study.rank_by)]
     found = [
-        _scale(partition, metric, protocol, material, declared, values, wanted)
+        _scale(partition, metric, protocol, material, declared, values, options)
         for partition in material.partitions
         for metric, protocol in dict.fromkeys(scales)
     ]
     return SeedsNeeded(
         name=study.name,
-        power=wanted.power,
-        points=list(wanted.points),
+        power=options.power,
+        points=list(options.points),
         declared=bool(study.hypotheses),
         scales=[scale for scale in found if scale["methods"]],
         untold=list(dict.fromkeys(_untold(study.hypotheses, declared, material))),
@@ -69,13 +69,13 @@ def seeds_needed(folder: Path, wanted: Wanted) -> SeedsNeeded:
 
 
 def declared_pairs(
-    hypotheses: Iterable[Hypothesis], material: Material, wanted: Wanted
+    hypotheses: Iterable[Hypothesis], material: Material, options: PowerOptions
 ) -> Iterator[DeclaredPair]:
-    """The pairs of methods that hypotheses are about, each once for a metric and protocol."""
+    """Yield the pairs of methods of hypotheses, each once for a metric and protocol."""
     seen = set()
     for hypothesis in hypotheses:
-        metric = wanted.metric or hypothesis["metric"]
-        protocol = wanted.protocol or hypothesis["protocol"]
+        metric = options.metric or hypothesis["metric"]
+        protocol = options.protocol or hypothesis["protocol"]
         for pair in _methods_of(hypothesis, material):
             homes = (p for p in material.partitions if set(pair) <= set(_ranked(p, metric, protocol)))
             if (pair, metric, protocol) not in seen:
@@ -91,7 +91,7 @@ def _methods_of(hypothesis: Hypothesis, material: Material) -> list[tuple[Method
 def _untold(
     hypotheses: Iterable[Hypothesis], declared: Iterable[DeclaredPair], material: Material
 ) -> Iterator[str]:
-    """Hypotheses of which there is no pair of methods, and pairs that were not measured together."""
+    """Yield hypotheses without a pair of methods, and pairs that were not measured together."""
     for hypothesis in hypotheses:
         if not _methods_of(hypothesis, material):
             yield f"{hypothesis['better']} > {hypothesis['than']}"
@@ -110,15 +110,15 @@ def pair_of(pair: DeclaredPair, values: UserValues) -> tuple[Trainings, Training
 
 
 def need(outlook: Outlook, points: float, power: float) -> Need:
-    """What it takes to tell a difference of so many points of percent."""
+    """Compute how many trainings show a difference of so many points of percent."""
     size = points / POINT
     users = outlook.users(size, power)
     return Need(points=points, trainings=None if users else outlook.trainings(size, power), users=users)
 
 
 def _scale(
-    partition: Partition, metric: str, protocol: str, material: Material,
-    declared: Sequence[DeclaredPair], values: UserValues, wanted: Wanted,
+    partition: ComparableCells, metric: str, protocol: str, material: Material,
+    declared: Sequence[DeclaredPair], values: UserValues, options: PowerOptions,
 ) -> ScalePower:  # fmt: skip
     ranked = {
         method: values.trainings(partition.cells[method], protocol, metric)
@@ -139,12 +139,12 @@ def _scale(
         protocol=protocol,
         methods=[_parts(material.labels[m], ranked[m]) for m in order if not ranked[m].fixed],
         pairs=[
-            _pair((material.labels[a], material.labels[b]), ranked[a], ranked[b], wanted) for a, b in pairs
+            _pair((material.labels[a], material.labels[b]), ranked[a], ranked[b], options) for a, b in pairs
         ],
     )
 
 
-def _ranked(partition: Partition, metric: str, protocol: str) -> list[Method]:
+def _ranked(partition: ComparableCells, metric: str, protocol: str) -> list[Method]:
     """Methods of which every cell has a value."""
     return [method for method, cells in partition.cells.items() if is_measured(cells, protocol, metric)]
 
@@ -153,7 +153,7 @@ def _against_best(order: Sequence[Method]) -> list[tuple[Method, Method]]:
     return [(other, order[0]) for other in order[1:]]
 
 
-def _leaks(partition: Partition, method: Method) -> bool:
+def _leaks(partition: ComparableCells, method: Method) -> bool:
     return any(cell.leaks for cell in partition.cells[method])
 
 
@@ -171,7 +171,7 @@ def _parts(label: str, method: Trainings) -> MethodParts:
     )
 
 
-def _pair(labels: tuple[str, str], first: Trainings, second: Trainings, wanted: Wanted) -> PairPower:
+def _pair(labels: tuple[str, str], first: Trainings, second: Trainings, options: PowerOptions) -> PairPower:
     outlook = Outlook.of(first, second)
     today = [each.count for each in (first, second) if not each.fixed]
     return PairPower(
@@ -180,16 +180,16 @@ def _pair(labels: tuple[str, str], first: Trainings, second: Trainings, wanted: 
         trainings=(0 if first.fixed else first.count, 0 if second.fixed else second.count),
         difference=first.mean - second.mean,
         users=outlook.users_variance**0.5 if outlook else None,
-        tells=outlook.least(today, wanted.power) if outlook else None,
-        needs=[need(outlook, points, wanted.power) for points in wanted.points] if outlook else [],
+        tells=outlook.least(today, options.power) if outlook else None,
+        needs=[need(outlook, points, options.power) for points in options.points] if outlook else [],
     )
 
 
-def _require_measured(folder: Path, material: Material, wanted: Wanted) -> None:
+def _require_measured(folder: Path, material: Material, options: PowerOptions) -> None:
     cells = material.collected.cells
     if not cells:
         raise DataError(f"{folder}: no finished cell", mend="grasp-bench run the spec first")
-    protocol, metric = wanted.protocol, wanted.metric
+    protocol, metric = options.protocol, options.metric
     if protocol and not any(cell.metrics.get(protocol) for cell in cells):
         raise IncomparableError(
             f"{folder}: no {protocol} ranking was stored", mend="compare by the protocol that the cells have"

@@ -110,8 +110,7 @@ SMALLEST = 1e-12  # a chance that a logarithm can take
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Chances of a click (U, 2) for the users measured on, and both figures of them: whole, and of each
-    resample of these users (R,)."""
+    """AUC and log-loss on the users measured on: of all, and of each resample of these users (R,)."""
 
     auc: float
     log_loss: float
@@ -120,7 +119,7 @@ class Fitted:
 
 
 def fit(features_U2F: Features, pairs: Pairs, probe: str, seed: int) -> Fitted:
-    """Learn from some users, measure on the others. The same seed redraws the same users."""
+    """Fit on some users, measure on the others. The same seed resamples the same users."""
     clicked = np.tile([1, 0], int(pairs.learns_U.sum()))
     model = _classifier(probe, seed)
     with warnings.catch_warnings():
@@ -164,7 +163,7 @@ class RankedPairs:
 
 
 def _classifier(probe: str, seed: int) -> Any:
-    """Settings were chosen before any test target was read, and are the same for all features."""
+    """Build a classifier of fixed settings, which were chosen before any test target was read."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
     from sklearn.pipeline import make_pipeline

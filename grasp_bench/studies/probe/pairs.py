@@ -1,4 +1,4 @@
-"""Held-out pairs of user and item, half of them clicked, and what is known of each.
+"""Draw held-out pairs of user and item, half of them clicked, and compute their features.
 
 A user's clicked item is the test target; the other is one of the stored candidates, drawn once. Pairs are the
 same for all cells of a split. Shape suffixes: U users, two pairs each (clicked first), F features.
@@ -34,7 +34,7 @@ class Pairs:
 
 
 def draw_pairs(cells: Sequence[Cell], store: Store, most: int, seed: int) -> Pairs:
-    """At most so many users with a test target, their pairs, and a half of them to learn from.
+    """Draw at most so many users with a test target, their pairs, and a half of them to learn from.
 
     Raises IncomparableError where cells differ in split or candidates, DataError with fewer than four users,
     StoreError where candidates are not made.
@@ -67,7 +67,7 @@ def draw_pairs(cells: Sequence[Cell], store: Store, most: int, seed: int) -> Pai
 def base_features(
     pairs: Pairs, cells: Sequence[Cell], cell: Cell, store: Store
 ) -> tuple[Features, list[str]]:
-    """What is known without a model, (U, 2, F), and the names of the features.
+    """Compute features that need no model, (U, 2, F), and their names.
 
     `cells` are those whose embeddings of texts may be used, if any has some without noise.
     """

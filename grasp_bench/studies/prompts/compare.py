@@ -1,8 +1,7 @@
-"""How much depends on the wording: neighbours and metrics across the texts of one spec.
+"""Compare neighbours and metrics across the texts of one spec.
 
-Texts vary by ordinary `compare:` and `ablations:` of `text.*`. Two texts of a side are compared by the
-neighbours that they lead to, which is all that retrieval sees of them; the metrics of the cells made
-with each text stand beside.
+Texts are varied by ordinary `compare:` and `ablations:` of `text.*`. Two texts of a side are compared by the
+neighbours that they lead to, and by the metrics of the cells made with each.
 """
 
 from __future__ import annotations
@@ -180,7 +179,7 @@ def _mean(values: np.ndarray) -> Mean:
 
 
 def _described(plan: Plan, side: Side, node: Node) -> str:
-    """What the spec says of the text behind a table."""
+    """Describe the text behind a table as the spec does."""
     cell = next(c for c in plan.cells if c.nodes.get(f"{ROLES[side]}_neighbours") == node)
     if f"{ROLES[side]}_text" not in cell.nodes:
         return "precomputed vectors"

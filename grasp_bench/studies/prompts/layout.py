@@ -1,4 +1,4 @@
-"""A comparison of prompts as a document."""
+"""Arrange a comparison of prompts as a document."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LEAK_MARK = "†"
 
 
 def lay_out_prompts(found: PromptSensitivity) -> Document:
-    """One section a side, then what the methods reach."""
+    """Arrange one section for each side, then the methods' metrics."""
     sections = [Section(f"Texts of {side.side}", [_pairs(side, found.persistence)], _texts(side))
                 for side in found.sides]  # fmt: skip
     return Document(f"Prompts of {found.name}", [], [*sections, Section("Methods", [_methods(found)])])

@@ -1,4 +1,4 @@
-"""The spec of the winner: what was searched, with the values that were found, ready to be run."""
+"""Write the spec of the best trial, ready to be run."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ WIDTH = 110
 
 
 def refuse_existing(path: Path) -> None:
-    """Raise GraspBenchError when a file is there that the winner would overwrite."""
+    """Raise GraspBenchError when the file exists."""
     if path.exists():
         raise GraspBenchError(f"{path} exists already", mend="name another file, or pass --overwrite")
 
 
-def write_winner(path: Path, loaded: LoadedSpec, found: Tuning) -> None:
+def write_best_spec(path: Path, loaded: LoadedSpec, found: Tuning) -> None:
     """Write the spec with the best trial's values in the place of its own, named after the file.
 
     Seeds, comparisons, ablations and hypotheses stay as they are; comments of the original are lost, and
@@ -56,7 +56,7 @@ def write_winner(path: Path, loaded: LoadedSpec, found: Tuning) -> None:
 
 
 def _values(path: Path, loaded: LoadedSpec, best: Trial) -> dict[str, Any]:
-    """What the original says, patched; `tuning` is left out."""
+    """The values of the original with the best trial's; without `tuning`."""
     problems = Problems()
     said = {key: value for key, value in loaded.values.items() if key != "tuning"}
     patch = {key: Entry(PATCH, from_plain(value, PATCH)) for key, value in best["params"].items()}
@@ -91,7 +91,7 @@ def _with_variables(value: Any, loaded: LoadedSpec, key: str = "") -> Any:
 
 
 def _check(path: Path, loaded: LoadedSpec, best: Trial) -> None:
-    """What was written must mean what was meant; a file that does not is taken away."""
+    """Load the written file; delete it and raise unless it means the patched spec."""
     try:
         written = load(path).experiment
     except SpecError:

@@ -16,7 +16,7 @@ from grasp_bench.stats.intervals import half_width
 from grasp_bench.studies.tuning.samplers import EPOCHS
 from grasp_bench.studies.tuning.schema import Contour, Curve, CurvePoint, Trial, Tuning
 from grasp_bench.studies.tuning.search_space import Base, decoded, short
-from grasp_bench.studies.tuning.trial_state import MESSAGE, counts, kept_params, left, running
+from grasp_bench.studies.tuning.trial_state import MESSAGE, counts, left, running, trial_params
 from grasp_bench.studies.tuning.trials import SECONDS, STOPPED, VALUES
 
 STATES: Mapping[TrialState, Any] = {
@@ -28,7 +28,7 @@ FEWEST_FOR_IMPORTANCE = 4
 
 
 def tuning_of(base: Base, study: Study, total: int, idle: Sequence[str]) -> Tuning:
-    """Everything that is shown of a search, as far as it has come."""
+    """Collect the findings of a search, as far as it has come."""
     ended = [t for t in study.get_trials(deepcopy=False) if counts(t) and t.state in STATES]
     trials = [_trial(each, base) for each in ended]
     complete = [trial for trial in trials if trial["state"] == "complete"]
@@ -59,7 +59,7 @@ def _trial(kept: FrozenTrial, base: Base) -> Trial:
     return Trial(
         number=kept.number,
         state=STATES[kept.state],
-        params=decoded(kept_params(kept), base.space),
+        params=decoded(trial_params(kept), base.space),
         value=kept.value if done else None,
         values=dict(told.get(VALUES, {})),
         epochs=told.get(EPOCHS, 0),
@@ -109,7 +109,7 @@ def _notes(
         )
     for trial in ended:
         if MESSAGE in trial.user_attrs:
-            point = short(decoded(kept_params(trial), base.space))
+            point = short(decoded(trial_params(trial), base.space))
             notes.append(f"Trial {trial.number} ({point}) failed: {trial.user_attrs[MESSAGE]}")
     return notes
 
@@ -134,9 +134,9 @@ def interval_width(trials: Sequence[Trial], seeds: Sequence[int]) -> float | Non
 def curves(
     complete: Sequence[Trial], best: Trial, own: Mapping[str, Any], seeds: Sequence[int]
 ) -> list[Curve]:
-    """Each key against the metric, the others as in the best trial or as the spec has them.
+    """Make a curve of each key, the others as in the best trial or as in the spec.
 
-    Of the two the one with more points is taken. Where neither has two (a sampler that moves all keys at
+    The one with more points is taken. Where neither has two (a sampler that moves all keys at
     once), a point is the best that was found at a value, and nothing is fixed.
     """
     found = []
@@ -156,7 +156,7 @@ def curves(
 
 
 def contours(complete: Sequence[Trial], keys: Sequence[str]) -> list[Contour]:
-    """Two keys against the best value that was found there, whatever the others were."""
+    """Make a grid of every two keys: the best value found there, whatever the other keys were."""
     return [
         _contour(complete, x_key, y_key)
         for x_key, y_key in itertools.combinations(keys, 2)

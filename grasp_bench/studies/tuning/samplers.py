@@ -1,4 +1,4 @@
-"""Samplers and pruners of a spec as Optuna's, with draws that do not depend on who asks when."""
+"""Build Optuna's samplers and pruners; draws do not depend on which worker asks when."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SeededByPlace(BaseSampler):
         name: tpe, gp or random; a grid's trials are queued and sample nothing.
         seed: of the search.
         place: of a trial's number, how many trials that count have a lower one.
-        worker: who asks; a trial is told at once, so that it can be put right if this process dies.
+        worker: name of this process, stored in each trial to queue it again if the process dies.
     """
 
     def __init__(self, name: str, seed: int, place: Callable[[int], int], worker: str) -> None:
@@ -84,7 +84,7 @@ def _sampler(name: str, seed: int) -> BaseSampler:
 
 
 def pruner_of(tuning: Tuning, training: Training) -> BasePruner:
-    """Steps are epochs of the first seed.
+    """Build the pruner of a search. Steps are epochs of the first seed.
 
     median: not before `patience` validations, which early stopping gives a training, too, and among five
     complete curves at least. hyperband: between the first validation and `max_epochs`.
@@ -101,14 +101,14 @@ EPOCHS = "epochs"
 
 
 class Pruned(BaseException):
-    """Ends a training. No Exception: it has to pass what turns errors into messages, as Ctrl-C does."""
+    """Ends a training. Like KeyboardInterrupt no Exception, so that no handler turns it into a message."""
 
 
-class Curve:
+class PruningCurve:
     """The curve of a trial's first seed.
 
-    The first alone: curves of one seed begin alike and are compared alike, and what it rules out is not
-    trained for the other seeds at all.
+    Only the first seed is reported, so that trials are compared by the same seed; a pruned trial is not
+    trained for the other seeds.
     """
 
     def __init__(self, trial: Trial, monitor: str) -> None:
@@ -116,14 +116,14 @@ class Curve:
         self._monitor = monitor
 
     def tell(self, epoch: int, value: float) -> None:
-        """Tell of an epoch as it ends; raises Pruned when the training does not pay."""
+        """Report an epoch as it ends; raises Pruned when the pruner says so."""
         self._trial.report(value, epoch)
         if self._trial.should_prune():
             self._trial.set_user_attr(EPOCHS, epoch)
             raise Pruned
 
-    def tell_all(self, artefact: Artefact) -> None:
-        """Tell of a training that was there: it costs nothing more, and others are measured by it."""
+    def report_all(self, artefact: Artefact) -> None:
+        """Report all epochs of a training that was in the store; it is not pruned."""
         for line in artefact.file("log.jsonl").read_text().splitlines():
             entry = json.loads(line)
             if self._monitor in entry:

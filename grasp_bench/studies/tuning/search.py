@@ -1,4 +1,4 @@
-"""A search from its command: workers are started, listened to and, where they die, replaced."""
+"""Run a whole search: start workers, listen to them, replace those that die, and write the findings."""
 
 from __future__ import annotations
 
@@ -14,12 +14,37 @@ from typing import Any
 
 from optuna.study import Study
 
-from grasp_bench.core.errors import GraspBenchError, RunFailedError
+from grasp_bench.core import atomic, checksums, machine
+from grasp_bench.core.durations import readable
+from grasp_bench.core.errors import GraspBenchError, RunFailedError, SpecError
+from grasp_bench.core.store import Store
+from grasp_bench.engine import preflight
 from grasp_bench.engine.callbacks import Callback
+from grasp_bench.engine.display import make_display
+from grasp_bench.engine.run import STAGES
+from grasp_bench.plan.estimate import estimate
+from grasp_bench.plan.fingerprints import Fingerprints, cache_file
+from grasp_bench.report.renderers.markdown import document_text
+from grasp_bench.spec.loading import LoadedSpec
 from grasp_bench.spec.provenance import resolved
-from grasp_bench.studies.tuning.search_space import encoded, grid
-from grasp_bench.studies.tuning.trial_state import fill, left, put_right, worker_name
-from grasp_bench.studies.tuning.worker import Kind, Orders, work
+from grasp_bench.spec.tuning_space import grid_size
+from grasp_bench.studies.tuning.findings import tuning_of
+from grasp_bench.studies.tuning.report import lay_out_tuning
+from grasp_bench.studies.tuning.schema import Tuning
+from grasp_bench.studies.tuning.search_space import (
+    Base,
+    absent,
+    base_of,
+    encoded,
+    grid,
+    identity,
+    ineffective_keys,
+    plan_of,
+    trainings,
+)
+from grasp_bench.studies.tuning.storage import open_study, study_location
+from grasp_bench.studies.tuning.trial_state import fill, left, requeue_dead, worker_name
+from grasp_bench.studies.tuning.worker import Kind, SearchConfig, work
 
 SECONDS_TO_SAVE = 10.0
 LOG_TAIL = 4000
@@ -35,30 +60,30 @@ class _Worker:
 
 
 class Search:
-    """One command's share of a search, which others may work at, too."""
+    """The part of a search that one command does; other commands may work at the same search."""
 
-    def __init__(self, orders: Orders, study: Study, devices: Sequence[str]) -> None:
-        self._orders = orders
+    def __init__(self, config: SearchConfig, study: Study, devices: Sequence[str]) -> None:
+        self._config = config
         self._study = study
         self._devices = devices
         self._workers: list[_Worker] = []
         self._error: GraspBenchError | None = None
 
     def prepare(self) -> int:
-        """Put right what died, queue a grid's points; say how many trials nobody has begun."""
-        orders, base = self._orders, self._orders.base
-        put_right(self._study)
+        """Queue trials of dead workers and points of a grid; return how many trials are not begun."""
+        config, base = self._config, self._config.base
+        requeue_dead(self._study)
         if base.tuning.sampler == "grid":
             points = grid(base.space, resolved(base.experiment))
             kept = [{key: encoded(value) for key, value in point.items()} for point in points]
-            fill(self._study, kept, orders.total, orders.kept.locks / "queue.lock")
-        return left(self._study, orders.total)
+            fill(self._study, kept, config.total, config.kept.locks / "queue.lock")
+        return left(self._study, config.total)
 
     def run(self, view: Callback) -> None:
         """Work until there are enough trials, or other commands are at the last of them.
 
         Raises what no trial can do without, and RunFailedError when workers die before their first trial.
-        KeyboardInterrupt ends them and passes on: what they were at is asked again next time.
+        KeyboardInterrupt ends the workers and passes on: their trials are queued again next time.
         """
         try:
             while todo := self.prepare():
@@ -88,9 +113,9 @@ class Search:
     def _start(self, device: str) -> _Worker:
         here, there = multiprocessing.Pipe(duplex=False)
         name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        log = self._orders.store / "logs" / f"tuning-{name}.log"
+        log = self._config.store / "logs" / f"tuning-{name}.log"
         process = multiprocessing.get_context("spawn").Process(
-            target=work, args=(there, self._orders, device, name, log), daemon=True
+            target=work, args=(there, self._config, device, name, log), daemon=True
         )
         process.start()
         there.close()  # or the pipe would stay open when the worker dies
@@ -126,9 +151,9 @@ class Search:
         if code := worker.process.exitcode:
             there = worker.log.is_file()
             last_words.append(worker.log.read_text(errors="replace")[-LOG_TAIL:] if there else "")
-            view.note(f"a worker died, exit {code}; its trial is asked again")
-            lock = self._orders.kept.locks / f"{worker.name}.lock"
-            put_right(self._study, worker_name(lock))
+            view.note(f"a worker died, exit {code}; its trial is options again")
+            lock = self._config.kept.locks / f"{worker.name}.lock"
+            requeue_dead(self._study, worker_name(lock))
         worker.pipe.close()
         worker.process.close()
         worker.log.unlink(missing_ok=True)
@@ -145,3 +170,95 @@ class Search:
             worker.pipe.close()
             worker.log.unlink(missing_ok=True)
         self._workers = []
+
+
+FILE = "tuning.json"
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Options of a search. `devices` has one entry for each worker; `trials` None is the spec's number."""
+
+    store: Path
+    results: Path
+    leaderboard: Path
+    devices: tuple[str, ...]
+    trials: int | None = None
+    storage: str | None = None
+    study: str | None = None
+    memory_mb: int = 512
+    log_format: str = "auto"
+
+
+def tune(loaded: LoadedSpec, options: SearchOptions) -> Tuning:
+    """Search until there are enough trials; write `results/<spec>/tuning.json` and `<spec>.tuning.md`.
+
+    Raises SpecError when the spec has no space, or one that changes nothing; RunFailedError when every trial
+    failed, or what all of them need cannot be made.
+    """
+    base = base_of(loaded.experiment, str(loaded.path))
+    fingerprint = Fingerprints(cache_file(options.store))
+    idle = ineffective_keys(base, fingerprint)
+    _refuse_idle(base, idle, loaded.path)
+    total = options.trials or base.tuning.trials
+    if base.tuning.sampler == "grid":
+        total = min(total, grid_size(base.space))
+    searches = identity(base, fingerprint)
+    seconds = _look_ahead(base, options, fingerprint)
+    kept = study_location(base, options.store, fingerprint, options.storage, options.study)
+    study = open_study(kept, searches)
+    threads = max(1, machine.cores() // len(options.devices))
+    config = SearchConfig(base, kept, searches, total, options.store, STAGES, threads, options.memory_mb)
+    _run_search(config, study, options, seconds)
+    found = tuning_of(base, study, total, idle)
+    _write(found, options)
+    failed = [trial for trial in found["trials"] if trial["state"] == "failed"]
+    if failed and len(failed) == len(found["trials"]):
+        raise RunFailedError(f"all {len(failed)} trials failed", mend="see the notes above; mend the space")
+    return found
+
+
+def _refuse_idle(base: Base, idle: list[str], spec: Path) -> None:
+    if len(idle) == len(base.space):
+        model = base.experiment.model
+        cell = f"{model.backbone}-{model.enhancer}"
+        raise SpecError(
+            [
+                f"{spec} tuning.space: {', '.join(idle)} changes nothing of {cell}, the base cell that is "
+                "searched: it is what `model` says, whatever `compare` compares"
+            ]
+        )
+
+
+def _look_ahead(base: Base, options: SearchOptions, fingerprint: Fingerprints) -> float:
+    """Check disk and keys before the search; return an estimate of a trial's seconds, by the base cell."""
+    store, plan = Store(options.store), plan_of(base, {}, fingerprint)
+    own = list(trainings(plan).values())
+    missing = {node.hash: node for training in own for node in absent(training, store)}
+    guess = estimate(plan, list(missing.values()), store, 1)
+    preflight.check(store, options.results, guess.disk_mb)
+    preflight.check_keys(missing.values())
+    return estimate(plan, own, store, 1).seconds
+
+
+def _run_search(config: SearchConfig, study: Study, options: SearchOptions, seconds: float) -> None:
+    """Search and show progress; silent where nothing is left to do."""
+    search = Search(config, study, options.devices)
+    todo = search.prepare()
+    view: Callback = make_display(options.log_format, todo)
+    try:
+        about = f", about {readable(seconds)} each (rough)" if todo else ""
+        resumed = "resuming " if todo < config.total else ""
+        view.note(f"{resumed}{todo}/{config.total} trials to do{about}; study {study.study_name}")
+        for name in config.base.left_out:
+            view.note(f"`{name}` is not searched: trials are of the base cell alone")
+        if todo:
+            search.run(view)
+    finally:
+        view.close()
+
+
+def _write(found: Tuning, options: SearchOptions) -> None:
+    checksums.write(options.results / found["spec"] / FILE, found)
+    text = document_text(lay_out_tuning(found))
+    atomic.write_text(options.leaderboard / f"{found['spec']}.tuning.md", text)

@@ -1,4 +1,4 @@
-"""What a search varies: the base cell of a spec, the points of its space, and the trainings of a point."""
+"""Describe what a search varies: the base cell of a spec, the points of its space, a point's trainings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from grasp_bench.spec.patches import apply_patch
 from grasp_bench.spec.tuning_space import Choice, Dimension, Range, space_of
 
 # What a spec asks besides its base cell, and the value that asks for nothing.
-BESIDES: dict[str, Any] = {
+NOT_SEARCHED: dict[str, Any] = {
     "compare": {}, "ablations": {}, "noise": None, "controls": (), "imported": (), "hypotheses": (),
     "published": None, "tuning": None,
 }  # fmt: skip
@@ -48,7 +48,7 @@ def base_of(experiment: Experiment, spec: str) -> Base:
         example = "tuning: {space: {index.num_neighbours: [1, 50]}}"
         raise SpecError([f"{spec} tuning: required key is missing; for example {example}"])
     left_out = tuple(name for name in TOLD if getattr(experiment, name))
-    return Base(experiment.with_first_seeds().model_copy(update=BESIDES), experiment.tuning, left_out)
+    return Base(experiment.with_first_seeds().model_copy(update=NOT_SEARCHED), experiment.tuning, left_out)
 
 
 def plan_of(base: Base, params: Mapping[str, Any], fingerprint: Fingerprint) -> Plan:
@@ -62,7 +62,7 @@ def trainings(plan: Plan) -> dict[int, Node]:
 
 
 def absent(node: Node, store: Store) -> list[Node]:
-    """What has to be made for a node, inputs first, itself last; nothing when it is there."""
+    """List what has to be made for a node, inputs first; empty when it is there."""
     found: dict[str, Node] = {}
 
     def want(node: Node) -> None:
@@ -82,12 +82,14 @@ def identity(base: Base, fingerprint: Fingerprint) -> str:
     return content_hash([hashes, base.tuning.model_dump(mode="json")["space"]])
 
 
-def idle_keys(base: Base, fingerprint: Fingerprint) -> list[str]:
+def ineffective_keys(base: Base, fingerprint: Fingerprint) -> list[str]:
     """Searched keys that change nothing of the base cell by themselves, as N does without neighbours."""
-    return [key for key, dimension in base.space.items() if _is_idle(base, key, dimension, fingerprint)]
+    return [
+        key for key, dimension in base.space.items() if _is_ineffective(base, key, dimension, fingerprint)
+    ]
 
 
-def _is_idle(base: Base, key: str, dimension: Dimension, fingerprint: Fingerprint) -> bool:
+def _is_ineffective(base: Base, key: str, dimension: Dimension, fingerprint: Fingerprint) -> bool:
     values = dimension.values if isinstance(dimension, Choice) else (dimension.low, dimension.high)
     seen = set()
     for value in values:

@@ -1,4 +1,4 @@
-"""Where a search is kept: a journal beside the store, or any database that Optuna knows."""
+"""Open the storage of a search: a journal in the store, or any database that Optuna knows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ URL = "://"
 
 
 @dataclass(frozen=True)
-class Kept:
+class StudyLocation:
     """`address`: a file or a URL; `study`: the name in there; `locks`: where workers show that they live."""
 
     address: str
@@ -34,22 +34,22 @@ class Kept:
     locks: Path
 
 
-def kept_in(
+def study_location(
     base: Base, store: Path, fingerprint: Fingerprint, storage: str | None, study: str | None
-) -> Kept:
-    """The place of a search; by default a journal in the store, named by all that decides its course."""
+) -> StudyLocation:
+    """Locate a search; by default in a journal in the store, named by the settings that decide its trials."""
     if study is not None and not re.fullmatch(NAME, study):
         raise SpecError([f"--study {study}: letters, digits, dot, dash and underscore only"])
     tuning = base.tuning
-    course = [identity(base, fingerprint), tuning.sampler, tuning.pruner, tuning.seed]
-    name = study or f"{base.experiment.name}-{content_hash(course)[:8]}"
+    decisive = [identity(base, fingerprint), tuning.sampler, tuning.pruner, tuning.seed]
+    name = study or f"{base.experiment.name}-{content_hash(decisive)[:8]}"
     folder = store / "tuning"
     address = storage or str(folder / f"{name}.journal")
     beside = folder if URL in address else Path(address).parent
-    return Kept(address, name, (beside / f"{name}.workers").absolute())
+    return StudyLocation(address, name, (beside / f"{name}.workers").absolute())
 
 
-def open_study(kept: Kept, searches: str) -> Study:
+def open_study(kept: StudyLocation, searches: str) -> Study:
     """Open the study, made if it is not there.
 
     Raises StoreError when the storage cannot be opened, IncomparableError when trials of another base or
@@ -76,7 +76,7 @@ def open_study(kept: Kept, searches: str) -> Study:
     return study
 
 
-def _study(kept: Kept, searches: str) -> tuple[Study, str]:
+def _study(kept: StudyLocation, searches: str) -> tuple[Study, str]:
     """The study, and what its trials have in common."""
     study = optuna.create_study(
         study_name=kept.study, storage=_opened(kept.address), direction="maximize", load_if_exists=True

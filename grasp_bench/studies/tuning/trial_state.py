@@ -1,8 +1,8 @@
-"""Which trials count, and what becomes of those whose process died.
+"""Decide which trials count, and queue again those whose process died.
 
-A trial counts unless it failed without a message: that is one that was interrupted, killed, or not needed
-any more. It is asked again, with the same values. Only a trial that has killed its own process three times,
-mostly by the memory it takes, has failed for good: what ends a whole command is not a trial's fault.
+A trial counts unless it failed without a message: it was interrupted, killed, or not needed any more. It is
+queued again, with the same values. A trial that has killed its own process three times, mostly by memory, has
+failed for good.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ UNNAMED = timedelta(minutes=1)  # a trial is told of its worker as soon as it is
 
 
 def counts(trial: FrozenTrial) -> bool:
-    """Whether a trial is one of those that were asked for."""
+    """Whether a trial counts towards the requested number."""
     return trial.state != TrialState.FAIL or MESSAGE in trial.user_attrs
 
 
@@ -38,7 +38,7 @@ def place(study: Study, number: int) -> int:
 
 
 def taken(study: Study) -> int:
-    """How many trials are finished or being worked at."""
+    """How many trials are finished or running."""
     trials = study.get_trials(deepcopy=False)
     return sum(counts(trial) and trial.state != TrialState.WAITING for trial in trials)
 
@@ -54,11 +54,11 @@ def waiting(study: Study) -> bool:
 
 
 def running(study: Study) -> int:
-    """How many trials some process is at."""
+    """How many trials are running."""
     return len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
 
-def kept_params(trial: FrozenTrial) -> dict[str, Any]:
+def trial_params(trial: FrozenTrial) -> dict[str, Any]:
     """The values of a trial, also of one that is queued."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
@@ -67,29 +67,29 @@ def fill(study: Study, points: Iterable[dict[str, Any]], total: int, lock: Path)
     """Queue points, in their order, until `total` trials count; those that are there are passed over."""
     held = locks.acquire(lock)
     try:
-        there = [kept_params(trial) for trial in study.get_trials(deepcopy=False) if counts(trial)]
+        there = [trial_params(trial) for trial in study.get_trials(deepcopy=False) if counts(trial)]
         for point in [point for point in points if point not in there][: max(0, total - len(there))]:
             study.enqueue_trial(point)
     finally:
         held.release()
 
 
-def is_again(study: Study, number: int, params: dict[str, Any]) -> bool:
+def is_duplicate(study: Study, number: int, params: dict[str, Any]) -> bool:
     """Whether an earlier trial that counts has the same values: machines may queue a grid at once."""
     trials = study.get_trials(deepcopy=False)
-    return any(t.number < number and counts(t) and kept_params(t) == params for t in trials)
+    return any(t.number < number and counts(t) and trial_params(t) == params for t in trials)
 
 
 def worker_name(lock: Path) -> str:
-    """What a trial is told of the process that is at it."""
+    """The name of a worker process, stored in its trial."""
     return f"{socket.gethostname()}:{lock}"
 
 
-def put_right(study: Study, died: str = "") -> None:
-    """Ask again what processes were at that are dead; `died` is one that was seen to die alone.
+def requeue_dead(study: Study, died: str = "") -> None:
+    """Queue again the running trials of dead processes; `died` is a process that was seen to die alone.
 
-    A process is dead when nobody holds its lock file. One of another machine, whose file is not to be seen
-    from here, is left to that machine, or to the heartbeat of a database.
+    A process is dead when nobody holds its lock file. A process of another
+    machine, whose file is not visible here, is left to that machine, or to the heartbeat of a database.
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if _is_dead(trial):

@@ -1,4 +1,4 @@
-"""One trial: its values to trainings, its trainings to a value, and what is said of it meanwhile."""
+"""Make one trial: from its values to trainings, from trainings to a value."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.patches import PATCH
 from grasp_bench.stages.context import RunContext, Stage
-from grasp_bench.studies.tuning.samplers import EPOCHS, Curve, Pruned
+from grasp_bench.studies.tuning.samplers import EPOCHS, Pruned, PruningCurve
 from grasp_bench.studies.tuning.search_space import Base, absent, ask, encoded, plan_of, short, trainings
-from grasp_bench.studies.tuning.trial_state import MESSAGE, counts, is_again, place, retry
+from grasp_bench.studies.tuning.trial_state import MESSAGE, counts, is_duplicate, place, retry
 
 VALUES, SECONDS, STOPPED = "values", "seconds", "stopped"
 OWN_STAGES = ("reduction", "noise", "neighbours", "train")
@@ -45,8 +45,8 @@ class NotNeeded(Exception):
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What a process makes trials with."""
+class TrialContext:
+    """What a process needs to make trials."""
 
     store: Store
     stages: Registry[type[Stage]]
@@ -64,7 +64,7 @@ class Trials:
     do without: then the search ends.
     """
 
-    def __init__(self, base: Base, study: Study, total: int, bench: Bench) -> None:
+    def __init__(self, base: Base, study: Study, total: int, bench: TrialContext) -> None:
         self._base = base
         self._study = study
         self._total = total
@@ -77,7 +77,7 @@ class Trials:
         """Make the trainings of a trial, seed by seed."""
         self._number = trial.number
         params = ask(trial, self._base.space)
-        if place(self._study, trial.number) >= self._total or self._is_again(trial):
+        if place(self._study, trial.number) >= self._total or self._is_duplicate(trial):
             raise NotNeeded("others were faster")
         node = _trial_node(trial.number, params)
         self._bench.send(("started", node))
@@ -102,9 +102,9 @@ class Trials:
             if not counts(trial):
                 retry(self._study, trial)
 
-    def _is_again(self, trial: Trial) -> bool:
+    def _is_duplicate(self, trial: Trial) -> bool:
         """Whether another machine has queued the same point of a grid."""
-        return self._base.tuning.sampler == "grid" and is_again(self._study, trial.number, trial.params)
+        return self._base.tuning.sampler == "grid" and is_duplicate(self._study, trial.number, trial.params)
 
     def _end(self, node: Node, said: str, started: float) -> None:
         named = replace(node, label=f"{node.label}: {said}")
@@ -139,10 +139,10 @@ class Trials:
         return fmean(values.values())
 
     def _trained(self, trial: Trial | None, training: Node, plan: Plan, shown: Node) -> Artefact:
-        """The finished training; `trial` is told of its curve, so that it can be pruned."""
+        """Make a training or find it; its curve is reported to `trial`, so that it can be pruned."""
         bench, interactions = self._bench, interactions_of(plan)
         watched = trial is not None and self._base.tuning.pruner != "none"
-        curve = Curve(trial, self._monitor) if trial is not None and watched else None
+        curve = PruningCurve(trial, self._monitor) if trial is not None and watched else None
         show = throttled(shown, lambda progress: bench.send(("progress", progress)))
         live = False
         for node in absent(training, bench.store):
@@ -162,7 +162,7 @@ class Trials:
             live = isinstance(end, Done) and not end.reused
         artefact = bench.store.get(training.stage, training.hash)
         if curve is not None and not live:
-            curve.tell_all(artefact)
+            curve.report_all(artefact)
         return artefact
 
     def _fail(self, broken: Broken) -> None:
@@ -172,6 +172,6 @@ class Trials:
 
 
 def _trial_node(number: int, params: dict[str, Any]) -> Node:
-    """A trial as views show it."""
+    """A trial as a node for progress displays."""
     told = {key: encoded(value) for key, value in params.items()}
     return Node("trial", told, {}, f"trial-{number}", f"trial {number} ({short(params)})")

@@ -1,4 +1,4 @@
-"""A process of a search: one trial after another until there are enough."""
+"""Worker process of a search: make one trial after another until there are enough."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from grasp_bench.engine.worker import load_stages, serve_parent
 from grasp_bench.plan.fingerprints import Fingerprints, cache_file
 from grasp_bench.studies.tuning.samplers import SeededByPlace, pruner_of
 from grasp_bench.studies.tuning.search_space import Base
-from grasp_bench.studies.tuning.storage import Kept, open_study
-from grasp_bench.studies.tuning.trial_state import left, place, put_right, waiting, worker_name
-from grasp_bench.studies.tuning.trials import Bench, NotNeeded, TrialFailed, Trials
+from grasp_bench.studies.tuning.storage import StudyLocation, open_study
+from grasp_bench.studies.tuning.trial_state import left, place, requeue_dead, waiting, worker_name
+from grasp_bench.studies.tuning.trials import NotNeeded, TrialContext, TrialFailed, Trials
 
 INTERRUPTED = 130
 Kind = Literal["started", "progress", "finished", "failed", "error"]  # what a worker says, with what it is
 
 
 @dataclass(frozen=True)
-class Orders:
-    """What every worker of a search is told: how many trials there shall be in all, and where things are."""
+class SearchConfig:
+    """Settings of a search that every worker gets."""
 
     base: Base
-    kept: Kept
+    kept: StudyLocation
     searches: str
     total: int
     store: Path
@@ -42,13 +42,13 @@ class Orders:
     memory_mb: int
 
 
-def work(tell: Connection, orders: Orders, device: str, name: str, log: Path) -> None:
-    """Body of a worker process; says pairs of a Kind and what it is."""
+def work(tell: Connection, config: SearchConfig, device: str, name: str, log: Path) -> None:
+    """Body of a worker process; sends pairs of a Kind and its content."""
     serve_parent(log)
-    limit_threads(orders.threads)
+    limit_threads(config.threads)
     try:
-        with _shown_to_live(orders.kept.locks / f"{name}.lock") as shown:
-            search(orders, device, shown, _sender(tell))
+        with _shown_to_live(config.kept.locks / f"{name}.lock") as shown:
+            search(config, device, shown, _sender(tell))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except GraspBenchError as error:
@@ -58,7 +58,7 @@ def work(tell: Connection, orders: Orders, device: str, name: str, log: Path) ->
 
 
 def _sender(tell: Connection) -> Callable[[Any], None]:
-    """Sends to the command; when it is gone, this is as good as Ctrl-C, and no fault of the trial."""
+    """Return a sender to the command; it raises KeyboardInterrupt where the command is gone."""
 
     def send(said: Any) -> None:
         try:
@@ -80,20 +80,20 @@ def _shown_to_live(lock: Path) -> Iterator[str]:
         lock.unlink(missing_ok=True)
 
 
-def search(orders: Orders, device: str, worker: str, send: Callable[[Any], Any]) -> None:
-    """Make trials until there are enough; `worker` is who a trial is told is at it."""
-    base, store = orders.base, Store(orders.store)
-    study = open_study(orders.kept, orders.searches)
+def search(config: SearchConfig, device: str, worker: str, send: Callable[[Any], Any]) -> None:
+    """Make trials until there are enough; `worker` is the name stored in each trial."""
+    base, store = config.base, Store(config.store)
+    study = open_study(config.kept, config.searches)
     study.sampler = SeededByPlace(
         base.tuning.sampler, base.tuning.seed, lambda number: place(study, number), worker
     )
     study.pruner = pruner_of(base.tuning, base.experiment.training)
-    bench = Bench(
-        store, load_stages(orders.stages), device, orders.threads, orders.memory_mb,
-        Fingerprints(cache_file(orders.store)), send,
+    bench = TrialContext(
+        store, load_stages(config.stages), device, config.threads, config.memory_mb,
+        Fingerprints(cache_file(config.store)), send,
     )  # fmt: skip
-    trials = Trials(base, study, orders.total, bench)
-    while _wanted(study, base, orders.total):
+    trials = Trials(base, study, config.total, bench)
+    while _wanted(study, base, config.total):
         try:
             study.optimize(trials, n_trials=1, catch=(TrialFailed, NotNeeded))
         except KeyboardInterrupt:
@@ -102,6 +102,6 @@ def search(orders: Orders, device: str, worker: str, send: Callable[[Any], Any])
 
 
 def _wanted(study: Study, base: Base, total: int) -> bool:
-    """A grid's trials are queued; others are asked for until there are enough."""
-    put_right(study)
+    """Whether a trial is left to make; those of a grid are queued."""
+    requeue_dead(study)
     return left(study, total) > 0 and (base.tuning.sampler != "grid" or waiting(study))

@@ -1,0 +1,44 @@
+"""`encoder:` and `text:` — choices among the registered components, told apart by `kind` and `provider`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Union
+
+from pydantic import Field, field_validator
+
+from grasp_bench.components import ENCODERS, TEXT_PROVIDERS
+from grasp_bench.spec.encoder import EncoderSettings
+from grasp_bench.spec.section import Section
+from grasp_bench.spec.text import TextSettings
+
+if TYPE_CHECKING:
+    EncoderSource = EncoderSettings
+else:
+    EncoderSource = Annotated[
+        Union[tuple(ENCODERS.get(name) for name in ENCODERS)],  # noqa: UP007 - made of a list
+        Field(discriminator="kind"),
+    ]
+
+if TYPE_CHECKING:
+    TextSource = TextSettings
+else:
+    TextSource = Annotated[
+        Union[tuple(TEXT_PROVIDERS.get(name) for name in TEXT_PROVIDERS)],  # noqa: UP007 - made of a list
+        Field(discriminator="provider"),
+    ]
+
+
+class Text(Section):
+    """Text sources of the two sides."""
+
+    users: TextSource = TEXT_PROVIDERS.get(TEXT_PROVIDERS.default)()
+    items: TextSource = TEXT_PROVIDERS.get(TEXT_PROVIDERS.default)()
+
+    @field_validator("items")
+    @classmethod
+    def _items_have_no_history(cls, source: TextSource) -> TextSource:
+        if source.scope != "train":
+            raise ValueError("texts of items are made from no history: leave scope out")
+        if source.stale:
+            raise ValueError("texts of items are made from no history: leave stale out")
+        return source
