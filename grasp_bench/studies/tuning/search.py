@@ -151,7 +151,7 @@ class Search:
         if code := worker.process.exitcode:
             there = worker.log.is_file()
             last_words.append(worker.log.read_text(errors="replace")[-LOG_TAIL:] if there else "")
-            view.note(f"a worker died, exit {code}; its trial is options again")
+            view.note(f"a worker died, exit {code}; its trial is asked again")
             lock = self._config.kept.locks / f"{worker.name}.lock"
             requeue_dead(self._study, worker_name(lock))
         worker.pipe.close()
