@@ -95,7 +95,7 @@ def identity(cell: Cell) -> dict[str, Any]:
 
 
 def describe(cell: Cell, spec: str, metrics: Artefact, store: Store) -> dict[str, Any]:
-    """Return the content of cell.json (docs/architecture.md, "Cells and results")."""
+    """Return the content of cell.json (docs/artefacts.md, "Cells")."""
     maker = _maker(cell, store)
     facts = maker.get("facts", {})
     substituted = substituted_texts(cell, store)
