@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grasp_bench.cli.data_prepare import prepare_for_run
+from grasp_bench.cli.data import prepare_for_run
 from grasp_bench.cli.options import (
     DEFAULT_LEADERBOARD,
     DEFAULT_RESULTS,
