@@ -139,8 +139,8 @@ VECTORS = {"kind": "precomputed", "users": "u.npy", "items": "i.npy"}
 @pytest.mark.parametrize(
     ("noise", "sections", "words"),
     [
-        ({"rates": [0.5], "target": "text"}, {"encoder": VECTORS}, "has no text to hit"),
-        ({"rates": [0.5]}, {"text": {"users": PREFIX}}, "hits users, not their prefixes"),
+        ({"rates": [0.5], "target": "text"}, {"encoder": VECTORS}, "needs texts, but the encoder"),
+        ({"rates": [0.5]}, {"text": {"users": PREFIX}}, "applies to users, not to their prefixes"),
         ({"rates": [0.4, 0.2]}, {}, "ascend"),
         ({"rates": [1.2]}, {}, "rates must lie in"),
         ({"kind": "gaussian", "target": "text"}, {}, "target text takes kind: permute"),

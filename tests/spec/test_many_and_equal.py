@@ -51,7 +51,7 @@ def test_sixty_thousand_unknown_keys(form: str, indent: str, monkeypatch: pytest
     [
         (
             f"seeds: {list(range(100_000))}",
-            "3:1 seeds: 100,000 cells are asked for (seeds 100,000), and a spec ",
+            "3:1 seeds: the spec has 100,000 cells (seeds 100,000); at most ",
         ),
         (
             f"compare: {{model.dropout: {[k / 1e5 for k in range(10_001)]}}}",
@@ -60,7 +60,7 @@ def test_sixty_thousand_unknown_keys(form: str, indent: str, monkeypatch: pytest
         (
             "seeds: [1, 2]\nablations:\n"
             + "".join(f"  a{k}: {{model.max_len: {k + 2}}}\n" for k in range(5_000)),
-            "4:1 ablations: 10,002 cells are asked for (ablations 5,001, seeds 2)",
+            "4:1 ablations: the spec has 10,002 cells (ablations 5,001, seeds 2)",
         ),
         (f"noise:\n  rates: {[k / 1e5 for k in range(10_001)]}", "4:3 noise.rates: 10,001 cells"),
         (
@@ -135,11 +135,11 @@ def test_ablations_that_name_different_keys_are_different() -> None:
     ("name", "problem"),
     [
         ('"a\\x1b[31m"', "3:13 ablations: character U+001B is not allowed; leave it out"),
-        ('"a\\nb"', "3:13 ablations: a key must not hold U+000A, which nobody sees"),
-        ('"a\\u200bb"', "3:13 ablations: a key must not hold U+200B, which nobody sees"),
+        ('"a\\nb"', "3:13 ablations: a key must not contain U+000A, which is invisible"),
+        ('"a\\u200bb"', "3:13 ablations: a key must not contain U+200B, which is invisible"),
         ('"a\\u202eb"', "3:13 ablations: character U+202E is not allowed; leave it out"),
         ("' a'", "3:13 ablations. a: the name begins or ends with a space"),
-        ("a" * 81, f"3:13 ablations.{'a' * 81}: the name has 81 characters, and may have 80"),
+        ("a" * 81, f"3:13 ablations.{'a' * 81}: the name has 81 characters; at most 80 are allowed"),
     ],
 )
 def test_names_of_ablations_can_be_printed(name: str, problem: str) -> None:

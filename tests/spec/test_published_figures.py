@@ -142,7 +142,7 @@ def test_rows_have_each_a_source_and_stand_beside_a_method_a_control_or_nothing(
         ("rows:\n  Toys", "rows:\n  Toyz",
          "4:3 rows.Toyz: no such dataset in datasets; did you mean 'Toys'?"),
         ("rows:", "overall: {Toys: {sasrec: {none: {HR@5: 1}}}}\nrows:",
-         "3:1 overall: needs the source of its figures; say it in source"),
+         "3:1 overall: needs the source of its figures; give it in source"),
     ],
 )  # fmt: skip
 def test_a_wrong_row_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:

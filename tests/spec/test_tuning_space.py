@@ -72,7 +72,7 @@ def test_a_space_keeps_its_order() -> None:
         ("tuning: {space: {seeds: [[1], [2], [3]]}}", "4:18 tuning.space.seeds: cannot vary"),
         (
             "compare: {model.heads: [1, 2]}\ntuning: {space: {model.heads: [1, 4]}}",
-            "5:18 tuning.space.model.heads: is compared, too",
+            "5:18 tuning.space.model.heads: is also compared",
         ),
         (
             "tuning: {pruner: medan, space: {model.heads: [1, 4]}}",
