@@ -1,4 +1,4 @@
-"""Writes docs/spec.md from the spec's JSON Schema: `python docs/spec_page.py`."""
+"""Write docs/spec.md from the spec's JSON Schema: `python docs/spec_page.py`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def page() -> str:
-    """The whole page, as it should stand in docs/spec.md."""
+    """Return the whole page, as it should be in docs/spec.md."""
     schema = json_schema()
     blocks = [PAGE.with_name("spec_intro.md").read_text(encoding="utf-8").rstrip(), "## Top level"]
     blocks.append(_table(schema, required=("name", "dataset")))
@@ -32,7 +32,7 @@ def page() -> str:
 
 
 def _section(path: str, name: str, sections: Schema, seen: dict[str, str]) -> Iterator[str]:
-    """Heading, description and table of a section, then of the sections in it; each table once."""
+    """Yield heading, description and table of a section, then of the sections in it; each table once."""
     section = sections[name]
     choices = (section["properties"].get(key, {}).get("const") for key in DISCRIMINATORS)
     choice = next(filter(None, choices), None)
@@ -50,7 +50,7 @@ def _section(path: str, name: str, sections: Schema, seen: dict[str, str]) -> It
 
 
 def _table(section: Schema, required: Sequence[str]) -> str:
-    """Keys that hold no section of their own; empty when there are none."""
+    """Return the table of keys that hold no section; empty if there are none."""
     rows = [
         f"| `{key}` | {_type(value)} | {_default(value, key in required)} "
         f"| {_line(value.get('description', ''))} |"
@@ -67,7 +67,7 @@ def _is_list(value: Schema) -> bool:
 
 
 def _sections(value: Schema) -> list[str]:
-    """Names of the sections that a key may hold."""
+    """Return the names of the sections that a key may hold."""
     options = [value, value.get("items", {}), *value.get("oneOf", []), *value.get("anyOf", [])]
     return [option["$ref"].rpartition("/")[2] for option in options if "$ref" in option]
 
@@ -88,8 +88,8 @@ def _type(value: Schema) -> str:
 
 def _bounds(value: Schema) -> str:
     marks = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    told = [f"{mark} {value[key]:,}" for key, mark in marks.items() if key in value]
-    return f" {', '.join(told)}" if told else ""
+    bounds = [f"{mark} {value[key]:,}" for key, mark in marks.items() if key in value]
+    return f" {', '.join(bounds)}" if bounds else ""
 
 
 def _default(value: Schema, required: bool) -> str:

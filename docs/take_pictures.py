@@ -1,9 +1,8 @@
-"""Pictures of report pages for the README: docs/pictures/*.png, by a local headless Chromium, network off.
+"""Take the pictures of report pages in docs/pictures/ with a local headless Chromium, network off.
 
     python docs/take_pictures.py
 
-Pages are made anew from results/. A picture whose results or section are not there is left out, and the
-script says so.
+The pages are made from results/. A picture whose results or section are missing is skipped with a message.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ SHOTS = (
 
 
 def take(browser: Browser, shot: Shot, pages: Path) -> str | None:
-    """Take one picture; the reason where it cannot be taken."""
+    """Take one picture; return the reason if it cannot be taken."""
     report = pages / f"{shot.spec}.report.html"
     if not (RESULTS / shot.spec).is_dir():
         return f"results/{shot.spec} is not there"
@@ -81,7 +80,7 @@ def take(browser: Browser, shot: Shot, pages: Path) -> str | None:
 
 
 def main() -> int:
-    """Take all pictures; 1 where there is no browser."""
+    """Take all pictures; return 1 if there is no browser."""
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if found is None:
         print("no browser found:", ", ".join(BROWSERS))

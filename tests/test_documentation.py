@@ -52,7 +52,7 @@ def test_the_navigation_of_the_site_lists_every_page() -> None:
     listed = _pages(site["nav"])
     beside = {"tour.md", "contributing.md", "changelog.md"}  # added by docs/site_files.py
     assert sorted(listed) == sorted({page.name for page in DOCS.glob("*.md")} - PARTS | beside)
-    assert site["theme"]["font"] is False, "the site loads nothing from other hosts"
+    assert (site["theme"]["font"], site["plugins"]) == (False, ["search"]), "nothing loads from other hosts"
 
 
 def _pages(entry: Any) -> list[str]:

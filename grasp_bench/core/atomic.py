@@ -70,6 +70,13 @@ def stream(path: Path) -> Iterator[BinaryIO]:
     fsync_path(path.parent)
 
 
+def require_writable(folder: Path) -> None:
+    """Create a folder and write in it; OSError says why that fails."""
+    probe = folder / f".probe-{uuid.uuid4().hex[:8]}"
+    write_bytes(probe, b"")
+    probe.unlink()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     write_bytes(path, text.encode())

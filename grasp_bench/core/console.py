@@ -58,8 +58,8 @@ def add_rows(table: Table, rows: Sequence[Sequence[Text]], width: int) -> None:
     from rich.text import Text
 
     heads = [str(column.header) for column in table.columns]
-    plain = all("\n" not in text.plain for row in rows for text in row)
-    if plain and len(rows) > LONG and natural_width(heads, rows) <= width:
+    one_line = all("\n" not in text.plain for row in rows for text in row)
+    if one_line and len(rows) > LONG and natural_width(heads, rows) <= width:
         rows = [[Text("\n").join(column) for column in zip(*rows, strict=True)]]
         for column in table.columns:
             column.no_wrap = True  # rich need not look for folds

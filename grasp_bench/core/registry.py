@@ -26,11 +26,11 @@ class Registry(Generic[T]):
         self._targets = dict(targets)
 
     def names(self) -> list[str]:
-        """All registered names, sorted."""
+        """Return all registered names, sorted."""
         return sorted(self._targets)
 
     def __iter__(self) -> Iterator[str]:
-        """In the order of registration."""
+        """Iterate over names in the order of registration."""
         return iter(self._targets)
 
     @property
@@ -58,7 +58,7 @@ class Registry(Generic[T]):
 
 
 class HasImplementation(Protocol):
-    """Settings of a component, which name what they build."""
+    """The settings of a component, with the "module:attribute" of the class that they build."""
 
     implementation: ClassVar[str]
 
@@ -67,7 +67,7 @@ S = TypeVar("S", bound=HasImplementation)
 
 
 class Components(Registry[type[S]]):
-    """Maps a name to a component's settings class, and through it to the class that does the work."""
+    """Maps a name to a component's settings class, and through it to its implementation."""
 
     def implementation(self, name: str) -> Any:
         """Import and return the class that the settings of `name` build."""
@@ -75,6 +75,6 @@ class Components(Registry[type[S]]):
 
 
 def imported(target: str) -> Any:
-    """What "module:attribute" names."""
+    """Import and return the object of "module:attribute"."""
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)

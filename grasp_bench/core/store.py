@@ -12,7 +12,6 @@ failed or were interrupted stay in the partial folder and are added to the artef
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -86,10 +85,8 @@ class Store:
 
     def check_writable(self) -> None:
         """Create the root and write in it; StoreError says why that fails."""
-        probe = self.root / f".probe-{uuid.uuid4().hex[:8]}"
         try:
-            atomic.write_text(probe, "")
-            probe.unlink()
+            atomic.require_writable(self.root)
         except OSError as error:
             raise _not_writable(self.root, error) from None
 

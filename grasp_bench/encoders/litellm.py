@@ -122,12 +122,13 @@ class LiteLLMVectors:
             rest = order.buy(distinct, self._context, reused + first.sent - first.retried, width)
             found = order.matrix(width)
         cut = sum(len(distinct[k].text) < len(text) for k, text in zip(place.tolist(), texts, strict=True))
+        both = replace(rest, sent=first.sent + rest.sent, reused=reused, retried=first.retried + rest.retried)
         return (found if len(distinct) == len(texts) else found[place]), {
             "model": self._section.model,
             "distinct": len(distinct),
             "cut": cut,
             "tokens_counted": "exactly" if counter(self._section.model).exact else "nearly",
-            "spend": _spend(first, rest, reused),
+            "spend": both.facts(),
             **({"dropped": dropped} if dropped else {}),
         }
 
@@ -222,13 +223,3 @@ def _vector(each: DistinctText, answer: Answer | None) -> np.ndarray:
     if answer is None:
         raise ServiceError(f"{each.about}: the answer is gone from the ledger", mend="run again")
     return np.frombuffer(answer.content, dtype="<f4")
-
-
-def _spend(first: Summary, rest: Summary, reused: int) -> dict[str, Any]:
-    """Return this run's requests, texts that needed none, and all that the node has ever spent."""
-    spent = rest.spent
-    return {
-        "sent": first.sent + rest.sent, "reused": reused, "retried": first.retried + rest.retried,
-        "input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens,
-        "cost_usd": spent.cost_usd, "lost_requests": spent.lost_requests,
-    }  # fmt: skip

@@ -1,63 +1,71 @@
-"""Callbacks of a run: the contract, and a list that calls several."""
+"""Callbacks of a run: the base class, and a list that calls several."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from contextlib import ExitStack
 
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
 from grasp_bench.plan.nodes import Node
 
 
-class Callback(Protocol):
-    """Receives every event of a run, in the thread that runs the plan: it must return quickly."""
+class Callback:
+    """Receives the events of a run, in the thread that runs the plan, so methods must return quickly.
 
-    def note(self, line: str) -> None: ...
-    def started(self, node: Node) -> None: ...
-    def progress(self, progress: Progress) -> None: ...
-    def finished(self, done: Done) -> None: ...
-    def failed(self, failure: Failure) -> None: ...
-    def close(self) -> None: ...
+    Example:
+        >>> class Bell(Callback):
+        ...     def finished(self, done: Done) -> None:
+        ...         print("\\a")
+    """
+
+    def note(self, line: str) -> None:
+        """Receive a line for people."""
+
+    def started(self, node: Node) -> None:
+        """Receive the start of a node."""
+
+    def progress(self, progress: Progress) -> None:
+        """Receive progress of a node."""
+
+    def finished(self, done: Done) -> None:
+        """Receive the end of a node."""
+
+    def failed(self, failure: Failure) -> None:
+        """Receive a failure."""
+
+    def close(self) -> None:
+        """Receive the end of the run."""
 
 
-class CallbackList:
-    """A callback that calls others in the given order."""
+class CallbackList(Callback):
+    """Calls several callbacks in the given order."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         self._callbacks = tuple(callbacks)
 
     def note(self, line: str) -> None:
-        """Pass on a line."""
         for callback in self._callbacks:
             callback.note(line)
 
     def started(self, node: Node) -> None:
-        """Pass on a start."""
         for callback in self._callbacks:
             callback.started(node)
 
     def progress(self, progress: Progress) -> None:
-        """Pass on progress."""
         for callback in self._callbacks:
             callback.progress(progress)
 
     def finished(self, done: Done) -> None:
-        """Pass on an end."""
         for callback in self._callbacks:
             callback.finished(done)
 
     def failed(self, failure: Failure) -> None:
-        """Pass on a failure."""
         for callback in self._callbacks:
             callback.failed(failure)
 
     def close(self) -> None:
         """Close all, even when one raises."""
-        first, *others = self._callbacks or (None,)
-        if first is None:
-            return
-        try:
-            first.close()
-        finally:
-            CallbackList(others).close()
+        with ExitStack() as stack:
+            for callback in reversed(self._callbacks):
+                stack.callback(callback.close)

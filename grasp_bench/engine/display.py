@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import time
-from typing import IO, Any, Protocol
+from collections.abc import Callable
+from typing import IO, Any
 
 from grasp_bench.core.durations import readable, roughly
 from grasp_bench.core.outlets import json_for
@@ -20,16 +21,7 @@ from grasp_bench.plan.nodes import Node
 SECONDS_BETWEEN_LINES = 15.0
 
 
-class Display(Callback, Protocol):
-    """A callback that shows progress on stderr.
-
-    `total` is the number of nodes that will end; `eta` is called before the display.
-    """
-
-    def __init__(self, total: int, eta: Eta | None = None) -> None: ...
-
-
-class PlainDisplay:
+class PlainDisplay(Callback):
     """Prints a timestamped line for each start and end, and every 15 seconds of a node."""
 
     def __init__(self, total: int, eta: Eta | None = None, stream: IO[str] | None = None) -> None:
@@ -68,9 +60,6 @@ class PlainDisplay:
         self._ended += 1
         self.note(f"FAILED  {failure.node.label}: {failure.message}")
 
-    def close(self) -> None:
-        """Do nothing."""
-
     def _rest_of(self, node: Node) -> str:
         left = None if self._eta is None else self._eta.seconds_left_of(node)
         return "" if left is None else f"  about {roughly(left)} left"
@@ -84,7 +73,7 @@ class PlainDisplay:
         return cells + left
 
 
-class JsonDisplay:
+class JsonDisplay(Callback):
     """Prints one JSON object a line, for programs (docs/running.md)."""
 
     def __init__(self, total: int, eta: Eta | None = None) -> None:
@@ -110,18 +99,16 @@ class JsonDisplay:
 
     def started(self, node: Node) -> None:
         """Event "started"."""
-        self._say("started", stage=node.stage, hash=node.hash, label=node.label, **self._whole())
+        self._say_of("started", node)
 
     def progress(self, progress: Progress) -> None:
         """Event "progress"."""
         event, node = progress.event, progress.node
         left = None if self._eta is None else self._eta.seconds_left_of(node)
         rate = None if self._eta is None else self._eta.rate_of(node)
-        self._say(
+        self._say_of(
             "progress",
-            stage=node.stage,
-            hash=node.hash,
-            label=node.label,
+            node,
             done=event.done,
             total=event.total,
             unit=event.unit,
@@ -129,41 +116,26 @@ class JsonDisplay:
             figures={name: value if math.isfinite(value) else None for name, value in event.figures.items()},
             per_second=None if rate is None else round(rate, 4),
             node_eta_seconds=None if left is None else round(left, 1),
-            **self._whole(),
         )
 
     def finished(self, done: Done) -> None:
         """Event "finished"."""
         self._ended += 1
-        self._say(
-            "finished",
-            stage=done.node.stage,
-            hash=done.node.hash,
-            label=done.node.label,
-            seconds=round(done.seconds, 3),
-            reused=done.reused,
-            **self._whole(),
-        )
+        self._say_of("finished", done.node, seconds=round(done.seconds, 3), reused=done.reused)
 
     def failed(self, failure: Failure) -> None:
         """Event "failed"."""
         self._ended += 1
-        self._say(
-            "failed",
-            stage=failure.node.stage,
-            hash=failure.node.hash,
-            label=failure.node.label,
-            message=failure.message,
-            mend=failure.mend,
-            report=str(failure.report) if failure.report else None,
-            **self._whole(),
-        )
+        report = str(failure.report) if failure.report else None
+        self._say_of("failed", failure.node, message=failure.message, mend=failure.mend, report=report)
 
-    def close(self) -> None:
-        """Do nothing."""
+    def _say_of(self, event: str, node: Node, **fields: Any) -> None:
+        """Print an event of a node, with the progress of the whole run."""
+        where = {"stage": node.stage, "hash": node.hash, "label": node.label}
+        self._say(event, **where, **fields, **self._whole())
 
 
-DISPLAYS = Registry[type[Display]](
+DISPLAYS = Registry[Callable[[int, Eta | None], Callback]](
     "log format",
     {
         "plain": "grasp_bench.engine.display:PlainDisplay",

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from grasp_bench.engine.callbacks import Callback
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
 from grasp_bench.plan.cells import Cell
@@ -39,7 +40,7 @@ class _Running:
         return (self.last[1] - self.first[1]) / (self.last[0] - self.first[0])
 
 
-class Eta:
+class Eta(Callback):
     """A callback that estimates the seconds left. Its methods may be called from any thread."""
 
     def __init__(
@@ -67,9 +68,6 @@ class Eta:
     def cells_finished(self) -> int:
         """Number of cells with metrics, those of earlier runs included."""
         return self.cells - len(self._unfinished)
-
-    def note(self, line: str) -> None:
-        """Ignore lines."""
 
     def started(self, node: Node) -> None:
         """Note the start of a node."""
@@ -104,9 +102,6 @@ class Eta:
                 if any(upstream.hash in lost for upstream in node.inputs.values()):
                     lost.add(node.hash)
             self._left -= lost
-
-    def close(self) -> None:
-        """Do nothing."""
 
     def seconds_left(self) -> float:
         """Estimate the seconds until the run ends, with all workers."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -19,10 +18,8 @@ SPARE_MB = 200.0  # free space that a disk must keep beyond the estimate
 def check(store: Store, results: Path, disk_mb: float) -> None:
     """Raise StoreError when store or results cannot be written or the disk is too small for them."""
     store.check_writable()
-    probe = results / f".probe-{uuid.uuid4().hex[:8]}"
     try:
-        atomic.write_text(probe, "")
-        probe.unlink()
+        atomic.require_writable(results)
     except OSError as error:
         raise StoreError(
             f"{results}: cannot be written ({error.strerror or error})", mend="pass --results"

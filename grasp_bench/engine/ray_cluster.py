@@ -18,13 +18,12 @@ from grasp_bench.core import machine
 from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.extras import require
 from grasp_bench.engine.execute import limit_threads
-from grasp_bench.engine.tasks import Broken, End, OnProgress, Progress, Task, WorkerConfig
+from grasp_bench.engine.tasks import MEND_DEATH, Broken, End, OnProgress, Progress, Task, WorkerConfig
 from grasp_bench.engine.worker import TaskRunner
 
 SECONDS_TO_SAVE = 10.0
 SECONDS_BETWEEN_LOOKS = 0.2
 OBJECT_STORE_BYTES = 100 << 20  # artefacts go through the store, hardly anything through Ray
-MEND_DEATH = "if nobody killed it, memory ran out: try fewer --workers or a smaller batch, then run again"
 
 
 @dataclass

@@ -11,6 +11,7 @@ from rich.text import Text
 from grasp_bench.core.console import ShowingConsole, plain
 from grasp_bench.core.durations import readable, roughly
 from grasp_bench.core.outlets import guard_streams
+from grasp_bench.engine.callbacks import Callback
 from grasp_bench.engine.eta import Eta
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
@@ -82,7 +83,7 @@ class _Left(ProgressColumn):
         return Text(f"about {roughly(left)} left" if left else "", style=style)
 
 
-class RichDisplay:
+class RichDisplay(Callback):
     """Shows live bars; ended nodes become lines above them."""
 
     def __init__(self, total: int, eta: Eta | None = None) -> None:

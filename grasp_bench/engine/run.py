@@ -114,7 +114,7 @@ def _pass(plan: Plan, now: Status, store: Store, config: RunConfig) -> Outcome:
             return Outcome(now.done, {})
         for name, tracker in config.trackers.items():
             callbacks.note(f"tracked by {name}: {tracker.place}")
-        _tell_quotes(now.to_run, store, callbacks)
+        _show_quotes(now.to_run, store, callbacks)
         outcome = _execute(plan, now, store, config, callbacks)
         for spending in costs.spendings(now.to_run, store):
             callbacks.note(costs.spend_line(spending))
@@ -125,15 +125,15 @@ def _pass(plan: Plan, now: Status, store: Store, config: RunConfig) -> Outcome:
 
 def _callbacks(plan: Plan, now: Status, guess: Estimate, config: RunConfig) -> Callback:
     """Callbacks, in order: ETA, trackers, display."""
-    course = Eta(now.to_run, plan.cells, guess, len(config.devices))
-    callbacks = make_display(config.log_format, len(now.to_run), course)
+    eta = Eta(now.to_run, plan.cells, guess, len(config.devices))
+    display = make_display(config.log_format, len(now.to_run), eta)
     if not (config.trackers and now.to_run):
-        return CallbackList([course, callbacks])
-    tracking = TrackerCallback(config.trackers, plan.cells, plan.name, Store(config.store), callbacks.note)
-    return CallbackList([course, tracking, callbacks])
+        return CallbackList([eta, display])
+    tracking = TrackerCallback(config.trackers, plan.cells, plan.name, Store(config.store), display.note)
+    return CallbackList([eta, tracking, display])
 
 
-def _tell_quotes(nodes: Sequence[Node], store: Store, callbacks: Callback) -> None:
+def _show_quotes(nodes: Sequence[Node], store: Store, callbacks: Callback) -> None:
     """Show what services will cost; unreadable data fails later, in its own stage."""
     try:
         for quote in costs.quotes_for(nodes, store, callbacks.note):

@@ -11,6 +11,8 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.registry import Registry
 from grasp_bench.plan.nodes import Node
 
+MEND_DEATH = "if nobody killed it, memory ran out: try fewer --workers or a smaller batch, then run again"
+
 
 @dataclass(frozen=True)
 class WorkerConfig:

@@ -11,6 +11,7 @@ from typing import Any
 
 from grasp_bench.core.errors import DamagedError
 from grasp_bench.core.store import Artefact, Store
+from grasp_bench.engine.callbacks import Callback
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import identity, settings_of
 from grasp_bench.engine.tasks import Done, Progress
@@ -25,7 +26,7 @@ OF_A_CURVE = ("epoch", "seconds")  # in a line of log.jsonl, besides its figures
 Act = Callable[[Tracker], None]
 
 
-class TrackerCallback:
+class TrackerCallback(Callback):
     """A callback with one thread for each tracker; `warn` receives a line when a tracker fails.
 
     Each cell whose training starts, or whose metrics are made, is a tracked run. Progress events are
@@ -48,9 +49,6 @@ class TrackerCallback:
             for node in cell.nodes.values():
                 self._readers[node.hash].append(cell)
         self._logged: dict[str, set[int]] = {}  # logged epochs of open runs, by the cell's hash
-
-    def note(self, line: str) -> None:
-        """Ignore lines."""
 
     def started(self, node: Node) -> None:
         """Begin the runs of a training's cells."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import importlib
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from types import FrameType
 from typing import Any, cast
 
 from grasp_bench.core.progress import Event, Report
-from grasp_bench.core.registry import Registry
+from grasp_bench.core.registry import Registry, imported
 from grasp_bench.core.store import Store
 from grasp_bench.engine.costs import ledger_of
 from grasp_bench.engine.execute import execute, limit_threads
@@ -94,8 +93,7 @@ def serve_parent(log: Path) -> None:
 
 def load_stages(target: str) -> Registry[type[Stage]]:
     """Import the registry of stages from "module:attribute"."""
-    module, _, attribute = target.partition(":")
-    return cast("Registry[type[Stage]]", getattr(importlib.import_module(module), attribute))
+    return cast("Registry[type[Stage]]", imported(target))
 
 
 def throttled(node: Node, send: Callable[[Progress], Any]) -> Report:

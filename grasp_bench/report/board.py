@@ -62,7 +62,7 @@ def _tested(board: Board, metric: str) -> bool:
 def _cached(path: Path, key: str) -> Board | None:
     """The kept board; None where it is absent, of other cells, or not as it was written.
 
-    A damaged or altered cache is made again, nobody needs to hear of it. What has no checksum may be altered.
+    A damaged or altered cache is made again without a message. One without a checksum may be altered.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Finished cells as they lie in `results/<spec>/<slug>/`."""
+"""Read finished cells from `results/<spec>/<slug>/`."""
 
 from __future__ import annotations
 

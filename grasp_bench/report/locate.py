@@ -1,4 +1,4 @@
-"""Which results folder a word on the command line means."""
+"""Find the results folder that a word on the command line means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Per-user metric values of cells, from their stored ranks under the declared tie policy."""
+"""Compute per-user metric values of cells from their stored ranks, under the declared tie policy."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from grasp_bench.core import locks
 from grasp_bench.core.errors import StoreError
@@ -128,6 +129,15 @@ class Summary:
     reused: int
     retried: int
     spent: Spent
+
+    def facts(self) -> dict[str, Any]:
+        """Return the sidecar's record: this run's requests, and all that the payer has ever spent."""
+        spent = self.spent
+        return {
+            "sent": self.sent, "reused": self.reused, "retried": self.retried,
+            "input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens,
+            "cost_usd": spent.cost_usd, "lost_requests": spent.lost_requests,
+        }  # fmt: skip
 
 
 def dispatch(kind: Kind, requests: Iterable[ServiceRequest], context: ServiceContext) -> Summary:

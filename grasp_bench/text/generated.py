@@ -8,7 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from grasp_bench.core.errors import DataError, ServiceError
-from grasp_bench.services.dispatch import ServiceContext, Summary, dispatch
+from grasp_bench.services.dispatch import ServiceContext, dispatch
 from grasp_bench.services.ledger import CHUNK, Answer, Ledger
 from grasp_bench.services.requests import KEY_BYTES, ServiceRequest, request_key
 from grasp_bench.services.tokens import most_tokens
@@ -141,7 +141,7 @@ class LiteLLMProvider:
         keys = np.zeros((len(renderer), KEY_BYTES), dtype=np.uint8)
         summary = dispatch("chat", _recorded(requests_of(renderer, self._source, entities), keys), context)
         facts |= renderer.facts()
-        facts |= {"prompts": len(np.unique(keys, axis=0)), "spend": spend(summary)}
+        facts |= {"prompts": len(np.unique(keys, axis=0)), "spend": summary.facts()}
         counts = AnswerCounts(self._source, entities)
         instead = default_renderer(self._source, entities) if self._source.fallback == "template" else None
         for k, answer in enumerate(_answers(context, keys)):
@@ -153,16 +153,6 @@ class LiteLLMProvider:
                 yield "" if instead is None else instead[k]
         facts |= counts.facts()
         counts.refuse_if_asked()
-
-
-def spend(summary: Summary) -> dict[str, Any]:
-    """Return the sidecar's record: this run's requests, and all that the node has ever spent."""
-    spent = summary.spent
-    return {
-        "sent": summary.sent, "reused": summary.reused, "retried": summary.retried,
-        "input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens,
-        "cost_usd": spent.cost_usd, "lost_requests": spent.lost_requests,
-    }  # fmt: skip
 
 
 def _recorded(requests: Iterator[ServiceRequest], keys: np.ndarray) -> Iterator[ServiceRequest]:

@@ -9,7 +9,8 @@ import pytest
 
 from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.core.progress import Event
-from grasp_bench.engine.display import DISPLAYS, Display, PlainDisplay, make_display
+from grasp_bench.engine.callbacks import Callback
+from grasp_bench.engine.display import DISPLAYS, PlainDisplay, make_display
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
 from grasp_bench.plan.nodes import make_node
@@ -17,7 +18,7 @@ from grasp_bench.plan.nodes import make_node
 NODE = make_node("train", {}, {}, "train [a]-s42")
 
 
-def tell(view: Display) -> None:
+def tell(view: Callback) -> None:
     view.note("2 cells [odd]")
     view.started(NODE)
     view.progress(Progress(NODE, Event("train", 0, 0, note="waiting: another process is making it")))

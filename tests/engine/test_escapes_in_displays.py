@@ -13,7 +13,8 @@ import pytest
 from on_terminal import on_terminal
 
 from grasp_bench.core.progress import Event
-from grasp_bench.engine.display import Display, PlainDisplay, make_display
+from grasp_bench.engine.callbacks import Callback
+from grasp_bench.engine.display import PlainDisplay, make_display
 from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.tasks import Done, Progress
 from grasp_bench.plan.nodes import make_node
@@ -35,7 +36,7 @@ print("\\x1b[5mafter", file=sys.stderr)
 """
 
 
-def tell(view: Display) -> None:
+def tell(view: Callback) -> None:
     view.note(NAME)
     view.started(NODE)
     view.progress(Progress(NODE, Event("train", 3, 3, "epochs", NAME)))

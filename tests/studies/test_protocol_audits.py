@@ -115,7 +115,7 @@ def test_the_files_order_is_the_habit_and_its_arm_the_one_without(made: tuple[Au
     assert markov.low is not None
     assert 0 < markov.low < markov.with_it - markov.without
     page = document_text(lay_out_audit(made[0]))
-    assert "its variant shuffles" in page
+    assert "its arm shuffles" in page
     assert "Not measured" not in page
 
 

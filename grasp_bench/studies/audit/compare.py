@@ -194,7 +194,7 @@ def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric
             after, unhazarded = (side.trainings(method, values, metric) for side in (habit, bare))
             found = (
                 difference(after, unhazarded)
-                if hazard.changes_training
+                if hazard.other_course
                 else contrast([(1.0, after.less(unhazarded))])  # seed by seed: the same training of each
             )
             low, high = found.interval()

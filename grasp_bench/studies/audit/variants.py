@@ -30,7 +30,7 @@ class Hazard:
 
     `measured_on`: the models of the strict variant (`same models`), models trained again because the hazard
     changes their training (`trained again`), or other histories, on which controls differ too (`other
-    histories`). `changes_training`: with it a seed trains in another way; a hazard that only changes the
+    histories`). `other_course`: with it a seed trains in another way; a hazard that only changes the
     choice of the epoch keeps the luck of a seed. `in_strict`: the strict protocol has the hazard too, so its
     variant is the one without. `why_not` says why nothing is measured, `left_out` which methods are left out.
     """
@@ -40,7 +40,7 @@ class Hazard:
     ranking: str
     group: str = "overall"
     measured_on: Literal["same models", "trained again", "other histories"] = "same models"
-    changes_training: bool = False
+    other_course: bool = False
     in_strict: bool = False
     why_not: str = ""
     left_out: str = ""
@@ -57,7 +57,7 @@ HAZARDS = (
         "a position of SASRec sees what it must predict",
         "full",
         measured_on="trained again",
-        changes_training=True,
+        other_course=True,
     ),
     Hazard("dataset.protocol.candidates", "every method has its own negatives", "sampled"),
     Hazard("dataset.protocol.groups.count_on", "held-out items count as popularity", "full", "tail_item"),
@@ -77,7 +77,7 @@ ORDER = Hazard(
     "items of one time stand in the file's order",
     "full",
     measured_on="other histories",
-    changes_training=True,
+    other_course=True,
     in_strict=True,
 )
 NO_TIES = "no equal times, and ids ascend by chance: there is nothing to shuffle"

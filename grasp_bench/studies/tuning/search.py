@@ -19,7 +19,8 @@ from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import GraspBenchError, RunFailedError, SpecError
 from grasp_bench.core.store import Store
 from grasp_bench.engine import preflight
-from grasp_bench.engine.display import Display, make_display
+from grasp_bench.engine.callbacks import Callback
+from grasp_bench.engine.display import make_display
 from grasp_bench.engine.run import STAGES
 from grasp_bench.plan.estimate import estimate
 from grasp_bench.plan.fingerprints import Fingerprints, cache_file
@@ -78,7 +79,7 @@ class Search:
             fill(self._study, kept, config.total, config.kept.locks / "queue.lock")
         return left(self._study, config.total)
 
-    def run(self, view: Display) -> None:
+    def run(self, view: Callback) -> None:
         """Work until there are enough trials, or other commands are at the last of them.
 
         Raises what no trial can do without, and RunFailedError when workers die before their first trial.
@@ -90,7 +91,7 @@ class Search:
         finally:
             self._stop()
 
-    def _round(self, devices: Sequence[str], view: Display) -> None:
+    def _round(self, devices: Sequence[str], view: Callback) -> None:
         """Until every worker has ended; those that died are replaced in the next round."""
         self._workers = [self._start(device) for device in devices]
         begun = 0
@@ -120,7 +121,7 @@ class Search:
         there.close()  # or the pipe would stay open when the worker dies
         return _Worker(process, here, name, log)
 
-    def _hear(self, worker: _Worker, view: Display) -> None:
+    def _hear(self, worker: _Worker, view: Callback) -> None:
         try:
             while worker.pipe.poll():
                 kind, said = worker.pipe.recv()
@@ -129,7 +130,7 @@ class Search:
         except (EOFError, OSError):
             worker.process.join(SECONDS_TO_SAVE)
 
-    def _tell(self, kind: Kind, said: Any, view: Display) -> None:
+    def _tell(self, kind: Kind, said: Any, view: Callback) -> None:
         match kind:
             case "started":
                 view.started(said)
@@ -142,7 +143,7 @@ class Search:
             case "error":
                 self._error = said
 
-    def _bury(self, worker: _Worker, view: Display) -> list[str]:
+    def _bury(self, worker: _Worker, view: Callback) -> list[str]:
         """Forget a worker that has ended; the end of its output if it died."""
         self._workers.remove(worker)
         worker.process.join()
@@ -150,7 +151,7 @@ class Search:
         if code := worker.process.exitcode:
             there = worker.log.is_file()
             last_words.append(worker.log.read_text(errors="replace")[-LOG_TAIL:] if there else "")
-            view.note(f"a worker died, exit {code}; its trial is options again")
+            view.note(f"a worker died, exit {code}; its trial is asked again")
             lock = self._config.kept.locks / f"{worker.name}.lock"
             requeue_dead(self._study, worker_name(lock))
         worker.pipe.close()
@@ -244,7 +245,7 @@ def _run_search(config: SearchConfig, study: Study, options: SearchOptions, seco
     """Search and show progress; silent where nothing is left to do."""
     search = Search(config, study, options.devices)
     todo = search.prepare()
-    view: Display = make_display(options.log_format, todo)
+    view: Callback = make_display(options.log_format, todo)
     try:
         about = f", about {readable(seconds)} each (rough)" if todo else ""
         resumed = "resuming " if todo < config.total else ""
