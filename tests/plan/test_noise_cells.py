@@ -145,7 +145,7 @@ VECTORS = {"kind": "precomputed", "users": "u.npy", "items": "i.npy"}
         ({"rates": [1.2]}, {}, "rates must lie in"),
         ({"kind": "gaussian", "target": "text"}, {}, "target text takes kind: permute"),
         ({"strength": 1}, {}, "kind permute reads no strength"),
-        ({"kind": "dropout", "strength": 1.5}, {}, "a share of the coordinates"),
+        ({"kind": "dropout", "strength": 1.5}, {}, "strength of dropout is at most 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(noise: dict[str, Any], sections: dict[str, Any], words: str) -> None:

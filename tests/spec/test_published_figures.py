@@ -207,7 +207,7 @@ def test_a_wrong_line_of_the_spec_is_named(tmp_path: Path, line: str, said: str)
 
 def test_one_published_dataset_for_several_of_ours_is_refused(tmp_path: Path) -> None:
     compared = SPEC + "compare: {dataset.source: [demo]}\n"
-    assert "say in published.datasets" in problems(write(tmp_path, spec=compared))[0]
+    assert "map each to a published one in published.datasets" in problems(write(tmp_path, spec=compared))[0]
 
 
 @pytest.mark.parametrize(
