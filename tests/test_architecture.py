@@ -57,7 +57,7 @@ def test_text_leaves_the_process_in_few_places() -> None:
         "core/outlets",
         "cli/output",
         "cli/app",
-        "cli/data_progress",
+        "cli/data",
         "engine/display",
         "engine/worker",
     }

@@ -1,4 +1,4 @@
-"""Where a dataset's files are: `dataset.source` to paths, before anything is read."""
+"""Resolve `dataset.source` to the paths of a dataset's files, without reading them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ give one of
 
 @dataclass(frozen=True)
 class Located:
-    """The files of a dataset; `name` is short enough for slugs, `generated` means there are no files."""
+    """The files of a dataset. `name` is short enough for slugs; a `generated` dataset has no files."""
 
     name: str
     interactions: Path | None
@@ -47,7 +47,7 @@ def locate(dataset: Dataset) -> Located:
     A bare word is looked up in the data folder first and in the working directory second; anything
     with a slash or a file suffix is a path.
 
-    Raises MissingFileError when nothing is there, DataError when a folder holds two candidates.
+    Raises MissingFileError when no file is found, DataError when a folder holds two candidates.
     """
     located = _whole(dataset)
     sample = None if dataset.sample_users is None else f"sample of {dataset.sample_users} users"
@@ -94,12 +94,12 @@ def _resolve(source: str) -> Path:
 
 
 def data_root() -> Path:
-    """The data folder: $GRASP_BENCH_DATA, or `data` in the working directory; it may not be there yet."""
+    """Return the data folder, which may not exist yet: $GRASP_BENCH_DATA, or `data` here."""
     return Path(os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT).expanduser()
 
 
 def root_in_words() -> str:
-    """The data folder, and what says so."""
+    """Return the data folder and where it is set, for messages."""
     value = os.environ.get(ROOT_VARIABLE)
     return f"{value} (${ROOT_VARIABLE})" if value else f"./{DEFAULT_ROOT} (${ROOT_VARIABLE} is not set)"
 
@@ -142,7 +142,7 @@ def _items(dataset: Dataset, interactions: Path) -> Path | None:
 
 
 def _users(dataset: Dataset, interactions: Path) -> Path | None:
-    """A path, or a name in the interactions' folder; a users file that the spec does not name is not read."""
+    """Find the users file: a path, or a name in the interactions' folder; None if the spec names none."""
     if dataset.users is None:
         return None
     path = expanded(dataset.users)
