@@ -63,10 +63,12 @@ class Study:
 
 def looks_of(experiment: Experiment) -> tuple[int, ...]:
     """Trainings that a method has at each look at the hypotheses; none where seeds are a list."""
-    from grasp_bench.stats.correction import looks_at
-
     seeds = experiment.seeds
-    return () if isinstance(seeds, tuple) else looks_at(seeds.least, seeds.most)
+    if isinstance(seeds, tuple):
+        return ()
+    from grasp_bench.stats.correction import looks_at  # imports numpy
+
+    return looks_at(seeds.least, seeds.most)
 
 
 def write_study(

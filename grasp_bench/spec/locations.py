@@ -31,7 +31,7 @@ give one of
 
 
 @dataclass(frozen=True)
-class Located:
+class DatasetFiles:
     """The files of a dataset. `name` is short enough for slugs; a `generated` dataset has no files."""
 
     name: str
@@ -41,7 +41,7 @@ class Located:
     users: Path | None = None
 
 
-def locate(dataset: Dataset) -> Located:
+def locate(dataset: Dataset) -> DatasetFiles:
     """Find a dataset's files without reading them.
 
     A bare word is looked up in the data folder first and in the working directory second; anything
@@ -55,7 +55,7 @@ def locate(dataset: Dataset) -> Located:
     return replace(located, name=f"{located.name} ({told})") if told else located
 
 
-def _whole(dataset: Dataset) -> Located:
+def _whole(dataset: Dataset) -> DatasetFiles:
     source = dataset.source
     if source in GENERATED:
         if dataset.items is not None:
@@ -64,7 +64,7 @@ def _whole(dataset: Dataset) -> Located:
             )
         if dataset.users is not None:
             raise DataError(f"dataset.users: '{source}' is generated", mend="remove dataset.users")
-        return Located(source, None, None, True)
+        return DatasetFiles(source, None, None, True)
     path = _resolve(source)
     if kind_of(path) == FOLDER:
         interactions = _only(path, "interactions")
@@ -73,7 +73,7 @@ def _whole(dataset: Dataset) -> Located:
     else:
         interactions = require_file(path, mend=_mend(source))
         _check_suffix(path)
-    return Located(
+    return DatasetFiles(
         _short_name(path), interactions, _items(dataset, interactions), False, _users(dataset, interactions)
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError
 from grasp_bench.spec.dataset import Dataset
-from grasp_bench.spec.locations import Located, locate
+from grasp_bench.spec.locations import DatasetFiles, locate
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def find(source: str, items: str | None = None) -> Located:
+def find(source: str, items: str | None = None) -> DatasetFiles:
     return locate(Dataset(source=source, items=items))
 
 
@@ -34,13 +34,13 @@ def refusal(source: str, items: str | None = None) -> GraspBenchError:
 
 
 def test_demo_has_no_files() -> None:
-    assert find("demo") == Located("demo", None, None, True)
+    assert find("demo") == DatasetFiles("demo", None, None, True)
     assert "generated" in refusal("demo", "items.csv").message
 
 
 def test_a_name_is_a_folder_under_the_root(root: Path) -> None:
     folder = root / "amazon-beauty"
-    expected = Located("amazon-beauty", folder / "interactions.csv", folder / "items.jsonl.gz", False)
+    expected = DatasetFiles("amazon-beauty", folder / "interactions.csv", folder / "items.jsonl.gz", False)
     assert find("amazon-beauty") == expected
     assert find("other").items is None
 
