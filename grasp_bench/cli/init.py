@@ -31,7 +31,7 @@ def init(
             stream.write(starter_text(spec_name(target)))
     except FileExistsError:
         raise GraspBenchError(
-            f"{target} exists already", mend="name another file, or delete it first"
+            f"{target} exists already", hint="name another file, or delete it first"
         ) from None
     say(f"wrote {target}; next: grasp-bench validate {target}")
 

@@ -91,7 +91,7 @@ def _write_all(spec: str | None, results: Path, leaderboard: Path) -> None:
         raise typer.BadParameter("--all writes the boards of every spec: leave SPEC out")
     folders = [path for path in sorted(results.glob("*")) if path.is_dir() and cell_folders(path)]
     if not folders:
-        raise MissingFileError(f"{results}: no results here", mend="grasp-bench run a spec first")
+        raise MissingFileError(f"{results}: no results here", hint="grasp-bench run a spec first")
     for folder in folders:
         paths = render_all(folder, leaderboard)
         for findings in read_findings(folder):

@@ -79,7 +79,7 @@ def report_error(error: GraspBenchError) -> int:
     """Print an error and its hint to stderr; return its exit code."""
     if _LOG["format"] == "json":
         problems = list(error.problems) if isinstance(error, SpecError) else []
-        _log("error", message=error.message, mend=error.mend, problems=problems, exit_code=error.exit_code)
+        _log("error", message=error.message, hint=error.hint, problems=problems, exit_code=error.exit_code)
     elif isinstance(error, SpecError):
         for problem in error.problems:
             note(problem)
@@ -89,6 +89,6 @@ def report_error(error: GraspBenchError) -> int:
             note(f"{len(error.problems)} problems")
     else:
         note_message(f"error: {error.message}")
-        if error.mend:
-            note_message(f"  mend: {error.mend}")
+        if error.hint:
+            note_message(f"  hint: {error.hint}")
     return error.exit_code

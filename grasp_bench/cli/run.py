@@ -121,7 +121,7 @@ def run(
         _tell_failures(outcome)
         raise RunFailedError(
             f"{len(outcome.failed)} of {len(outcome.failed) + len(outcome.finished)} cells failed",
-            mend="see above; the same command keeps what is finished and tries the rest again",
+            hint="see above; the same command keeps what is finished and tries the rest again",
         )
 
 
@@ -142,8 +142,8 @@ def _show(ran: StudyRun) -> None:
 def _tell_failures(outcome: Outcome) -> None:
     for failure in outcome.failures:
         note_message(f"failed: {failure.node.stage} ({failure.node.label}): {failure.message}")
-        if failure.mend:
-            note_message(f"  mend: {failure.mend}")
+        if failure.hint:
+            note_message(f"  hint: {failure.hint}")
         if failure.report:
             note(f"  traceback: {failure.report}")
         slugs = [slug for slug, cause in outcome.failed.items() if cause is failure]

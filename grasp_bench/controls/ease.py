@@ -80,7 +80,7 @@ def inverse(matrix_mm: NDArray[np.float32]) -> NDArray[np.float32]:
     if failed or failed_too:
         raise DataError(
             f"ease: the Gram matrix of {len(matrix_mm):,} items has no Cholesky factor",
-            mend="leave 'ease' out of controls",
+            hint="leave 'ease' out of controls",
         )
     whole_mm = half.T  # rows again: the half above the diagonal is filled
     for start in range(0, len(whole_mm), BLOCK):
@@ -96,5 +96,5 @@ def _refuse_too_many(num_items: int) -> None:
     if needed > there:
         raise DataError(
             f"ease: {num_items:,} items need {needed / 2**30:.1f} GiB, of which {there / 2**30:.1f} are free",
-            mend="leave 'ease' out of controls",
+            hint="leave 'ease' out of controls",
         )

@@ -72,7 +72,7 @@ class ItemKnn(Control):
             found = "no" if items_mD is None else f"{len(items_mD):,}"
             raise DataError(
                 f"item_knn: {found} item embeddings for {train.num_items:,} items",
-                mend="run again so that embeddings are made from this split",
+                hint="run again so that embeddings are made from this split",
             )
         return cls(normalize(items_mD.float(), dim=1))
 

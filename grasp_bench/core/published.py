@@ -54,17 +54,17 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error})", mend=mend(path.name)) from None
+        raise DataError(f"{path}: cannot be read ({error})", hint=hint(path.name)) from None
     if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no JSON object", mend=mend(path.name))
+        raise DataError(f"{path}: holds no JSON object", hint=hint(path.name))
     if checksums.is_altered(content):
         raise DataError(
-            f"{path}: altered since it was written (its checksum is another)", mend=mend(path.name)
+            f"{path}: altered since it was written (its checksum is another)", hint=hint(path.name)
         )
     return checksums.without_checksum(content)
 
 
-def mend(what: str) -> str:
+def hint(what: str) -> str:
     """Return the hint for a damaged file of a results folder."""
     return f"run the spec again (grasp-bench run): it writes {what} anew"
 

@@ -107,7 +107,7 @@ def _filter(interactions: Interactions, dataset: Dataset) -> tuple[Interactions,
         raise DataError(
             f"{interactions.table.path}: no interactions are left with min_user {dataset.min_user} and "
             f"min_item {dataset.min_item} ({len(frame)} in the file)",
-            mend="lower dataset.min_user or dataset.min_item, or check dataset.columns",
+            hint="lower dataset.min_user or dataset.min_item, or check dataset.columns",
         )
     filtered = {
         "interactions_read": int(interactions.table.frame.height),

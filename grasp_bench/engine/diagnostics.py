@@ -160,8 +160,8 @@ def _store(store: Path) -> Iterator[Finding]:
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
-        mend = "pass --store or set GRASP_BENCH_STORE"
-        yield Finding("broken", "store", f"{there}: cannot be written ({error.strerror}); {mend}")
+        hint = "pass --store or set GRASP_BENCH_STORE"
+        yield Finding("broken", "store", f"{there}: cannot be written ({error.strerror}); {hint}")
         return
     yield Finding("ok", "store", f"{there}, writable")
     yield from _artefacts(store)

@@ -40,7 +40,7 @@ def publish(cell: Cell, spec: str, store: Store, results: Path) -> bool:
         published.write_cell(folder, describe(cell, spec, metrics, store))
     except OSError as error:
         raise StoreError(
-            f"{folder}: cannot be written ({error.strerror or error})", mend="pass --results or free the disk"
+            f"{folder}: cannot be written ({error.strerror or error})", hint="pass --results or free the disk"
         ) from None
     return True
 

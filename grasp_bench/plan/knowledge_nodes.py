@@ -86,7 +86,7 @@ def require_items_for_text(nodes: Iterable[Node], located: DatasetFiles) -> None
         raise DataError(
             f"{located.interactions}: has no items file beside it, and "
             f"{' and '.join(f'text.{side}' for side in lacking)} tell of items by their titles",
-            mend=_hint(located),
+            hint=_hint(located),
         )
 
 

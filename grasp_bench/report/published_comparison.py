@@ -137,7 +137,7 @@ class _Figures:
         if len(members) != len(values) or abs(float(values[members].mean()) - mean) > TOLERANCE:
             raise DataError(
                 f"{cell.folder.parent}: the users of {group} do not give the {metric} of {cell.slug}",
-                mend="run the spec again: it writes the groups beside the cells",
+                hint="run the spec again: it writes the groups beside the cells",
             )
         return values[members]
 

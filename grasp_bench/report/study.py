@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from grasp_bench.core import checksums
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.published import mend, read_object
+from grasp_bench.core.published import hint, read_object
 
 if TYPE_CHECKING:  # a cached board is shown without pydantic
     from grasp_bench.spec.experiment import Experiment
@@ -149,4 +149,4 @@ def read_study(folder: Path) -> Study:
             looks=tuple(content.get("looks") or ()),
         )
     except KeyError as error:
-        raise DataError(f"{path}: key {error} is missing", mend=mend(FILE)) from None
+        raise DataError(f"{path}: key {error} is missing", hint=hint(FILE)) from None

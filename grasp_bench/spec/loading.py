@@ -82,13 +82,13 @@ def _missing(path: Path, kind: str) -> MissingFileError:
         specs = sorted(each.name for each in path.glob("*.y*ml"))
         return MissingFileError(
             f"{path}: a folder, not a spec file",
-            mend=f"name one of its files: {', '.join(specs)}" if specs else "name a YAML file",
+            hint=f"name one of its files: {', '.join(specs)}" if specs else "name a YAML file",
         )
     if kind != NOTHING:
-        return MissingFileError(f"{path}: is {kind}, not a file", mend="name a YAML file")
+        return MissingFileError(f"{path}: is {kind}, not a file", hint="name a YAML file")
     near = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
     return MissingFileError(
-        f"{path}: no such file{did_you_mean(path.name, near)}", mend="`grasp-bench init` writes a starter"
+        f"{path}: no such file{did_you_mean(path.name, near)}", hint="`grasp-bench init` writes a starter"
     )
 
 

@@ -60,18 +60,18 @@ def _whole(dataset: Dataset) -> DatasetFiles:
     if source in GENERATED:
         if dataset.items is not None:
             raise DataError(
-                f"dataset.items: '{source}' is generated with its items", mend="remove dataset.items"
+                f"dataset.items: '{source}' is generated with its items", hint="remove dataset.items"
             )
         if dataset.users is not None:
-            raise DataError(f"dataset.users: '{source}' is generated", mend="remove dataset.users")
+            raise DataError(f"dataset.users: '{source}' is generated", hint="remove dataset.users")
         return DatasetFiles(source, None, None, True)
     path = _resolve(source)
     if kind_of(path) == FOLDER:
         interactions = _only(path, "interactions")
         if interactions is None:
-            raise MissingFileError(f"{path}: no interactions file in this folder", mend=_mend(source))
+            raise MissingFileError(f"{path}: no interactions file in this folder", hint=_hint(source))
     else:
-        interactions = require_file(path, mend=_mend(source))
+        interactions = require_file(path, hint=_hint(source))
         _check_suffix(path)
     return DatasetFiles(
         _short_name(path), interactions, _items(dataset, interactions), False, _users(dataset, interactions)
@@ -90,7 +90,7 @@ def _resolve(source: str) -> Path:
     if is_bare_word:
         known = [entry.name for entry in root.iterdir() if entry.is_dir()] if root else []
         hint = did_you_mean(source, [*known, *GENERATED])
-    raise MissingFileError(f"dataset.source '{source}': not found{hint}", mend=_mend(source))
+    raise MissingFileError(f"dataset.source '{source}': not found{hint}", hint=_hint(source))
 
 
 def data_root() -> Path:
@@ -109,7 +109,7 @@ def _root() -> Path | None:
     return root if root.is_dir() else None
 
 
-def _mend(source: str) -> str:
+def _hint(source: str) -> str:
     if source in PUBLIC_SETS:
         return how_to_make(source, root_in_words())
     return HOW_TO_GET_DATA.format(root=root_in_words(), public=", ".join(PUBLIC_SETS))
@@ -121,7 +121,7 @@ def _only(folder: Path, stem: str) -> Path | None:
     if len(found) > 1:
         raise DataError(
             f"{folder}: both {found[0].name} and {found[1].name}",
-            mend="keep one, or name the file in dataset.source or dataset.items",
+            hint="keep one, or name the file in dataset.source or dataset.items",
         )
     return found[0] if found else None
 
@@ -134,9 +134,9 @@ def _items(dataset: Dataset, interactions: Path) -> Path | None:
     if kind_of(path) == NOTHING:
         raise MissingFileError(
             f"dataset.items '{dataset.items}': no such file",
-            mend="correct the path, or leave dataset.items out when there is no text",
+            hint="correct the path, or leave dataset.items out when there is no text",
         )
-    require_file(path, mend="correct dataset.items")
+    require_file(path, hint="correct dataset.items")
     _check_suffix(path)
     return path
 
@@ -152,7 +152,7 @@ def _users(dataset: Dataset, interactions: Path) -> Path | None:
     if found is None:
         raise MissingFileError(
             f"dataset.users '{dataset.users}': no such file, neither here nor in {interactions.parent}",
-            mend="correct the path, or leave dataset.users out",
+            hint="correct the path, or leave dataset.users out",
         )
     _check_suffix(found)
     return found
@@ -161,7 +161,7 @@ def _users(dataset: Dataset, interactions: Path) -> Path | None:
 def _check_suffix(path: Path) -> None:
     if not path.name.endswith(SUFFIXES):
         raise DataError(
-            f"{path}: cannot tell the format from the name", mend=f"use one of {', '.join(SUFFIXES)}"
+            f"{path}: cannot tell the format from the name", hint=f"use one of {', '.join(SUFFIXES)}"
         )
 
 

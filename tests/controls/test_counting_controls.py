@@ -161,4 +161,4 @@ def test_a_catalogue_too_large_for_ease_is_refused(monkeypatch: pytest.MonkeyPat
     train = TrainPart(1, 20_000, NOBODY, np.array([0, 0]), NOBODY, NOBODY)
     with pytest.raises(DataError, match=r"20,000 items need 1.5 GiB, of which 1.0 are free") as caught:
         Ease.fit(train, None)
-    assert "leave 'ease' out of controls" in caught.value.mend
+    assert "leave 'ease' out of controls" in caught.value.hint

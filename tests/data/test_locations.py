@@ -68,10 +68,10 @@ def test_missing_data_says_how_to_get_it(root: Path, monkeypatch: pytest.MonkeyP
     error = refusal("amazon-beaty")
     assert isinstance(error, MissingFileError)
     assert "did you mean 'amazon-beauty'?" in error.message
-    assert error.mend is not None
-    assert str(root) in error.mend
-    assert "interactions.csv" in error.mend
-    assert len(error.mend.splitlines()) < 20
+    assert error.hint is not None
+    assert str(root) in error.hint
+    assert "interactions.csv" in error.hint
+    assert len(error.hint.splitlines()) < 20
     monkeypatch.delenv("GRASP_BENCH_DATA")
     assert "not set" in str(refusal("amazon-beauty"))
 

@@ -42,7 +42,7 @@ def covering(knowledge: Knowledge | None, enhancer: str, **rows: int) -> dict[st
     if covered != rows:
         raise TrainingError(
             f"embeddings cover {covered}, the split has {rows}",
-            mend="run again so that embeddings are made from this split",
+            hint="run again so that embeddings are made from this split",
         )
     return parts
 

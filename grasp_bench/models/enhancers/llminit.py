@@ -47,7 +47,7 @@ def principal_components(items_mD: Tensor, width: int) -> Tensor:
         raise TrainingError(
             f"model.embedding_dim {width}: PCA of {items_mD.shape[0]} items of width {items_mD.shape[1]} "
             f"gives at most {most} dimensions",
-            mend="lower model.embedding_dim, or use wider embeddings",
+            hint="lower model.embedding_dim, or use wider embeddings",
         )
     centred_mD = items_mD - items_mD.mean(0)
     return centred_mD @ torch.from_numpy(principal_directions(centred_mD.numpy(), width))
