@@ -32,7 +32,7 @@ import torch
 
 from grasp_bench.encoders.model_files import locate_model
 from grasp_bench.encoders.precision import NEIGHBOURS, neighbour_overlap
-from grasp_bench.encoders.sentence_transformers import SentenceTransformersTextEncoder, unwatched
+from grasp_bench.encoders.sentence_transformers import SentenceTransformersTextEncoder
 from grasp_bench.encoders.sentence_transformers_settings import SentenceTransformers
 from grasp_bench.encoders.shards import encode_in_shards
 from grasp_bench.text.entities import Entities
@@ -70,7 +70,7 @@ def ours(threads: int) -> Encode:
 
     def encode(texts: list[str]) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
-            return encode_in_shards(encoder, texts, Path(folder), unwatched)
+            return encode_in_shards(encoder, texts, Path(folder), lambda done: None)
 
     return encode
 

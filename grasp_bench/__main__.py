@@ -1,4 +1,4 @@
-"""`python -m grasp_bench` is the same program as `grasp-bench`."""
+"""Run `grasp-bench` as `python -m grasp_bench`."""
 
 from grasp_bench.cli.app import main
 

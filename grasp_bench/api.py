@@ -1,7 +1,7 @@
-"""The harness as functions: load a spec, plan it, run it, read its board, write its report.
+"""Python API: load a spec, plan it, run it, read its board, write its report.
 
-They print nothing, install no signal handler and never exit; errors are those of `core.errors`. The command
-line is a layer over them. Importing this module imports no torch.
+The functions print nothing, install no signal handler and never exit; errors are those of `core.errors`. The
+command line is a layer over them. Importing this module does not import torch.
 
 Example:
     >>> from grasp_bench import api
@@ -32,10 +32,14 @@ LEADERBOARD = Path("leaderboard")
 
 
 def load(spec: Path | str, overrides: Sequence[str] = (), *, demo: bool = False) -> LoadedSpec:
-    """Read and check a spec file and the templates it names.
+    """Read and check a spec file and the templates that it names.
 
-    `overrides` are "dotted.key=value". `demo` puts the generated catalogue in place of the dataset and makes
-    the study small. Raises SpecError with every problem at its line.
+    `overrides` are "dotted.key=value". `demo` replaces the dataset by the generated catalogue and shrinks the
+    study. Raises SpecError with every problem at its line.
+
+    Example:
+        >>> api.load("specs/demo.yaml", ["training.lr=1e-4"]).experiment.training.lr
+        0.0001
     """
     from grasp_bench.spec.demo import load_demo
     from grasp_bench.spec.loading import load as load_spec
@@ -48,9 +52,13 @@ def load(spec: Path | str, overrides: Sequence[str] = (), *, demo: bool = False)
 
 
 def plan(loaded: LoadedSpec, *, store: Path = STORE) -> Plan:
-    """Compile a spec to cells and stages. The dataset's files are hashed; `store` keeps the hashes.
+    """Compile a spec to cells and stages; the hashes of the dataset's files are cached in `store`.
 
-    Raises MissingFileError for files that are absent, SpecError for a paid model without a price.
+    Raises MissingFileError for absent files, SpecError for a paid model without a price.
+
+    Example:
+        >>> whole = api.plan(api.load("specs/demo.yaml"))
+        >>> [cell.slug for cell in whole.cells]
     """
     from grasp_bench.engine.preflight import check_prices
     from grasp_bench.plan.compile import compile_plan
@@ -65,7 +73,7 @@ def plan(loaded: LoadedSpec, *, store: Path = STORE) -> Plan:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run would do: the cells `chosen`, what is there, and what the rest takes on `devices`."""
+    """The work of a run: the `chosen` cells, their status, and an estimate of the rest on `devices`."""
 
     chosen: Plan
     status: Status
@@ -77,9 +85,13 @@ def forecast(
     loaded: LoadedSpec, whole: Plan, *, store: Path = STORE, only: str = "*",
     device: str = "auto", workers: int | None = None,
 ) -> Forecast:  # fmt: skip
-    """Compare a plan with the store and estimate the rest; runs nothing.
+    """Compare a plan with the store and estimate the remaining work; run nothing.
 
     `only` is a glob over the cells' slugs, `device` "auto", "cpu" or "cuda".
+
+    Example:
+        >>> loaded = api.load("specs/demo.yaml")
+        >>> api.forecast(loaded, api.plan(loaded)).estimate.seconds
     """
     from grasp_bench.core.store import Store
     from grasp_bench.engine.run import worker_devices
@@ -96,14 +108,14 @@ def forecast(
 
 @dataclass(frozen=True)
 class StudyRun:
-    """How a run ended.
+    """The result of a run.
 
     Attributes:
-        planned: all that the study asks for in the end, seeds that were added included.
-        outcome: finished cells, and what stopped each of the others.
-        warnings: substitutions that change what figures mean.
-        stale: result folders that the spec does not ask for and no board counts.
-        boards: the rendered boards; empty where no cell is finished.
+        planned: the whole plan, seeds that were added included.
+        outcome: finished cells, and the failure of each of the others.
+        warnings: substitutions that change the meaning of figures.
+        stale: result folders that are not in the plan and on no board.
+        boards: the rendered boards; empty if no cell is finished.
         results: the folder of the study's results.
     """
 
@@ -122,18 +134,23 @@ def run(
     display: str = "none", trackers: Mapping[str, Tracker] | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> StudyRun:  # fmt: skip
-    """Make the cells that are not there yet, publish each in `results`, and render the board.
+    """Run the cells that are not finished, publish each in `results`, and render the board.
 
     Args:
         only: a glob over the cells' slugs.
         workers: worker processes; by default one a GPU or core.
         executor: "process_pool", "in_process" or "ray".
-        memory_mb: what one block of scores may take.
+        memory_mb: memory limit of one block of scores.
         display: progress on stderr: "none", "auto", "rich", "plain" or "json".
         trackers: see `engine.trackers.registry.open_trackers`.
-        tell: is given one line for each decision about further seeds.
+        tell: called with one line for each decision about further seeds.
 
-    A failed cell stops no other one. KeyboardInterrupt ends the workers; the same call goes on from there.
+    A failed cell does not stop the others. KeyboardInterrupt stops the workers; the same call resumes.
+
+    Example:
+        >>> loaded = api.load("specs/demo.yaml")
+        >>> ran = api.run(loaded, api.plan(loaded), only="*-grasp-*")
+        >>> print(*ran.boards)
     """
     from grasp_bench.core.store import Store
     from grasp_bench.engine.publish import stale_folders
@@ -165,9 +182,12 @@ def run(
 
 
 def board(spec: str | None = None, *, results: Path = RESULTS, metric: str | None = None) -> Board:
-    """The board of a spec's name, its file or a results folder; None is the only one in `results`.
+    """Load the board of a spec's name, its file or a results folder; None is the only one in `results`.
 
-    It is read from stored results alone. `metric` ("HR@20") is tested, by default the study's own.
+    The board is computed from stored results. `metric` ("HR@20") is the tested one, by default the study's.
+
+    Example:
+        >>> api.board("demo", metric="HR@20")["rankings"]
     """
     from grasp_bench.report.board import load_board
     from grasp_bench.report.locate import find_results
@@ -182,7 +202,12 @@ def report(
     results: Path = RESULTS,
     leaderboard: Path = LEADERBOARD,
 ) -> Path:
-    """Write everything that is known of a spec as one HTML file that needs no network; return its path."""
+    """Write all results of a spec as one HTML file that needs no network; return its path.
+
+    Example:
+        >>> api.report("demo", out=Path("demo.html"))
+        PosixPath('demo.html')
+    """
     from grasp_bench.report.locate import find_results
     from grasp_bench.report.page.render import write_report
     from grasp_bench.report.studies import FILES

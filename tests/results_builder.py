@@ -1,4 +1,4 @@
-"""Synthetic results folders, written as docs/architecture.md says, with metrics by their definitions."""
+"""Synthetic results folders, written as docs/artefacts.md says, with metrics by their definitions."""
 
 from __future__ import annotations
 

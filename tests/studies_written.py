@@ -1,4 +1,4 @@
-"""Studies' findings written by hand, as report/findings says, with names that no page should trip over."""
+"""Studies' findings written by hand, by the schemas in grasp_bench/studies, with hostile names."""
 
 from __future__ import annotations
 

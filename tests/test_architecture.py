@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -55,7 +57,7 @@ def test_text_leaves_the_process_in_few_places() -> None:
         "core/outlets",
         "cli/output",
         "cli/app",
-        "cli/data_progress",
+        "cli/data",
         "engine/display",
         "engine/worker",
     }
@@ -121,3 +123,14 @@ def test_the_spec_names_no_component() -> None:
         tree = ast.parse(path.read_text())
         texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         assert not names & texts, path
+
+
+def test_benchmarks_import_what_is_there() -> None:
+    """No check of types covers them, and they are run by hand."""
+    for path in (PACKAGE.parent / "benchmarks").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("grasp_bench"):
+                module = importlib.import_module(node.module or "")
+                for name in node.names:
+                    found = hasattr(module, name.name) or find_spec(f"{node.module}.{name.name}")
+                    assert found, f"{path.name}: {node.module}.{name.name}"

@@ -1,6 +1,6 @@
-"""The command line: which commands there are, and how every one of them fails.
+"""The command line: the table of commands, and the exit codes of errors.
 
-Commands are imported when they are called: `--help` lists them without importing anything of theirs.
+A command is imported when it is called: `--help` lists commands without importing them.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from grasp_bench.core.outlets import guard_streams
 # Name: (module:attribute, help). The attribute is a function, or a typer.Typer with commands of its own.
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("grasp_bench.cli.init:init", "Write a commented starter spec."),
-    "validate": ("grasp_bench.cli.validate:validate", "Check specs and tell all problems at once."),
-    "plan": ("grasp_bench.cli.plan:plan", "Show stages and cells, what is cached, and an estimate."),
-    "run": ("grasp_bench.cli.run:run", "Run what is not done yet; the same command resumes."),
+    "validate": ("grasp_bench.cli.validate:validate", "Check specs and print all problems at once."),
+    "plan": ("grasp_bench.cli.plan:plan", "Show stages, cells, the cache and an estimate."),
+    "run": ("grasp_bench.cli.run:run", "Run unfinished cells; the same command resumes."),
     "tune": ("grasp_bench.cli.tune:tune", "Search settings on validation alone, on any number of machines."),
     "leaderboard": ("grasp_bench.cli.leaderboard:leaderboard", "Show the board of finished cells."),
-    "report": ("grasp_bench.cli.report:report", "Write everything about a spec as one HTML file."),
+    "report": ("grasp_bench.cli.report:report", "Write all results of a spec as one HTML file."),
     "compare": ("grasp_bench.cli.compare:compare", "Explain the difference between two methods."),
-    "power": ("grasp_bench.cli.power:power", "Say how many seeds it takes to tell a difference."),
+    "power": ("grasp_bench.cli.power:power", "Estimate how many seeds a difference needs."),
     "latency": ("grasp_bench.cli.studies:latency", "Time requests of trained cells."),
     "probe": ("grasp_bench.cli.studies:probe", "Predict clicks with and without learned states."),
-    "export": ("grasp_bench.cli.export:app", "Write what other tools can read and check."),
-    "data": ("grasp_bench.cli.data:app", "Prepare public datasets, and look at any before building on it."),
-    "audit": ("grasp_bench.cli.audit:audit", "Say which hypotheses survive an honest protocol."),
-    "inspect": ("grasp_bench.cli.inspect:app", "Look at texts and neighbours before believing in them."),
-    "ledger": ("grasp_bench.cli.ledger:app", "Save what can be read of a damaged ledger of paid answers."),
-    "spec": ("grasp_bench.cli.spec:app", "Print the spec's JSON Schema, or explain where values come from."),
-    "doctor": ("grasp_bench.cli.doctor:doctor", "Look at the machine, the installation, data and store."),
+    "export": ("grasp_bench.cli.export:app", "Export models and data for other tools."),
+    "data": ("grasp_bench.cli.data:app", "Prepare public datasets, and print the card of any."),
+    "audit": ("grasp_bench.cli.audit:audit", "Show which hypotheses survive a strict protocol."),
+    "inspect": ("grasp_bench.cli.inspect:app", "Show texts, neighbours and attention."),
+    "ledger": ("grasp_bench.cli.ledger:app", "Recover a damaged ledger of paid answers."),
+    "spec": ("grasp_bench.cli.spec:app", "Print the JSON Schema, or the source of each value."),
+    "doctor": ("grasp_bench.cli.doctor:doctor", "Check machine, installation, data and store."),
 }
 INTERRUPTED = 130
 SYSTEM_FAULT = 5
 
 
 class Commands(typer.core.TyperGroup):
-    """A group that imports a command when it is called and turns deliberate errors into messages."""
+    """A group that imports a command when it is called and prints expected errors as messages."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -55,7 +55,7 @@ class Commands(typer.core.TyperGroup):
         self.commands = placeholders  # type: ignore[assignment]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command itself, imported; None for unknown names."""
+        """Import and return a command; None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
         target, text = COMMANDS[cmd_name]
@@ -76,7 +76,7 @@ class Commands(typer.core.TyperGroup):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; what goes wrong on purpose ends in a message and an exit code."""
+        """Run the command; an expected error becomes a message and an exit code."""
         debug = bool(ctx.params.get("debug"))
         try:
             return super().invoke(ctx)
@@ -103,8 +103,8 @@ app = typer.Typer(
     cls=Commands,
     name="grasp-bench",
     add_completion=False,
-    rich_markup_mode=None,  # rich help costs more than the whole answer
-    pretty_exceptions_enable=False,  # a bug's traceback is Python's own, and goes through the Outlet
+    rich_markup_mode=None,  # importing rich takes longer than printing the help
+    pretty_exceptions_enable=False,  # tracebacks are Python's own and go through the Outlet
     no_args_is_help=True,
 )
 
@@ -122,11 +122,11 @@ def options(
 
 
 def main() -> None:
-    """Entry point of the console script; always leaves by SystemExit."""
+    """Run the console script; always exits by SystemExit."""
     guard_streams()
     try:
         app(prog_name="grasp-bench")
-    except KeyboardInterrupt:  # before or after a command's own time
+    except KeyboardInterrupt:  # before or after a command runs
         note("interrupted; the same command resumes")
         sys.exit(INTERRUPTED)
     except OSError as error:
@@ -138,7 +138,7 @@ def main() -> None:
 
 
 def _write_the_rest() -> None:
-    """Write what stdout holds back while its failure can still be told in words."""
+    """Flush stdout while a failure can still be reported."""
     try:
         sys.stdout.flush()
     except OSError as error:

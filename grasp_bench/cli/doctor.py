@@ -1,4 +1,4 @@
-"""`grasp-bench doctor`: what this machine, this installation and these folders are good for."""
+"""`grasp-bench doctor`: check the machine, the installation and the folders."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ MARKS = {"ok": "ok     ", "note": "note   ", "broken": "BROKEN "}
 
 
 def doctor(store: StorePath = DEFAULT_STORE) -> None:
-    """Look at Python, torch, extras, data folder, store, disk and memory.
+    """Check Python, torch, extras, data folder, store, disk and memory.
 
-    Exits with 1 when something that every run needs is broken; what is merely absent is a note.
+    Exits with 1 if something that every run needs is broken; optional things that are absent are notes.
     """
     from grasp_bench.engine.diagnostics import run_checks
 

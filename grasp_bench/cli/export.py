@@ -67,7 +67,7 @@ def runs(
     done = {cell.slug for cell in status(plan, Store(store)).done}
     if not done:
         raise StoreError(
-            f"{store}: no cell of {plan.name} is finished", mend="grasp-bench run the spec first"
+            f"{store}: no cell of {plan.name} is finished", hint="grasp-bench run the spec first"
         )
     folder = to or DEFAULT_FOLDER / plan.name
     context = RunContext(machine.devices(device.value)[0], machine.cores(), silent)

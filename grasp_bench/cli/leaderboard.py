@@ -81,14 +81,21 @@ def leaderboard(
 
 
 def _write_all(spec: str | None, results: Path, leaderboard: Path) -> None:
+    from grasp_bench.core import atomic
     from grasp_bench.report.cells import cell_folders
+    from grasp_bench.report.renderers.markdown import document_text
     from grasp_bench.report.renderers.registry import render_all
+    from grasp_bench.report.studies import read_findings
 
     if spec is not None:
         raise typer.BadParameter("--all writes the boards of every spec: leave SPEC out")
     folders = [path for path in sorted(results.glob("*")) if path.is_dir() and cell_folders(path)]
     if not folders:
-        raise MissingFileError(f"{results}: no results here", mend="grasp-bench run a spec first")
+        raise MissingFileError(f"{results}: no results here", hint="grasp-bench run a spec first")
     for folder in folders:
         paths = render_all(folder, leaderboard)
+        for findings in read_findings(folder):
+            path = leaderboard / f"{folder.name}.{findings.name}.md"
+            atomic.write_text(path, document_text(findings.study.document(findings.found)))
+            paths.append(path)
         note(f"wrote {', '.join(str(path) for path in paths)}")

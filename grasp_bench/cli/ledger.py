@@ -1,4 +1,4 @@
-"""`grasp-bench ledger`: care of the file that keeps what services have answered."""
+"""`grasp-bench ledger`: recover the file of answers of paid services."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 @app.callback()
 def ledger() -> None:
-    """Look after the ledger: the answers of paid services, kept in the store."""
+    """Maintain the ledger: the answers of paid services, kept in the store."""
 
 
 @app.command()
 def recover(store: StorePath = DEFAULT_STORE) -> None:
-    """Save every answer that can be read of a damaged ledger into a new one.
+    """Copy every readable answer of a damaged ledger to a new one.
 
-    The damaged file is kept beside it. A ledger without damage is left as it is.
+    Keeps the damaged file beside it. Does not change a ledger without damage.
     """
     from grasp_bench.core.store import Store
     from grasp_bench.engine.costs import ledger_of
@@ -32,5 +32,5 @@ def recover(store: StorePath = DEFAULT_STORE) -> None:
         return
     say(f"{path}: {found.answers:,} answers saved")
     if found.unreadable:
-        say(f"{found.unreadable:,} answers could not be read: they will be asked, and paid, for again")
+        say(f"{found.unreadable:,} answers are unreadable: the next run requests and pays them again")
     say(f"the damaged file is kept: {found.damaged}")

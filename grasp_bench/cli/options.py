@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they read and behave alike everywhere."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class Stand(StrEnum):
-    """What may stand in for a spec's own dataset."""
+    """Datasets that may replace a spec's own."""
 
     demo = "demo"
 
 
 class TableFormat(StrEnum):
-    """How most findings are printed."""
+    """Output format of most commands."""
 
     rich = "rich"
     json = "json"
 
 
-SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file that says what is compared.")]
+SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec file.")]
 SpecPaths = Annotated[list[Path], typer.Argument(metavar="SPEC", help="One or more YAML files.")]
 Overrides = Annotated[
     list[str],
@@ -39,7 +39,7 @@ DatasetOption = Annotated[
     Stand | None,
     typer.Option(
         "--dataset",
-        help="Instead of the spec's: the generated catalogue, quickly, as <name>-demo and marked as such.",
+        help="Use the generated catalogue and a small study, named <name>-demo and marked as a demo.",
     ),
 ]
 StorePath = Annotated[
@@ -48,14 +48,14 @@ StorePath = Annotated[
         "--store",
         metavar="FOLDER",
         envvar="GRASP_BENCH_STORE",
-        help="Where artefacts and checkpoints are kept.",
+        help="Folder of artefacts and checkpoints.",
     ),
 ]
 ResultsPath = Annotated[
-    Path, typer.Option("--results", metavar="FOLDER", help="Where the results of finished cells are kept.")
+    Path, typer.Option("--results", metavar="FOLDER", help="Folder of the results of finished cells.")
 ]
 LeaderboardPath = Annotated[
-    Path, typer.Option("--leaderboard", metavar="FOLDER", help="Where boards and studies are rendered to.")
+    Path, typer.Option("--leaderboard", metavar="FOLDER", help="Folder of rendered boards and studies.")
 ]
 FormatOption = Annotated[TableFormat, typer.Option("--format", help="Tables for people, JSON for programs.")]
 
@@ -64,7 +64,7 @@ DEFAULT_STORE, DEFAULT_RESULTS, DEFAULT_LEADERBOARD = STORE, RESULTS, LEADERBOAR
 
 
 def load_for(spec: Path, overrides: list[str], dataset: Stand | None) -> LoadedSpec:
-    """Load the spec and check its templates; with `dataset` on the demo dataset instead of its own."""
+    """Load a spec and check its templates; with `dataset`, on the demo dataset."""
     from grasp_bench import api
 
     return api.load(spec, overrides, demo=dataset is not None)

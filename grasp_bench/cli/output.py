@@ -1,4 +1,4 @@
-"""What the commands print, and how they fail: results to stdout, everything else to stderr."""
+"""Output of the commands: results to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ PIPE_WIDTH = 200
 
 @cache
 def console() -> ShowingConsole:
-    """The console that tables are printed on; rich is imported at the first call."""
+    """Return the console that prints tables; rich is imported at the first call."""
     from grasp_bench.core.console import ShowingConsole
 
-    # Into a file or a pipe, lines are for programs and grep: wide enough not to be folded.
+    # Lines in a file or a pipe are for programs and grep: wide enough not to be folded.
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return ShowingConsole(highlight=False, width=PIPE_WIDTH if piped else None)
 
 
 def say(text: str) -> None:
-    """Print a line of result to stdout; it stays one line, whatever names are in it."""
+    """Print one line of a result to stdout; control characters in names are escaped."""
     sys.stdout.write(shown_line(text) + "\n")
 
 
 def say_whole(text: str) -> None:
-    """Print a result of many lines, such as a board in some format, to stdout."""
+    """Print a result of many lines, such as a board, to stdout."""
     sys.stdout.write(text.rstrip("\n") + "\n")
 
 
@@ -43,12 +43,12 @@ _LOG = {"format": "text"}  # of stderr, for the whole process
 
 
 def log_in_json() -> None:
-    """From here on everything on stderr is one JSON object a line, as the events of a run are."""
+    """Print everything on stderr as one JSON object a line from now on, as the events of a run."""
     _LOG["format"] = "json"
 
 
 def note(text: str) -> None:
-    """Print a line to stderr; it stays one line, whatever names are in it."""
+    """Print one line to stderr; control characters in names are escaped."""
     if _LOG["format"] == "json":
         _log("note", text=text)
     else:
@@ -56,7 +56,7 @@ def note(text: str) -> None:
 
 
 def note_message(text: str) -> None:
-    """Print a message to stderr: what follows its first line is indented, so that it passes for no other."""
+    """Print a message to stderr; lines after the first are indented, so that they belong to it visibly."""
     if _LOG["format"] == "json":
         note(text)
     else:
@@ -76,10 +76,10 @@ def say_json(value: Any) -> None:
 
 
 def report_error(error: GraspBenchError) -> int:
-    """Print an error and its mend to stderr; return the exit code that goes with it."""
+    """Print an error and its hint to stderr; return its exit code."""
     if _LOG["format"] == "json":
         problems = list(error.problems) if isinstance(error, SpecError) else []
-        _log("error", message=error.message, mend=error.mend, problems=problems, exit_code=error.exit_code)
+        _log("error", message=error.message, hint=error.hint, problems=problems, exit_code=error.exit_code)
     elif isinstance(error, SpecError):
         for problem in error.problems:
             note(problem)
@@ -89,6 +89,6 @@ def report_error(error: GraspBenchError) -> int:
             note(f"{len(error.problems)} problems")
     else:
         note_message(f"error: {error.message}")
-        if error.mend:
-            note_message(f"  mend: {error.mend}")
+        if error.hint:
+            note_message(f"  hint: {error.hint}")
     return error.exit_code

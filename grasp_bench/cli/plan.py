@@ -1,14 +1,14 @@
-"""`grasp-bench plan`: what a run would do, and what it would take."""
+"""`grasp-bench plan`: show the work of a run and estimate its time, memory and money."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grasp_bench.cli.money import money_as_json, show_money
 from grasp_bench.cli.options import (
     DEFAULT_RESULTS,
     DEFAULT_STORE,
@@ -25,21 +25,23 @@ from grasp_bench.plan.nodes import STAGE_VERSIONS
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from grasp_bench.core.store import Store
     from grasp_bench.plan.compile import Plan
     from grasp_bench.plan.estimate import Estimate
     from grasp_bench.plan.status import Status
+    from grasp_bench.services.quotes import Quote
     from grasp_bench.spec.experiment import Experiment
 
 
 class Format(StrEnum):
-    """How a plan is printed."""
+    """Output format of a plan."""
 
     rich = "rich"
     json = "json"
 
 
 class Device(StrEnum):
-    """What the estimate counts workers on."""
+    """Devices of the workers."""
 
     auto = "auto"
     cpu = "cpu"
@@ -56,14 +58,14 @@ def plan(
         str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
     ] = "*",
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Worker processes that the estimate counts on.")
+        int | None, typer.Option("--workers", min=1, help="Worker processes for the estimate.")
     ] = None,
     device: Annotated[Device, typer.Option("--device", help="Where models would run.")] = Device.auto,
     output: Annotated[
         Format, typer.Option("--format", help="Tables for people, JSON for programs.")
     ] = Format.rich,
 ) -> None:
-    """Show stages and cells, what is cached, and a rough estimate of time, memory and money. Runs nothing."""
+    """Show stages, cells, the cache, and a rough estimate of time, memory and money. Runs nothing."""
     from grasp_bench import api
     from grasp_bench.core.store import Store
     from grasp_bench.report.study import looks_of
@@ -77,7 +79,7 @@ def plan(
     more = len(whole.only(only).cells) - len(chosen.cells) if looks else 0
     if output is Format.json:
         further = {"looks": looks, "further_cells": more} if looks else {}
-        money = money_as_json(chosen, now, Store(store))
+        money = _money_as_json(chosen, now, Store(store))
         say_json(_as_json(chosen, now, guess, places, store) | further | money)
     else:
         if mark := mark_of(loaded.experiment):
@@ -85,12 +87,12 @@ def plan(
         _show(chosen, now, guess, places)
         if looks:
             say(_further_line(more, looks))
-        show_money(chosen, now, Store(store))
+        _show_money(chosen, now, Store(store))
         _say_power(loaded.experiment, results)
 
 
 def _say_power(experiment: Experiment, results: Path) -> None:
-    """What the spec's seeds could tell, where results are there; a plan does not fail for damaged ones."""
+    """Print the power of the spec's seeds if there are results; damaged results do not fail a plan."""
     from grasp_bench.core.errors import GraspBenchError
     from grasp_bench.studies.power.preview import seeds_preview
 
@@ -128,7 +130,7 @@ def _as_json(
 
 
 def _further_line(cells: int, looks: tuple[int, ...]) -> str:
-    """What may come on top, and when it is decided whether it does."""
+    """Return a line about the seeds that undecided hypotheses may add."""
     *between, last = (str(look) for look in looks)
     return (
         f"until the hypotheses are decided: at most {cells} cells more, of methods that an undecided one "
@@ -199,3 +201,34 @@ def _cells(plan: Plan, now: Status) -> Table:
         rows.append([plain(text) for text in told])
     add_rows(table, rows, console().width)
     return table
+
+
+def _show_money(plan: Plan, now: Status, store: Store) -> None:
+    """Print a line with the estimate or the spending of each node that uses a service."""
+    from grasp_bench.engine.costs import quote_line, quotes_for, spend_line, spendings
+    from grasp_bench.engine.preflight import absent_keys
+
+    lines = [quote_line(quote) for quote in quotes_for(now.to_run, store, note)]
+    lines += absent_keys(now.to_run)
+    lines += [spend_line(spending) for spending in spendings(plan.nodes, store)]
+    if lines:
+        for line in ("", "Services", *lines):
+            say(line)
+
+
+def _money_as_json(plan: Plan, now: Status, store: Store) -> dict[str, Any]:
+    """Return estimates and spending as JSON: `quotes` and `spent`; empty without a service."""
+    from grasp_bench.engine.costs import quotes_for, spendings
+
+    quotes = [_quote_as_json(quote) for quote in quotes_for(now.to_run, store, note)]
+    spent = [asdict(spending) for spending in spendings(plan.nodes, store)]
+    return {"quotes": quotes, "spent": spent} if quotes or spent else {}
+
+
+def _quote_as_json(quote: Quote) -> dict[str, Any]:
+    least, most = quote.dollars or (None, None)
+    return {
+        "label": quote.label, "hash": quote.payer, "model": quote.service.model,
+        "least": asdict(quote.least), "most": asdict(quote.most), "answered": quote.answered,
+        "exact": quote.exact, "dollars_at_least": least, "dollars_at_most": most, "stops": quote.stops(),
+    }  # fmt: skip

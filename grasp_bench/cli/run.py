@@ -1,4 +1,4 @@
-"""`grasp-bench run`: from one YAML file to a leaderboard."""
+"""`grasp-bench run`: run a spec and print its leaderboard."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grasp_bench.cli.data_prepare import prepare_for_run
+from grasp_bench.cli.data import prepare_for_run
 from grasp_bench.cli.options import (
     DEFAULT_LEADERBOARD,
     DEFAULT_RESULTS,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class LogFormat(StrEnum):
-    """How progress is told, on stderr."""
+    """Format of progress on stderr."""
 
     auto = "auto"
     rich = "rich"
@@ -40,7 +40,7 @@ class LogFormat(StrEnum):
 
 
 class ExecutorName(StrEnum):
-    """Where stages run."""
+    """Executors of stages."""
 
     process_pool = "process_pool"
     in_process = "in_process"
@@ -57,7 +57,7 @@ def run(
     prepare: Annotated[
         bool,
         typer.Option(
-            "--prepare", help="Fetch and prepare a public dataset that is not there with its texts."
+            "--prepare", help="Download and prepare a public dataset, unless it exists with its texts."
         ),
     ] = False,
     only: Annotated[
@@ -71,23 +71,25 @@ def run(
         ExecutorName, typer.Option("--executor", help="Worker processes, this process for debugging, or Ray.")
     ] = ExecutorName.process_pool,
     memory: Annotated[
-        int, typer.Option("--memory", min=16, metavar="MB", help="What one block of scores may take.")
+        int, typer.Option("--memory", min=16, metavar="MB", help="Memory limit of one block of scores.")
     ] = 512,
-    log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress.")] = LogFormat.auto,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="Format of progress.")
+    ] = LogFormat.auto,
     trackers: Annotated[
         list[str],
         typer.Option(
             "--tracker",
             metavar="NAME[=WHERE]",
-            help="Tell tensorboard (a folder), wandb (a project) or mlflow (a URI) of every cell; may be "
+            help="Log every cell to tensorboard (a folder), wandb (a project) or mlflow (a URI); may be "
             "repeated.",
         ),
     ] = [],  # noqa: B006 - as above
 ) -> None:
-    """Make what is not there yet, and print the leaderboard.
+    """Run the unfinished cells of a spec and print the leaderboard.
 
-    One failed cell does not stop the others (exit code 6 tells); the same command goes on after an
-    interrupt or a failure, and does nothing when all is there.
+    A failed cell does not stop the others and gives exit code 6. The same command resumes after an interrupt
+    or a failure, and does nothing when all cells are finished.
     """
     if log_format is LogFormat.json:
         log_in_json()
@@ -96,13 +98,13 @@ def run(
     from grasp_bench.spec.demo import mark_of
 
     loaded = load_for(spec, overrides, dataset)
-    opened = open_trackers(trackers, store / "trackers")  # a wrong name stops before anything is made
+    opened = open_trackers(trackers, store / "trackers")  # a wrong name stops before anything runs
     if prepare and dataset is None:
         prepare_for_run(loaded.experiment.dataset.source)
     whole = api.plan(loaded, store=store)
     if loaded.experiment.tuning is not None:
         note("note: `tuning:` is not searched by `run` but by `tune`; the cells use the values in the spec")
-    # A scheduler's way to say stop: save like after Ctrl-C, so that the next run can resume.
+    # Schedulers stop a job by SIGTERM: save as after Ctrl-C, so that the next run can resume.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ran = api.run(
         loaded, whole, store=store, results=results, leaderboard=leaderboard, only=only,
@@ -119,12 +121,12 @@ def run(
         _tell_failures(outcome)
         raise RunFailedError(
             f"{len(outcome.failed)} of {len(outcome.failed) + len(outcome.finished)} cells failed",
-            mend="see above; the same command keeps what is finished and tries the rest again",
+            hint="see above; the same command keeps what is finished and tries the rest again",
         )
 
 
 def _show(ran: StudyRun) -> None:
-    """Print the head of the board, and where the whole of it is."""
+    """Print the head of the board and the files of the whole board."""
     from grasp_bench.report.board import load_board
     from grasp_bench.report.layout import headline, lay_out
     from grasp_bench.report.renderers.terminal import show
@@ -140,8 +142,8 @@ def _show(ran: StudyRun) -> None:
 def _tell_failures(outcome: Outcome) -> None:
     for failure in outcome.failures:
         note_message(f"failed: {failure.node.stage} ({failure.node.label}): {failure.message}")
-        if failure.mend:
-            note_message(f"  mend: {failure.mend}")
+        if failure.hint:
+            note_message(f"  hint: {failure.hint}")
         if failure.report:
             note(f"  traceback: {failure.report}")
         slugs = [slug for slug, cause in outcome.failed.items() if cause is failure]

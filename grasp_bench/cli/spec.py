@@ -1,4 +1,4 @@
-"""`grasp-bench spec`: what a spec may say, and what one does say."""
+"""`grasp-bench spec`: print the JSON Schema of specs, or the values of one spec and their sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=Fa
 
 
 class Format(StrEnum):
-    """How `explain` answers."""
+    """Output format of `explain`."""
 
     table = "table"
     json = "json"
@@ -39,7 +39,7 @@ def explain(
         Format, typer.Option("--format", help="Table for people, JSON for programs.")
     ] = Format.table,
 ) -> None:
-    """Print every resolved value of a spec and where it was written."""
+    """Print every resolved value of a spec and its source."""
     from grasp_bench.spec.loading import load
 
     rows = _rows(load(spec, overrides))

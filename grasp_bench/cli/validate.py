@@ -1,4 +1,4 @@
-"""`grasp-bench validate`: say everything that is wrong with specs, or how many cells they make."""
+"""`grasp-bench validate`: print all problems of specs, or the number of their cells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def validate(
     specs: SpecPaths,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
 ) -> None:
-    """Check specs without running anything: one line each, or all problems with line and column."""
+    """Check specs without running anything; print one line each, or all problems with line and column."""
     worst = 0
     for path in specs:
         try:
@@ -35,14 +35,14 @@ def validate(
 
 
 def _count_cells(loaded: LoadedSpec) -> str:
-    """Cells of the compiled plan, duplicates collapsed; without the data, cells before that."""
+    """Count the cells of the compiled plan; without the data, the most that there can be."""
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.selection import first_seeds
     from grasp_bench.spec.paths import at_its_place
 
     experiment = loaded.experiment
     try:
-        # Files are told apart by path alone: hashing their content would take seconds.
+        # Files are distinguished by path: hashing their content would take seconds.
         with at_its_place(loaded.tree):
             whole = compile_plan(experiment, str)
     except (DataError, MissingFileError) as error:

@@ -1,1 +1,1 @@
-"""Scorers that nothing trains: what any method has to beat, and what shows that an evaluation is sound."""
+"""Untrained scorers: the baselines that a method has to beat, and two checks of the evaluation itself."""

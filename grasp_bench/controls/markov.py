@@ -1,4 +1,4 @@
-"""Markov chains of the items of a history: what came after them in training?"""
+"""Markov chains: score an item by how often it followed the items of a history in training."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from grasp_bench.data.splits import TrainPart
 
 
 def transitions(train: TrainPart, distances: Sequence[int]) -> csr_array:
-    """Σ_d n_d(a → b) / d, (m, m), with n_d how often b stands d places after a in a user's training part.
+    """Return Σ_d n_d(a → b) / d, (m, m), n_d the times that b stands d places after a in a training part.
 
-    Items of one step (`time_ties: block`) stand beside each other, not one after the other.
+    Items of one step (`time_ties: block`) are simultaneous: there is no transition between them.
     """
     users, items = train.train_users, train.train_items
     tied = np.zeros(len(items), dtype=bool) if train.train_tied is None else train.train_tied
@@ -30,9 +30,9 @@ class Markov(LinkedItems):
     """First-order Markov chain with repeats: counts of transitions from the user's last item.
 
     s(a, b) = n(a → b), the number of times that b stands directly after a in the training part of a user, all
-    users together, b = a included. So what has followed the last item ranks by how often it did; among
-    equals, and among all that never did, the more popular ranks higher. The last item of a test user is his
-    validation item, as it is for models; the step to it is not counted, for it was not trained on.
+    users together, b = a included. Items of equal count, 0 included, rank by popularity. The last item of a
+    test user is the validation item, as it is for models; the transition to it is not counted, because models
+    do not train on it.
     """
 
     decay = 0.0
@@ -40,20 +40,20 @@ class Markov(LinkedItems):
 
     @classmethod
     def links(cls, train: TrainPart) -> csr_array:
-        """Count the steps between neighbours."""
+        """Count transitions between adjacent items."""
         return transitions(train, [1])
 
 
 class MarkovSymmetric(Markov):
     """Neighbours of the user's last item in both directions: s(a, b) = n(a → b) + n(b → a).
 
-    It does not profit from the order of a user's items. Where that order is not the true one, as where the
-    items of one day were sorted by their ids, `markov` may be above it for having learned the sorting.
+    It does not profit from the order of a user's items. Where that order is not the true one, for example
+    where the items of one day were sorted by id, `markov` may score higher because it learns the sorting.
     """
 
     @classmethod
     def links(cls, train: TrainPart) -> csr_array:
-        """Count the steps between neighbours, there and back."""
+        """Count transitions between adjacent items in both directions."""
         steps = transitions(train, [1])
         return (steps + steps.T).tocsr()
 
@@ -71,5 +71,5 @@ class MarkovBackoff(LinkedItems):
 
     @classmethod
     def links(cls, train: TrainPart) -> csr_array:
-        """Count the steps of each distance."""
+        """Count transitions over each distance."""
         return transitions(train, range(1, 11))

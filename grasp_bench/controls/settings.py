@@ -1,4 +1,4 @@
-"""Controls: what each one reads, and which class scores. None has a key to set."""
+"""Settings of the controls: the artefacts that each reads and the class that scores. None has keys."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from grasp_bench.spec.component import ControlSettings
 
 
 class PopularitySettings(ControlSettings):
-    """Interactions of an item in training."""
+    """Scores an item by its interactions in training."""
 
-    implementation = "grasp_bench.controls.popularity:Popularity"
+    implementation = "grasp_bench.controls.unpersonalised:Popularity"
 
 
 class MarkovSettings(ControlSettings):
-    """What came after the last item in training."""
+    """Scores an item by how often it followed the last item in training."""
 
     implementation = "grasp_bench.controls.markov:Markov"
 
 
 class MarkovSymmetricSettings(ControlSettings):
-    """What stood beside the last item in training, before it or after it."""
+    """Scores an item by how often it stood beside the last item in training, before or after."""
 
     implementation = "grasp_bench.controls.markov:MarkovSymmetric"
 
 
 class MarkovBackoffSettings(ControlSettings):
-    """What came after the latest items, older ones with less weight."""
+    """Scores an item by how often it followed the latest items, older ones with less weight."""
 
     implementation = "grasp_bench.controls.markov:MarkovBackoff"
 
 
 class ItemCfSettings(ControlSettings):
-    """What the users of the history's items also had."""
+    """Scores an item by the users that it shares with the items of the history."""
 
-    implementation = "grasp_bench.controls.item_cf:ItemCf"
+    implementation = "grasp_bench.controls.neighbourhoods:ItemCf"
 
 
 class SequenceKnnSettings(ControlSettings):
-    """What users with similar histories had."""
+    """Scores an item by the users with similar histories who had it."""
 
-    implementation = "grasp_bench.controls.sequence_knn:SequenceKnn"
+    implementation = "grasp_bench.controls.neighbourhoods:SequenceKnn"
 
 
 class EaseSettings(ControlSettings):
@@ -49,19 +49,19 @@ class EaseSettings(ControlSettings):
 
 
 class ItemKnnSettings(ControlSettings):
-    """The items whose embeddings are nearest to those of the history."""
+    """Scores an item by the cosine of its embedding to those of the history."""
 
-    implementation = "grasp_bench.controls.item_knn:ItemKnn"
+    implementation = "grasp_bench.controls.neighbourhoods:ItemKnn"
     reads = ("item_embeddings",)
 
 
 class RandomSettings(ControlSettings):
-    """Random scores."""
+    """Scores at random."""
 
-    implementation = "grasp_bench.controls.random_scores:RandomScores"
+    implementation = "grasp_bench.controls.unpersonalised:RandomScores"
 
 
 class ConstantSettings(ControlSettings):
-    """One score for every item."""
+    """Gives every item the same score."""
 
-    implementation = "grasp_bench.controls.constant:Constant"
+    implementation = "grasp_bench.controls.unpersonalised:Constant"

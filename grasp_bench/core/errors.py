@@ -17,24 +17,24 @@
     ├── IncomparableError          exit 2   two cells may not share a ranking; says why
     └── RunFailedError             exit 6   some cells failed; the others finished
 
-An error says what is wrong (naming file, line, key or entity) and, in `mend`, what to do about it.
+An error says what is wrong (naming file, line, key or entity) and, in `hint`, what to do about it.
 """
 
 from __future__ import annotations
 
 
 class GraspBenchError(Exception):
-    """Base of all deliberate errors: `message` says what is wrong, `mend` what to do."""
+    """Base of all deliberate errors: `message` says what is wrong, `hint` what to do."""
 
     exit_code = 1
 
-    def __init__(self, message: str, *, mend: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n  mend: {self.mend}" if self.mend else self.message
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers send errors back to the parent; keyword-only arguments need help to be pickled.
@@ -91,7 +91,7 @@ class MissingExtraError(GraspBenchError):
     exit_code = 4
 
     def __init__(self, module: str, extra: str) -> None:
-        super().__init__(f"'{module}' is not installed", mend=f"pip install 'grasp-bench[{extra}]'")
+        super().__init__(f"'{module}' is not installed", hint=f"pip install 'grasp-bench[{extra}]'")
 
 
 class UnknownNameError(GraspBenchError):

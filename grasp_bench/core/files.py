@@ -64,10 +64,10 @@ def resolved(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def require_file(path: Path, *, mend: str) -> Path:
+def require_file(path: Path, *, hint: str) -> Path:
     """Return the path of a regular file; MissingFileError says what is there instead."""
     kind = kind_of(path)
     if kind != FILE:
         there = "no such file" if kind == NOTHING else f"is {kind}, not a file"
-        raise MissingFileError(f"{shown_line(str(path))}: {there}", mend=mend)
+        raise MissingFileError(f"{shown_line(str(path))}: {there}", hint=hint)
     return path

@@ -19,7 +19,7 @@ from grasp_bench.core.errors import DamagedError, StoreError
 SIDECAR = "artefact.json"
 ASIDE = ".damaged"
 BLOCK = 1 << 20
-_MEND = "run the spec again (grasp-bench run; grasp-bench tune for a search): it is made anew"
+_HINT = "run the spec again (grasp-bench run; grasp-bench tune for a search): it is made anew"
 
 _compared: set[tuple[str, int, int, int]] = set()  # path, inode, bytes, time of change
 
@@ -35,7 +35,7 @@ def read_sidecar(folder: Path) -> dict[str, Any]:
     try:
         sidecar = _parsed(folder)
     except FileNotFoundError:
-        raise StoreError(f"{folder}: no such artefact", mend="run the spec that makes it") from None
+        raise StoreError(f"{folder}: no such artefact", hint="run the spec that makes it") from None
     if isinstance(sidecar, str):
         _set_aside_if(folder, lambda: _problem_of_sidecar(folder))
         return read_sidecar(folder)  # another process has made it again
@@ -71,7 +71,7 @@ def verified(path: Path, folder: Path | None = None) -> Path:
         return path
     if folder.suffix or not (folder / SIDECAR).is_file():  # .partial, or not an artefact
         if key is None:
-            raise StoreError(f"{path}: no such file", mend=_MEND)
+            raise StoreError(f"{path}: no such file", hint=_HINT)
         return path
     name = path.relative_to(folder).as_posix()
     files = read_sidecar(folder).get("files")
@@ -113,13 +113,13 @@ def _set_aside_if(folder: Path, problem: Callable[[], str | None]) -> None:
         raise _cannot_move(folder, problem()) from None
     finally:
         lock.release()
-    raise DamagedError(why + (f"; the artefact is set aside as {aside}" if aside else ""), mend=_MEND)
+    raise DamagedError(why + (f"; the artefact is set aside as {aside}" if aside else ""), hint=_HINT)
 
 
 def _cannot_move(folder: Path, why: str | None) -> DamagedError:
     return DamagedError(
         f"{why or folder}; it cannot be set aside",
-        mend=f"make {folder.parent} writable, or copy the store and pass --store; then run the spec again",
+        hint=f"make {folder.parent} writable, or copy the store and pass --store; then run the spec again",
     )
 
 

@@ -64,7 +64,7 @@ def devices(choice: str) -> list[str]:
     if choice == "cuda" and not found:
         raise GraspBenchError(
             "--device cuda: no NVIDIA GPU that the installed torch can use",
-            mend="install a CUDA build of torch, or use --device cpu",
+            hint="install a CUDA build of torch, or use --device cpu",
         )
     return found or ["cpu"]
 

@@ -11,16 +11,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from grasp_bench.core import checksums
-from grasp_bench.core import ranks as measures
 from grasp_bench.core.errors import DataError, UnknownNameError
 from grasp_bench.core.hashing import file_hash
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `plan` reads cells without numpy
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
+
+    # Users, and a mask for each group.
+    GroupMembers = tuple[NDArray[np.int32], Mapping[str, NDArray[np.bool_]]]
 
 
 CELL, METRICS, RANKS = "cell.json", "metrics.json", "ranks.parquet"
@@ -53,17 +54,17 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error})", mend=mend(path.name)) from None
+        raise DataError(f"{path}: cannot be read ({error})", hint=hint(path.name)) from None
     if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no JSON object", mend=mend(path.name))
+        raise DataError(f"{path}: holds no JSON object", hint=hint(path.name))
     if checksums.is_altered(content):
         raise DataError(
-            f"{path}: altered since it was written (its checksum is another)", mend=mend(path.name)
+            f"{path}: altered since it was written (its checksum is another)", hint=hint(path.name)
         )
     return checksums.without_checksum(content)
 
 
-def mend(what: str) -> str:
+def hint(what: str) -> str:
     """Return the hint for a damaged file of a results folder."""
     return f"run the spec again (grasp-bench run): it writes {what} anew"
 
@@ -73,7 +74,6 @@ def _refuse(word: str) -> None:
 
 
 TOLERANCE = 1e-9  # float64 sums in another order
-GroupMembers = tuple[NDArray[np.int32], Mapping[str, NDArray[np.bool_]]]  # users, and a mask for each group
 
 
 def metrics_problem(folder: Path, ties: str, members: GroupMembers | None = None) -> str | None:
@@ -106,6 +106,8 @@ def metrics_problem(folder: Path, ties: str, members: GroupMembers | None = None
 
 def _rows_by_group(members: GroupMembers | None, ranks: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
     """Return masks of the ranks by group; only "overall" without members or with other users."""
+    import numpy as np
+
     groups = {"overall": np.ones(ranks.height, dtype=bool)}
     if members is None or "user" not in ranks.columns:
         return groups
@@ -123,6 +125,10 @@ def _contradictions(
     reported: Mapping[str, Any], ranks: pl.DataFrame, protocol: str, ties: str,
     groups: Mapping[str, NDArray[np.bool_]],
 ) -> Iterator[str]:  # fmt: skip
+    import numpy as np
+
+    from grasp_bench.core import ranks as measures
+
     columns = [f"{protocol}_better", f"{protocol}_tied"]
     if any(name not in ranks.columns or ranks[name].null_count() for name in columns):
         yield f"{METRICS} has {protocol} figures, {RANKS} has no such ranks"

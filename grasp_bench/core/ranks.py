@@ -58,7 +58,7 @@ def parse(name: str) -> tuple[str, int]:
         stem = name.partition("@")[0]
         raise UnknownNameError(
             f"unknown metric '{name}'{did_you_mean(stem, METRICS)}",
-            mend=f"write one of {', '.join(METRICS)} and a cutoff, e.g. NDCG@10",
+            hint=f"write one of {', '.join(METRICS)} and a cutoff, e.g. NDCG@10",
         )
     return match[1], int(match[2])
 
@@ -84,7 +84,7 @@ def _expected_gain(better: Counts, tied: Counts, gains_K: Values, ties: str) -> 
         first, count = better + tied, np.ones_like(tied)
     else:
         raise UnknownNameError(
-            f"unknown tie policy '{ties}'", mend=f"choose one of: {', '.join(TIE_POLICIES)}"
+            f"unknown tie policy '{ties}'", hint=f"choose one of: {', '.join(TIE_POLICIES)}"
         )
     gained = cumulative_K1[np.minimum(first + count, last)] - cumulative_K1[np.minimum(first, last)]
     mean: Values = gained / count

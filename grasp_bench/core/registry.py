@@ -52,7 +52,7 @@ class Registry(Generic[T]):
         if name not in self._targets:
             raise UnknownNameError(
                 f"unknown {self.kind} '{name}'{did_you_mean(name, self._targets)}",
-                mend=f"choose one of: {', '.join(self.names())}",
+                hint=f"choose one of: {', '.join(self.names())}",
             )
         return cast(T, imported(self._targets[name]))
 

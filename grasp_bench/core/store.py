@@ -158,5 +158,5 @@ def _elapsed(partial: Path) -> float:
 
 def _not_writable(path: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"{path}: cannot be written ({error.strerror or error})", mend="pass --store or set GRASP_BENCH_STORE"
+        f"{path}: cannot be written ({error.strerror or error})", hint="pass --store or set GRASP_BENCH_STORE"
     )

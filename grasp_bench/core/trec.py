@@ -19,7 +19,7 @@ def quoted(identifier: str) -> str:
     """Encode an id as one field; DataError for an empty id."""
     if not identifier:
         raise DataError(
-            "an empty id cannot stand in a TREC file", mend="name every user and item in the data"
+            "an empty id cannot stand in a TREC file", hint="name every user and item in the data"
         )
     if identifier.isprintable() and " " not in identifier and "%" not in identifier:
         return identifier

@@ -147,4 +147,4 @@ def _damaged(path: Path, what: str) -> StoreError:
     """Set a finished artefact aside, and return the error for an unfinished one."""
     if (path.parent / integrity.SIDECAR).is_file():
         integrity.reject(path.parent, f"{path}: {what}")
-    return StoreError(f"{path}: {what}", mend=f"delete {path.parent} and run again")
+    return StoreError(f"{path}: {what}", hint=f"delete {path.parent} and run again")

@@ -93,7 +93,7 @@ def _check_catalogue(
     raise DataError(
         f"user {name} leaves {available[worst]} items to draw {negatives} negatives from "
         f"({len(short)} such users)",
-        mend=f"set dataset.protocol.negatives to at most {available[worst]}, or leave such users out"
+        hint=f"set dataset.protocol.negatives to at most {available[worst]}, or leave such users out"
         if available[worst] > 0
         else "a user who has every item has no negatives: leave such users out of the data, or lower "
         "dataset.min_item if that brings more items into the catalogue",

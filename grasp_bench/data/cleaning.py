@@ -109,4 +109,4 @@ def _count(
 
 def _refusal(message: str, count: int, option: str, what: str = "row") -> DataError:
     such = f"{count} such {what}{'s' if count > 1 else ''}"
-    return DataError(f"{message} ({such})", mend=f"correct the data, or set dataset.repair.{option}")
+    return DataError(f"{message} ({such})", hint=f"correct the data, or set dataset.repair.{option}")

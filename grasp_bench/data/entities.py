@@ -62,7 +62,7 @@ def _refuse_clash(table: Table, named: dict[str, str]) -> None:
         if column != name and name in table.frame.columns and name not in named:
             raise DataError(
                 f"{table.path}: columns '{column}' and '{name}' would both become '{name}'",
-                mend=f"rename one of them, or point dataset.columns at '{name}'",
+                hint=f"rename one of them, or point dataset.columns at '{name}'",
             )
 
 
@@ -90,7 +90,7 @@ def read_users(table: Table, columns: Columns, user_ids: list[str]) -> tuple[pl.
     if columns.user != USER_ID and USER_ID in table.frame.columns:
         raise DataError(
             f"{table.path}: columns '{columns.user}' and '{USER_ID}' would both become '{USER_ID}'",
-            mend=f"rename one of them, or point dataset.columns.user at '{USER_ID}'",
+            hint=f"rename one of them, or point dataset.columns.user at '{USER_ID}'",
         )
     others = [name for name in table.frame.columns if name not in (columns.user, ROW)]
     listed = table.frame.select(
@@ -106,12 +106,12 @@ def read_users(table: Table, columns: Columns, user_ids: list[str]) -> tuple[pl.
     if counts["users_without_attributes"] == len(user_ids):
         raise DataError(
             f"{table.path}: none of its users ('{listed[USER_ID][0]}') has interactions; '{user_ids[0]}' has",
-            mend="write the ids as the interactions file does, or set dataset.columns.user",
+            hint="write the ids as the interactions file does, or set dataset.columns.user",
         )
     return wanted.join(listed, on=USER_ID, how="left", maintain_order="left"), counts
 
 
-def _refuse_repeats(table: Table, ids: pl.Series, kind: str, mend: str) -> None:
+def _refuse_repeats(table: Table, ids: pl.Series, kind: str, hint: str) -> None:
     later = ~ids.is_first_distinct()
     if later.any():
-        refuse_rows(table, later, f"{kind} '{ids.filter(later)[0]}' is listed twice", mend)
+        refuse_rows(table, later, f"{kind} '{ids.filter(later)[0]}' is listed twice", hint)

@@ -90,14 +90,14 @@ def reordered(sequences: Sequences, order: str, repair: Repair, name: str) -> Se
         if not places:
             raise DataError(
                 f"{name}: ascending_runs: shuffle is for files without times, but '{order}' holds times",
-                mend="set dataset.repair.time_ties: shuffle (or block), and leave ascending_runs out",
+                hint="set dataset.repair.time_ties: shuffle (or block), and leave ascending_runs out",
             )
         return shuffled(sequences, starts_of_runs(sequences), repair.order_seed)
     if places:
         raise DataError(
             f"{name}: time_ties: {repair.time_ties} needs times, but histories are ordered by '{order}', "
             "which says only which interaction of a user came first",
-            mend="set dataset.columns.order to a column of times; without times there is "
+            hint="set dataset.columns.order to a column of times; without times there is "
             "dataset.repair.ascending_runs: shuffle",
         )
     return shuffled(sequences, ~sequences.tied, repair.order_seed)

@@ -74,7 +74,7 @@ def _order_column(table: Table, columns: Columns) -> str:
     raise DataError(
         f"{table.path}: nothing says in which order a user's interactions happened "
         f"(no column {' or '.join(AUTO_ORDERS)})",
-        mend="set dataset.columns.order to a column, or to 'file' if the rows are in order",
+        hint="set dataset.columns.order to a column, or to 'file' if the rows are in order",
     )
 
 

@@ -61,7 +61,7 @@ class PeerRun:
         raise DataError(
             f"{self.path}:{lines[1]}: user '{self.user_ids[user]}' and item '{self.item_ids[item]}' "
             f"stand on line {lines[0]} too",
-            mend="keep one score for each pair",
+            hint="keep one score for each pair",
         )
 
 
@@ -74,7 +74,7 @@ def read_peer_run(
     or item or a score that is not finite.
     """
     if not path.is_file():
-        raise DataError(f"{path}: is no file", mend=MENDS[read_as])
+        raise DataError(f"{path}: is no file", hint=HINTS[read_as])
     with reading(path):
         lines = LINES[read_as](path)
     score = pl.col("score").str.strip_chars().cast(pl.Float64, strict=False)
@@ -98,7 +98,7 @@ def _csv_lines(path: Path) -> pl.LazyFrame:
         if name not in columns:
             raise DataError(
                 f"{path}:1: column '{name}' is missing; there are: {names_in_short(columns)}",
-                mend=MENDS["csv"],
+                hint=HINTS["csv"],
             )
     blank = pl.all_horizontal(pl.col(columns).is_null())
     return lines.filter(~blank).select(pl.col(LINE).alias("line"), *CSV_COLUMNS)
@@ -120,13 +120,13 @@ def _trec_lines(path: Path) -> pl.LazyFrame:
 def _trec_fault(path: Path, error: Exception) -> DataError:
     """Keep the first line of Polars' message: the rest names settings that a user does not have."""
     return DataError(
-        f"{path}: cannot be read as trec ({str(error).partition(chr(10))[0]})", mend=MENDS["trec"]
+        f"{path}: cannot be read as trec ({str(error).partition(chr(10))[0]})", hint=HINTS["trec"]
     )
 
 
 LINES: dict[str, Callable[[Path], pl.LazyFrame]] = {"csv": _csv_lines, "trec": _trec_lines}
 FAULTS: dict[str, Callable[[Path, Exception], DataError]] = {"csv": _csv_fault, "trec": _trec_fault}
-MENDS = {
+HINTS = {
     "csv": f"write a header and one line a pair: {','.join(CSV_COLUMNS)}",
     "trec": "write one line a pair: user_id Q0 item_id rank score tag",
 }
@@ -165,16 +165,16 @@ def _check(path: Path, scores: pl.LazyFrame, lines: pl.LazyFrame) -> int:
 
 def _unusable(path: Path, line: int, name: str, given: dict[str, str | None], count: int) -> DataError:
     if all(given[column] is None for column in CSV_COLUMNS):
-        return DataError(f"{path}:{line}: not six fields ({_so_many(count)})", mend=MENDS["trec"])
+        return DataError(f"{path}:{line}: not six fields ({_so_many(count)})", hint=HINTS["trec"])
     if name == "score":
         return DataError(
             f"{path}:{line}: the score '{given['score'] or ''}' of item '{given['item_id']}' for user "
             f"'{given['user_id']}' is no finite number ({_so_many(count)})",
-            mend="leave a pair out rather than give it no score; those left out rank last",
+            hint="leave a pair out rather than give it no score; those left out rank last",
         )
     return DataError(
         f"{path}:{line}: {name} '{given[f'{name}_id'] or ''}' is not in the dataset ({_so_many(count)})",
-        mend="score users and items of the split, by the ids of the interactions file",
+        hint="score users and items of the split, by the ids of the interactions file",
     )
 
 
@@ -183,4 +183,4 @@ def _so_many(count: int) -> str:
 
 
 def _empty(path: Path) -> DataError:
-    return DataError(f"{path}: holds no score", mend="write the scores of the run into it")
+    return DataError(f"{path}: holds no score", hint="write the scores of the run into it")

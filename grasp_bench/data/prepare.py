@@ -23,7 +23,7 @@ from grasp_bench.data.interactions import Interactions, interactions_of
 from grasp_bench.data.readers import ROW, Table, read_table
 from grasp_bench.data.sequences import Sequences
 from grasp_bench.spec.dataset import Columns, Dataset
-from grasp_bench.spec.locations import Located, locate
+from grasp_bench.spec.locations import DatasetFiles, locate
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +75,13 @@ def prepare(dataset: Dataset) -> Prepared:
     )  # fmt: skip
 
 
-def _interactions_table(located: Located) -> Table:
+def _interactions_table(located: DatasetFiles) -> Table:
     return demo.interactions() if located.interactions is None else read_table(located.interactions)
 
 
-def _known_items(located: Located, dataset: Dataset, columns: Columns) -> tuple[pl.DataFrame | None, int]:
+def _known_items(
+    located: DatasetFiles, dataset: Dataset, columns: Columns
+) -> tuple[pl.DataFrame | None, int]:
     if located.generated:
         return read_items(demo.items(), columns, dataset.repair)
     if located.items is None:
@@ -88,7 +90,7 @@ def _known_items(located: Located, dataset: Dataset, columns: Columns) -> tuple[
 
 
 def _known_users(
-    located: Located, columns: Columns, user_ids: list[str]
+    located: DatasetFiles, columns: Columns, user_ids: list[str]
 ) -> tuple[pl.DataFrame | None, dict[str, int]]:
     if located.users is None:
         return None, {}
@@ -105,7 +107,7 @@ def _filter(interactions: Interactions, dataset: Dataset) -> tuple[Interactions,
         raise DataError(
             f"{interactions.table.path}: no interactions are left with min_user {dataset.min_user} and "
             f"min_item {dataset.min_item} ({len(frame)} in the file)",
-            mend="lower dataset.min_user or dataset.min_item, or check dataset.columns",
+            hint="lower dataset.min_user or dataset.min_item, or check dataset.columns",
         )
     filtered = {
         "interactions_read": int(interactions.table.frame.height),

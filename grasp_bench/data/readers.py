@@ -30,7 +30,7 @@ class Table:
             if column not in there:
                 raise DataError(
                     f"{self.path}: no column '{column}'{did_you_mean(column, there)}",
-                    mend=f"the file has {names_in_short(there)}: name the right ones under dataset.columns",
+                    hint=f"the file has {names_in_short(there)}: name the right ones under dataset.columns",
                 )
 
     def where(self, row: int) -> str:
@@ -46,12 +46,12 @@ def read_table(path: Path) -> Table:
     """
     frame = read_file(path)
     if ROW in frame.columns:
-        raise DataError(f"{path}: the column name '{ROW}' is reserved", mend="rename it")
+        raise DataError(f"{path}: the column name '{ROW}' is reserved", hint="rename it")
     content = frame.columns
     frame = frame.with_row_index(ROW)
     frame = frame.filter(~pl.all_horizontal(pl.col(content).is_null()))
     if frame.is_empty():
-        raise DataError(f"{path}: no rows", mend="the file needs at least one row below its header")
+        raise DataError(f"{path}: no rows", hint="the file needs at least one row below its header")
     return Table(path, frame)
 
 
@@ -66,7 +66,7 @@ def column_text(table: Table, column: str, join: str = LIST_JOIN) -> pl.Series:
     if values.dtype.is_nested():
         raise DataError(
             f"{table.path}: column '{column}' is nested ({values.dtype})",
-            mend="flatten it to text, or leave it out of the file",
+            hint="flatten it to text, or leave it out of the file",
         )
     text = values.cast(pl.String).str.strip_chars()
     return text.set(text == "", None)
@@ -81,7 +81,7 @@ def entity_ids(table: Table, column: str) -> pl.Series:
         except TypeError:
             raise DataError(
                 f"{table.path}: column '{column}' holds {values.dtype}, not ids",
-                mend="ids are text or whole numbers: convert the column, or name another in dataset.columns",
+                hint="ids are text or whole numbers: convert the column, or name another in dataset.columns",
             ) from None
     ids = values.cast(pl.String)
     refuse_rows(table, ids.is_null() | (ids.str.strip_chars() == ""), f"{column} is empty")
@@ -95,11 +95,11 @@ def _categories_as_text(values: pl.Series) -> pl.Series:
     raise TypeError(values.dtype)
 
 
-def refuse_rows(table: Table, bad: pl.Series, what: str, mend: str = "") -> None:
+def refuse_rows(table: Table, bad: pl.Series, what: str, hint: str = "") -> None:
     count = int(bad.fill_null(True).sum())
     if count:
         first = int(table.frame[ROW].filter(bad.fill_null(True))[0])
         raise DataError(
             f"{table.where(first)}: {what} ({count} such row{'s' if count > 1 else ''})",
-            mend=mend or "correct or remove these rows: what they belong to cannot be guessed",
+            hint=hint or "correct or remove these rows: what they belong to cannot be guessed",
         )

@@ -42,11 +42,11 @@ def split_by_protocol(prepared: Prepared, protocol: Protocol) -> SplitResult:
     if protocol.split == "leave_one_out" and not len(split.test_users):
         left = "steps" if prepared.equal_times == "block" else "interactions"
         what = f"no user has {MIN_EVALUATED} {left} left, nobody can be evaluated"
-        raise DataError(f"{name}: {what}", mend=LOWER)
+        raise DataError(f"{name}: {what}", hint=LOWER)
     for window, users in (("validation", split.valid_users), ("test", split.test_users)):
         if not len(users):
             what = f"nobody with a history before the first cut did anything in the {window} window"
-            raise DataError(f"{name}: {what}", mend=WIDER)
+            raise DataError(f"{name}: {what}", hint=WIDER)
     return divided
 
 

@@ -54,7 +54,7 @@ def cuts_of(sequences: Sequences, order: str, settings: Temporal, name: str) -> 
         raise DataError(
             f"{name}: cut at {order} {_told(valid_from, times)} and {_told(test_from, times)} of "
             f"{_told(times[0], times)} to {_told(times[-1], times)}, training or a window is empty",
-            mend="set dataset.protocol.temporal to other shares, or to times in ascending order",
+            hint="set dataset.protocol.temporal to other shares, or to times in ascending order",
         )
     return Cuts(valid_from, test_from)
 
@@ -102,7 +102,7 @@ def _refuse_positions(sequences: Sequences, order: str, name: str) -> None:
         raise DataError(
             f"{name}: split 'temporal' needs times, but histories are ordered by '{order}', which says only "
             "which interaction of a user came first",
-            mend="set dataset.columns.order to a column of times, or use split: leave_one_out",
+            hint="set dataset.columns.order to a column of times, or use split: leave_one_out",
         )
 
 
@@ -119,7 +119,7 @@ def _time(given: Time, times: NDArray[Any]) -> float:
         what = "is no date" if date is None else "is a date, but the data have no times since 1970"
         raise DataError(
             f"dataset.protocol.temporal: '{given}' {what}",
-            mend="write a date as 2018-09-01 or 2018-09-01T12:00, or a number in the unit of the data",
+            hint="write a date as 2018-09-01 or 2018-09-01T12:00, or a number in the unit of the data",
         )
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * unit
 

@@ -214,12 +214,12 @@ class _Order:
         if width is not None and vector.size != width:
             raise ServiceError(
                 f"{each.about}: '{self.section.model}' gave {vector.size} dimensions, not {width}",
-                mend=f"set encoder.dimensions: {vector.size} if that is what the model gives",
+                hint=f"set encoder.dimensions: {vector.size} if that is what the model gives",
             )
         return int(vector.size)
 
 
 def _vector(each: DistinctText, answer: Answer | None) -> np.ndarray:
     if answer is None:
-        raise ServiceError(f"{each.about}: the answer is gone from the ledger", mend="run again")
+        raise ServiceError(f"{each.about}: the answer is gone from the ledger", hint="run again")
     return np.frombuffer(answer.content, dtype="<f4")

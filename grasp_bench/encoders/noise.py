@@ -140,7 +140,7 @@ def category_flip(target: NoiseTarget) -> Vectors:
     if codes is None or len(np.unique(codes[codes != UNKNOWN])) < 2:
         raise DataError(
             f"noise.kind category_flip: {target.side} have fewer than two categories",
-            mend="use another kind, or name the column in dataset.columns.category",
+            hint="use another kind, or name the column in dataset.columns.category",
         )
     units = target.vectors / np.maximum(np.linalg.norm(target.vectors, axis=1, keepdims=True), 1e-12)
     nearest = np.empty(target.count, dtype=np.int64)

@@ -75,10 +75,10 @@ def read_pickled_array(path: Path) -> np.ndarray:
     except Unexpected as error:
         raise DataError(
             f"{path}: not a pickled array of floats: {error}",
-            mend="nothing is unpickled here; if you trust the file, load it yourself and use numpy.save",
+            hint="nothing is unpickled here; if you trust the file, load it yourself and use numpy.save",
         ) from None
     except ValueError as error:  # from pickletools for truncated and garbled files, from mmap for empty ones
-        raise DataError(f"{path}: damaged pickle: {error}", mend="fetch the file again") from None
+        raise DataError(f"{path}: damaged pickle: {error}", hint="fetch the file again") from None
 
 
 @dataclass

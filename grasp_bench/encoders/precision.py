@@ -24,7 +24,7 @@ def resolve_dtype(dtype: str, device: str) -> str:
     """
     if dtype == "int8" and device != "cpu":
         raise GraspBenchError(
-            f"encoder.dtype: int8 runs on the CPU, not on {device}", mend="use bfloat16 there: dtype: auto"
+            f"encoder.dtype: int8 runs on the CPU, not on {device}", hint="use bfloat16 there: dtype: auto"
         )
     if dtype != "auto":
         return dtype

@@ -27,17 +27,17 @@ def read_vectors(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str
     """
     path = vector_files(str(path), side)[0]
     kind = _kind(path)
-    require_file(path, mend="correct encoder.users or encoder.items")
+    require_file(path, hint="correct encoder.users or encoder.items")
     try:
         ids, matrix = read_llmesr(path, side, wanted) if kind == ".pkl" else READERS[kind](path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error}", mend="check the file") from None
+        raise DataError(f"{path}: cannot be read: {error}", hint="check the file") from None
     if matrix.ndim != 2 or not np.issubdtype(matrix.dtype, np.floating):
         raise DataError(
             f"{path}: {matrix.dtype} of shape {matrix.shape}; (entities, dimensions) of floats expected"
         )
     if len(ids) != len(matrix):
-        raise DataError(f"{path}: {len(ids)} ids for {len(matrix)} vectors", mend="give one id per row")
+        raise DataError(f"{path}: {len(ids)} ids for {len(matrix)} vectors", hint="give one id per row")
     return ids, matrix
 
 
@@ -45,7 +45,7 @@ def _kind(path: Path) -> str:
     suffix = path.with_suffix("").suffix + ".gz" if path.suffix == ".gz" else path.suffix
     known = [*READERS, ".pkl"]
     if suffix not in known:
-        raise DataError(f"{path}: unknown kind of file", mend=f"use one of: {', '.join(known)}")
+        raise DataError(f"{path}: unknown kind of file", hint=f"use one of: {', '.join(known)}")
     return suffix
 
 
@@ -53,7 +53,7 @@ def _read_npy(path: Path) -> tuple[list[str], np.ndarray]:
     try:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path}: not a plain array: {error}", mend="save it with numpy.save") from None
+        raise DataError(f"{path}: not a plain array: {error}", hint="save it with numpy.save") from None
     return _read_ids(path), matrix
 
 
@@ -64,7 +64,7 @@ def _read_safetensors(path: Path) -> tuple[list[str], np.ndarray]:
         with safe_open(path, framework="pt") as tensors:  # numpy has no bfloat16
             names = list(tensors.keys())
             if "vectors" not in names and len(names) != 1:
-                raise DataError(f"{path}: has no tensor 'vectors'", mend=f"it holds {', '.join(names)}")
+                raise DataError(f"{path}: has no tensor 'vectors'", hint=f"it holds {', '.join(names)}")
             name = "vectors" if "vectors" in names else names[0]
             tensor = tensors.get_tensor(name)
     except SafetensorError as error:
@@ -73,7 +73,7 @@ def _read_safetensors(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _read_ids(path: Path) -> list[str]:
-    beside = require_file(path.with_suffix(".ids.txt"), mend="write the ids of the rows, one a line")
+    beside = require_file(path.with_suffix(".ids.txt"), hint="write the ids of the rows, one a line")
     try:
         lines = beside.read_text("utf-8")
         return lines.removesuffix("\n").split("\n") if lines else []
@@ -81,7 +81,7 @@ def _read_ids(path: Path) -> list[str]:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise DataError(
             f"{beside}:{line}: not UTF-8: byte 0x{error.object[error.start]:02x} (offset {error.start:,})",
-            mend="convert it, from Latin-1 for example: iconv -f ISO-8859-1 -t UTF-8 old > new",
+            hint="convert it, from Latin-1 for example: iconv -f ISO-8859-1 -t UTF-8 old > new",
         ) from None
 
 
@@ -93,17 +93,17 @@ def _read_csv(path: Path) -> tuple[list[str], np.ndarray]:
     """Vectors as JSON lists in their column: "[0.1, 0.2]"."""
     table = read_file(path)
     name = _column(table, VECTOR_COLUMNS, path)
-    mend = 'write vectors as "[0.1, 0.2]"'
+    hint = 'write vectors as "[0.1, 0.2]"'
     # json_decode would take a single number for a list
     lists = table[name].str.starts_with("[").fill_null(False)
     if not lists.all():
         row = int((~lists).arg_true()[0])
-        raise DataError(f"{place_of(path, row)}: column '{name}' holds something else than lists", mend=mend)
+        raise DataError(f"{place_of(path, row)}: column '{name}' holds something else than lists", hint=hint)
     try:
         decoded = table.with_columns(pl.col(name).str.json_decode(pl.List(pl.Float64)))
     except pl.exceptions.PolarsError:
         raise DataError(
-            f"{path}: column '{name}' holds something else than lists of numbers", mend=mend
+            f"{path}: column '{name}' holds something else than lists of numbers", hint=hint
         ) from None
     return _of_table(decoded, path)
 
@@ -129,15 +129,15 @@ def _of_table(table: pl.DataFrame, path: Path) -> tuple[list[str], np.ndarray]:
 
 def _refuse_gaps(ids: pl.Series, vectors: pl.Series, path: Path) -> None:
     if not len(ids):
-        raise DataError(f"{path}: no rows", mend="write one row per entity")
+        raise DataError(f"{path}: no rows", hint="write one row per entity")
     if ids.null_count():
         row = int(ids.is_null().arg_true()[0])
-        raise DataError(f"{place_of(path, row)}: no {ids.name}", mend="name the entity")
+        raise DataError(f"{place_of(path, row)}: no {ids.name}", hint="name the entity")
     if vectors.null_count():
         without = ids.filter(vectors.is_null())
         raise DataError(
             f"{path}: '{without[0]}' has no vector ({len(without)} of {len(ids)} rows are null)",
-            mend="encode them, or drop the rows",
+            hint="encode them, or drop the rows",
         )
 
 
@@ -147,7 +147,7 @@ def _column(table: pl.DataFrame, names: Sequence[str], path: Path) -> str:
             return name
     raise DataError(
         f"{path}: has no column '{names[0]}'",
-        mend=f"it has {names_in_short(table.columns)}; rename one to '{names[0]}'",
+        hint=f"it has {names_in_short(table.columns)}; rename one to '{names[0]}'",
     )
 
 
@@ -206,7 +206,7 @@ class PrecomputedVectors:
         raise DataError(
             f"{self._path}: no vector for {len(missing)} of {len(ids)} entities: {named}"
             f"{', …' if len(missing) > NAMED else ''}",
-            mend="check that these are this dataset's ids"
+            hint="check that these are this dataset's ids"
             if len(missing) == len(ids)
             else "encode them too, filter the dataset so that they are left out, or say missing: mean",
         )
@@ -218,5 +218,5 @@ def _rows_of(ids: Sequence[str], there: Sequence[str], path: Path) -> np.ndarray
     if len(row_of) < len(there):
         # Where an id repeats, only its last row is on record.
         twice = next(name for row, name in enumerate(there) if row_of[name] != row)
-        raise DataError(f"{path}: id '{twice}' comes more than once", mend="keep one vector per entity")
+        raise DataError(f"{path}: id '{twice}' comes more than once", hint="keep one vector per entity")
     return np.fromiter((row_of.get(name, -1) for name in ids), dtype=np.int64, count=len(ids))

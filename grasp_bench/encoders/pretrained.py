@@ -44,7 +44,7 @@ class MeanPooledTransformer:
         except Exception as error:  # both libraries raise bare exceptions for damaged files
             raise DataError(
                 f"{folder}: the model cannot be loaded: {str(error).splitlines()[0]}",
-                mend="download it again; weights must be in safetensors",
+                hint="download it again; weights must be in safetensors",
             ) from None
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(min(max_tokens, _longest_input(folder, config)))
@@ -114,7 +114,7 @@ def _read_json(path: Path) -> Any:
     except FileNotFoundError:
         return {}
     except ValueError:
-        raise DataError(f"{path}: damaged JSON", mend="download the model again") from None
+        raise DataError(f"{path}: damaged JSON", hint="download the model again") from None
 
 
 class LibraryModel:
@@ -130,7 +130,7 @@ class LibraryModel:
         except Exception as error:  # the library raises bare exceptions for damaged folders
             raise DataError(
                 f"{folder}: the model cannot be loaded: {str(error).splitlines()[0]}",
-                mend="download it again; weights must be in safetensors",
+                hint="download it again; weights must be in safetensors",
             ) from None
         longest = self.network.max_seq_length
         self.network.max_seq_length = min(max_tokens, longest) if longest else max_tokens

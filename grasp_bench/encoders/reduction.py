@@ -30,7 +30,7 @@ def reduce_vectors(
     if how.dimensions >= width:
         raise DataError(
             f"encoder.reduce: {how.dimensions} dimensions of {width} is no reduction",
-            mend=f"use fewer than {width}, or leave reduce out",
+            hint=f"use fewer than {width}, or leave reduce out",
         )
     if how.kind == "pca":
         reduced = vectors @ principal_directions(fitted_on, how.dimensions)
@@ -41,7 +41,7 @@ def reduce_vectors(
         first = ids[int(np.flatnonzero(lengths[:, 0] <= 0)[0])]
         raise DataError(
             f"encoder.reduce: the embedding of '{first}' has nothing left in {how.dimensions} dimensions",
-            mend="keep more dimensions",
+            hint="keep more dimensions",
         )
     kept = float(np.mean(lengths[:, 0] ** 2 / np.einsum("nd,nd->n", vectors, vectors)))
     return (reduced / lengths).astype(np.float32), {"kept": round(kept, 4)}

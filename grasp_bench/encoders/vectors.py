@@ -28,7 +28,7 @@ def check_vectors(vectors: np.ndarray, ids: Sequence[str], unit_norm: bool) -> N
     if vectors.ndim != 2 or len(vectors) != len(ids) or vectors.shape[1] == 0:
         raise DataError(
             f"embeddings of shape {vectors.shape} for {len(ids)} entities",
-            mend="give one vector, of at least one dimension, per entity",
+            hint="give one vector, of at least one dimension, per entity",
         )
     for start in range(0, len(ids), BLOCK_ROWS):
         norms = np.linalg.norm(vectors[start : start + BLOCK_ROWS].astype(np.float64), axis=1)
@@ -43,7 +43,7 @@ def _refuse(bad: np.ndarray, ids: Sequence[str], start: int, what: str) -> None:
         first = ids[start + int(np.flatnonzero(bad)[0])]
         raise DataError(
             f"the embedding of '{first}' {what} (and {int(bad.sum()) - 1} others)",
-            mend="make the vectors again, or look at the text they were made from",
+            hint="make the vectors again, or look at the text they were made from",
         )
 
 
@@ -65,7 +65,7 @@ def encoder_input(prefix: str, side: str, ids: Sequence[str], texts: Sequence[st
     if not rows:
         raise DataError(
             f"all {len(texts)} texts of {side} are empty: there is nothing to encode",
-            mend="look at the text source: a template of known columns never comes out empty",
+            hint="look at the text source: a template of known columns never comes out empty",
         )
     return EncoderInput(np.asarray(rows), [ids[row] for row in rows], [prefix + texts[row] for row in rows])
 
@@ -84,7 +84,7 @@ def fill_with_mean(vectors: np.ndarray, rows: np.ndarray, count: int, unit_norm:
         if length == 0:
             raise DataError(
                 f"{count - len(rows)} of {count} entities have no vector, and the mean of the others is zero",
-                mend="give them vectors or texts of their own",
+                hint="give them vectors or texts of their own",
             )
         mean /= length
     filled = np.empty((count, vectors.shape[1]), dtype=np.float32)

@@ -20,7 +20,7 @@ from grasp_bench.core.integrity import SIDECAR
 from grasp_bench.spec.locations import data_root
 
 DISTRIBUTION = "grasp-bench"
-DEVELOPERS = "dev"  # an extra that users do not need
+DEVELOPERS = ("dev", "docs")  # extras that users do not need
 OLDEST_PYTHON = (3, 11)
 LOW_DISK_GIB = 2
 LOW_MEMORY_GIB = 4
@@ -120,7 +120,7 @@ def _services() -> Iterator[Finding]:
 
 def _extras() -> Iterator[Finding]:
     for extra, names in sorted(requirements().items()):
-        if extra in ("", DEVELOPERS):
+        if extra in ("", *DEVELOPERS):
             continue
         versions = {name: _version(name) for name in names}
         if None in versions.values():
@@ -160,8 +160,8 @@ def _store(store: Path) -> Iterator[Finding]:
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
-        mend = "pass --store or set GRASP_BENCH_STORE"
-        yield Finding("broken", "store", f"{there}: cannot be written ({error.strerror}); {mend}")
+        hint = "pass --store or set GRASP_BENCH_STORE"
+        yield Finding("broken", "store", f"{there}: cannot be written ({error.strerror}); {hint}")
         return
     yield Finding("ok", "store", f"{there}, writable")
     yield from _artefacts(store)

@@ -127,7 +127,7 @@ class JsonDisplay(Callback):
         """Event "failed"."""
         self._ended += 1
         report = str(failure.report) if failure.report else None
-        self._say_of("failed", failure.node, message=failure.message, mend=failure.mend, report=report)
+        self._say_of("failed", failure.node, message=failure.message, hint=failure.hint, report=report)
 
     def _say_of(self, event: str, node: Node, **fields: Any) -> None:
         """Print an event of a node, with the progress of the whole run."""

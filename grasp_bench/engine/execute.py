@@ -41,7 +41,7 @@ def execute(task: Task, store: Store, stages: Registry[type[Stage]], context: Ru
                 return Done(node, time.perf_counter() - started, reused=True)
             _make(task, store, stages, context)
     except GraspBenchError as error:
-        return Broken(node, type(error).__name__, error.message, error.mend, traceback.format_exc())
+        return Broken(node, type(error).__name__, error.message, error.hint, traceback.format_exc())
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         return Broken(node, type(error).__name__, message, None, traceback.format_exc())

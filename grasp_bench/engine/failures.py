@@ -18,7 +18,7 @@ class Failure:
 
     node: Node
     message: str
-    mend: str | None
+    hint: str | None
     report: Path | None
 
 
@@ -26,15 +26,15 @@ def record(broken: Broken, store: Path) -> Failure:
     """Write `failures/<stage>-<hash>.txt`."""
     path = _path(broken.node, store)
     text = f"{broken.node.label}\n{broken.message}\n"
-    if broken.mend:
-        text += f"mend: {broken.mend}\n"
+    if broken.hint:
+        text += f"hint: {broken.hint}\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with private_files():  # a traceback may quote a text
             atomic.write_text(path, f"{text}\n{broken.traceback}")
     except OSError:  # the disk may be what failed
-        return Failure(broken.node, broken.message, broken.mend, None)
-    return Failure(broken.node, broken.message, broken.mend, path)
+        return Failure(broken.node, broken.message, broken.hint, None)
+    return Failure(broken.node, broken.message, broken.hint, path)
 
 
 def forget(node: Node, store: Path) -> None:

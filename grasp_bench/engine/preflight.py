@@ -22,13 +22,13 @@ def check(store: Store, results: Path, disk_mb: float) -> None:
         atomic.require_writable(results)
     except OSError as error:
         raise StoreError(
-            f"{results}: cannot be written ({error.strerror or error})", mend="pass --results"
+            f"{results}: cannot be written ({error.strerror or error})", hint="pass --results"
         ) from None
     free = shutil.disk_usage(store.root).free / 1e6
     if free < SPARE_MB + disk_mb:
         raise StoreError(
             f"{store.root}: {free:,.0f} MB free, about {SPARE_MB + disk_mb:,.0f} MB needed",
-            mend="free the disk or pass --store",
+            hint="free the disk or pass --store",
         )
 
 

@@ -16,7 +16,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from grasp_bench.core import machine
-from grasp_bench.engine.tasks import MEND_DEATH, Broken, End, OnProgress, Progress, Task, WorkerConfig
+from grasp_bench.engine.tasks import HINT_DEATH, Broken, End, OnProgress, Progress, Task, WorkerConfig
 from grasp_bench.engine.worker import work
 
 SECONDS_TO_SAVE = 10.0
@@ -138,9 +138,9 @@ class ProcessPool:
 
 def _died(task: Task, worker: _Worker) -> Broken:
     code = worker.process.exitcode
-    mend = MEND_DEATH if code == OUT_OF_MEMORY else None
+    hint = HINT_DEATH if code == OUT_OF_MEMORY else None
     try:
         tail = worker.log.read_text(errors="replace")[-LOG_TAIL:]
     except OSError:
         tail = ""
-    return Broken(task.node, "WorkerDied", f"worker died, exit {code}", mend, tail)
+    return Broken(task.node, "WorkerDied", f"worker died, exit {code}", hint, tail)

@@ -40,7 +40,7 @@ def publish(cell: Cell, spec: str, store: Store, results: Path) -> bool:
         published.write_cell(folder, describe(cell, spec, metrics, store))
     except OSError as error:
         raise StoreError(
-            f"{folder}: cannot be written ({error.strerror or error})", mend="pass --results or free the disk"
+            f"{folder}: cannot be written ({error.strerror or error})", hint="pass --results or free the disk"
         ) from None
     return True
 
@@ -95,7 +95,7 @@ def identity(cell: Cell) -> dict[str, Any]:
 
 
 def describe(cell: Cell, spec: str, metrics: Artefact, store: Store) -> dict[str, Any]:
-    """Return the content of cell.json (docs/architecture.md, "Cells and results")."""
+    """Return the content of cell.json (docs/artefacts.md, "Cells")."""
     maker = _maker(cell, store)
     facts = maker.get("facts", {})
     substituted = substituted_texts(cell, store)

@@ -18,7 +18,7 @@ from grasp_bench.core import machine
 from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.extras import require
 from grasp_bench.engine.execute import limit_threads
-from grasp_bench.engine.tasks import MEND_DEATH, Broken, End, OnProgress, Progress, Task, WorkerConfig
+from grasp_bench.engine.tasks import HINT_DEATH, Broken, End, OnProgress, Progress, Task, WorkerConfig
 from grasp_bench.engine.worker import TaskRunner
 
 SECONDS_TO_SAVE = 10.0
@@ -128,7 +128,7 @@ class RayCluster:
             self._remove(slot)
             message = str(error)
             first = message.splitlines()[0]
-            return Broken(task.node, "WorkerDied", f"worker died: {first}", MEND_DEATH, message)
+            return Broken(task.node, "WorkerDied", f"worker died: {first}", HINT_DEATH, message)
         return end
 
     def _interrupt(self, worker: _Worker) -> None:
@@ -220,12 +220,12 @@ def connect(cpus: int) -> bool:
     except Exception as error:  # Ray raises a bare Exception when it does not start in time
         ray.shutdown()
         message = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        mend = (
+        hint = (
             "check that RAY_ADDRESS runs the same Ray and Python, and RAY_AUTH_MODE"
             if address
             else "Ray gives up when the cores are busy: try again later, or --executor process_pool"
         )
-        raise GraspBenchError(f"Ray at {address or 'this machine'}: {message}", mend=mend) from error
+        raise GraspBenchError(f"Ray at {address or 'this machine'}: {message}", hint=hint) from error
     finally:
         signal.signal(signal.SIGTERM, on_term)  # Ray installs its own handler
     return True
@@ -238,7 +238,7 @@ def check_room(workers: int, cpus: int, gpus: float) -> None:
         if each * workers > there.get(kind, 0):
             wanted = f"{workers} workers of {each:g} {kind} each"
             raise GraspBenchError(
-                f"{wanted} do not fit: Ray has {there.get(kind, 0):g} {kind}", mend="pass fewer --workers"
+                f"{wanted} do not fit: Ray has {there.get(kind, 0):g} {kind}", hint="pass fewer --workers"
             )
 
 

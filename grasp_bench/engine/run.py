@@ -167,7 +167,7 @@ def _execute(plan: Plan, now: Status, store: Store, config: RunConfig, callbacks
             try:
                 publish(cells[node.hash], plan.name, store, config.results)
             except GraspBenchError as error:
-                unpublished[node.hash] = Failure(node, error.message, error.mend, None)
+                unpublished[node.hash] = Failure(node, error.message, error.hint, None)
 
     worker_config = WorkerConfig(config.store, config.stages, config.memory_mb)
     executor = EXECUTORS.get(config.executor)(worker_config, list(config.devices), callbacks.progress)

@@ -11,7 +11,7 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.registry import Registry
 from grasp_bench.plan.nodes import Node
 
-MEND_DEATH = "if nobody killed it, memory ran out: try fewer --workers or a smaller batch, then run again"
+HINT_DEATH = "if nobody killed it, memory ran out: try fewer --workers or a smaller batch, then run again"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Broken:
     node: Node
     error: str
     message: str
-    mend: str | None
+    hint: str | None
     traceback: str
 
 

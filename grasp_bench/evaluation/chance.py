@@ -27,7 +27,7 @@ def check_at_chance(ranks: Ranks, among_Q: NDArray[np.int64], what: str) -> None
         raise EvaluationError(
             f"constant scores do not tie in the {what} ranking: test row {row} has {better[row]} better and "
             f"{tied[row]} tied of {among_Q[row] - 1} others ({len(wrong)} rows so)",
-            mend="the ranker is broken: no figure of this run can be trusted",
+            hint="the ranker is broken: no figure of this run can be trusted",
         )
     hits = np.minimum(1.0, CUTOFF / among_Q)
     gains = np.array([sum(1 / np.log2(rank + 2) for rank in range(min(CUTOFF, n))) / n for n in among_Q])
@@ -37,7 +37,7 @@ def check_at_chance(ranks: Ranks, among_Q: NDArray[np.int64], what: str) -> None
             raise EvaluationError(
                 f"constant scores get {name}@{CUTOFF} {found.mean():.6f} in the {what} ranking; "
                 f"chance is {expected.mean():.6f}",
-                mend="the metrics are broken: no figure of this run can be trusted",
+                hint="the metrics are broken: no figure of this run can be trusted",
             )
 
 

@@ -38,7 +38,7 @@ class Queries:
             raise DataError(
                 f"{len(self.users_Q)} users, {len(self.targets_Q)} targets and "
                 f"{len(self.negatives_QK)} rows of candidates do not fit together",
-                mend="run again: the candidates belong to another split",
+                hint="run again: the candidates belong to another split",
             )
         lengths = self.offsets[self.users_Q + 1] - self.offsets[self.users_Q]
         if len(lengths) and int(lengths.min()) < 1:

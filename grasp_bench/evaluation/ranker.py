@@ -172,7 +172,7 @@ class Ranker:
             row = int(scores.isnan().any(1).nonzero()[0])
             raise TrainingError(
                 f"the model scores NaN for user number {int(self.queries.users_Q[rows][row])}",
-                mend="lower training.lr, set training.grad_clip, or check the embeddings",
+                hint="lower training.lr, set training.grad_clip, or check the embeddings",
             )
 
 

@@ -1,1 +1,1 @@
-"""Backbones and enhancers; a recommender is one of each."""
+"""Backbones and enhancers; a recommender combines one of each."""

@@ -1,4 +1,4 @@
-"""What a recommender is asked: the histories it reads and the candidates it scores.
+"""Inputs of a recommender: the histories that it reads and the candidates that it scores.
 
 Shape suffixes: B sequences (one user each), T tokens of all histories, S rows of candidates, K
 candidates a row, F constant features of a (user, item) pair.
@@ -18,8 +18,8 @@ from grasp_bench.models.layout import Layout
 
 @dataclass(frozen=True)
 class Profiles:
-    """What is known of B users, where it is not what an enhancer was built with: their own embeddings and
-    the means of their neighbours', both (B, D)."""
+    """Embeddings of B users that replace those of the enhancer: their own and the means of their neighbours',
+    both (B, D)."""
 
     own_BD: Tensor
     similar_BD: Tensor
@@ -29,9 +29,9 @@ class Profiles:
 class History:
     """Flat item sequences of B users.
 
-    `features_TF` are the enhancer's `pair_features`, if known. `masked_T` (bool) marks items that the
-    backbone does not get to see: their vectors do not matter, and no other vector may depend on them.
-    `profiles` stand in for the rows of `users_B`, of which nothing is then read.
+    `features_TF` are the enhancer's `pair_features`, if known. `masked_T` (bool) marks items hidden from the
+    backbone: their vectors are ignored, and no other vector may depend on them. `profiles` replace the
+    embeddings of `users_B`.
     """
 
     users_B: Tensor
@@ -42,7 +42,7 @@ class History:
     profiles: Profiles | None = None
 
     def users_T(self) -> Tensor:
-        """The user of each token."""
+        """Return the user of each token."""
         return self.users_B[self.layout.sequence_T]
 
 
@@ -50,9 +50,8 @@ class History:
 class Candidates:
     """K items to score in each of S rows.
 
-    Row s belongs to sequence `sequence_S[s]` and stands behind `prior_S[s]` of its items: position
-    + 1 when the next item is predicted, the position itself when a masked item is filled in, the
-    whole length at inference.
+    Row s belongs to sequence `sequence_S[s]` and follows `prior_S[s]` of its items: position + 1 to predict
+    the next item, the position itself to fill in a masked item, the whole length at inference.
     """
 
     items_SK: Tensor
@@ -63,9 +62,9 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Rows:
-    """S rows that are to be scored against the same items; as `Candidates`, without their items.
+    """S rows that score the same items: `Candidates` without the items.
 
-    `sequence_S` ascends. `readers_S` says whose profile sees each row's items; None: that of the user.
+    `sequence_S` ascends. `readers_S` is the profile that sees each row's items; None for the user's own.
     """
 
     sequence_S: Tensor
@@ -75,15 +74,15 @@ class Rows:
 
 @dataclass(frozen=True)
 class Step:
-    """A training step, as an enhancer's extra loss sees it.
+    """A training step, the input of an enhancer's auxiliary loss.
 
     Attributes:
-        history: what the backbone read of the batch's users.
-        states_TD: the state at each of its tokens.
+        history: the histories that the backbone read.
+        states_TD: the state at each of their tokens.
         targets_S: items that the step predicts.
-        read: item vectors of the enhancer (T, width) and their layout to states, once more.
-        without_dropout: where `read` leaves dropout out.
-        histories: what training reads of any users, (E,) distinct numbers.
+        read: runs the backbone again on item vectors (T, width) and their layout; returns states.
+        without_dropout: context in which `read` uses no dropout.
+        histories: returns the training histories of users, (E,) distinct numbers.
         generator: source of the step's random numbers.
     """
 

@@ -7,12 +7,11 @@ For user u with neighbour mean ū and item i with neighbour mean ī, all of widt
     global  = σ([u‖ū]·[i‖ī] / √(2D)) [i‖ī]
     i_all   = MLP([self ‖ similar ‖ global])            4D → d
 
-Two identities make it cheap, and both are exact:
+Two exact identities make it cheap:
 
 1. [u‖ū]·[i‖ī] = u·i + ū·ī, so two dot products give all three logits;
 2. the first layer splits by blocks, W[self‖similar‖global] = w_s W_s i + w_m W_m ī + w_g W_g [i‖ī], so
-   an item is projected once, whatever number of users look at it, and a pair costs three
-   multiply-adds of the hidden width.
+   an item is projected once for all users, and a pair costs three multiply-adds of the hidden width.
 
 For scoring, the last layer folds into the query: o·(W₂ a + b₂) = (W₂ᵀo)·a + o·b₂.
 
@@ -37,14 +36,14 @@ from grasp_bench.models.user_scores import user_scores
 Part = Literal["self", "similar", "global"]
 PARTS: tuple[Part, ...] = ("self", "similar", "global")
 # Pairs whose hidden layer is computed at once when a catalogue is scored: on a CPU 2¹³ × 64 floats
-# are 2 MB, near its caches and yet few calls; a GPU wants few launches above all.
+# are 2 MB, which fit its caches in few calls; on a GPU few launches matter most.
 PAIRS_PER_BLOCK_CPU = 1 << 13
 PAIRS_PER_BLOCK_GPU = 1 << 21
 
 
 @dataclass(frozen=True)
 class HolisticAttentionShape:
-    """Which parts there are and how the MLP on top is built."""
+    """The parts of the attention and the shape of the MLP."""
 
     dim: int
     width: int
@@ -82,13 +81,13 @@ class HolisticAttention(nn.Module):
             self.register_buffer("log_scale", log_scale, persistent=False)
 
     def logits(self, dots_2: Tensor) -> Tensor:
-        """(…, 2) dot products u·i and ū·ī to (…, parts) logits of eq. 4, scaled."""
+        """Turn dot products u·i and ū·ī, (…, 2), into scaled logits of eq. 4, (…, parts)."""
         own_similar = {"self": (1.0, 0.0), "similar": (0.0, 1.0), "global": (0.5**0.5, 0.5**0.5)}
         mix_2P = dots_2.new_tensor([own_similar[part] for part in self.shape.parts]).T
         return dots_2 @ (mix_2P * (self.log_scale.exp() / math.sqrt(self.shape.dim)))
 
     def project(self, items_ED: Tensor, neighbours_ED: Tensor) -> Tensor:
-        """Each part's block of the first layer applied to E items: (E, parts, H)."""
+        """Apply each part's block of the first layer to E items: (E, parts, H)."""
         weight = dict(zip(self._block_names(), self._blocks(), strict=True))
         by_source: list[tuple[Tensor, list[str]]] = [
             (items_ED, [name for name in ("self", "global_own") if name in weight]),
@@ -104,7 +103,7 @@ class HolisticAttention(nn.Module):
         return torch.stack([projected[part] for part in self.shape.parts], dim=1)
 
     def fuse(self, weights_NP: Tensor, projected_EPH: Tensor, index_N: Tensor) -> Tensor:
-        """N pairs, each with its weights and the row of its item: item vectors (N, d)."""
+        """Return item vectors (N, d) of N pairs, each with its weights and the row of its item."""
         if self.last is None:
             return self._first(weights_NP, projected_EPH, index_N)
         return self.last(self._hidden(weights_NP, projected_EPH, index_N))
@@ -112,7 +111,7 @@ class HolisticAttention(nn.Module):
     def score(
         self, states_Bd: Tensor, weights_BKP: Tensor, projected_EPH: Tensor, index_BK: Tensor
     ) -> Tensor:
-        """K pairs under each of B states: scores (B, K), without making the item vectors."""
+        """Return scores (B, K) of K pairs for each of B states, without computing item vectors."""
         users, items = index_BK.shape
         weights_NP, index_N = weights_BKP.flatten(0, 1), index_BK.flatten()
         if self.last is None:
@@ -125,10 +124,9 @@ class HolisticAttention(nn.Module):
     def score_by_user(
         self, states_Sd: Tensor, sequence_S: Tensor, weights_BNP: Tensor, projected_NPH: Tensor
     ) -> Tensor:
-        """N items as B users see them, under S states: scores (S, N). `sequence_S`, ascending, says whose.
+        """Return scores (S, N) of N items under S states; `sequence_S`, ascending, is the user of each state.
 
-        A user's hidden layer is computed once, however many states ask: 6 times less than for each state on
-        Beauty.
+        A user's hidden layer is computed once for all its states: on Beauty 6 times fewer than once a state.
         """
         present, counts = sequence_S.unique_consecutive(return_counts=True)
         packing = Layout(counts).packing()
@@ -143,7 +141,7 @@ class HolisticAttention(nn.Module):
     def _score_pairs(
         self, states_Sd: Tensor, packing: Packing, weights_BNP: Tensor, projected_NPH: Tensor
     ) -> Tensor:
-        """The same for any depth, by the vectors of all pairs of user and item."""
+        """Score like `score_by_user` for any depth, with the vectors of all pairs of user and item."""
         users, items = weights_BNP.shape[:2]
         index_BN = torch.arange(items, device=states_Sd.device).expand(users, -1)
         vectors_BNd = self.fuse(weights_BNP.flatten(0, 1), projected_NPH, index_BN.flatten())
@@ -152,21 +150,21 @@ class HolisticAttention(nn.Module):
         for (first, size, count), vectors_bNd in zip(
             packing.classes, vectors_BNd.view(users, items, -1).split(counts), strict=True
         ):
-            parts.append(states_Sd.new_empty(first - end, items))  # what is left of a row
+            parts.append(states_Sd.new_empty(first - end, items))  # the empty rest of a row
             end = first + size * count
             states_bsd = padded_Pd[first:end].view(count, size, -1)
             parts.append((states_bsd @ vectors_bNd.transpose(1, 2)).flatten(0, 1))
         return packing.unpad(torch.cat(parts))
 
     def score_catalogue(self, states_Bd: Tensor, weights_BMP: Tensor, projected_MPH: Tensor) -> Tensor:
-        """States (B, d) against all M items under weights (B, M, parts): scores (B, M)."""
+        """Return scores (B, M) of all M items under states (B, d) and weights (B, M, parts)."""
         if self.last is None:
             per_part_BPM = torch.einsum("bh,mph->bpm", states_Bd, projected_MPH)
             scores_BM = torch.einsum("bpm,bmp->bm", per_part_BPM, weights_BMP)
             return scores_BM + (states_Bd @ self.first.bias)[:, None]
         users, items = weights_BMP.shape[:2]
         rows_M = torch.arange(items, device=states_Bd.device)
-        if torch.compiler.is_exporting():  # how many users there will be is not known: no blocks
+        if torch.compiler.is_exporting():  # the number of users is unknown: no blocks
             return self.score(states_Bd, weights_BMP, projected_MPH, rows_M.expand(users, -1))
         scores_BM = states_Bd.new_empty(users, items)
         pairs = PAIRS_PER_BLOCK_CPU if states_Bd.device.type == "cpu" else PAIRS_PER_BLOCK_GPU
@@ -181,23 +179,23 @@ class HolisticAttention(nn.Module):
         return scores_BM
 
     def _first(self, weights_NP: Tensor, projected_EPH: Tensor, index_N: Tensor) -> Tensor:
-        """First layer of N pairs, (N, H): a weighted bag of the item's projected parts."""
+        """Return the first layer of N pairs, (N, H): a weighted sum of the item's projected parts."""
         parts = projected_EPH.shape[1]
         bags_NP = index_N[:, None] * parts + torch.arange(parts, device=index_N.device)
         table = projected_EPH.flatten(0, 1)
-        # Under autocast projections are bfloat16 while weights may not be; a bag wants one type.
+        # Under autocast projections are bfloat16 while weights may not be; `embedding_bag` needs one type.
         bag_NH = F.embedding_bag(bags_NP, table, per_sample_weights=weights_NP.to(table.dtype), mode="sum")
         return bag_NH.add_(self.first.bias)
 
     def _hidden(self, weights_NP: Tensor, projected_EPH: Tensor, index_N: Tensor) -> Tensor:
-        """What the last layer reads, (N, H)."""
+        """Return the input of the last layer, (N, H)."""
         hidden_NH = torch.relu_(self._first(weights_NP, projected_EPH, index_N))
         for layer in self.inner:
             hidden_NH = torch.relu_(layer(hidden_NH))
         return hidden_NH
 
     def _block_names(self) -> list[str]:
-        """Names of the first layer's column blocks, in the order of eq. 5's concatenation."""
+        """Return names of the first layer's column blocks, in the order of eq. 5's concatenation."""
         names: list[str] = []
         for part in self.shape.parts:
             names += ["global_own", "global_similar"] if part == "global" else [part]
@@ -208,5 +206,5 @@ class HolisticAttention(nn.Module):
 
 
 def pair_dots(own_users: Tensor, similar_users: Tensor, own_items: Tensor, similar_items: Tensor) -> Tensor:
-    """u·i and ū·ī of aligned rows (…, D): (…, 2)."""
+    """Return u·i and ū·ī of aligned rows (…, D): (…, 2)."""
     return torch.stack([(own_users * own_items).sum(-1), (similar_users * similar_items).sum(-1)], dim=-1)

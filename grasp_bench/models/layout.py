@@ -1,4 +1,4 @@
-"""Sequences without padding: tokens lie flat, and a layout says where each sequence begins.
+"""Layout of sequences without padding: tokens are flat, and a layout holds the start of each sequence.
 
 Shape suffixes: B sequences, T tokens of all of them together, L the longest, d hidden width.
 Attention works on packed rows (`packing`), recurrence on packed steps; every other layer works on the T
@@ -15,17 +15,17 @@ from grasp_bench.models.packing import Packing
 
 
 class Layout:
-    """Where B sequences of given lengths lie in T flat tokens.
+    """Positions of B sequences of given lengths in T flat tokens.
 
     Args:
         lengths_B: int64, each at least 1, on any device.
-        host_lengths_B: the same on the CPU, where the caller has them: else they are copied from the device,
-            which waits for it.
+        host_lengths_B: the same on the CPU, if the caller has them; else they are copied from the device,
+            which forces a synchronisation.
 
     Attributes:
         starts_B: index of each sequence's first token.
         last_B: index of each sequence's last token.
-        sequence_T: which sequence a token belongs to.
+        sequence_T: the sequence of each token.
         position_T: its position in that sequence, from 0.
         longest: L, a Python int.
     """
@@ -48,38 +48,38 @@ class Layout:
 
     @property
     def batch(self) -> int:
-        """B, the number of sequences."""
+        """Return B, the number of sequences."""
         return self.lengths_B.shape[0]
 
     def pad(self, x_TD: Tensor) -> Tensor:
-        """Lay tokens out as (B, L, D), each sequence at the left, zeros behind it."""
+        """Pad tokens to (B, L, D), each sequence at the left with zeros after it."""
         if self.is_rectangle:
             return x_TD.unflatten(0, (self.batch, self.longest))
         padded = x_TD.new_zeros(self.batch * self.longest, *x_TD.shape[1:])
         return padded.index_copy(0, self._slots(), x_TD).view(self.batch, self.longest, *x_TD.shape[1:])
 
     def unpad(self, x_BLD: Tensor) -> Tensor:
-        """The inverse of `pad`: (B, L, D) to (T, D)."""
+        """Undo `pad`: (B, L, D) to (T, D)."""
         if self.is_rectangle:
             return x_BLD.flatten(0, 1)
         return x_BLD.reshape(self.batch * self.longest, *x_BLD.shape[2:]).index_select(0, self._slots())
 
     def from_end_T(self) -> Tensor:
-        """Each token's position counted from the last of its sequence, which is at 0: (T,)."""
+        """Return each token's position counted from the end of its sequence, the last one 0: (T,)."""
         return self.lengths_B[self.sequence_T] - 1 - self.position_T
 
     def recur(self, layer: nn.GRU, x_TD: Tensor) -> Tensor:
-        """States (T, d) of a recurrent layer that begins anew with each sequence."""
-        # Packed straight from the flat tokens: a padded rectangle between would be mostly empty.
+        """Return states (T, d) of a recurrent layer that starts afresh for each sequence."""
+        # Pack straight from the flat tokens: a padded rectangle in between would be mostly empty.
         order_T, batch_sizes_L = self.steps()
         packed = PackedSequence(x_TD.index_select(0, order_T), batch_sizes_L)
         states_TD = layer(packed)[0].data
         return torch.empty_like(states_TD).index_copy(0, order_T, states_TD)
 
     def one_more(self, x_TD: Tensor, longest: int) -> tuple[Tensor, Tensor, Layout]:
-        """Room for a token behind each sequence: tokens with zeros there, where that is (bool), their layout.
+        """Append a zero token to each sequence; return the tokens, a mask of the new ones, and their layout.
 
-        The oldest token of a sequence of `longest` goes, so that none becomes longer.
+        A sequence of length `longest` loses its oldest token, so that none becomes longer.
         """
         kept_T = self.lengths_B[self.sequence_T] - self.position_T < longest
         extended = Layout(self.lengths_B.clamp_max(longest - 1) + 1)
@@ -89,8 +89,8 @@ class Layout:
         return with_room.index_copy(0, (~is_new_T).nonzero().squeeze(1), x_TD[kept_T]), is_new_T, extended
 
     def steps(self) -> tuple[Tensor, Tensor]:
-        """The order (T,) of tokens in a `PackedSequence`, and its batch sizes (L,) on the CPU: all first
-        tokens, longest sequence first, then all second ones. Computed once a batch."""
+        """Return the order (T,) of tokens in a `PackedSequence`, and its batch sizes (L,) on the CPU: all
+        first tokens, longest sequence first, then all second ones. Computed once a batch."""
         if self._recurrence is None:
             lengths_B = self._host_lengths_B
             by_length_B = lengths_B.argsort(descending=True, stable=True)
@@ -104,23 +104,23 @@ class Layout:
         return self._recurrence
 
     def packing(self) -> Packing:
-        """The rows that attention works on. Computed once a batch, used by every layer."""
+        """Return the packed rows for attention. Computed once a batch, used by every layer."""
         if self._attention is None:
             self._attention = Packing(self._host_lengths_B, self.sequence_T, self.position_T)
         return self._attention
 
     def mask(self) -> Tensor:
-        """(B, L) bool, True where there is a token."""
+        """Return a mask (B, L), True where there is a token."""
         return torch.arange(self.longest, device=self.lengths_B.device) < self.lengths_B[:, None]
 
     def _slots(self) -> Tensor:
-        """Each token's place in the (B, L) rectangle."""
+        """Return each token's index in the flattened (B, L) rectangle."""
         return self.sequence_T * self.longest + self.position_T
 
 
 def gather_sequences(
     starts_B: Tensor, lengths_B: Tensor, host_lengths_B: Tensor | None = None
 ) -> tuple[Tensor, Layout]:
-    """Index (T,) into a flat array of the sequences that begin at `starts_B`, and their layout."""
+    """Return indices (T,) into a flat array for the sequences that start at `starts_B`, and their layout."""
     layout = Layout(lengths_B, host_lengths_B)
     return starts_B[layout.sequence_T] + layout.position_T, layout

@@ -1,8 +1,8 @@
-"""Sequences side by side in rows of few widths, so that attention is a product or two for all of them.
+"""Packing of sequences into rows of few widths, so that attention takes one or two products for all of them.
 
 Shape suffixes: B sequences, T tokens, P slots, R rows of W slots (P = R · W, summed over tiers), D width.
-A sequence takes a power of two of slots, the longest ones first: then each begins at a multiple of its own
-size, and none crosses the end of a row. Fewer than half of the slots are empty, but for a tier's last row.
+A sequence takes a power of two of slots, the longest ones first, so each starts at a multiple of its size and
+none crosses the end of a row. Fewer than half of the slots are empty, except in a tier's last row.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-HIDDEN = -1e30  # finite: a slot that may see nothing would give NaN under −inf
-NARROW = 16  # sequences up to here share rows of this width: in long rows most products would be of strangers
+HIDDEN = -1e30  # finite: with −inf a slot that sees nothing would give NaN
+NARROW = 16  # sequences up to here share rows of this width: longer rows would waste most products
 
 
 @dataclass(frozen=True)
 class Tier:
     """Rows of one width: slots from `first` to `first + rows · width`.
 
-    `alone` says that each row holds one sequence, from its beginning.
+    `alone`: each row holds a single sequence, from its first slot.
     """
 
     first: int
@@ -30,7 +30,7 @@ class Tier:
 
 
 class Packing:
-    """Where each token lies.
+    """The slot of each token.
 
     Args:
         lengths_B: int64, on the CPU, each at least 1.
@@ -39,10 +39,10 @@ class Packing:
 
     Attributes:
         order_B: sequences in the order of their slots, on the CPU.
-        classes: (first slot, slots of one, how many) for each size that occurs, in the order of slots.
+        classes: (first slot, slots of one sequence, sequences) for each size, in the order of slots.
         tiers: rows of slots, the widest first.
         slot_T: each token's slot.
-        source_P: each slot's token; an empty slot names some token.
+        source_P: each slot's token; an empty slot repeats an arbitrary token.
         valid_P: 1.0, or 0.0 where a slot is empty.
         spelled_out: whether training computes attention by `packed_attention.attend`.
     """
@@ -84,22 +84,22 @@ class Packing:
         self._masks: dict[tuple[int, bool], Tensor] = {}
 
     def pad(self, x_TD: Tensor) -> Tensor:
-        """Tokens (T, D) in their slots (P, D); what empty slots hold must not matter."""
+        """Put tokens (T, D) in their slots (P, D); the values of empty slots are arbitrary."""
         return x_TD.index_select(0, self.source_P)
 
     def unpad(self, x_PD: Tensor) -> Tensor:
-        """The inverse of `pad`."""
+        """Undo `pad`."""
         return x_PD.index_select(0, self.slot_T)
 
     def rows(self, x_PD: Tensor) -> list[Tensor]:
-        """Each tier's rows (R, W, D)."""
+        """Return each tier's rows (R, W, D)."""
         parts = x_PD.split([tier.rows * tier.width for tier in self.tiers])
         return [part.view(t.rows, t.width, -1) for part, t in zip(parts, self.tiers, strict=True)]
 
     def mask(self, tier: int, causal: bool) -> Tensor:
-        """What is added to a tier's scores (R, W, W): 0 where a query may see a key, else `HIDDEN`.
+        """Return the additive mask of a tier's scores (R, W, W): 0 if a query may see a key, else `HIDDEN`.
 
-        With `causal` what lies behind a token is hidden, and with it the empty slots of its sequence.
+        With `causal` later slots are hidden, which include the empty ones of a sequence.
         """
         if (tier, causal) not in self._masks:
             owner_P = self._owner_P
@@ -111,7 +111,7 @@ class Packing:
         return self._masks[tier, causal]
 
     def _close(self, slots: int) -> int:
-        """Count the last tier's rows; the slot behind them."""
+        """Set the number of the last tier's rows and return the slot after them."""
         if not self.tiers:
             return 0
         last = self.tiers[-1]

@@ -1,4 +1,4 @@
-"""A recommender: one enhancer under one backbone."""
+"""The recommender: item vectors of an enhancer, read by a backbone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from grasp_bench.models.layout import Layout
 
 
 class Recommender(nn.Module):
-    """The enhancer gives item vectors, the backbone turns a history of them into a state o, and
-    ŷ = o · i (eq. 6). An enhancer with several views gives an item as many vectors, side by side."""
+    """A backbone over the item vectors of an enhancer.
+
+    The backbone turns the vectors of a history into a state o, and ŷ = o · i (eq. 6). An enhancer with
+    several views gives an item as many vectors, side by side.
+    """
 
     def __init__(self, backbone: Backbone, enhancer: Enhancer) -> None:
         super().__init__()
@@ -36,7 +39,7 @@ class Recommender(nn.Module):
         return cls(backbone, enhancer.from_settings(informed, num_users, num_items, knowledge))
 
     def read(self, vectors_TD: Tensor, layout: Layout, masked_T: Tensor | None = None) -> Tensor:
-        """States at each token (T, views · d) of item vectors (T, views · d); masked items are hidden."""
+        """Turn item vectors (T, views · d) into states (T, views · d), with masked items hidden."""
         views = self._views(vectors_TD)
         if masked_T is not None:
             views = [self.backbone.hide(view, masked_T) for view in views]
@@ -44,7 +47,7 @@ class Recommender(nn.Module):
 
     @contextmanager
     def without_dropout(self) -> Iterator[None]:
-        """As at inference for a while, in the midst of training."""
+        """Switch to evaluation mode inside the context."""
         training = self.training
         self.eval()
         try:
@@ -53,7 +56,7 @@ class Recommender(nn.Module):
             self.train(training)
 
     def states(self, history: History, catalogue: Any = None) -> Tensor:
-        """The state behind each whole history, (B, views · d): what predicts its next item."""
+        """Return the state after each whole history, (B, views · d), which predicts its next item."""
         views = self._views(self.enhancer.embed_history(history, catalogue))
         prepared = [self.backbone.prepare_history(view, history.layout) for view in views]
         layout = prepared[0][1]
@@ -61,25 +64,25 @@ class Recommender(nn.Module):
 
     @property
     def num_items(self) -> int:
-        """Items of the catalogue."""
+        """Return the number of items in the catalogue."""
         return self.enhancer.num_items
 
     def catalogue(self) -> Any:
-        """What scoring needs of all items, computed once and passed to many calls."""
+        """Compute the data of all items that scoring reuses in many calls."""
         return self.enhancer.catalogue()
 
     def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor | None:
-        """Features (…, F) of (user, item) pairs that training does not change; None without."""
+        """Return features (…, F) of (user, item) pairs that training does not change; None without any."""
         return self.enhancer.pair_features(users_P, items_P)
 
     def score_candidates(
         self, states_Bd: Tensor, history: History, candidates: Candidates, catalogue: Any
     ) -> Tensor:
-        """Scores (B, K) of a few candidates per user."""
+        """Return scores (B, K) of a few candidates per user."""
         return self.enhancer.score_candidates(states_Bd, history, candidates, catalogue)
 
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
-        """Scores (B, m) of all items."""
+        """Return scores (B, m) of all items."""
         return self.enhancer.score_catalogue(states_Bd, history, catalogue)
 
     def _views(self, vectors_TD: Tensor) -> list[Tensor]:

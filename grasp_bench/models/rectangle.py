@@ -1,7 +1,7 @@
-"""Sequences with padding: the layout of a model that must not depend on how many there are and how long.
+"""Layout of padded sequences for `torch.export`, independent of their number and lengths.
 
-`torch.export` follows tensors whose sizes are symbols. A `Layout` reads lengths to know how many tokens there
-are, which it cannot follow; a `Rectangle` takes the padding for tokens, and hides it where it would matter.
+`torch.export` traces tensors whose sizes are symbols. It cannot trace a `Layout`, whose number of tokens
+depends on lengths; a `Rectangle` treats padding as tokens and masks it where it would change results.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# A loop over a number of steps that is not known yet. Prototypes in torch.
+# A loop over an unknown number of steps; a prototype in torch.
 from torch._higher_order_ops.scan import scan
 
 from grasp_bench.models.layout import Layout
@@ -18,10 +18,10 @@ from grasp_bench.models.packing import HIDDEN, Packing, Tier
 
 
 class Rectangle(Layout):
-    """B sequences at the left of rows of one width L, padding behind them: T = B · L tokens.
+    """B sequences at the left of rows of one width L with padding after them: T = B · L tokens.
 
-    A model gives tokens the states that it gives them in a `Layout`; what it gives padding means nothing.
-    For inference: a recurrent layer is taken apart and has no dropout between its own layers.
+    A model gives tokens the same states as in a `Layout`; states of padding are arbitrary. For inference
+    only: a recurrent layer has no dropout between its own layers.
 
     Args:
         lengths_B: int64, from 1 to the width.
@@ -36,33 +36,33 @@ class Rectangle(Layout):
         self.sequence_T = torch.arange(rows, device=device)[:, None].expand(rows, width).flatten()
         self.position_T = torch.arange(width, device=device).expand(rows, width).flatten()
         self.longest = width
-        self.is_rectangle = False  # not all of it is there
+        self.is_rectangle = False  # some of it is padding
 
     def pad(self, x_TD: Tensor) -> Tensor:
-        """(T, …) as (B, L, …)."""
+        """Reshape (T, …) to (B, L, …)."""
         return x_TD.unflatten(0, (self.batch, self.longest))
 
     def unpad(self, x_BLD: Tensor) -> Tensor:
-        """(B, L, …) as (T, …)."""
+        """Reshape (B, L, …) to (T, …)."""
         return x_BLD.flatten(0, 1)
 
     def from_end_T(self) -> Tensor:
-        """As of a `Layout`; padding is at 0, too."""
+        """Return positions as `Layout` does; padding gets 0."""
         return super().from_end_T().clamp_min(0)
 
     def packing(self) -> Packing:
-        """The rows as they are, a sequence in each."""
+        """Return the rows themselves, one sequence in each."""
         return _AsItLies(self)
 
     def recur(self, layer: nn.GRU, x_TD: Tensor) -> Tensor:
-        """States (T, d): `torch.export` would unroll the layer itself to the length it sees."""
+        """Return states (T, d) by a scan: `torch.export` would unroll the layer to the traced length."""
         x_BLd = self.pad(x_TD)
         for number in range(layer.num_layers):
             x_BLd = _recurrent(layer, number, x_BLd)
         return self.unpad(x_BLd)
 
     def one_more(self, x_TD: Tensor, longest: int) -> tuple[Tensor, Tensor, Layout]:
-        """As of a `Layout`, one wider."""
+        """Append a token as `Layout` does; rows become one wider."""
         x_BLD = self.pad(x_TD)
         kept_B1 = self.lengths_B[:, None].clamp_max(longest - 1)
         place_L = torch.arange(self.longest + 1, device=x_TD.device)
@@ -82,25 +82,25 @@ class _AsItLies(Packing):
         self.tiers = [Tier(0, rectangle.batch, rectangle.longest, alone=True)]
 
     def pad(self, x_TD: Tensor) -> Tensor:
-        """Every slot is there."""
+        """Return the input: every token is a slot."""
         return x_TD
 
     def unpad(self, x_PD: Tensor) -> Tensor:
-        """Every slot is there."""
+        """Return the input: every slot is a token."""
         return x_PD
 
     def rows(self, x_PD: Tensor) -> list[Tensor]:
-        """(B, L, D)."""
+        """Return one tier, (B, L, D)."""
         return [self.rectangle.pad(x_PD)]
 
     def mask(self, tier: int, causal: bool) -> Tensor:
-        """(B, 1, L) of what is no padding; a causal mask alone hides it from the tokens before it."""
+        """Return a mask (B, 1, L) of padding; a causal mask needs none, because padding comes last."""
         seen = self.rectangle.mask()[:, None, :]
         return torch.zeros_like(seen, dtype=torch.float32).masked_fill(~seen, HIDDEN)
 
 
 def _recurrent(layer: nn.GRU, number: int, x_BLd: Tensor) -> Tensor:
-    """One layer of a GRU over (B, L, d), step by step as torch defines it."""
+    """Compute one layer of a GRU over (B, L, d), step by step as torch defines it."""
     read, carry, read_bias, carry_bias = (
         getattr(layer, f"{name}_l{number}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )

@@ -1,4 +1,4 @@
-"""Scores of items that each user sees in another way: relu(Σ_p w_p A_p + b) · q, in memory of a few users.
+"""Scores of items with user-dependent vectors, relu(Σ_p w_p A_p + b) · q, in memory for a few users.
 
 Shape suffixes: S states, B users (in the order of a `Packing`), b users of a block, s slots of each, N items,
 P parts of the attention, H hidden width.
@@ -22,8 +22,10 @@ FLOATS_AT_ONCE_GPU = 1 << 26
 def user_scores(
     query_SH: Tensor, weights_BNP: Tensor, projected_NPH: Tensor, bias_H: Tensor, packing: Packing
 ) -> Tensor:
-    """Scores (S, N) of N items under S queries. A user's hidden layer is computed once, however many of the
-    queries are theirs, and again in the backward pass instead of being kept."""
+    """Return scores (S, N) of N items under S queries.
+
+    A user's hidden layer is computed once for all its queries, and again in the backward pass, not kept.
+    """
     return _UserScores.apply(query_SH, weights_BNP, projected_NPH, bias_H, packing)
 
 
@@ -51,7 +53,7 @@ class _UserScores(torch.autograd.Function):
         packing = ctx.packing  # type: ignore[attr-defined]
         learns_weights = ctx.needs_input_grad[1]  # type: ignore[attr-defined]
         query_PH = packing.pad(query_SH)
-        grad_PN = packing.pad(grad_SN).mul_(packing.valid_P[:, None])  # empty slots ask nothing
+        grad_PN = packing.pad(grad_SN).mul_(packing.valid_P[:, None])  # empty slots have no gradient
         grad_query_PH = torch.empty_like(query_PH)
         grad_projected, grad_bias_H = torch.zeros_like(projected_NPH), torch.zeros_like(bias_H)
         grad_weights = torch.empty_like(weights_BNP) if learns_weights else None
@@ -72,7 +74,7 @@ class _UserScores(torch.autograd.Function):
 
 
 def _blocks(packing: Packing, projected_NPH: Tensor) -> Iterator[tuple[slice, slice, int]]:
-    """Slots and users of a block, and how many slots each of them has."""
+    """Yield slots and users of a block, and the number of slots of each user."""
     items, _, width = projected_NPH.shape
     floats = FLOATS_AT_ONCE if projected_NPH.device.type == "cpu" else FLOATS_AT_ONCE_GPU
     at_once = max(1, floats // (items * width))
@@ -86,7 +88,7 @@ def _blocks(packing: Packing, projected_NPH: Tensor) -> Iterator[tuple[slice, sl
 
 
 def _hidden(weights_bNP: Tensor, projected_NPH: Tensor, bias_H: Tensor) -> Tensor:
-    """(b, N, H)."""
+    """Return the hidden layer (b, N, H)."""
     users, items, parts = weights_bNP.shape
     bags = torch.arange(items * parts, device=weights_bNP.device).view(items, parts).repeat(users, 1)
     hidden = F.embedding_bag(

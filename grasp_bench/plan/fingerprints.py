@@ -36,7 +36,7 @@ class Fingerprints:
         return self._of_file(path)
 
     def _of_file(self, path: Path) -> str:
-        status = require_file(path, mend="correct the path in the spec").stat()
+        status = require_file(path, hint="correct the path in the spec").stat()
         state = [status.st_size, status.st_mtime_ns]
         key = str(path.resolve())
         known = self._known.get(key)
@@ -57,7 +57,7 @@ def _files_below(folder: Path) -> list[Path]:
     inside = list(islice((path for path in folder.rglob("*") if path.is_file()), MOST_FILES + 1))
     if len(inside) > MOST_FILES:
         raise DataError(
-            f"{folder}: holds more than {MOST_FILES:,} files", mend="name the folder of one model in the spec"
+            f"{folder}: holds more than {MOST_FILES:,} files", hint="name the folder of one model in the spec"
         )
     return sorted(inside)
 

@@ -21,7 +21,7 @@ from grasp_bench.plan.nodes import Node, make_node, nodes_leading_to
 from grasp_bench.plan.rankings import candidates_node, metric_settings, ranked_candidates, ranking_settings
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.locations import Located, locate
+from grasp_bench.spec.locations import DatasetFiles, locate
 from grasp_bench.spec.repair import hashed
 
 Made = TypeVar("Made")
@@ -37,7 +37,7 @@ class CellNodes:
         self.fingerprint = fingerprint
         self.once = Once()
 
-    def located(self, dataset: Dataset) -> Located:
+    def located(self, dataset: Dataset) -> DatasetFiles:
         """Where the files of a dataset are."""
         return self.once("located", (dataset,), (), lambda: locate(dataset))
 
@@ -81,12 +81,12 @@ class CellNodes:
         return nodes
 
 
-def _data_nodes(dataset: Dataset, located: Located, fingerprint: Fingerprint) -> dict[str, Node]:
+def _data_nodes(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprint) -> dict[str, Node]:
     split = _split_node(dataset, located, fingerprint)
     return {"split": split, "candidates": candidates_node(dataset.protocol, split, located.name)}
 
 
-def _split_node(dataset: Dataset, located: Located, fingerprint: Fingerprint) -> Node:
+def _split_node(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprint) -> Node:
     """Settings: the dataset section, `protocol` reduced to the split, and `files` (hash by kind).
 
     A generated dataset is identified by its source, others by the content of their files.

@@ -14,7 +14,7 @@ from grasp_bench.spec.choices import EncoderSource
 from grasp_bench.spec.encoder import TextEncoderSettings, VectorFileSettings, vector_files
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.index import AUTO, Index
-from grasp_bench.spec.locations import ROOT_VARIABLE, Located, root_in_words
+from grasp_bench.spec.locations import ROOT_VARIABLE, DatasetFiles, root_in_words
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
 from grasp_bench.spec.section import asked_of
@@ -68,7 +68,7 @@ def has_prefixes(experiment: Experiment) -> bool:
     )
 
 
-def require_items_for_text(nodes: Iterable[Node], located: Located) -> None:
+def require_items_for_text(nodes: Iterable[Node], located: DatasetFiles) -> None:
     """Raise DataError when texts need item data and the dataset has no items file.
 
     Texts of users may use a users file instead. The text stage would fail too, but only after the stages
@@ -86,11 +86,11 @@ def require_items_for_text(nodes: Iterable[Node], located: Located) -> None:
         raise DataError(
             f"{located.interactions}: has no items file beside it, and "
             f"{' and '.join(f'text.{side}' for side in lacking)} tell of items by their titles",
-            mend=_hint(located),
+            hint=_hint(located),
         )
 
 
-def _hint(located: Located) -> str:
+def _hint(located: DatasetFiles) -> str:
     if located.name not in PUBLIC_SETS:
         return ITEMS_FILE
     # `data prepare` makes items too, so this folder is the user's own and is not overwritten.

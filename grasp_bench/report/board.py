@@ -24,7 +24,7 @@ def load_board(folder: Path, *, metric: str | None = None) -> Board:
     one protocol but have different users, UnknownNameError for a metric that was not measured.
     """
     if not cell_folders(folder):
-        raise DataError(f"{folder}: no finished cell", mend="grasp-bench run the spec first")
+        raise DataError(f"{folder}: no finished cell", hint="grasp-bench run the spec first")
     key = fingerprint(folder, FORMAT)
     board = _cached(folder / FILE, key)
     if board is None:
@@ -47,7 +47,7 @@ def require_metric(board: Board, metric: str) -> None:
     if measured and metric not in measured:
         raise UnknownNameError(
             f"metric '{metric}' was not measured{did_you_mean(metric, measured)}",
-            mend=f"choose one of: {', '.join(measured)}",
+            hint=f"choose one of: {', '.join(measured)}",
         )
 
 
@@ -62,7 +62,7 @@ def _tested(board: Board, metric: str) -> bool:
 def _cached(path: Path, key: str) -> Board | None:
     """The kept board; None where it is absent, of other cells, or not as it was written.
 
-    A damaged or altered cache is made again, nobody needs to hear of it. What has no checksum may be altered.
+    A damaged or altered cache is made again without a message. One without a checksum may be altered.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Making a board: cells into methods, methods into rankings, rankings tested."""
+"""Build a board: group cells into methods, methods into rankings, and test the rankings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished cells as they lie in `results/<spec>/<slug>/`."""
+"""Read finished cells from `results/<spec>/<slug>/`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # a cached board is shown without numpy
 CELL_FILE, METRICS_FILE, RANKS_FILE = published.CELL, published.METRICS, published.RANKS
 _REQUIRED = ("slug", "dataset", "protocol_hash")
 _REQUIRED_OF_MODELS = ("backbone", "enhancer", "seed")
-_MEND = published.mend("the cell")
+_HINT = published.hint("the cell")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Collected:
 def cell_folders(folder: Path) -> list[Path]:
     """Folders of finished cells, sorted; MissingFileError when the results folder is not there."""
     if not folder.is_dir():
-        raise MissingFileError(f"{folder}: no such results folder", mend="grasp-bench run the spec first")
+        raise MissingFileError(f"{folder}: no such results folder", hint="grasp-bench run the spec first")
     return sorted(path.parent for path in folder.glob(f"*/{CELL_FILE}"))
 
 
@@ -134,12 +134,12 @@ def read_cell(folder: Path, members: dict[str, GroupMembers | None] | None = Non
     required = _REQUIRED if info.get("name") else (*_REQUIRED, *_REQUIRED_OF_MODELS)
     for key in required:
         if info.get(key) is None:
-            raise DataError(f"{folder / CELL_FILE}: key '{key}' is missing", mend=_MEND)
+            raise DataError(f"{folder / CELL_FILE}: key '{key}' is missing", hint=_HINT)
     if info["slug"] != folder.resolve().name:
-        raise DataError(f"{folder / CELL_FILE}: is the cell '{info['slug']}', not this one", mend=_MEND)
+        raise DataError(f"{folder / CELL_FILE}: is the cell '{info['slug']}', not this one", hint=_HINT)
     metrics = read_object(folder / METRICS_FILE)
     if not any(protocol in metrics for protocol in ("full", "sampled")):
-        raise DataError(f"{folder / METRICS_FILE}: neither 'full' nor 'sampled' metrics", mend=_MEND)
+        raise DataError(f"{folder / METRICS_FILE}: neither 'full' nor 'sampled' metrics", hint=_HINT)
     cell = ResultCell(folder, info, metrics, method_of(info))
     _require_believable(cell, {} if members is None else members)
     return cell
@@ -150,7 +150,7 @@ def _require_believable(cell: ResultCell, members: dict[str, GroupMembers | None
     files = cell.info.get("files")
     if files is not None:
         for name in published.changed_files(cell.folder, files):
-            raise DataError(f"{cell.folder / name}: not the file that {CELL_FILE} belongs to", mend=_MEND)
+            raise DataError(f"{cell.folder / name}: not the file that {CELL_FILE} belongs to", hint=_HINT)
         return
     from grasp_bench.core.published import metrics_problem
     from grasp_bench.report.group_membership import read_membership
@@ -159,7 +159,7 @@ def _require_believable(cell: ResultCell, members: dict[str, GroupMembers | None
         members[cell.protocol_hash] = read_membership(cell.folder.parent, cell.protocol_hash)
     problem = metrics_problem(cell.folder, cell.ties, members[cell.protocol_hash])
     if problem is not None:
-        raise DataError(f"{cell.folder}: {problem}", mend=_MEND)
+        raise DataError(f"{cell.folder}: {problem}", hint=_HINT)
 
 
 def _why_left_out(cell: ResultCell, planned: Mapping[str, Mapping[str, Any]] | None) -> str | None:
@@ -178,7 +178,7 @@ def _refuse_doubles(cells: list[ResultCell]) -> None:
         if key in seen:
             raise IncomparableError(
                 f"{seen[key]} and {cell.slug} are the same method with the same seed",
-                mend="delete the one that is out of date",
+                hint="delete the one that is out of date",
             )
         seen[key] = cell.slug
 

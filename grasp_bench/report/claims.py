@@ -1,4 +1,4 @@
-"""The declared hypotheses: tested as a family, corrected by Holm, answered in plain words."""
+"""Test the declared hypotheses as a family, corrected by Holm, and answer them in words."""
 
 from __future__ import annotations
 

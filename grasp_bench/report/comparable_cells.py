@@ -1,4 +1,4 @@
-"""Which cells may share a ranking: those of one protocol hash, put together into methods."""
+"""Group the cells that may share a ranking, those of one protocol hash, into methods."""
 
 from __future__ import annotations
 

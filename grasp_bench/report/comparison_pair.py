@@ -100,7 +100,7 @@ def _require_measured(metric: str, rows: Sequence[Row], protocols: Sequence[str]
     if any(metric not in row["values"][p]["overall"] for row in rows for p in protocols):
         raise UnknownNameError(
             f"metric '{metric}' was not measured{did_you_mean(metric, measured)}",
-            mend=f"choose one of: {', '.join(measured)}",
+            hint=f"choose one of: {', '.join(measured)}",
         )
 
 
@@ -198,24 +198,24 @@ def _sides(name: str, material: Material) -> list[PairSide]:
         raise _unknown(name, material)
     if len(fitting) > 1:
         labels = ", ".join(material.labels[method] for method in fitting)
-        raise UnknownNameError(f"'{name}' fits several methods", mend=f"choose one of: {labels}")
+        raise UnknownNameError(f"'{name}' fits several methods", hint=f"choose one of: {labels}")
     label, method = material.labels[fitting[0]], fitting[0]
     sides = [
         PairSide(label, method, tuple(p.cells[method])) for p in material.partitions if p.cells.get(method)
     ]
     if not sides:
-        raise IncomparableError(f"{label} has no finished cell", mend="grasp-bench run the spec first")
+        raise IncomparableError(f"{label} has no finished cell", hint="grasp-bench run the spec first")
     return sides
 
 
 def _unknown(name: str, material: Material) -> GraspBenchError:
     for slug, reason in material.collected.left_out:
         if slug == name:
-            return IncomparableError(f"{name} is left out: {reason}", mend="grasp-bench run the spec again")
+            return IncomparableError(f"{name} is left out: {reason}", hint="grasp-bench run the spec again")
     labels = sorted(material.labels.values())
     names = [*labels, *(cell.slug for cell in material.collected.cells)]
     return UnknownNameError(
-        f"no method or cell '{name}'{did_you_mean(name, names)}", mend=f"methods here: {', '.join(labels)}"
+        f"no method or cell '{name}'{did_you_mean(name, names)}", hint=f"methods here: {', '.join(labels)}"
     )
 
 
@@ -226,12 +226,12 @@ def _one_protocol(firsts: Sequence[PairSide], seconds: Sequence[PairSide]) -> tu
             if left.cells[0].protocol_hash == right.cells[0].protocol_hash:
                 if left.cells == right.cells:
                     raise IncomparableError(
-                        f"'{left.name}' and '{right.name}' are the same", mend="name two different methods"
+                        f"'{left.name}' and '{right.name}' are the same", hint="name two different methods"
                     )
                 return left, right
     left, right = firsts[0], seconds[0]
     reason = difference_of_protocol(left.cells, right.cells)
     raise IncomparableError(
         f"{left.name} cannot be compared with {right.name}: {left.name} has {reason}",
-        mend="compare cells of one dataset and one protocol",
+        hint="compare cells of one dataset and one protocol",
     )

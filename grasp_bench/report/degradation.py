@@ -1,4 +1,4 @@
-"""What methods lose under noise: curves, areas under them, where a method falls below its own backbone."""
+"""Measure what methods lose under noise: curves, areas, and where a method falls below its backbone."""
 
 from __future__ import annotations
 

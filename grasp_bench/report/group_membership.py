@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from grasp_bench.core import atomic
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.published import MEMBERS, hash_if_there, mend, read_object
+from grasp_bench.core.published import MEMBERS, hash_if_there, hint, read_object
 from grasp_bench.report.study import FILE
 
 Bools = NDArray[np.bool_]
@@ -44,7 +44,7 @@ def read_membership(folder: Path, protocol_hash: str) -> tuple[NDArray[np.int32]
     study = read_object(folder / FILE) if (folder / FILE).is_file() else {}
     known = study.get("files", {}).get(path.name)
     if known is not None and hash_if_there(path) != known:
-        raise DataError(f"{path}: gone, or not the file that was published", mend=mend(path.name))
+        raise DataError(f"{path}: gone, or not the file that was published", hint=hint(path.name))
     if not path.is_file():
         return None
     try:
@@ -52,4 +52,4 @@ def read_membership(folder: Path, protocol_hash: str) -> tuple[NDArray[np.int32]
         groups = {name: frame[name].to_numpy() for name in frame.columns if name != "user"}
         return frame["user"].to_numpy(), groups
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path}: cannot be read ({error})", mend=mend(path.name)) from None
+        raise DataError(f"{path}: cannot be read ({error})", hint=hint(path.name)) from None

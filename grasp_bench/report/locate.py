@@ -1,4 +1,4 @@
-"""Which results folder a word on the command line means."""
+"""Find the results folder that a word on the command line means."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def find_results(word: str | None, results: Path, files: Sequence[str] = (STUDY_
     if name in known:
         return known[name]
     if not known:
-        raise MissingFileError(f"{results}: no results here", mend="grasp-bench run a spec first")
+        raise MissingFileError(f"{results}: no results here", hint="grasp-bench run a spec first")
     raise UnknownNameError(
         f"no results of '{name}' in {results}{did_you_mean(name, known)}",
-        mend=f"results are there for: {', '.join(sorted(known))}",
+        hint=f"results are there for: {', '.join(sorted(known))}",
     )
 
 
@@ -51,9 +51,9 @@ def _only(known: dict[str, Path], results: Path) -> Path:
     if len(known) == 1:
         return next(iter(known.values()))
     if not known:
-        raise MissingFileError(f"{results}: no results here", mend="grasp-bench run a spec first")
+        raise MissingFileError(f"{results}: no results here", hint="grasp-bench run a spec first")
     raise UnknownNameError(
-        f"{results} has results of several specs", mend=f"name one of: {', '.join(sorted(known))}"
+        f"{results} has results of several specs", hint=f"name one of: {', '.join(sorted(known))}"
     )
 
 
@@ -63,12 +63,12 @@ def _name_in_spec(path: Path) -> str:
     from grasp_bench.spec.tree import locate, plain
     from grasp_bench.spec.yaml_reader import read_file
 
-    require_file(path, mend="give a spec's name, its file or a folder")
+    require_file(path, hint="give a spec's name, its file or a folder")
     problems = Problems()
     tree = read_file(path, str(path), problems)
     if tree is None:
-        raise DataError(f"{path}: not a spec ({problems.lines()[0]})", mend=f"grasp-bench validate {path}")
+        raise DataError(f"{path}: not a spec ({problems.lines()[0]})", hint=f"grasp-bench validate {path}")
     name = plain(locate(tree, ("name",)).node)
     if not isinstance(name, str):
-        raise DataError(f"{path}: has no name", mend=f"grasp-bench validate {path}")
+        raise DataError(f"{path}: has no name", hint=f"grasp-bench validate {path}")
     return name

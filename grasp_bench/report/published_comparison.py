@@ -1,4 +1,4 @@
-"""Published figures beside ours: the same metric of the same method, and whether theirs lies in our interval.
+"""Compare published figures with ours: the same metric of the same method, and our interval.
 
 The tables of the one paper rank among sampled negatives; rows with a source of their own say how they rank.
 """
@@ -28,7 +28,7 @@ Name = tuple[str | None, str | None, str | None, str | None]  # backbone, enhanc
 def compare_published(
     partition: ComparableCells, material: Material, values: UserValues
 ) -> PublishedComparison | None:
-    """What was published about the methods of a ranking; None where the spec names nothing for its dataset.
+    """Compare what was published about the methods of a ranking; None where the spec names nothing.
 
     Raises DataError when the groups' file does not give the means that metrics.json says.
     """
@@ -137,7 +137,7 @@ class _Figures:
         if len(members) != len(values) or abs(float(values[members].mean()) - mean) > TOLERANCE:
             raise DataError(
                 f"{cell.folder.parent}: the users of {group} do not give the {metric} of {cell.slug}",
-                mend="run the spec again: it writes the groups beside the cells",
+                hint="run the spec again: it writes the groups beside the cells",
             )
         return values[members]
 

@@ -1,4 +1,4 @@
-"""One row of a ranking: a method's seeds put together."""
+"""Make one row of a ranking: the means over a method's seeds."""
 
 from __future__ import annotations
 

@@ -75,14 +75,14 @@ def read_findings(folder: Path) -> list[Findings]:
 
 def _read(name: str, path: Path) -> Findings:
     study = STUDIES.get(name)
-    mend = f"run {study.command} again: it writes {path.name} anew"
+    hint = f"run {study.command} again: it writes {path.name} anew"
     try:
         content = read_object(path)
         TypeAdapter(study.schema).validate_python(content, strict=True)
     except DataError as error:
-        raise DataError(error.message, mend=mend) from None
+        raise DataError(error.message, hint=hint) from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
-        raise DataError(f"{path}: {where}: {first['msg']}", mend=mend) from None
+        raise DataError(f"{path}: {where}: {first['msg']}", hint=hint) from None
     return Findings(name, study, content, content_hash(content))

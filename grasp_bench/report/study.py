@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from grasp_bench.core import checksums
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.published import mend, read_object
+from grasp_bench.core.published import hint, read_object
 
 if TYPE_CHECKING:  # a cached board is shown without pydantic
     from grasp_bench.spec.experiment import Experiment
@@ -63,10 +63,12 @@ class Study:
 
 def looks_of(experiment: Experiment) -> tuple[int, ...]:
     """Trainings that a method has at each look at the hypotheses; none where seeds are a list."""
-    from grasp_bench.stats.correction import looks_at
-
     seeds = experiment.seeds
-    return () if isinstance(seeds, tuple) else looks_at(seeds.least, seeds.most)
+    if isinstance(seeds, tuple):
+        return ()
+    from grasp_bench.stats.correction import looks_at  # imports numpy
+
+    return looks_at(seeds.least, seeds.most)
 
 
 def write_study(
@@ -147,4 +149,4 @@ def read_study(folder: Path) -> Study:
             looks=tuple(content.get("looks") or ()),
         )
     except KeyError as error:
-        raise DataError(f"{path}: key {error} is missing", mend=mend(FILE)) from None
+        raise DataError(f"{path}: key {error} is missing", hint=hint(FILE)) from None

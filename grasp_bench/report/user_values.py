@@ -1,4 +1,4 @@
-"""Per-user metric values of cells, from their stored ranks under the declared tie policy."""
+"""Compute per-user metric values of cells from their stored ranks, under the declared tie policy."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class UserValues:
         better, tied = f"{protocol}_better", f"{protocol}_tied"
         if any(name not in frame.columns or frame[name].null_count() for name in (better, tied)):
             raise IncomparableError(
-                f"{cell.slug} has no {protocol} ranking", mend="compare by the protocol that all cells have"
+                f"{cell.slug} has no {protocol} ranking", hint="compare by the protocol that all cells have"
             )
         values = rank_metrics.per_user(metric, frame[better].to_numpy(), frame[tied].to_numpy(), cell.ties)
         self._check_mean(cell, protocol, metric, values)
@@ -71,7 +71,7 @@ class UserValues:
             raise DataError(
                 f"{cell.folder}: {protocol} {metric} is {said:.6f} in metrics.json, "
                 f"{found:.6f} by {RANKS_FILE}",
-                mend=f"delete {cell.folder} and run the spec again",
+                hint=f"delete {cell.folder} and run the spec again",
             )
 
 
@@ -82,19 +82,19 @@ def untrained(cell: ResultCell) -> bool:
 
 def _read_ranks(cell: ResultCell) -> pl.DataFrame:
     path = cell.folder / RANKS_FILE
-    mend = f"delete {cell.folder} and run the spec again"
+    hint = f"delete {cell.folder} and run the spec again"
     try:
         frame = pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path}: cannot be read ({error})", mend=mend) from None
+        raise DataError(f"{path}: cannot be read ({error})", hint=hint) from None
     absent = [name for name in ("user", "item") if name not in frame.columns]
     if absent:
-        raise DataError(f"{path}: column '{absent[0]}' is missing", mend=mend)
+        raise DataError(f"{path}: column '{absent[0]}' is missing", hint=hint)
     if frame.is_empty():
-        raise DataError(f"{path}: holds no user", mend=mend)
+        raise DataError(f"{path}: holds no user", hint=hint)
     frame = frame.sort("user")
     if frame["user"].n_unique() != frame.height:
-        raise DataError(f"{path}: a user has more than one row", mend=mend)
+        raise DataError(f"{path}: a user has more than one row", hint=hint)
     return frame
 
 
@@ -105,7 +105,7 @@ def _require_same_targets(slug: str, frame: pl.DataFrame, reference: str, other:
     if differing:
         raise IncomparableError(
             f"{slug} and {name} have different target items for {differing} users",
-            mend="delete the result folder that is out of date and run the spec again",
+            hint="delete the result folder that is out of date and run the spec again",
         )
 
 

@@ -92,7 +92,7 @@ def unit_vectors(vectors: np.ndarray, ids: Sequence[str] | None = None) -> np.nd
             what = "is zero" if norms[k - start] == 0 else "is not finite"
             raise DataError(
                 f"the embedding of entity {name} {what}: it has no cosine to anything",
-                mend="encode again, or correct the precomputed vectors",
+                hint="encode again, or correct the precomputed vectors",
             )
         block /= norms[:, None].astype(np.float32)
     return units

@@ -94,7 +94,7 @@ def jaccard(common: NDArray[np.int64]) -> Floats:
 def rank_biased_overlap(common: NDArray[np.int64], p: float = PERSISTENCE) -> Floats:
     """Extrapolated rank-biased overlap, (n,), of `common_at_depths`; 0 < p < 1."""
     if not 0 < p < 1:
-        raise DataError(f"rank-biased overlap: p is {p:g}", mend="choose p between 0 and 1, such as 0.9")
+        raise DataError(f"rank-biased overlap: p is {p:g}", hint="choose p between 0 and 1, such as 0.9")
     k = common.shape[1]
     depth = np.arange(1, k + 1)
     agreed = common / depth

@@ -80,7 +80,7 @@ class Budget:
         return BudgetError(
             f"{name}: {said} are spent, and the request for {about} could take {next_one}; "
             f"{kept:,} answers are kept",
-            mend=f"raise {name} and run again: what is answered is kept and not paid again",
+            hint=f"raise {name} and run again: what is answered is kept and not paid again",
         )
 
 
@@ -116,7 +116,7 @@ class SpendController:
         if service.max_cost_usd is not None and self._price is None:
             raise BudgetError(
                 f"max_cost_usd cannot be kept: nobody knows the price of {service.model}",
-                mend="set price: {input_per_million: …, output_per_million: …}, or limit max_tokens_total",
+                hint="set price: {input_per_million: …, output_per_million: …}, or limit max_tokens_total",
             )
         self._payer = payer
         self._writer = writer

@@ -135,7 +135,7 @@ def _refuse_if_shared(path: Path) -> None:
     if not ignored:
         raise ServiceError(
             f"{path}: git does not ignore it, so that a commit would publish the keys in it",
-            mend="add .env to .gitignore; where git has it already: git rm --cached .env",
+            hint="add .env to .gitignore; where git has it already: git rm --cached .env",
         )
 
 
@@ -153,5 +153,5 @@ def _is_unencrypted(address: str) -> bool:
 def _missing(names: Sequence[str], model: str) -> ServiceError:
     return ServiceError(
         f"{model}: no key: {' and '.join(names)} is set neither in the environment nor in .env",
-        mend=f"export {names[-1]}=…, write it into a .env that git ignores, or name another: api_key_env",
+        hint=f"export {names[-1]}=…, write it into a .env that git ignores, or name another: api_key_env",
     )

@@ -47,7 +47,7 @@ class PermanentError:
     """A failure that needs an action by the user."""
 
     message: str
-    mend: str
+    hint: str
     perhaps_billed: bool = False
 
 
@@ -89,7 +89,7 @@ def classify_error(
         else:  # litellm invents most statuses, but not that of a busy provider
             unbilled = status in BUSY or not names.isdisjoint(NEVER_ARRIVED)
         return TransientError(status, message, not unbilled, _retry_after(headers))
-    return PermanentError(f"{status}: {message}", _mend(status, names, code, key_name))
+    return PermanentError(f"{status}: {message}", _hint(status, names, code, key_name))
 
 
 def provider_message(exchange: Exchange) -> str:
@@ -109,7 +109,7 @@ def provider_message(exchange: Exchange) -> str:
 
 def permanent_error(about: str, model: str, failure: PermanentError) -> ServiceError:
     """Return the error to raise; it names the request, never its text."""
-    return ServiceError(f"{about}: {model}: {failure.message}", mend=failure.mend)
+    return ServiceError(f"{about}: {model}: {failure.message}", hint=failure.hint)
 
 
 def attempts_exhausted(about: str, model: str, failure: TransientError, attempts: int) -> ServiceError:
@@ -117,7 +117,7 @@ def attempts_exhausted(about: str, model: str, failure: TransientError, attempts
     reached = "no answer" if failure.status is None else str(failure.status)
     return ServiceError(
         f"{about}: {model}: {reached} at {attempts} attempts, last: {failure.message}",
-        mend="see that the service runs and can be reached (api_base), then run again: answers are kept",
+        hint="see that the service runs and can be reached (api_base), then run again: answers are kept",
     )
 
 
@@ -125,11 +125,11 @@ def rate_limited_too_long(about: str, model: str, failure: TransientError, secon
     """Return the error to raise when a provider has refused all requests for too long."""
     return ServiceError(
         f"{about}: {model}: too many requests, for {readable(seconds)} ({failure.status}: {failure.message})",
-        mend="run again later, answers are kept; requests_per_minute and concurrency ask for less",
+        hint="run again later, answers are kept; requests_per_minute and concurrency ask for less",
     )
 
 
-def _mend(status: int, names: set[str], code: str, key_name: str) -> str:
+def _hint(status: int, names: set[str], code: str, key_name: str) -> str:
     if status in (401, 403):
         return f"see that {key_name} holds a valid key that may use this model"
     if status == 402:

@@ -75,7 +75,7 @@ def damaged(path: Path, why: str) -> StoreError:
     """Return the error to raise for a damaged ledger."""
     return StoreError(
         f"{path}: damaged ({why})",
-        mend=f"grasp-bench ledger recover --store {path.parent}: saves every answer that can be read",
+        hint=f"grasp-bench ledger recover --store {path.parent}: saves every answer that can be read",
     )
 
 
@@ -86,8 +86,8 @@ def damaged_unless(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         said = str(error)
-        mend = "free space on the disk" if "full" in said else "see that the file can be written and read"
-        raise StoreError(f"{path}: {said}", mend=f"{mend}, and run again") from None
+        hint = "free space on the disk" if "full" in said else "see that the file can be written and read"
+        raise StoreError(f"{path}: {said}", hint=f"{hint}, and run again") from None
     except sqlite3.DatabaseError as error:
         raise damaged(path, str(error)) from None
     except OSError as error:
@@ -101,12 +101,12 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         create_tables(connection)
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION:
-        raise StoreError(f"{path}: a database of something else, not a ledger", mend="move it away")
+        raise StoreError(f"{path}: a database of something else, not a ledger", hint="move it away")
     if _version(connection) > VERSION:
         raise StoreError(
             f"{path}: written by a later version of grasp-bench (ledger {_version(connection)}, this one "
             f"reads {VERSION})",
-            mend="upgrade grasp-bench, or use another --store",
+            hint="upgrade grasp-bench, or use another --store",
         )
     if _version(connection) < VERSION:
         _add_checksums(connection)

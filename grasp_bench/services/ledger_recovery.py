@@ -51,7 +51,7 @@ def recover(path: Path) -> Recovered:
     of its saved answers. Raises MissingFileError without a ledger and StoreError while a run uses it.
     """
     if not path.is_file():
-        raise MissingFileError(f"{path}: no ledger is there", mend="pass --store")
+        raise MissingFileError(f"{path}: no ledger is there", hint="pass --store")
     with ExitStack() as stack, tempfile.TemporaryDirectory(dir=path.parent, prefix=".recovery-") as folder:
         _hold_services(path, stack)
         copy = Path(folder) / "copy.sqlite"
@@ -75,7 +75,7 @@ def _hold_services(path: Path, stack: ExitStack) -> None:
     """Take the locks of all services ever used with this ledger (see `dispatch`)."""
 
     def in_use() -> None:
-        raise StoreError(f"{path}: a run is using it", mend="end the run first, then recover the ledger")
+        raise StoreError(f"{path}: a run is using it", hint="end the run first, then recover the ledger")
 
     for lock in sorted(path.parent.glob(f"{path.stem}.*.lock")):
         stack.callback(locks.acquire(lock, in_use).release)

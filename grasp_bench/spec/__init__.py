@@ -1,1 +1,1 @@
-"""The spec: pydantic models only, frozen, unknown keys refused. Never imports torch."""
+"""The spec: frozen pydantic models that refuse unknown keys. Never imports torch."""

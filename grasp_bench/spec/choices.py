@@ -1,4 +1,4 @@
-"""`encoder:` and `text:` — choices among the registered components, told apart by `kind` and `provider`."""
+"""`encoder:` and `text:` — unions of the registered settings, discriminated by `kind` and `provider`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ else:
 
 
 class Text(Section):
-    """Text sources of the two sides."""
+    """Text sources of users and items."""
 
     users: TextSource = TEXT_PROVIDERS.get(TEXT_PROVIDERS.default)()
     items: TextSource = TEXT_PROVIDERS.get(TEXT_PROVIDERS.default)()

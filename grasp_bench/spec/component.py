@@ -1,4 +1,4 @@
-"""Base classes of the settings that a component declares: its keys, its checks, what it reads."""
+"""Base classes of component settings: keys, checks and the artefacts that a component reads."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from grasp_bench.spec.section import Section
 
 
 class Component(Section):
-    """Settings of one component; `implementation` is the "module:Class" that they build.
+    """Settings of one component.
 
     A settings module imports no torch: the spec reads it, and only a worker imports the implementation.
+
+    Attributes:
+        implementation: "module:Class" of the class that the settings build.
     """
 
     implementation: ClassVar[str]
 
 
 class ModelPart(Component):
-    """Settings of a backbone or an enhancer: the keys of `model:` that both read, and its own.
+    """Settings of a backbone or an enhancer: the keys of `model:` that both read.
 
-    A subclass may check its keys with a `model_validator(mode="after")`.
+    A subclass adds its own keys and may check them with a `model_validator(mode="after")`.
     """
 
     embedding_dim: int = Field(64, ge=2, description="The paper's d, hidden width of the backbone.")
@@ -30,7 +33,7 @@ class ModelPart(Component):
 
     @classmethod
     def own_fields(cls) -> dict[str, Any]:
-        """Annotation and field of each key that only this component declares, by attribute."""
+        """Return annotation and field of each key that only this component declares, by attribute."""
         return {
             name: (info.annotation, info)
             for name, info in cls.model_fields.items()
@@ -39,7 +42,7 @@ class ModelPart(Component):
 
     @classmethod
     def own_keys(cls) -> tuple[str, ...]:
-        """Its own keys, as a spec writes them."""
+        """Return the component's own keys as a spec writes them."""
         return tuple(info.alias or name for name, (_, info) in cls.own_fields().items())
 
 
@@ -47,13 +50,13 @@ class BackboneSettings(ModelPart):
     """Settings of a backbone.
 
     Attributes:
-        masked_training: it learns to fill in masked items instead of predicting the next one.
+        masked_training: training fills in masked items instead of predicting the next one.
     """
 
     masked_training: ClassVar[bool] = False
 
     def looks_ahead(self) -> str | None:
-        """Why a position sees later items, as the end of "…: it …"; None for a causal backbone."""
+        """Return why a position sees later items, as a predicate ("has no causal mask"); None if causal."""
         return None
 
 
@@ -61,11 +64,10 @@ class EnhancerSettings(ModelPart):
     """Settings of an enhancer.
 
     Attributes:
-        reads: roles of the artefacts that it reads besides split and candidates; it waits for no other.
-        reads_profile_per_position: its item vectors depend on the user, so that each training position can
-            have the profile of the items before it (`text.users.scope: prefix`).
-        shuffled_control: its gain is said to come from whose embeddings it reads, so the control
-            `shuffled` trains it on those of others.
+        reads: roles of the artefacts that it reads besides split and candidates.
+        reads_profile_per_position: item vectors depend on the user, so each training position can use the
+            profile of the items before it (`text.users.scope: prefix`).
+        shuffled_control: the control `shuffled` trains it on the embeddings of other entities.
     """
 
     reads: ClassVar[tuple[str, ...]] = ()
@@ -74,16 +76,16 @@ class EnhancerSettings(ModelPart):
 
     @classmethod
     def reads_users(cls) -> bool:
-        """Whether it reads anything made from texts of users."""
+        """Return whether it reads an artefact made from texts of users."""
         return any(role.startswith("user_") for role in cls.reads)
 
 
 class ControlSettings(Component):
-    """Settings of a control that nothing trains.
+    """Settings of an untrained control.
 
     Attributes:
         reads: roles of the artefacts that it reads besides split and candidates.
-        only_when_named: a spec that lists no controls does not get it.
+        only_when_named: it runs only if the spec names it in `controls`.
     """
 
     reads: ClassVar[tuple[str, ...]] = ()
@@ -91,12 +93,12 @@ class ControlSettings(Component):
 
 
 class LossSettings(Component):
-    """Settings of a loss: which keys of `training.loss` it reads.
+    """Settings of a loss.
 
     Attributes:
-        keys: those it reads; no other is part of a cell's hash.
-        negatives: how many it samples by default; 0 for a loss that meets every item.
-        revision: of its meaning with several negatives; a later one never reuses older trainings.
+        keys: keys of `training.loss` that it reads; no other key is part of a cell's hash.
+        negatives: default number of sampled negatives; 0 for a loss over the whole catalogue.
+        revision: version of the loss with several negatives; a new one does not reuse older trainings.
     """
 
     keys: ClassVar[tuple[str, ...]] = ()
@@ -108,9 +110,9 @@ class NoiseSettings(Component):
     """Settings of a kind of noise.
 
     Attributes:
-        strength: the default; None for a kind that has no strength.
-        most_strength: the largest allowed, where there is one.
-        reads_categories: it needs the split, which knows the category of an entity.
+        strength: default strength; None for a kind that has none.
+        most_strength: largest allowed strength, if bounded.
+        reads_categories: it reads the category of each entity from the split.
     """
 
     strength: ClassVar[float | None] = None
@@ -119,6 +121,10 @@ class NoiseSettings(Component):
 
 
 class SearcherSettings(Component):
-    """Settings of a searcher: which keys of `index:` it reads, besides `restrict_items_to`; None for all."""
+    """Settings of a searcher.
+
+    Attributes:
+        keys: keys of `index:` that it reads besides `restrict_items_to`; None for all.
+    """
 
     keys: ClassVar[tuple[str, ...] | None] = None

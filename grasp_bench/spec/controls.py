@@ -1,4 +1,4 @@
-"""`controls:` — rows that no method should lose to, and that show what an evaluation is worth."""
+"""`controls:` — names of the baseline rows, and which of them apply to a spec."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from grasp_bench.components import CONTROLS
 
-# A method trained on embeddings that belong to other entities; every other control is not trained.
+# A method trained on the embeddings of other entities; all other controls are untrained.
 SHUFFLED = "shuffled"
 NAMES = (*CONTROLS, SHUFFLED)
 ControlSeeds = Literal["first", "all"]
@@ -17,15 +17,15 @@ else:
 
 
 def reads_embeddings(name: str) -> bool:
-    """Whether a control needs a compared method that reads embeddings."""
+    """Return whether a control needs a compared method that reads embeddings."""
     return name == SHUFFLED or bool(CONTROLS.get(name).reads)
 
 
 def controls_asked(given: tuple[str, ...] | None, embeddings: bool) -> tuple[str, ...]:
-    """The controls of a spec: those given, or all that apply but those to be named.
+    """Return the controls of a spec: those given, or all that apply except those that must be named.
 
-    `embeddings` tells whether any method reads embeddings, as some controls do. ValueError names what is
-    asked for and does not apply.
+    `embeddings` says whether any compared method reads embeddings. ValueError names a given control that does
+    not apply.
     """
     lacking = [] if embeddings else [name for name in NAMES if reads_embeddings(name)]
     if given is None:

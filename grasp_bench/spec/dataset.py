@@ -10,11 +10,11 @@ from grasp_bench.spec.repair import Repair
 from grasp_bench.spec.section import Section
 
 MOST_NEGATIVES = 2**16 - 1  # sampled ranks are stored in 16 bits
-# The items of the longest cutoff are stored for every user.
+# The top items up to the longest cutoff are stored for every user.
 Cutoff = Annotated[int, Field(ge=1, le=1000)]
 Time = int | float | str
 ProtocolName = Literal["paper", "strict", "temporal", "strong"]  # see spec/protocols.py
-LATER_GROUP_KEYS = ("first_user",)  # came when metrics had been named without it
+LATER_GROUP_KEYS = ("first_user",)  # added after metrics had been hashed without it
 
 
 class Columns(Section):
@@ -33,17 +33,17 @@ class Columns(Section):
     @model_validator(mode="after")
     def _one_meaning_each(self) -> Columns:
         if len({self.user, self.item, self.order}) < 3 or len({self.item, self.title, self.category}) < 3:
-            raise ValueError("one column is named for two purposes")
+            raise ValueError("one column serves two purposes")
         return self
 
 
 class Groups(Section):
     """Head and tail of users and items.
 
-    `pareto`: the most frequent 20 % are head. `threshold`: head from the given counts on (the
-    paper's A.2; users are counted before the test item). `count_on: all` is the paper's way for
-    items (validation and test included), `train` the honest one. `first_user: skipped` is how the
-    released code reports item groups: without the first user, as if that row were padding.
+    `pareto`: the most frequent 20 % are head. `threshold`: head from the given counts on (the paper's A.2;
+    counts of users exclude the test item). `count_on: all` counts items in validation and test too, as the
+    paper does; `train` avoids that leak. `first_user: skipped` leaves the first user out of item groups, as
+    the released code does, which takes that row for padding.
     """
 
     rule: Literal["pareto", "threshold"] = "pareto"
@@ -65,10 +65,10 @@ class Groups(Section):
 
 
 class Temporal(Section):
-    """Where `split: temporal` cuts time, for all users alike: at given times, or else by shares.
+    """Cuts of `split: temporal`, the same for all users: at given times, or else by shares.
 
     A time is a number in the unit of the order column, or a date such as 2018-09-01 (midnight, UTC).
-    Interactions of equal time are never parted: what happens at a cut belongs to the later part.
+    Interactions of equal time stay together: those at a cut belong to the later part.
     """
 
     valid_share: float = Field(0.1, gt=0, lt=1, description="Share of interactions in the validation window.")
@@ -79,48 +79,48 @@ class Temporal(Section):
     @model_validator(mode="after")
     def _cuts_fit_together(self) -> Temporal:
         if (self.valid_from is None) != (self.test_from is None):
-            raise ValueError("valid_from and test_from are given together, or neither")
+            raise ValueError("give both valid_from and test_from, or neither")
         if self.valid_from is None and self.valid_share + self.test_share >= 1:
             raise ValueError("valid_share and test_share leave nothing to train on")
         return self
 
     def effective(self) -> dict[str, Any]:
-        """The keys that decide where the cuts are."""
+        """Return the keys that decide the cuts."""
         keys = {"valid_share", "test_share"} if self.valid_from is None else {"valid_from", "test_from"}
         return self.model_dump(mode="json", include=keys)
 
 
 class Protocol(Section):
-    """Split, candidates, tie policy and cutoffs: rows of different protocols never share a ranking."""
+    """Split, candidates, tie policy and cutoffs. Rows of different protocols never share a ranking."""
 
     split: Literal["leave_one_out", "temporal"] = Field(
         "leave_one_out",
-        description="temporal: training ends at one time for everybody, so that nobody's future is in it.",
+        description="temporal: training ends at the same time for all users, so it contains no future.",
     )
     temporal: Temporal = Temporal()
     negatives: int = Field(100, ge=1, le=MOST_NEGATIVES, description="Sampled negatives per user.")
     candidate_seed: int = Field(42, ge=0, le=2**31 - 1)
     candidates: Literal["stored", "redrawn"] = Field(
         "stored",
-        description="stored: drawn once, shared by all methods. redrawn: each cell has its own test "
-        "negatives, and others at every validation, as the released code does.",
+        description="stored: drawn once and shared by all methods. redrawn: each cell draws its own test "
+        "negatives, and new ones at every validation, as the released code does.",
     )
     validation_negatives: Literal["outside_all", "outside_known"] = Field(
         "outside_all",
-        description="outside_all leaves out the user's whole history, test item included: a trace of test "
-        "in early stopping. outside_known leaves out training and validation only.",
+        description="outside_all excludes the user's whole history, test item included, which leaks test "
+        "into early stopping. outside_known excludes training and validation only.",
     )
     ties: Literal["mean", "optimistic", "pessimistic"] = Field(
-        "mean", description="mean: the expectation over random orders of the tied items."
+        "mean", description="mean: the expected metric over random orders of the tied items."
     )
     also_full_ranking: bool = True
     exclude_history: bool = Field(
         True,
-        description="Full ranking leaves the user's known items out (the target never), as sampling does. "
-        "Where targets repeat, that tells whether this one does: say false there.",
+        description="Full ranking excludes the user's known items (never the target), as sampling does. "
+        "Set false where targets repeat: the exclusion would reveal whether a target is a repeat.",
     )
     cutoffs: tuple[Cutoff, ...] = Field(
-        (1, 3, 5, 10, 20), description="Ascending, at most 1,000: so many items a user are kept."
+        (1, 3, 5, 10, 20), description="Ascending, at most 1,000; the longest sets the items stored a user."
     )
     groups: Groups = Groups()
 
@@ -132,27 +132,30 @@ class Protocol(Section):
 
 
 class Dataset(Section):
-    """`source` is a named dataset (`demo`, `amazon-beauty`, …), a folder with interactions.* and
-    items.*, or an interactions file."""
+    """The interactions and how they are filtered, split and ranked.
+
+    `source` is a named dataset (`demo`, `amazon-beauty`, …), a folder with interactions.* and items.*, or an
+    interactions file.
+    """
 
     source: str = Field(min_length=1)
-    items: str | None = Field(None, description="Items file, where it is not beside the interactions.")
+    items: str | None = Field(None, description="Items file, if it is not beside the interactions.")
     users: str | None = Field(
         None,
-        description="Users file, here or beside the interactions: the user column, and attributes that "
-        "templates may name (`user.age`). Read only where it is named here.",
+        description="Users file: a path, or a name beside the interactions. It has the user column and "
+        "attributes for templates (`user.age`). It is read only if named here.",
     )
     columns: Columns = Columns()
     min_user: int = Field(3, ge=3, description="Users with fewer interactions are left out.")
     min_item: int = Field(1, ge=1)
     core: Literal["iterated", "single_pass"] = Field(
-        "iterated", description="Apply min_user and min_item to a fixed point, or count once and cut once."
+        "iterated", description="Apply min_user and min_item to a fixed point, or once."
     )
     sample_users: int | None = Field(
         None,
         ge=1,
-        description="Keep so many users, those whose id's SHA-256 comes first, and the items they touched; "
-        "the dataset is named as a sample everywhere.",
+        description="Keep this many users, the first by SHA-256 of their id, and their items; the dataset's "
+        "name then says that it is a sample.",
     )
     repair: Repair = Repair()
     protocol: Protocol = Protocol()

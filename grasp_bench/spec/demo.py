@@ -1,9 +1,9 @@
-"""A spec on the generated catalogue, quickly: `--dataset demo`. It shows that all works and proves nothing.
+"""Shrink a spec to a quick demo on the generated catalogue (`--dataset demo`).
 
-What differs from the spec: its name, so that nothing of the real study is overwritten or mistaken; its
-description, which boards print first; the dataset; one seed, few epochs, narrow models; texts filled from
-templates and vectors of a local model where the spec asks files or services for them. Compared values and
-ablations that would bring another dataset, files or a service back, and runs of others, are left out.
+The demo has its own name, so that it overwrites no result of the real study, and a mark in its description,
+which boards print first. It has one seed, few epochs and narrow models. Templates and a local model replace
+texts and vectors from files or services. Compared values and ablations that need another dataset, files or a
+service are left out, as are imported runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MARK = "DEMO on a generated catalogue, not on {source}: it shows that everything
 
 
 def load_demo(path: Path, overrides: Sequence[str]) -> LoadedSpec:
-    """Load a spec on the demo dataset; `overrides` win over what makes it quick, not over name and mark."""
+    """Load a spec on the demo dataset; `overrides` win over all but its name and mark."""
     experiment = load(path, overrides).experiment
     quick = {**_quick(experiment), **_without_files(experiment)}
     said = [*_settings(quick), *overrides, *_settings(_marks(experiment))]
@@ -38,7 +38,7 @@ def load_demo(path: Path, overrides: Sequence[str]) -> LoadedSpec:
 
 
 def mark_of(experiment: Experiment) -> str | None:
-    """The sentence that marks a spec on the demo dataset; None for any other spec."""
+    """Return the sentence that marks a spec on the demo dataset; None for any other spec."""
     first = experiment.description.partition("\n")[0]
     return first if experiment.name.endswith(SUFFIX) and first.startswith("DEMO") else None
 
@@ -54,7 +54,7 @@ def _quick(experiment: Experiment) -> dict[str, Any]:
 
 
 def _without_files(experiment: Experiment) -> dict[str, Any]:
-    """Nothing of the real dataset's files, and nothing that costs."""
+    """Return settings that replace the real dataset's files and paid services."""
     settings: dict[str, Any] = {"dataset.items": None, "dataset.users": None}
     if experiment.dataset.repair.ascending_runs != "keep":  # for files without times; the catalogue has them
         settings["dataset.repair.ascending_runs"] = "keep"
@@ -67,7 +67,7 @@ def _without_files(experiment: Experiment) -> dict[str, Any]:
 
 
 def _without_foreign(experiment: Experiment) -> dict[str, Any]:
-    """The sections that ask for more than the catalogue and the local encoder, without what does."""
+    """Return the varied sections without entries that need more than the catalogue and a local encoder."""
     base = Patcher(experiment)
     compare = {
         key: [value for value in values if _stays(experiment, base, {key: value})]
@@ -91,17 +91,17 @@ def _without_foreign(experiment: Experiment) -> dict[str, Any]:
 
 
 def _stays(experiment: Experiment, base: Patcher, patch: Mapping[str, Any]) -> bool:
-    """True when a patched cell still reads the catalogue alone and costs nothing."""
+    """Return whether a patched cell reads the catalogue alone and no paid service."""
     try:
         patched = base.apply(patch)
-    except SpecError:  # it may need another one beside it; the plan tells
+    except SpecError:  # it may be valid together with another patch; the plan checks that
         return True
     places = [(each.dataset.source, each.dataset.items, each.dataset.users) for each in (experiment, patched)]
     return places[0] == places[1] and not _without_files(patched).keys() - {"dataset.items", "dataset.users"}
 
 
 def _names(name: str, left_out: Collection[str]) -> bool:
-    """Whether `run`, `enhancer/ablation` or `backbone+enhancer/ablation` names one of these."""
+    """Return whether `run`, `enhancer/ablation` or `backbone+enhancer/ablation` names one of `left_out`."""
     return name.partition(" (")[0].rpartition("/")[2] in left_out
 
 

@@ -1,4 +1,4 @@
-"""Base classes of the settings that an encoder declares, and the files of vectors that it may read."""
+"""Base classes of encoder settings, and the vector files that an encoder may read."""
 
 from __future__ import annotations
 
@@ -10,33 +10,35 @@ from pydantic import Field
 from grasp_bench.spec.component import Component
 from grasp_bench.spec.section import Section
 
-# A folder as LLM-ESR publishes it (`handled/`): one pickled array a side, ids in one map for both.
+# LLM-ESR's published folder (`handled/`): one pickled array a side, and one id map for both.
 HANDLED = {"users": "usr_emb_np.pkl", "items": "itm_emb_np.pkl"}
 ID_MAP = "id_map.json"
 WITH_IDS_BESIDE = (".npy", ".safetensors")
 
 
 class Reduction(Section):
-    """Fewer dimensions, unit norm again: `pca` (fitted on the items' vectors, without centring, so that
-    dot products between users and items keep their meaning) or `matryoshka` (the first dimensions, for
-    models trained so that those suffice)."""
+    """Dimension reduction, after which vectors have unit norm again.
+
+    `pca` is fitted on the items' vectors without centring, so that dot products between users and items keep
+    their meaning. `matryoshka` keeps the first dimensions, for models trained for that.
+    """
 
     kind: Literal["pca", "matryoshka"]
     dimensions: int = Field(ge=2)
 
 
 class EncoderSettings(Component):
-    """Settings of an encoder; a subclass gives `kind` its name and derives from one of the two below."""
+    """Settings of an encoder; subclass one of the two below and give `kind` the name."""
 
     kind: str = ""
     reduce: Reduction | None = None
 
 
 class TextEncoderSettings(EncoderSettings):
-    """Settings of an encoder that reads texts, by a local model or (with `Service`) by a paid one.
+    """Settings of an encoder of texts: a local model or, with `Service`, a paid one.
 
-    A prefix goes before each text: some models expect a word that says what it is (E5: `query: `). An entity
-    without a text gets the mean vector of the others of its side.
+    A prefix is put before each text, as some models expect (E5: `query: `). An entity without a text gets the
+    mean vector of the others of its side.
     """
 
     model: str = Field(min_length=1)
@@ -45,7 +47,7 @@ class TextEncoderSettings(EncoderSettings):
 
 
 class VectorFileSettings(EncoderSettings):
-    """Settings of vectors that are read from files, one path a side; no text is read."""
+    """Settings of precomputed vectors, read from one file a side; texts are not read."""
 
     users: str = Field(min_length=1)
     items: str = Field(min_length=1)
@@ -54,9 +56,9 @@ class VectorFileSettings(EncoderSettings):
 
 
 def vector_files(name: str, side: str) -> list[Path]:
-    """The file of one side's vectors, then the file of their ids where the vectors do not hold them.
+    """Return the file of one side's vectors, then the file of their ids if the vectors do not hold them.
 
-    A folder stands for LLM-ESR's file of the side in it. Its id map counts only where it exists.
+    A folder stands for LLM-ESR's file of the side in it, and its id map if there is one.
     """
     path = Path(name)
     if path.is_dir():

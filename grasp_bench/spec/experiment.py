@@ -1,4 +1,4 @@
-"""The whole spec."""
+"""The top level of a spec: `Experiment`, with the sections `tuning:` and `hypotheses:`."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from grasp_bench.spec.training import Training
 
 
 class Tuning(Section):
-    """A search of dotted keys by `grasp-bench tune`, on validation alone.
+    """A search over dotted keys by `grasp-bench tune`, on validation alone.
 
-    In `space` two numbers are a range, whole ones of a key that takes whole numbers; `[1e-4, 1e-2, log]` is
-    one by orders of magnitude. A longer list, or one of other values, is a choice; so is `[32, 64, choice]`.
+    In `space`, two numbers are a range, of integers if the key takes integers; `[1e-4, 1e-2, log]` is a
+    logarithmic range. A longer list, a list of other values, and `[32, 64, choice]` are choices.
     """
 
     sampler: Literal["tpe", "gp", "grid", "random"] = Field(
         "tpe",
-        description="grid goes through choices from the spec's own values outwards: first what differs in "
-        "one key, which are the curves of each key, then the rest.",
+        description="grid starts from the spec's own values: first the points that differ in one key, which "
+        "give a curve for each key, then the rest.",
     )
     pruner: Literal["none", "median", "hyperband"] = Field(
-        "none", description="What ends a trial early, by the validation curve of its first seed."
+        "none", description="Stops a trial early by the validation curve of its first seed."
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="Of the sampler; trainings have `seeds`.")
-    trials: int = Field(30, ge=1, description="How many in all, those of earlier commands included.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the sampler; trainings use `seeds`.")
+    trials: int = Field(30, ge=1, description="Total number of trials, those of earlier commands included.")
     space: dict[str, tuple[Any, ...]] = Field(min_length=1)
 
 
 class Hypothesis(Section):
-    """One declared comparison: the declared ones form the family that Holm corrects.
+    """One declared comparison; Holm's correction is over the family of the declared ones.
 
-    `better` and `than` name a method as the board prints it: an enhancer (`grasp`), an enhancer
-    with its ablation (`grasp/softmax`) or backbone and both (`sasrec+grasp/softmax`).
+    `better` and `than` name a method as the board prints it: an enhancer (`grasp`), an enhancer with its
+    ablation (`grasp/softmax`) or a backbone and both (`sasrec+grasp/softmax`).
     """
 
     better: str = Field(min_length=1)
@@ -57,14 +57,14 @@ class Hypothesis(Section):
         0.0,
         ge=0,
         lt=100,
-        description="Points of percent from which a difference matters: the verdict is then better by at "
-        "least that, equivalent, worse, or undecided.",
+        description="Smallest difference that matters, in percentage points: the verdict is then better by "
+        "at least that, equivalent, worse, or undecided.",
     )
     noise: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="The rate of `noise:` that it is about; those above 0 are a family of their own.",
+        description="Rate of `noise:` that is compared; hypotheses above 0 are a separate family.",
     )
 
 
@@ -72,14 +72,14 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$"
 
 
 class Experiment(Section):
-    """One YAML file: a base cell, and what is varied around it."""
+    """A whole spec: a base cell, and the settings that vary around it."""
 
     name: str = Field(pattern=NAME, description="Results go to results/<name>.")
     description: str = ""
     protocol: ProtocolName | None = Field(
         None,
-        description="A named set of values for keys of dataset.protocol, model and training that the spec "
-        "does not give itself (docs/honest_numbers.md).",
+        description="Named set of values for keys of dataset.protocol, model and training that the spec "
+        "leaves out (docs/honest_numbers.md).",
     )
     dataset: Dataset
     text: Text = Text()
@@ -89,23 +89,22 @@ class Experiment(Section):
     training: Training = Training()
     seeds: Seeds = Field(
         (42,),
-        description="Trainings of every method: a list, or a mapping that adds seeds until the hypotheses "
-        "are decided (docs/running.md).",
+        description="Seeds of every method: a list, or a mapping that adds seeds until the hypotheses are "
+        "decided (docs/running.md).",
     )
     compare: dict[str, tuple[Any, ...]] = Field(
-        default={}, description="Dotted key to the values compared; several keys are crossed."
+        default={}, description="Dotted key to the compared values; several keys are crossed."
     )
     ablations: dict[str, dict[str, Any]] = Field(
-        default={}, description="Name to dotted patch on each compared cell."
+        default={}, description="Name of an ablation to its dotted patch on each compared cell."
     )
     controls: tuple[ControlName, ...] | None = Field(
         None,
-        description="Rows that show what the evaluation is worth, never tuned. Where nothing is said, all "
-        "that apply but `ease`; `[]` for none.",
+        description="Untuned baseline rows. By default all that apply except `ease`; `[]` for none.",
     )
     control_seeds: ControlSeeds = Field(
         "first",
-        description="Whether `shuffled`, the one control that is trained, takes the first of `seeds` or all.",
+        description="Whether `shuffled`, the only trained control, uses the first of `seeds` or all.",
     )
     imported: tuple[ImportedRun, ...] = Field(
         (), description="Runs of other libraries, measured on the same stored candidates."
@@ -117,23 +116,23 @@ class Experiment(Section):
 
     @property
     def first_seeds(self) -> tuple[int, ...]:
-        """The seeds that every method starts with."""
+        """Return the seeds that every method starts with."""
         return self.seeds if isinstance(self.seeds, tuple) else self.seeds.first_of(self.seeds.least)
 
     @property
     def all_seeds(self) -> tuple[int, ...]:
-        """The seeds that a method may come to have, the first ones first."""
+        """Return all seeds that a method may get, the first ones first."""
         return self.seeds if isinstance(self.seeds, tuple) else self.seeds.first_of(self.seeds.most)
 
     def with_first_seeds(self) -> Experiment:
-        """The same with a list of the seeds that every method starts with, to which none are added."""
+        """Return a copy whose `seeds` is the fixed list of first seeds."""
         return self.model_copy(update={"seeds": self.first_seeds})
 
     @field_validator("ablations")
     @classmethod
     def _ablations_named_apart(cls, ablations: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         if SHUFFLED in ablations:
-            raise ValueError(f"'{SHUFFLED}' is the name of a control; call the ablation something else")
+            raise ValueError(f"'{SHUFFLED}' is the name of a control; rename the ablation")
         return ablations
 
     @field_validator("controls")
@@ -145,7 +144,7 @@ class Experiment(Section):
     @field_validator("hypotheses")
     @classmethod
     def _hypotheses_distinct(cls, hypotheses: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
-        refuse_repeats("hypotheses", hypotheses)  # twice in the family, each would be corrected for the other
+        refuse_repeats("hypotheses", hypotheses)  # a repeat would enlarge the family that is corrected
         return hypotheses
 
     @model_validator(mode="after")
@@ -171,8 +170,8 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
-    def _users_are_told_in_this_order(self) -> Experiment:
-        """What somebody made of users in the file's order may tell of an item that is now held out."""
+    def _user_texts_fit_the_order(self) -> Experiment:
+        """Refuse user texts or vectors made from the file's order, which may reveal the held-out item."""
         reordering = self.dataset.repair.reordering
         if reordering is None or not ENHANCERS.get(self.model.enhancer).reads_users():
             return self
@@ -184,10 +183,10 @@ class Experiment(Section):
                 return self
         if leaks != "mark":
             raise ValueError(
-                f"{key} was made from the file's order, and with dataset.repair.{reordering} another item is "
-                "held out, which it may tell of; make the users' embeddings from the shuffled split "
+                f"{key} was made from the file's order, but dataset.repair.{reordering} holds out another "
+                "item, which it may reveal; make the users' embeddings from the shuffled split "
                 "(a prompt template for text.users and an encoder of texts; text.items may stay as it is), "
-                "or say leaks: mark"
+                "or set leaks: mark"
             )
         return self
 
@@ -205,9 +204,9 @@ class Experiment(Section):
         if self.noise is None or self.noise.rates[-1] == 0:
             return self
         if self.text.users.scope == "prefix":
-            raise ValueError("noise hits users, not their prefixes: leave text.users.scope: prefix out")
+            raise ValueError("noise applies to users, not to their prefixes: remove text.users.scope: prefix")
         if self.noise.target == "text" and isinstance(self.encoder, VectorFileSettings):
-            raise ValueError("noise.target: text has no text to hit: the encoder's vectors are precomputed")
+            raise ValueError("noise.target: text needs texts, but the encoder's vectors are precomputed")
         return self
 
     @field_validator("imported")
@@ -216,11 +215,11 @@ class Experiment(Section):
         seeds: dict[str, list[int | None]] = {}
         for run in imported:
             if run.name in (*NAMES, *ENHANCERS):
-                raise ValueError(f"'{run.name}' is one of ours; call the imported run something else")
+                raise ValueError(f"'{run.name}' is an enhancer or a control; rename the imported run")
             seeds.setdefault(run.name, []).append(run.seed)
         for name, given in seeds.items():
             if len(set(given)) < len(given) or (None in given and len(given) > 1):
-                raise ValueError(f"several runs are called '{name}': each needs a seed of its own")
+                raise ValueError(f"several runs are called '{name}': give each a different seed")
         return imported
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
-"""Declared hypotheses name methods, metrics and protocols that the spec really has.
+"""Check that declared hypotheses name methods, metrics and protocols of the spec.
 
-A misspelt method would otherwise be found when the board is made, after all the training.
+Without this check a misspelt method shows only on the board, after all the training.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Method = tuple[str, str, str | None]  # backbone, enhancer, ablation
 
 @dataclass(frozen=True)
 class Methods:
-    """The methods of a spec; not `complete` when there were too many combinations to look at all.
+    """The methods of a spec; not `complete` when there were too many combinations to build all.
 
-    `named` are rows that no model stands behind: controls, imported runs.
+    `named` are rows without a model: controls and imported runs.
     """
 
     found: frozenset[Method]
@@ -27,7 +27,7 @@ class Methods:
     complete: bool
 
     def names(self) -> list[str]:
-        """Every name that fits a method: `grasp/softmax` and `sasrec+grasp/softmax`."""
+        """Return every name of each method: `grasp/softmax` and `sasrec+grasp/softmax`."""
         short = {
             (backbone, f"{name}/{ablation}" if ablation else name) for backbone, name, ablation in self.found
         }
@@ -37,12 +37,12 @@ class Methods:
 
 
 def check_hypotheses(experiment: Experiment, methods: Methods, tree: Node, problems: Problems) -> None:
-    """Note hypotheses about methods, cutoffs or protocols that the spec does not have, and none to decide."""
+    """Note hypotheses about unknown methods, cutoffs or protocols, and `seeds.until` without hypotheses."""
     if not experiment.hypotheses and not isinstance(experiment.seeds, tuple):
         path = ("seeds", "until")
         problems.add(
             locate(tree, path).node.place, path,
-            "there is nothing to decide; declare hypotheses or give a list of seeds",
+            "there are no hypotheses to decide; declare some or give a list of seeds",
         )  # fmt: skip
     names = methods.names()
     known = frozenset(names)

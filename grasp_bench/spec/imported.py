@@ -1,4 +1,4 @@
-"""`imported:` — runs of other libraries, evaluated on the same stored candidates as ours."""
+"""`imported:` — runs of other libraries, evaluated on the stored candidates."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ SUFFIXES: dict[str, RunFormat] = {".csv": "csv", ".trec": "trec", ".run": "trec"
 
 
 class ImportedRun(Section):
-    """Scores that somebody else's model gave, as a row of the board.
+    """Scores of another library's model, as a row of the board.
 
-    A pair that the file should hold and does not is ranked below all that it holds, tied with others like it.
+    Pairs missing from the file rank below all others and tie with each other.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$", description="What the board calls it.")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$", description="Name on the board.")
     run: str = Field(
         min_length=1,
         description="CSV with the columns user_id, item_id and score, or TREC lines `user Q0 item rank score "
         "tag` (ranks are not read: scores rank, and ties are ties); .gz too.",
     )
-    format: RunFormat | None = Field(None, description="Where the file's suffix does not tell.")
+    format: RunFormat | None = Field(None, description="Format; by default that of the file's suffix.")
     seed: int | None = Field(
-        None, ge=0, lt=2**31, description="Of its training; several files of one name are its seeds."
+        None, ge=0, lt=2**31, description="Seed of its training; files of one name are seeds of one method."
     )
     holds: Literal["candidates", "catalogue", "top"] = Field(
         "candidates",
@@ -37,26 +37,26 @@ class ImportedRun(Section):
     depth: int | None = Field(
         None,
         ge=1,
-        description="top: so many best items of every user are listed, or more. Longer cutoffs stay blank.",
+        description="top: number of best items listed for every user, at least. Longer cutoffs stay blank.",
     )
     absent_up_to: float = Field(
         0.01,
         ge=0,
         le=1,
-        description="Share of the pairs it should hold that may be absent before it is refused.",
+        description="Largest share of pairs that may be missing from the file.",
     )
 
     @model_validator(mode="after")
     def _readable(self) -> ImportedRun:
         if (self.holds == "top") != (self.depth is not None):
-            raise ValueError("depth belongs to `holds: top`, which needs it")
+            raise ValueError("give depth with `holds: top`, and only there")
         if self.format is None and self._suffix not in SUFFIXES:
-            raise ValueError(f"the suffix of {self.run} does not tell its format: say format: csv or trec")
+            raise ValueError(f"the suffix of {self.run} is unknown: set format: csv or trec")
         return self
 
     @property
     def read_as(self) -> RunFormat:
-        """The format said, or the suffix's."""
+        """Return the given format, or that of the suffix."""
         return self.format or SUFFIXES[self._suffix]
 
     @property

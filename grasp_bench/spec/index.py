@@ -17,15 +17,15 @@ else:
 
 
 class Index(Section):
-    """`auto` searches exactly below the measured size where hnsw begins to win, by hnsw above."""
+    """Nearest-neighbour search. `auto` is exact up to the measured size at which hnsw becomes faster."""
 
     kind: IndexKind = AUTO
-    num_neighbours: int = Field(10, ge=1, le=1000, description="The paper's N; the entity itself left out.")
+    num_neighbours: int = Field(10, ge=1, le=1000, description="The paper's N, the entity itself excluded.")
     m: int = Field(32, ge=2, le=128)
     ef_construction: int = Field(200, ge=8)
     ef_search: int = Field(128, ge=8)
     seed: int = Field(42, ge=0, le=2**31 - 1)
     restrict_items_to: str | None = Field(
-        None, description="Column of items: neighbours come from the same value only (e.g. category)."
+        None, description="Column of items; neighbours share its value (e.g. category)."
     )
-    recall_sample: int = Field(1000, ge=0, description="Queries that measure recall@N; 0: not measured.")
+    recall_sample: int = Field(1000, ge=0, description="Number of queries that measure recall@N; 0 for none.")

@@ -1,4 +1,4 @@
-"""Load a spec: read, include, override, validate, check what it varies — and tell all problems at once."""
+"""Load a spec: read, include, override and validate it, and report all problems at once."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ from grasp_bench.spec.yaml_reader import MAX_BYTES, read_file, read_text
 
 @dataclass(frozen=True)
 class LoadedSpec:
-    """A valid spec and where it came from.
+    """A valid spec and the source of each value.
 
-    `values` are the values as written, includes and overrides merged in; `sources` maps every
-    resolved dotted key to "specs/x.yaml:7:12", "include specs/base.yaml:3:1", "--set",
-    "environment ${NAME} at specs/x.yaml:3:4", "protocol strict at specs/x.yaml:3:11" or "default".
-    `tree` has the values with their places.
+    Attributes:
+        values: the values as written, includes and overrides merged in.
+        sources: dotted key to "specs/x.yaml:7:12", "include specs/base.yaml:3:1", "--set", "default",
+            "environment ${NAME} at specs/x.yaml:3:4" or "protocol strict at specs/x.yaml:3:11".
+        tree: the values with their places.
     """
 
     experiment: Experiment
@@ -48,19 +49,24 @@ class LoadedSpec:
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
-    """Load a spec file, with `--set` overrides; SpecError tells all problems in file order."""
+    """Load a spec file with `--set` overrides; SpecError lists all problems in file order.
+
+    Example:
+        >>> load(Path("specs/demo.yaml"), ["training.lr=1e-4"]).experiment.training.lr
+        0.0001
+    """
     kind = kind_of(path)
     if kind != FILE:
         raise _missing(path, kind)
     problems = Problems()
     files = SpecFiles(path, problems)
-    with no_collection():  # a tree makes no garbage, and would be searched for it again and again
+    with no_collection():  # a tree makes no garbage; the collector would traverse it again and again
         tree = files.read(path, str(path))
         return _finish(tree, path, overrides, problems, complete=files.complete)
 
 
 def load_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> LoadedSpec:
-    """Load a spec from text; `name` stands for the file in messages, and nothing can be included."""
+    """Load a spec from text without `include`; `name` stands for the file in messages."""
     problems = Problems(files=[name])
     tree = read_text(text, Place(name), problems)
     if tree is not None:
@@ -76,13 +82,13 @@ def _missing(path: Path, kind: str) -> MissingFileError:
         specs = sorted(each.name for each in path.glob("*.y*ml"))
         return MissingFileError(
             f"{path}: a folder, not a spec file",
-            mend=f"name one of its files: {', '.join(specs)}" if specs else "name a YAML file",
+            hint=f"name one of its files: {', '.join(specs)}" if specs else "name a YAML file",
         )
     if kind != NOTHING:
-        return MissingFileError(f"{path}: is {kind}, not a file", mend="name a YAML file")
+        return MissingFileError(f"{path}: is {kind}, not a file", hint="name a YAML file")
     near = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
     return MissingFileError(
-        f"{path}: no such file{did_you_mean(path.name, near)}", mend="`grasp-bench init` writes a starter"
+        f"{path}: no such file{did_you_mean(path.name, near)}", hint="`grasp-bench init` writes a starter"
     )
 
 
@@ -122,7 +128,7 @@ MAX_FILES = 64
 
 
 class SpecFiles:
-    """Reads a spec file and what it includes; `complete` turns False when a part could not be read."""
+    """Reads a spec file and its includes; `complete` turns False when a part could not be read."""
 
     def __init__(self, top: Path, problems: Problems) -> None:
         self.root = top.resolve().parent
@@ -132,7 +138,7 @@ class SpecFiles:
         self._bytes = 0
 
     def read(self, path: Path, name: str, above: tuple[Path, ...] = ()) -> Node | None:
-        """The merged tree of a file, without its `include`; `above` are the files that include it."""
+        """Return the merged tree of a file, without its `include`; `above` are the files that include it."""
         self._read += 1
         self._bytes += path.stat().st_size
         if name not in self.problems.files:
@@ -190,7 +196,7 @@ class SpecFiles:
 
 
 def checked_mapping(node: Node, place: Place, problems: Problems) -> Node | None:
-    """The node if it is a mapping; otherwise a problem is noted."""
+    """Return the node if it is a mapping; otherwise note a problem."""
     if isinstance(node.value, dict):
         return node
     if not node.broken:
@@ -201,7 +207,7 @@ def checked_mapping(node: Node, place: Place, problems: Problems) -> Node | None
 
 
 def changes_variant(path: tuple[str, ...], base: Node, overlay: Node) -> bool:
-    """True where both name a variant of a choice, and not the same one."""
+    """Return whether both trees name a variant of a choice, and different ones."""
     values = plain(overlay)
     for part in reversed(path):
         values = {part: values}

@@ -1,4 +1,4 @@
-"""Where a dataset's files are: `dataset.source` to paths, before anything is read."""
+"""Resolve `dataset.source` to the paths of a dataset's files, without reading them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ give one of
 
 
 @dataclass(frozen=True)
-class Located:
-    """The files of a dataset; `name` is short enough for slugs, `generated` means there are no files."""
+class DatasetFiles:
+    """The files of a dataset. `name` is short enough for slugs; a `generated` dataset has no files."""
 
     name: str
     interactions: Path | None
@@ -41,13 +41,13 @@ class Located:
     users: Path | None = None
 
 
-def locate(dataset: Dataset) -> Located:
+def locate(dataset: Dataset) -> DatasetFiles:
     """Find a dataset's files without reading them.
 
     A bare word is looked up in the data folder first and in the working directory second; anything
     with a slash or a file suffix is a path.
 
-    Raises MissingFileError when nothing is there, DataError when a folder holds two candidates.
+    Raises MissingFileError when no file is found, DataError when a folder holds two candidates.
     """
     located = _whole(dataset)
     sample = None if dataset.sample_users is None else f"sample of {dataset.sample_users} users"
@@ -55,25 +55,25 @@ def locate(dataset: Dataset) -> Located:
     return replace(located, name=f"{located.name} ({told})") if told else located
 
 
-def _whole(dataset: Dataset) -> Located:
+def _whole(dataset: Dataset) -> DatasetFiles:
     source = dataset.source
     if source in GENERATED:
         if dataset.items is not None:
             raise DataError(
-                f"dataset.items: '{source}' is generated with its items", mend="remove dataset.items"
+                f"dataset.items: '{source}' is generated with its items", hint="remove dataset.items"
             )
         if dataset.users is not None:
-            raise DataError(f"dataset.users: '{source}' is generated", mend="remove dataset.users")
-        return Located(source, None, None, True)
+            raise DataError(f"dataset.users: '{source}' is generated", hint="remove dataset.users")
+        return DatasetFiles(source, None, None, True)
     path = _resolve(source)
     if kind_of(path) == FOLDER:
         interactions = _only(path, "interactions")
         if interactions is None:
-            raise MissingFileError(f"{path}: no interactions file in this folder", mend=_mend(source))
+            raise MissingFileError(f"{path}: no interactions file in this folder", hint=_hint(source))
     else:
-        interactions = require_file(path, mend=_mend(source))
+        interactions = require_file(path, hint=_hint(source))
         _check_suffix(path)
-    return Located(
+    return DatasetFiles(
         _short_name(path), interactions, _items(dataset, interactions), False, _users(dataset, interactions)
     )
 
@@ -90,16 +90,16 @@ def _resolve(source: str) -> Path:
     if is_bare_word:
         known = [entry.name for entry in root.iterdir() if entry.is_dir()] if root else []
         hint = did_you_mean(source, [*known, *GENERATED])
-    raise MissingFileError(f"dataset.source '{source}': not found{hint}", mend=_mend(source))
+    raise MissingFileError(f"dataset.source '{source}': not found{hint}", hint=_hint(source))
 
 
 def data_root() -> Path:
-    """The data folder: $GRASP_BENCH_DATA, or `data` in the working directory; it may not be there yet."""
+    """Return the data folder, which may not exist yet: $GRASP_BENCH_DATA, or `data` here."""
     return Path(os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT).expanduser()
 
 
 def root_in_words() -> str:
-    """The data folder, and what says so."""
+    """Return the data folder and where it is set, for messages."""
     value = os.environ.get(ROOT_VARIABLE)
     return f"{value} (${ROOT_VARIABLE})" if value else f"./{DEFAULT_ROOT} (${ROOT_VARIABLE} is not set)"
 
@@ -109,7 +109,7 @@ def _root() -> Path | None:
     return root if root.is_dir() else None
 
 
-def _mend(source: str) -> str:
+def _hint(source: str) -> str:
     if source in PUBLIC_SETS:
         return how_to_make(source, root_in_words())
     return HOW_TO_GET_DATA.format(root=root_in_words(), public=", ".join(PUBLIC_SETS))
@@ -121,7 +121,7 @@ def _only(folder: Path, stem: str) -> Path | None:
     if len(found) > 1:
         raise DataError(
             f"{folder}: both {found[0].name} and {found[1].name}",
-            mend="keep one, or name the file in dataset.source or dataset.items",
+            hint="keep one, or name the file in dataset.source or dataset.items",
         )
     return found[0] if found else None
 
@@ -134,15 +134,15 @@ def _items(dataset: Dataset, interactions: Path) -> Path | None:
     if kind_of(path) == NOTHING:
         raise MissingFileError(
             f"dataset.items '{dataset.items}': no such file",
-            mend="correct the path, or leave dataset.items out when there is no text",
+            hint="correct the path, or leave dataset.items out when there is no text",
         )
-    require_file(path, mend="correct dataset.items")
+    require_file(path, hint="correct dataset.items")
     _check_suffix(path)
     return path
 
 
 def _users(dataset: Dataset, interactions: Path) -> Path | None:
-    """A path, or a name in the interactions' folder; a users file that the spec does not name is not read."""
+    """Find the users file: a path, or a name in the interactions' folder; None if the spec names none."""
     if dataset.users is None:
         return None
     path = expanded(dataset.users)
@@ -152,7 +152,7 @@ def _users(dataset: Dataset, interactions: Path) -> Path | None:
     if found is None:
         raise MissingFileError(
             f"dataset.users '{dataset.users}': no such file, neither here nor in {interactions.parent}",
-            mend="correct the path, or leave dataset.users out",
+            hint="correct the path, or leave dataset.users out",
         )
     _check_suffix(found)
     return found
@@ -161,7 +161,7 @@ def _users(dataset: Dataset, interactions: Path) -> Path | None:
 def _check_suffix(path: Path) -> None:
     if not path.name.endswith(SUFFIXES):
         raise DataError(
-            f"{path}: cannot tell the format from the name", mend=f"use one of {', '.join(SUFFIXES)}"
+            f"{path}: cannot tell the format from the name", hint=f"use one of {', '.join(SUFFIXES)}"
         )
 
 

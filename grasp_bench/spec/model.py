@@ -1,5 +1,7 @@
-"""`model:` — one flat section with the keys of every backbone and enhancer, so that an ablation is one dotted
-key. The keys come from the components' own settings (`spec.component`)."""
+"""`model:` — one flat section with the keys of every backbone and enhancer, taken from their settings.
+
+It is flat so that an ablation is one dotted key.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ else:
 
 
 class Model(Section):
-    """Widths and switches of backbone and enhancer."""
+    """The backbone, the enhancer and their keys."""
 
     backbone: str
     enhancer: str
@@ -34,23 +36,22 @@ class Model(Section):
     def _consistent(self) -> Model:
         try:
             self.backbone_settings(), self.enhancer_settings()
-        except ValidationError as error:  # each key by itself is valid: what is left are a component's checks
+        except ValidationError as error:  # each key alone is valid: the rest are a component's own checks
             raise ValueError(str(error.errors()[0]["ctx"]["error"])) from None
         return self
 
     def backbone_settings(self) -> BackboneSettings:
-        """What the backbone reads of this section."""
+        """Return the part of this section that the backbone reads."""
         return self._part(BACKBONES.get(self.backbone))
 
     def enhancer_settings(self) -> EnhancerSettings:
-        """What the enhancer reads of this section."""
+        """Return the part of this section that the enhancer reads."""
         return self._part(ENHANCERS.get(self.enhancer))
 
     def effective(self) -> dict[str, Any]:
-        """The keys that this backbone and enhancer read, by their names in a spec.
+        """Return the keys that this backbone and enhancer read, named as in a spec.
 
-        No other key is part of a cell's hash: `attention: softmax` on a cell without attention is the cell
-        without the ablation.
+        No other key is part of a cell's hash: `attention: softmax` does not change a cell without attention.
         """
         values = {"backbone": self.backbone, "enhancer": self.enhancer}
         for part in (self.backbone_settings(), self.enhancer_settings()):

@@ -1,4 +1,4 @@
-"""`noise:` — what a method reads, made wrong on purpose at several rates."""
+"""`noise:` — deliberate corruption of a method's inputs at several rates."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ else:
 
 
 class Noise(Section):
-    """Corruption of a share of the entities; each rate is a cell, and who is hit at one is hit at all above.
+    """Corruption of a share of the entities. Each rate is a cell; a higher rate only adds entities.
 
-    gaussian: a random vector of about `strength` times the length of the entity's own is added. permute:
-    what belongs to another entity, a hallucinated description. dropout: a share `strength` of the
-    coordinates is 0. category_flip: the nearest entity of another category (of users: of another favourite
-    category).
+    gaussian adds a random vector of about `strength` times the entity's norm. permute takes another entity's
+    embedding or text, like a hallucinated description. dropout zeroes a share `strength` of the coordinates.
+    category_flip takes the nearest entity of another category (for users: another top category).
     """
 
     target: Literal["embeddings", "text"] = Field(
@@ -31,13 +30,13 @@ class Noise(Section):
     side: Literal["users", "items", "both"] = "both"
     when: Literal["before_retrieval", "after_retrieval"] = Field(
         "before_retrieval",
-        description="Whether neighbours are searched among corrupted embeddings, or were before.",
+        description="Whether embeddings are corrupted before or after the search for neighbours.",
     )
     strength: float | None = Field(
-        None, gt=0, description="gaussian: noise over norm, by default 1; dropout: share, by default 0.5."
+        None, gt=0, description="gaussian: noise over norm, default 1; dropout: share, default 0.5."
     )
     rates: tuple[float, ...] = Field(
-        (0.0,), min_length=1, description="Shares of entities that are hit; 0 is the cell without noise."
+        (0.0,), min_length=1, description="Shares of corrupted entities; 0 is the cell without noise."
     )
 
     @field_validator("rates")
@@ -53,7 +52,7 @@ class Noise(Section):
     @model_validator(mode="after")
     def _text_is_permuted(self) -> Noise:
         if self.target == "text" and self.kind != "permute":
-            raise ValueError(f"kind {self.kind} is of embeddings; target text takes kind: permute")
+            raise ValueError(f"kind {self.kind} needs embeddings; target text takes kind: permute")
         return self
 
     @model_validator(mode="after")
@@ -62,31 +61,31 @@ class Noise(Section):
             return self
         settings = NOISES.get(self.kind)
         if settings.strength is None:
-            raise ValueError(f"kind {self.kind} reads no strength: leave it out")
+            raise ValueError(f"kind {self.kind} reads no strength: remove it")
         if settings.most_strength is not None and self.strength > settings.most_strength:
             raise ValueError(f"strength of {self.kind} is at most {settings.most_strength:g}")
         return self
 
     def at(self, rate: float) -> Noise | None:
-        """The same noise at one rate; None for a rate of 0."""
+        """Return the same noise at one rate; None for a rate of 0."""
         return self.model_copy(update={"rates": (rate,)}) if rate else None
 
     @property
     def rate(self) -> float:
-        """The rate of a cell, which has one."""
+        """Return the single rate of a cell."""
         return self.rates[0]
 
     @property
     def applied_strength(self) -> float | None:
-        """The strength as it is applied; None for a kind that has none."""
+        """Return the given or default strength; None for a kind that has none."""
         return self.strength if self.strength is not None else NOISES.get(self.kind).strength
 
     def hits(self, side: str) -> bool:
-        """Whether entities of this side are hit."""
+        """Return whether entities of this side are corrupted."""
         return self.side in (side, "both")
 
     def identity(self) -> dict[str, Any]:
-        """What tells a cell's noise from other noise: for cell.json, and in the names of rows."""
+        """Return the keys that identify a cell's noise in cell.json and in names of rows."""
         kind = "text" if self.target == "text" else self.kind
         said = {"rate": self.rate, "kind": kind, "side": self.side, "when": self.when}
         return said if self.strength is None else {**said, "strength": self.strength}

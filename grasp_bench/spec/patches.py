@@ -1,8 +1,8 @@
-"""Dotted patches: `model.attention: softmax` on an Experiment or on a spec that is being read.
+"""Apply dotted patches (`model.attention: softmax`) to an Experiment or to a spec that is being read.
 
-A patch assigns: a mapping as value takes the place of the whole section. Giving a choice another
-variant (`encoder.kind`) starts that section afresh, with only the keys named in the same patch:
-what the old variant said would have another meaning in the new one, or none.
+A patch assigns: a mapping as value replaces the whole section. Another variant of a choice
+(`encoder.kind`) empties that section first and keeps only keys of the same patch, because the old
+variant's keys have another meaning in the new one, or none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from grasp_bench.spec.validation import Finding, build
 from grasp_bench.spec.wording import unknown_key
 from grasp_bench.spec.yaml_reader import MAX_DEPTH, read_text
 
-# What a patch of a cell may change, and what decides together with it whether a cell is valid.
+# Sections that a patch of a cell may change, and all keys that decide whether a cell is valid.
 SECTIONS = ("dataset", "text", "encoder", "index", "model", "training")
 CELL = ("name", "noise", *SECTIONS)
 PATCH = Place("patch")
@@ -30,11 +30,14 @@ OVERRIDE = Place("--set")
 
 
 class Patcher:
-    """Applies many patches to one experiment, at the cost of what each of them changes.
+    """Applies many patches to one experiment; each costs only the sections that it changes.
 
-    A spec with thousands of ablations is as large as they are many: it is turned into a tree once, a patch of
-    a cell is checked without them, and a section is validated once for all patches that make it the same.
-    `place` is where findings about the experiment's own values are said to be.
+    The experiment becomes a tree once, a patch is checked without the ablations, and equal sections are
+    validated once. `place` is the place of findings about the experiment's own values.
+
+    Example:
+        >>> patcher = Patcher(experiment)
+        >>> [patcher.apply({"model.embedding_dim": dim}) for dim in (16, 32, 64)]
     """
 
     def __init__(self, experiment: Experiment, place: Place = PATCH) -> None:
@@ -44,7 +47,7 @@ class Patcher:
         self._sections: dict[tuple[str, str], Any] = {}
 
     def apply(self, patch: Mapping[str, Any]) -> Experiment:
-        """`apply_patch` on this experiment; sections that come out alike are one object."""
+        """Return the patched experiment, as `apply_patch` does; equal sections are one object."""
         problems = Problems()
         entries = {key: Entry(PATCH, from_plain(value, PATCH)) for key, value in patch.items()}
         built = self.build(entries, problems)
@@ -55,7 +58,7 @@ class Patcher:
         return built
 
     def build(self, entries: Mapping[str, Entry], problems: Problems) -> Experiment | list[Finding]:
-        """The patched experiment, or what is wrong with it; keys that cannot be are noted as problems."""
+        """Return the patched experiment or its findings; unknown keys are noted as problems."""
         tree = patched(self._tree, entries, problems)
         if any(key.partition(".")[0] in self._rest for key in entries):
             return build(tree)
@@ -64,7 +67,7 @@ class Patcher:
         return built.model_copy(update=self._rest) if isinstance(built, Experiment) else built
 
     def _from_sections(self, cell: Node) -> Experiment | None:
-        """The experiment of these sections; None when something is wrong, which `build` puts into words."""
+        """Return the experiment of these sections; None if it is invalid (`build` then finds out why)."""
         try:
             values = {key: self._section(key, cell.value[key].node) for key in CELL}
             return Experiment.model_validate(values, strict=True, by_alias=True, by_name=False)
@@ -94,13 +97,17 @@ def apply_patch(experiment: Experiment, patch: Mapping[str, Any]) -> Experiment:
     """Return the experiment with dotted keys assigned and everything validated again.
 
     The result differs from `experiment` in exactly the named keys. SpecError names unknown keys
-    (with the nearest known one) and values that do not fit. For many patches of one experiment: `Patcher`.
+    (with the nearest known one) and values that do not fit. Use `Patcher` for many patches.
+
+    Example:
+        >>> apply_patch(experiment, {"model.enhancer": "none"}).model.enhancer
+        'none'
     """
     return Patcher(experiment).apply(patch)
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """Split `a.b=c` into key and value, the value read as YAML; SpecError when it cannot be."""
+    """Split `a.b=c` into key and YAML value; SpecError if it has another form."""
     problems = Problems()
     parsed = read_override(text, problems)
     problems.raise_if_any()
@@ -110,7 +117,7 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def read_override(text: str, problems: Problems) -> tuple[str, Entry] | None:
-    """`parse_override` for a spec that is being read: the value keeps `--set` as its place."""
+    """Parse an override for a spec that is being read: the value gets `--set` as its place."""
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key:
@@ -121,7 +128,7 @@ def read_override(text: str, problems: Problems) -> tuple[str, Entry] | None:
 
 
 def patched(tree: Node, entries: Mapping[str, Entry], problems: Problems) -> Node:
-    """The tree with every entry assigned to its dotted key; keys that cannot be are noted as problems."""
+    """Assign every entry to its dotted key; unknown and overlapping keys are noted as problems."""
     problems.extend(_overlaps(entries))
     switches = [key for key in entries if _is_tag(key, tree)]
     for key in [*switches, *(key for key in entries if key not in switches)]:
@@ -138,7 +145,7 @@ def patched(tree: Node, entries: Mapping[str, Entry], problems: Problems) -> Nod
 
 
 class UnknownKey(ValueError):
-    """A dotted key that the spec does not have; the hint is looked for when it is read."""
+    """A dotted key that the spec does not have. Its hint is computed only when the message is read."""
 
     def __init__(self, path: list[str], values: Mapping[str, Any], whole: str) -> None:
         super().__init__()
@@ -149,9 +156,9 @@ class UnknownKey(ValueError):
 
 
 def path_of(key: str, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Split a dotted key along the spec's shape; ValueError says why it is none.
+    """Split a dotted key along the spec's shape; ValueError for a key that the spec does not have.
 
-    Keys of free mappings hold dots themselves: `compare.model.enhancer` is ("compare", "model.enhancer").
+    Keys of free mappings contain dots: `compare.model.enhancer` is ("compare", "model.enhancer").
     """
     parts = key.split(".")
     shape: Shape = Experiment
@@ -177,7 +184,7 @@ def _free(rest: list[str], depth: int) -> tuple[str, ...]:
 
 
 def _overlaps(entries: Mapping[str, Entry]) -> list[Problem]:
-    """`encoder` and `encoder.kind` in one patch: which of them wins would be a matter of order."""
+    """Find keys below each other (`encoder` and `encoder.kind`), whose order would decide the result."""
     return [
         Problem(entries[key].key_place, key, f"overlaps with '{other}' in the same patch")
         for key in entries
@@ -187,7 +194,7 @@ def _overlaps(entries: Mapping[str, Entry]) -> list[Problem]:
 
 
 def _above(key: str) -> Iterator[str]:
-    """The dotted keys that a dotted key lies below, the longest first, as deep as specs go."""
+    """Return the dotted keys above a dotted key, the longest first, as deep as specs go."""
     parts = key.split(".", MAX_DEPTH)[:MAX_DEPTH]
     return (".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1))
 
@@ -199,7 +206,7 @@ def _is_tag(key: str, tree: Node) -> bool:
 
 
 def _switch(tree: Node, path: tuple[str, ...], entry: Entry) -> Node:
-    """Empty a section whose variant changes."""
+    """Empty the section if its variant changes."""
     found = locate(tree, path)
     if found.whole and found.node.value == entry.node.value:
         return tree
@@ -207,7 +214,7 @@ def _switch(tree: Node, path: tuple[str, ...], entry: Entry) -> Node:
 
 
 def _with_default_tags(tree: Node, path: tuple[str, ...]) -> Node:
-    """Spell out the default variant of a section that only the patch mentions."""
+    """Write out the default variant of a section that only the patch mentions."""
     for end in range(1, len(path)):
         shape = section_at(path[:end], View(tree))
         if isinstance(shape, Choice) and shape.default and not locate(tree, path[:end]).whole:

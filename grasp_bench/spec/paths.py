@@ -1,6 +1,6 @@
-"""Every path that a spec names, checked where it is written: its characters, and what it leads to.
+"""Check the paths in a spec: their characters, and whether they lead to the expected kind of file.
 
-A path that leads nowhere is no fault of the spec, which may be read on a machine without the data.
+A path that leads nowhere is no error, because a spec may be read on a machine without the data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from grasp_bench.spec.problems import Problems, dotted
 from grasp_bench.spec.tree import Node, Part, Place
 from grasp_bench.spec.wording import describe
 
-# What each key may name, by the end of its dotted key: patches and lists have theirs before it.
+# Kinds of file that each key may name, by the end of its dotted key; patches and lists add a beginning.
 ENDS: dict[str, tuple[str, ...]] = {
     "dataset.source": (FILE, FOLDER),
     "dataset.items": (FILE,),
@@ -34,7 +34,7 @@ TEMPLATE_SUFFIX = ".j2"  # a template without it is a shipped one
 
 
 def check_paths(tree: Node, problems: Problems) -> None:
-    """Note paths that cannot be one, and those that lead to something else than they should."""
+    """Note impossible paths and paths that lead to the wrong kind of file."""
     for key, path, node in texts_of(tree):
         wanted = wanted_at(key)
         if wanted and (wrong := what_is_wrong(key, node.value, wanted)) is not None:
@@ -42,12 +42,12 @@ def check_paths(tree: Node, problems: Problems) -> None:
 
 
 def wanted_at(key: str) -> tuple[str, ...]:
-    """What a dotted key may name; nothing where it names no file."""
+    """Return the kinds of file that a dotted key may name; empty if it names no file."""
     return next((kinds for end, kinds in ENDS.items() if f".{key}".endswith(f".{end}")), ())
 
 
 def what_is_wrong(key: str, name: str, wanted: tuple[str, ...]) -> str | None:
-    """Why a name cannot be read under a dotted key that wants one of these kinds; None when it can be."""
+    """Return why a name is no path to one of the `wanted` kinds; None if it may be one."""
     if (fault := fault_of_name(name)) is not None:
         return f"{fault}; correct the path"
     if key.endswith(".template") and not name.endswith(TEMPLATE_SUFFIX):
@@ -62,7 +62,7 @@ def what_is_wrong(key: str, name: str, wanted: tuple[str, ...]) -> str | None:
 
 
 def texts_of(tree: Node) -> Iterator[tuple[str, tuple[Part, ...], Node]]:
-    """Dotted key, path and node of every text of a spec; places in lists are no part of the dotted key."""
+    """Yield dotted key, path and node of every text of a spec; dotted keys have no list indices."""
     return _texts(tree, "", ())
 
 
@@ -82,7 +82,7 @@ ENDS_OF_KEYS = (":", " ", ".", "[")
 
 @contextmanager
 def at_its_place(tree: Node) -> Iterator[None]:
-    """Say of an error about a key of the spec, or about a file that it names, where that is written."""
+    """Add the place in the spec to errors about its keys or about files that it names."""
     try:
         yield
     except SpecError as error:
@@ -98,14 +98,14 @@ def at_its_place(tree: Node) -> Iterator[None]:
 
 
 def _placed(line: str, tree: Node, places: list[tuple[str, Place]]) -> str:
-    """The line with the place of the longest key that it begins with, the file's if it names none."""
+    """Prefix a line with the place of the longest key that it begins with, else with the file's."""
     begun = [found for found in places if line.startswith(tuple(found[0] + end for end in ENDS_OF_KEYS))]
     _, place = max(begun, key=lambda found: len(found[0]), default=("", tree.place))
     return f"{place} {line}"
 
 
 def _keys(node: Node, path: tuple[Part, ...], place: Place) -> Iterator[tuple[tuple[Part, ...], Place]]:
-    """The paths of a tree, and where each key or item is written."""
+    """Yield the paths of a tree and the place of each key or item."""
     if path:
         yield path, place
     if isinstance(node.value, dict):

@@ -1,4 +1,4 @@
-"""Everything wrong with a spec, collected so that it is told at once and in file order."""
+"""Collect the problems of a spec and report them at once, in file order."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from grasp_bench.core.secrets import masked
 from grasp_bench.core.shown import shown_line
 from grasp_bench.spec.tree import Part, Place
 
-MOST_EXPLAINED = 2 * MOST_PROBLEMS  # hints cost far more than problems: those that nobody will read get none
+MOST_EXPLAINED = 2 * MOST_PROBLEMS  # hints are costly, so unprinted problems get none
 LONGEST_KEY, LONGEST_MESSAGE = 200, 2_000
 
 
 def dotted(path: Sequence[Part]) -> str:
-    """("compare", "model.enhancer", 0) as `compare.model.enhancer[0]`."""
+    """Join a path to a dotted key: ("compare", "model.enhancer", 0) to `compare.model.enhancer[0]`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -23,7 +23,7 @@ def dotted(path: Sequence[Part]) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text with its middle left out where it is longer than `most` characters."""
+    """Leave out the middle of a text that is longer than `most` characters."""
     if len(text) <= most:
         return text
     return f"{text[: most // 2]}… ({len(text):,} characters) …{text[-most // 4 :]}"
@@ -31,7 +31,7 @@ def shortened(text: str, most: int) -> str:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong, where, and about which key ("" for the file as a whole)."""
+    """One problem: its place, its key ("" for the whole file) and a message."""
 
     place: Place
     key: str
@@ -40,12 +40,12 @@ class Problem:
     def __str__(self) -> str:
         key = f" {shortened(self.key, LONGEST_KEY)}" if self.key else ""
         text = f"{self.place}{key}: {shortened(self.message, LONGEST_MESSAGE)}"
-        return shown_line(masked(text))  # a message may quote what was written
+        return shown_line(masked(text))  # a message may quote a secret of the file
 
 
 @dataclass
 class Problems:
-    """A growing list of problems; `files` fixes the order in which files are told of."""
+    """A growing list of problems; `files` fixes the order in which files are reported."""
 
     found: list[Problem] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Problems:
         self.extend([Problem(place, key if isinstance(key, str) else dotted(key), message)])
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Note several problems, each once."""
+        """Note several problems and skip repeats."""
         for problem in problems:
             if problem not in self._known:
                 self._known.add(problem)
@@ -65,11 +65,11 @@ class Problems:
 
     @property
     def room(self) -> int:
-        """How many more problems are worth an explanation: those beyond are counted, not told."""
+        """Return how many more problems get an explanation; those beyond are only counted."""
         return max(0, self.explained - len(self.found))
 
     def lines(self) -> list[str]:
-        """The problems that are told, as text: by file in the order of reading, then by line and column."""
+        """Return the printed problems, sorted by file in the order of reading, then by line and column."""
         return [str(problem) for problem in sorted(self.found, key=self._order)[:MOST_PROBLEMS]]
 
     def raise_if_any(self) -> None:

@@ -1,7 +1,7 @@
-"""`protocol: paper | strict | temporal | strong` — named sets of values for keys that the spec leaves open.
+"""`protocol: paper | strict | temporal | strong` — named sets of values for keys that the spec leaves out.
 
-A preset is laid under the spec before it is validated: what the file, its includes or `--set` say of a
-key wins. Each key of `paper` is one hazard of the published protocol (docs/honest_numbers.md).
+A preset fills keys before validation; values of the file, its includes or `--set` win. Each key of `paper` is
+one hazard of the published protocol (docs/honest_numbers.md).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STRICT: dict[str, Any] = {
     "training.loss.kind": "bce",
     "training.monitor_protocol": "sampled",
 }
-# Training as strong baselines are trained, measured as strictly: specs/beauty_strong.yaml is its board.
+# Training as for strong baselines, measured as in STRICT: specs/beauty_strong.yaml is its board.
 STRONG: dict[str, Any] = STRICT | {
     "model.embedding_dim": 128,
     "model.max_len": 50,
@@ -53,12 +53,12 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     "temporal": STRICT | {"dataset.protocol.split": "temporal"},
     "strong": STRONG,
 }
-# A spec that says otherwise here is not of the protocol that it names.
+# Keys that a spec may not change under a named protocol.
 DEFINING = ("dataset.protocol.split",)
 
 
 def with_preset(tree: Node, problems: Problems) -> Node:
-    """The spec with its protocol's values where it gives none; unknown names are noted as problems."""
+    """Fill the keys that a spec leaves out from its protocol; unknown names are noted as problems."""
     found = locate(tree, (KEY,))
     if not found.whole or found.node.broken or found.node.value is None:
         return tree
@@ -72,7 +72,7 @@ def with_preset(tree: Node, problems: Problems) -> Node:
         if said.whole and key in DEFINING and said.node.value != value and not said.node.broken:
             message = f"{describe(said.node.value)} contradicts protocol '{name}', which means {value}"
             problems.add(said.node.place, key, message)
-        # Where something above is no mapping there is nothing to fill; validation tells.
+        # Below a value that is no mapping there is nothing to fill; validation reports it.
         if not said.whole and isinstance(said.node.value, dict):
             place = Place(f"protocol {name} at {found.node.place}")
             tree = assign(tree, path, Entry(place, from_plain(value, place)))

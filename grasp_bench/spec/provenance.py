@@ -1,4 +1,4 @@
-"""Where every resolved value came from."""
+"""List every resolved value of a spec and its source."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from grasp_bench.spec.tree import Node, locate
 
 
 def resolved(experiment: Experiment) -> dict[str, Any]:
-    """Every value of an experiment by its dotted key, defaults included, in the models' order."""
+    """Return every value of an experiment by dotted key, defaults included, in the models' order."""
     return {".".join(path): value for path, value in leaves(experiment)}
 
 
 def leaves(experiment: Experiment) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Paths and values of an experiment; lists and empty mappings are values."""
+    """Yield paths and values of an experiment; lists and empty mappings are values."""
     yield from _leaves(experiment.model_dump(mode="json", by_alias=True), ())
 
 
@@ -28,7 +28,7 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 
 def sources(experiment: Experiment, tree: Node) -> dict[str, str]:
-    """Dotted key to the place its value was written at, or "default"."""
+    """Map each dotted key to the place of its value, or "default"."""
     found = {}
     for path, _ in leaves(experiment):
         located = locate(tree, path)
@@ -37,7 +37,7 @@ def sources(experiment: Experiment, tree: Node) -> dict[str, str]:
 
 
 def _origin(node: Node) -> str:
-    """A list is from the environment when one of its items is."""
+    """Return a value's source; a list comes from the environment if one of its items does."""
     names = tuple(dict.fromkeys(_variables(node)))
     return Node(None, node.place, names).origin
 

@@ -1,6 +1,6 @@
-"""Public datasets that `grasp-bench data prepare` makes: from which files, on what terms, how large.
+"""Public datasets that `grasp-bench data prepare` builds: raw files, terms and sizes.
 
-Nothing of them is part of this project: files are fetched from their publishers or given by the user.
+The data are not part of this project: files are downloaded from their publishers or given by the user.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ MOVIELENS_TERMS = "GroupLens' own: no commercial use without permission, cite Ha
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file as its publisher offers it; `sha256` and `size` (bytes) where they are known and do not change.
+    """A file of a publisher; `sha256` and `size` (bytes) if they are known and do not change.
 
-    `instead` names another file that the same set can be made from.
+    `instead` names another file from which the same set can be built.
     """
 
     url: str
@@ -30,16 +30,15 @@ class RawFile:
 
     @property
     def name(self) -> str:
-        """The last part of the address."""
+        """Return the last part of the address."""
         return self.url.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class PublicSet:
-    """A dataset under the name that specs call it by.
+    """A dataset under its name in specs.
 
-    `users`, `items`, `interactions` are those of the published set: another edition of the raw files, or
-    another rule, would give others.
+    `users`, `items` and `interactions` are the published counts; other raw files or rules give other counts.
     """
 
     name: str
@@ -121,19 +120,19 @@ PUBLIC_SETS = {
 
 
 def how_to_make(name: str, where: str, prefix: str = "") -> str:
-    """One screen for whoever lacks a public set or its texts.
+    """Return instructions for building a missing public set or its texts.
 
-    `where` says where it would go; `prefix` goes before the commands that make it.
+    `where` is the target folder in words; `prefix` is put before the commands.
     """
     found = PUBLIC_SETS[name]
     files = " and ".join(each.name for each in found.files)
     return f"""\
-'{name}' is public and can be made here, by one of
+'{name}' is public and can be built here, by one of
       {prefix}grasp-bench run SPEC --prepare
-          fetches {files}, makes the dataset, and runs
+          downloads {files}, builds the dataset, and runs
       {prefix}grasp-bench data prepare {name} --raw FOLDER
-          makes it from these files, where you have them
+          builds it from these files, if you have them
       grasp-bench run SPEC --dataset demo
-          runs the same spec on the generated catalogue: it shows that all works, and proves nothing
+          runs the same spec on the generated catalogue, as a test of the installation
     It goes to {where}.
     Sources, terms and sizes: grasp-bench data list. More: docs/data.md"""

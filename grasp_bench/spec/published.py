@@ -1,5 +1,6 @@
-"""Published figures: a file of a paper's tables, or of rows from many papers, and the key of a spec that
-names it. The figures stand beside ours on a board and decide nothing: no hash knows them.
+"""`published:` — published figures, from one paper's tables or as rows of many papers, and their file format.
+
+Boards print them beside measured figures; they are part of no hash.
 """
 
 from __future__ import annotations
@@ -23,22 +24,22 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 Figures = Annotated[dict[MetricName, Percent], Field(min_length=1)]
 Scalar = str | int | float | bool
 
-WHOLE = "full"  # among ablations: the method itself
+WHOLE = "full"  # among ablations: the unablated method
 
 
 class Published(Section):
-    """Published figures to stand beside ours, each on the ranking that it is of; they decide nothing.
+    """Published figures that boards print beside measured ones of the same ranking.
 
-    `dataset` names the one they were measured on, as the file does. A spec that compares several datasets
-    says in `datasets` which published one belongs to which of ours.
+    `dataset` is the file's name for the published dataset. A spec that compares several datasets maps each to
+    the published one in `datasets`.
     """
 
     file: str = Field(
-        min_length=1, description="Beside the spec: `published/grasp.yaml`, or `grasp` for short."
+        min_length=1, description="Path from the spec: `published/grasp.yaml`, or `grasp` for short."
     )
     dataset: str | None = Field(None, min_length=1, description="Published dataset, e.g. `Beauty`.")
     datasets: dict[str, str] = Field(
-        default={}, description="Our dataset to the published one, where there are several."
+        default={}, description="Dataset of the spec to the published one, if there are several."
     )
 
     @model_validator(mode="after")
@@ -49,7 +50,7 @@ class Published(Section):
 
 
 class Source(Section):
-    """Where the figures are from."""
+    """The source of figures."""
 
     title: str = Field(min_length=1)
     reference: str = Field(min_length=1)
@@ -58,7 +59,7 @@ class Source(Section):
 
 
 class Tables(Section):
-    """What the source calls its tables."""
+    """The names of the tables in the source."""
 
     datasets: str | None = None
     overall: str | None = None
@@ -67,9 +68,9 @@ class Tables(Section):
 
 
 class PublishedDataset(Section):
-    """What the source says of a dataset; `head_*_from` are the thresholds of its groups.
+    """A dataset's statistics in the source; `head_*_from` are the thresholds of its groups.
 
-    `actual_users` corrects a count that is known to be misprinted: ours are compared with it.
+    `actual_users` corrects a misprinted count; measured counts are compared with it.
     """
 
     users: int = Field(ge=1)
@@ -83,9 +84,9 @@ class PublishedDataset(Section):
 
 
 class SourcedRow(Section):
-    """One line of any paper's table: its method, its source, the ranking, and ours that it stands beside.
+    """One line of a paper's table: label, source, ranking, and the measured method to print it beside.
 
-    That is a backbone with its enhancer, or a control; without either the row is shown alone.
+    That method is a backbone with an enhancer, or a control; without either the row is printed alone.
     """
 
     label: str = Field(min_length=1)
@@ -110,7 +111,7 @@ class PublishedFile(Section):
     """A file of published figures in percent.
 
     `overall`, `groups` and `ablations` are the tables of one `source`, sampled ranking: dataset, backbone,
-    enhancer, then group or ablation. `rows` have each a source and a ranking of its own.
+    enhancer, then group or ablation. Each of `rows` has its own source and ranking.
     """
 
     source: Source | None = None
@@ -139,17 +140,17 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class PublishedFigures:
-    """A file that was read for a spec, and what the spec compares with what."""
+    """A file of published figures, and the `published:` section that names it."""
 
     content: PublishedFile
     chosen: Published
 
     def dataset_for(self, name: str) -> str | None:
-        """The published dataset that stands beside ours of this name."""
+        """Return the published dataset for one of the spec's, by name; None without one."""
         return self.chosen.dataset or self.chosen.datasets.get(name)
 
     def rows(self, dataset: str) -> Iterator[PublishedRow]:
-        """Every line about a published dataset, table after table."""
+        """Yield every line about a published dataset, table after table."""
         content, tables = self.content, self.content.tables
         for backbone, enhancer, figures in _lines(content.overall, dataset):
             yield _row(tables.overall, backbone, enhancer, None, "overall", figures)
@@ -162,7 +163,7 @@ class PublishedFigures:
                     yield _row(tables.ablations, backbone, enhancer, ablation, "overall", figures)
 
     def sourced(self, dataset: str) -> list[dict[str, Any]]:
-        """Every row about a published dataset that has a source of its own, figures as fractions."""
+        """Return the `rows` about a published dataset, figures as fractions."""
         rows = self.content.rows.get(dataset, ())
         return [{**row.model_dump(mode="json"), "figures": _fractions(row.figures)} for row in rows]
 

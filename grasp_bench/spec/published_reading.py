@@ -1,4 +1,4 @@
-"""Reading the published figures that a spec names: every problem at its file, line and key."""
+"""Read the published figures that a spec names, with every problem at its file, line and key."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ FOLDER = "published"  # beside a spec; `file: grasp` is its grasp.yaml
 def read_published(
     experiment: Experiment, tree: Node, spec: Path, problems: Problems
 ) -> PublishedFigures | None:
-    """The figures that a spec names; None where it names none, or where something is wrong.
+    """Read the figures that a spec names; None if it names none or they are invalid.
 
-    A relative path counts from the file in which it is written, an override from the spec.
+    A relative path starts from the file that contains it, an override from the spec.
     """
     chosen = experiment.published
     if chosen is None:
@@ -97,7 +97,7 @@ def _read(path: Path, problems: Problems) -> PublishedFile | None:
 
 
 def _note(error: ErrorDetails, tree: Node, values: Mapping[str, Any], problems: Problems) -> None:
-    """Put one of pydantic's findings at its place; what was refused while reading is not told twice."""
+    """Note one of pydantic's findings at its place, unless the value was refused while reading."""
     path = tuple(part for part in error["loc"] if part != "[key]")
     found = locate(tree, path)
     if found.node.broken:
@@ -112,16 +112,16 @@ def _note(error: ErrorDetails, tree: Node, values: Mapping[str, Any], problems: 
 
 
 def _keys_beside(path: tuple[Part, ...]) -> Iterable[str]:
-    """The keys that may stand where an unknown one does."""
+    """Return the known keys of the section that holds an unknown one."""
     above = [SECTIONS[part] for part in path[:-1] if part in SECTIONS]
     return (above[-1] if above else PublishedFile).model_fields
 
 
 def _check(content: PublishedFile, tree: Node, problems: Problems) -> None:
-    """Tables of no source, datasets that the file does not describe, and a whole method with two figures."""
+    """Note tables without a source, undescribed datasets, and a method with two different figures."""
     if content.source is None and (given := [table for table in TABLES if getattr(content, table)]):
         place = locate(tree, (given[0],)).key_place
-        problems.add(place, given[0], "needs the source of its figures; say it in source")
+        problems.add(place, given[0], "needs the source of its figures; give it in source")
     for table in (*TABLES, "rows"):
         for dataset in getattr(content, table):
             if dataset not in content.datasets:
@@ -153,8 +153,8 @@ def _refuse_unknown_datasets(
 def _refuse_one_for_several(
     experiment: Experiment, chosen: Published, tree: Node, problems: Problems
 ) -> None:
-    """One published dataset beside several of ours would put figures beside strangers."""
+    """Refuse one published dataset for a spec with several, whose figures would not be comparable."""
     patched = [experiment.compare, *experiment.ablations.values()]
     if chosen.dataset is not None and any("dataset.source" in patch for patch in patched):
-        text = "the spec has several datasets; say in published.datasets which of ours each belongs to"
+        text = "the spec has several datasets; map each to a published one in published.datasets"
         problems.add(locate(tree, (KEY, "dataset")).key_place, (KEY, "dataset"), text)

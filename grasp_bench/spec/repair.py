@@ -1,4 +1,4 @@
-"""`dataset.repair:` — what to do about rows that need a decision, and about an order that the file made."""
+"""`dataset.repair:` — how to handle questionable rows and an order that the file determined."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from pydantic import Field, field_validator, model_validator
 
 from grasp_bench.spec.section import Section, settled
 
-# `time_ties: keep` was called so when artefacts came to be named by it.
+# The former name of `time_ties: keep`, which hashes still contain.
 KEEP_IN_HASHES = "file_order"
 
 
 class Repair(Section):
-    """What to do about bad rows: `refuse` stops with counts and an example, other words are repairs."""
+    """Handling of bad rows: `refuse` stops with counts and an example, other values repair."""
 
     duplicates: Literal["refuse", "keep", "drop"] = Field(
-        "keep", description="The same user, item and order value more than once."
+        "keep", description="Repeated rows of the same user, item and order value."
     )
     unsorted: Literal["refuse", "sort"] = "sort"
     time_ties: Literal["refuse", "keep", "shuffle", "block"] = Field(
         "keep",
-        description="Equal times within a user: stop, keep the file's order, put them into random order, or "
-        "take them as one step, of which one item is held out and no item predicts another.",
+        description="Equal times within a user: stop, keep the file's order, shuffle them, or treat them as "
+        "one step, of which one item is held out and no item predicts another.",
     )
     ascending_runs: Literal["keep", "shuffle"] = Field(
         "keep",
-        description="For files without times: shuffle puts every run of neighbours whose item ids ascend "
-        "into random order, which bounds from above what equal times can hide.",
+        description="For files without times: shuffle every run of consecutive items with ascending ids, "
+        "an upper bound for the effect of hidden equal times.",
     )
     order_seed: int = Field(
-        42, ge=0, le=2**31 - 1, description="Of the random orders of time_ties and ascending_runs."
+        42, ge=0, le=2**31 - 1, description="Seed of the random orders of time_ties and ascending_runs."
     )
     short_users: Literal["refuse", "drop"] = Field(
-        "drop", description="Users that min_user leaves out: leave them out, or stop."
+        "drop", description="Users below min_user: drop them, or stop."
     )
     unknown_items: Literal["refuse", "keep", "drop"] = Field(
-        "keep", description="Interactions with items that the items file does not list."
+        "keep", description="Interactions with items that are absent from the items file."
     )
     duplicate_items: Literal["refuse", "first"] = Field(
         "refuse",
-        description="An item listed more than once in the items file: the first row counts, or stop.",
+        description="Items listed more than once in the items file: use the first row, or stop.",
     )
     empty_text: Literal["refuse", "keep"] = Field(
-        "keep", description="Items whose title is empty; kept items are described by what else is known."
+        "keep", description="Items with an empty title; kept ones are described by their other columns."
     )
 
     @field_validator("time_ties", mode="before")
@@ -65,13 +65,13 @@ class Repair(Section):
 
     @property
     def reordering(self) -> str | None:
-        """What puts histories into another order than the file's, `key: value`; None where nothing does."""
+        """Return the setting (`key: value`) that changes the file's order; None if there is none."""
         if self.time_ties in ("shuffle", "block"):
             return f"time_ties: {self.time_ties}"
         return "ascending_runs: shuffle" if self.ascending_runs == "shuffle" else None
 
     def told(self) -> str | None:
-        """What the dataset's name says of the order; None where it is the file's."""
+        """Return the note on the order in the dataset's name; None for the file's order."""
         words = {
             "time_ties: shuffle": "equal times shuffled",
             "time_ties: block": "equal times as one step",
@@ -81,7 +81,7 @@ class Repair(Section):
 
 
 def hashed(repair: Repair) -> dict[str, Any]:
-    """Keys and JSON values as artefacts are named by them; `repair_of` reads them."""
+    """Return keys and JSON values as they enter hashes; `repair_of` is the inverse."""
     values = settled(repair, ("ascending_runs",))
     if repair.reordering is None:
         del values["order_seed"]
@@ -91,6 +91,6 @@ def hashed(repair: Repair) -> dict[str, Any]:
 
 
 def repair_of(values: Mapping[str, Any]) -> Repair:
-    """The section that `hashed` was made of."""
+    """Rebuild the section from the values of `hashed`."""
     kept = {"time_ties": "keep"} if values.get("time_ties") == KEEP_IN_HASHES else {}
     return Repair.model_validate({**values, **kept})

@@ -1,7 +1,7 @@
-"""Plain scalars by the YAML 1.2 core schema (https://yaml.org/spec/1.2.2/#1032-tag-resolution).
+"""Resolve plain scalars by the YAML 1.2 core schema (https://yaml.org/spec/1.2.2/#1032-tag-resolution).
 
-PyYAML follows YAML 1.1, where `no` is false, `1e-3` is text, `010` is 8 and `2024-01-01` is a date.
-None of that is what people who write a spec mean.
+PyYAML follows YAML 1.1, where `no` is false, `1e-3` is text, `010` is 8 and `2024-01-01` is a date, which
+surprises authors of specs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 LARGEST = 2**63
-MOST_DIGITS = 100  # int() is quadratic in the digits; whatever is longer is too large anyway
+MOST_DIGITS = 100  # int() is quadratic in the digits; longer numbers are too large anyway
 
 Scalar = str | int | float | bool | None
 
@@ -67,7 +67,7 @@ SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL")
 
 
 def interpolate(text: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """Replace `${NAME}`; return the text and the names used. ValueError says what is wrong."""
+    """Replace `${NAME}`; return the text and the names used. ValueError for a forbidden or unset variable."""
     names: list[str] = []
 
     def value(match: re.Match[str]) -> str:
@@ -85,7 +85,7 @@ def interpolate(text: str, environment: Mapping[str, str]) -> tuple[str, tuple[s
 
 def _check(name: str, environment: Mapping[str, str]) -> None:
     if not ALLOWED.fullmatch(name) or SECRET.search(name):
-        raise ValueError(f"${{{name}}} may not be used: only GRASP_BENCH_… variables that are no secrets")
+        raise ValueError(f"${{{name}}} is not allowed: use GRASP_BENCH_… variables that are no secrets")
     if name not in environment:
         ours = [each for each in environment if ALLOWED.fullmatch(each) and not SECRET.search(each)]
         raise ValueError(f"environment variable {name} is not set{did_you_mean(name, ours)}")

@@ -1,4 +1,4 @@
-"""Keys of access have no place in a spec: what looks like one is refused, and is never repeated."""
+"""Refuse values of a spec that look like access keys, without quoting them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONG_NAME = 20
 
 
 def without_secrets(tree: Node, problems: Problems) -> Node:
-    """The tree without values that look like keys of access; each is a problem that does not quote it."""
+    """Remove values that look like access keys and note a problem for each, without its value."""
     return _checked(tree, (), problems)
 
 
@@ -37,7 +37,7 @@ def _checked(node: Node, path: tuple[Part, ...], problems: Problems) -> Node:
     if key.rpartition(".")[2] == VARIABLE_KEY and not _names_a_variable(node.value):
         wrong = VARIABLE
     elif looks_secret(node.value):
-        wrong = f"looks like a key of access; {KEYS_COME_FROM}"
+        wrong = f"looks like an access key; {KEYS_COME_FROM}"
     if wrong is None:
         return node
     problems.add(node.place, path, wrong)
@@ -45,6 +45,6 @@ def _checked(node: Node, path: tuple[Part, ...], problems: Problems) -> Node:
 
 
 def _names_a_variable(text: str) -> bool:
-    """False as well for a key that happens to be a possible name: `a1b2…`, 32 letters and digits."""
+    """Return whether a text is a variable's name and no key of letters and digits (`a1b2…`)."""
     random = len(text) >= LONG_NAME and "_" not in text and any(letter.isdigit() for letter in text)
     return bool(re.fullmatch(ENVIRONMENT_NAME, text)) and not random

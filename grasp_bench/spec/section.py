@@ -1,4 +1,4 @@
-"""The base of every section of a spec."""
+"""Base class of every section of a spec, and the values that hashes take from a section."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """Frozen; unknown keys, NaN and infinities are refused."""
+    """A frozen pydantic model that refuses unknown keys, NaN and infinities."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, validate_default=True
@@ -26,14 +26,14 @@ def refuse_repeats(key: str, values: Sequence[Hashable]) -> None:
             raise ValueError(f"{key}[{place}] repeats {key}[{first}]{said}")
 
 
-# Values that ask for nothing: absent, empty, or a word that says when to stop and changes no result.
+# Values that change no result: absent, empty, or a word that only decides when to stop.
 SILENT: tuple[Any, ...] = (None, "", [], "refuse", "fail")
 
 
 def asked_of(section: Section) -> dict[str, Any]:
-    """Keys and JSON values, without those whose default asks for nothing and that are left at it.
+    """Return keys and JSON values, without keys at a default that is one of `SILENT`.
 
-    Nodes are named by this, so that a later version may add such a key without renaming artefacts.
+    Node hashes use this, so that a later version may add such a key without changing hashes.
     """
     values = section.model_dump(mode="json", by_alias=True)
     silent = {
@@ -45,9 +45,9 @@ def asked_of(section: Section) -> dict[str, Any]:
 
 
 def settled(section: Section, later: Collection[str]) -> dict[str, Any]:
-    """Keys and JSON values, without those of `later` that are left at their default.
+    """Return keys and JSON values, without those of `later` that have their default.
 
-    For keys that came when artefacts had been named without them: their default is what was done then.
+    `later` are keys added after artefacts had been hashed without them; their default is the old behaviour.
     """
     values = section.model_dump(mode="json", by_alias=True)
     idle = {key for key in later if getattr(section, key) == type(section).model_fields[key].default}

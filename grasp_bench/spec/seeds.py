@@ -1,4 +1,4 @@
-"""`seeds:` — which trainings each method gets: a list, or as many as it takes to decide the hypotheses."""
+"""`seeds:` — a list of seeds, or as many as it takes to decide the hypotheses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST = 50  # trainings of one method
 
 
 class SeedsUntilDecided(Section):
-    """Every method starts with `least` seeds; methods of undecided hypotheses get more, `most` at last."""
+    """Every method starts with `least` seeds; methods of undecided hypotheses get more, up to `most`."""
 
     first: int = Field(
         42, alias="from", ge=0, lt=END - MOST, description="The first seed; the others follow it one by one."
@@ -35,11 +35,11 @@ class SeedsUntilDecided(Section):
     def _most_above_least(cls, most: int, info: ValidationInfo) -> int:
         least = info.data.get("least")
         if least is not None and most <= least:
-            raise ValueError(f"must be greater than least, which is {least}; for so many seeds give a list")
+            raise ValueError(f"must be greater than least, which is {least}; for a fixed number give a list")
         return most
 
     def first_of(self, count: int) -> tuple[int, ...]:
-        """The first so many seeds."""
+        """Return the first `count` seeds."""
         return tuple(range(self.first, self.first + count))
 
 

@@ -1,4 +1,4 @@
-"""What a paid or shared service needs to be told, whatever is asked of it: where, how fast, how much."""
+"""Settings of a paid or shared service: address, rate limits, spending limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from grasp_bench.spec.section import Section
 
-# Keys that decide how answers are fetched, never what they say: no part of any hash.
+# Keys that decide how answers are fetched, not their content: part of no hash.
 DELIVERY_KEYS = (
     "api_key_env", "concurrency", "timeout_seconds", "max_attempts", "requests_per_minute",
     "tokens_per_minute", "max_cost_usd", "max_tokens_total", "price",
@@ -18,29 +18,29 @@ ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
 class Price(Section):
-    """US dollars for a million tokens, where litellm's cost map does not know the model."""
+    """US dollars for a million tokens, for a model that litellm's cost map does not list."""
 
     input_per_million: float = Field(ge=0)
     output_per_million: float = Field(0.0, ge=0)
 
 
 class Service(Section):
-    """A model behind litellm. Keys of access come from the environment or `.env`, never from here."""
+    """A model behind litellm. Access keys come from the environment or `.env`, never from a spec."""
 
     model: str = Field(
         min_length=1, description="litellm's name: openai/gpt-4o-mini, ollama/qwen2.5:7b, azure/<deployment>."
     )
-    api_base: str | None = Field(None, description="Address of an OpenAI-compatible or private server.")
+    api_base: str | None = Field(None, description="Address of another OpenAI-compatible server.")
     api_key_env: Annotated[str, Field(pattern=ENVIRONMENT_NAME)] | None = Field(
-        None, description="Environment variable that holds the key; by default the provider's usual one."
+        None, description="Environment variable with the access key; by default the provider's usual one."
     )
-    concurrency: int = Field(32, ge=1, le=4096, description="Requests in flight at most; 429 lowers it.")
+    concurrency: int = Field(32, ge=1, le=4096, description="Most requests in flight; a 429 lowers it.")
     timeout_seconds: float = Field(120.0, gt=0)
-    max_attempts: int = Field(8, ge=1, description="Tries of one request at errors that may pass.")
+    max_attempts: int = Field(8, ge=1, description="Attempts of one request at transient errors.")
     requests_per_minute: int | None = Field(None, ge=1)
     tokens_per_minute: int | None = Field(None, ge=1)
-    max_cost_usd: float | None = Field(None, gt=0, description="Stop before this is exceeded.")
-    max_tokens_total: int | None = Field(None, ge=1, description="Input and output; stop before it.")
+    max_cost_usd: float | None = Field(None, gt=0, description="Stop before the cost exceeds this.")
+    max_tokens_total: int | None = Field(None, ge=1, description="Stop before input and output exceed it.")
     price: Price | None = None
 
     @field_validator("api_base")
@@ -52,5 +52,5 @@ class Service(Section):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("expected an address such as http://localhost:8000/v1")
         if parts.username or parts.password or parts.query:
-            raise ValueError("no user name, password or query here: keys come from the environment")
+            raise ValueError("remove user name, password and query: keys come from the environment")
         return address

@@ -1,4 +1,4 @@
-"""The spec's shape read off the pydantic models: which keys exist where, and which sections are choices."""
+"""Derive the spec's shape from the pydantic models: known keys, choices between sections, JSON Schema."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from grasp_bench.spec.tree import Part
 
 @dataclass(frozen=True)
 class Choice:
-    """A section with variants, told apart by the value of one key (`encoder.kind`)."""
+    """A section with variants that one key discriminates (`encoder.kind`)."""
 
     key: str
     variants: Mapping[str, type[Section]]
@@ -45,12 +45,12 @@ Shape = type[Section] | Choice | Names | Items | None  # None: a value
 
 @cache
 def fields(section: type[Section]) -> dict[str, FieldInfo]:
-    """The section's keys as they are written in YAML."""
+    """Return the section's keys as they are written in YAML."""
     return {info.alias or name: info for name, info in section.model_fields.items()}
 
 
 def shape_of(info: FieldInfo) -> Shape:
-    """What a field holds."""
+    """Return the shape of a field."""
     options = _options(info.annotation)
     sections = [option for option in options if isinstance(option, type) and issubclass(option, Section)]
     if isinstance(info.discriminator, str):
@@ -70,7 +70,7 @@ def shape_of(info: FieldInfo) -> Shape:
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:
-    """The types of a union, or the one type; what annotates them is left out."""
+    """Return the types of a union, or the single type, without their annotations."""
     union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     options = typing.get_args(annotation) if union else (annotation,)
     return tuple(_bare(option) for option in options)
@@ -81,7 +81,7 @@ def _bare(annotation: Any) -> Any:
 
 
 def _marks(info: FieldInfo) -> frozenset[str]:
-    """What pydantic calls the forms of a value that is told apart by its form (`seeds`)."""
+    """Return pydantic's tags for the forms of a value (`seeds` is a list or a mapping)."""
     options = typing.get_args(info.annotation)
     marks = (mark for option in options for mark in getattr(option, "__metadata__", ()))
     return frozenset(mark.tag for mark in marks if isinstance(mark, Tag))
@@ -92,7 +92,7 @@ def _tags(section: type[Section], key: str) -> tuple[str, ...]:
 
 
 def section_at(path: Sequence[Part], values: Mapping[str, Any]) -> Shape:
-    """The shape at a path of keys, None for values and the unknown; `values` decide variants on the way."""
+    """Return the shape at a path of keys, None for values and unknown keys; `values` decide variants."""
     shape: Shape = Experiment
     here: Any = values
     for part in path:
@@ -108,7 +108,7 @@ def section_at(path: Sequence[Part], values: Mapping[str, Any]) -> Shape:
 
 
 def variant(shape: Shape, values: Any) -> type[Section] | None:
-    """The section that the shape is, given its values; None when it is none or its choice is open."""
+    """Return the section of a shape, given its values; None if it is no section or its variant is unknown."""
     if isinstance(shape, Choice):
         tag = values.get(shape.key) if isinstance(values, Mapping) else shape.default
         return shape.variants.get(tag) if isinstance(tag, str) else None
@@ -116,7 +116,7 @@ def variant(shape: Shape, values: Any) -> type[Section] | None:
 
 
 def without_tags(location: Sequence[str | int]) -> tuple[str | int, ...]:
-    """A pydantic error location as a path in YAML: variants' and forms' tags are in the former only."""
+    """Turn a pydantic error location into a path in YAML by leaving out tags of variants and forms."""
     shape: Shape = Experiment
     marks: frozenset[str] = frozenset()
     path: list[str | int] = []
@@ -138,7 +138,7 @@ def without_tags(location: Sequence[str | int]) -> tuple[str | int, ...]:
 
 @cache
 def all_keys() -> tuple[str, ...]:
-    """Every dotted key that a value can be given to, all variants together."""
+    """Return every dotted key of a spec, all variants together."""
     return tuple(dict.fromkeys(_keys(Experiment, ())))
 
 
@@ -157,14 +157,14 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a spec file, `include` among its keys.
+    """Return the JSON Schema (draft 2020-12) of a spec file, `include` among its keys.
 
-    Keys that a file may leave to the files it includes are not required here.
+    A file with `include` has no required keys, because its includes may give them.
     """
     schema = Experiment.model_json_schema(by_alias=True, mode="validation")
     properties = {
         "include": {
-            "description": "Files of the same folder that this one is laid over.",
+            "description": "Files of the same folder whose values this file overrides.",
             "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
         },
         **schema.pop("properties"),

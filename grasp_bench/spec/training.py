@@ -13,39 +13,39 @@ if TYPE_CHECKING:
     LossKind = str
 else:
     LossKind = Literal[*LOSSES]
-LATER_KEYS = ("loss", "optimizer")  # came when trainings had been named without them
+LATER_KEYS = ("loss", "optimizer")  # added after trainings had been hashed without them
 
 
 class Loss(Section):
-    """What a predicted position is told: its item against sampled negatives, or against the catalogue.
+    """The loss at each predicted position: its item against sampled negatives, or against the catalogue.
 
-    A word stands for a loss with its defaults: `loss: softmax`.
+    A word is short for a loss with its defaults: `loss: softmax`.
     """
 
     kind: LossKind = Field(
         LOSSES.default,
-        description="bce: binary cross-entropy (the paper's eq. 6). gbce: the same with the positive "
-        "calibrated for how few negatives there are (gSASRec, RecSys 2023). softmax: cross-entropy over the "
+        description="bce: binary cross-entropy (the paper's eq. 6). gbce: bce whose positive is calibrated "
+        "for the share of sampled negatives (gSASRec, RecSys 2023). softmax: cross-entropy over the "
         "catalogue. sampled_softmax: over the item and the negatives.",
     )
     negatives: int | None = Field(
         None,
         ge=1,
-        description="One is drawn for each position, never from its user's history; several are drawn once a "
-        "batch and shared by its positions. By default 1 for bce, 256 for gbce and sampled_softmax.",
+        description="A single one is drawn for each position, never from its user's history; several are "
+        "drawn once a batch and shared. By default 1 for bce, 256 for gbce and sampled_softmax.",
     )
     sampling: Literal["uniform", "popularity", "in_batch"] = Field(
         "uniform",
-        description="popularity: in proportion to interactions in training. in_batch: among the items that "
+        description="popularity: in proportion to interactions in training. in_batch: from the items that "
         "the batch predicts.",
     )
     log_q: bool = Field(
         True,
-        description="sampled_softmax: weigh each negative by one over the count expected of it, so that the "
-        "sum estimates the catalogue's.",
+        description="sampled_softmax: divide each negative's weight by its expected count, so that the sum "
+        "estimates that over the catalogue.",
     )
     calibration: float = Field(
-        0.75, ge=0, le=1, description="gbce: its t; 0 is bce, 1 fully calibrated scores."
+        0.75, ge=0, le=1, description="gbce: t of the paper; 0 is bce, 1 fully calibrated scores."
     )
 
     @model_validator(mode="before")
@@ -61,23 +61,23 @@ class Loss(Section):
 
     @property
     def count(self) -> int:
-        """How many negatives; 0 where the loss samples none."""
+        """Return the number of negatives; 0 for a loss that samples none."""
         loss = LOSSES.get(self.kind)
         return loss.negatives if self.negatives is None or "negatives" not in loss.keys else self.negatives
 
     def effective(self) -> dict[str, Any]:
-        """The keys that matter to this kind."""
+        """Return the keys that this kind reads."""
         values = {**self.model_dump(mode="json"), "negatives": self.count}
         return {"kind": self.kind, **{key: values[key] for key in LOSSES.get(self.kind).keys}}
 
     def revision(self) -> dict[str, int]:
-        """What tells a training from one of an earlier version under the same settings, if anything."""
+        """Return the key that separates hashes from earlier versions of the loss; empty if none does."""
         revision = LOSSES.get(self.kind).revision
         return {"loss_revision": revision} if self.count > 1 and revision > 1 else {}
 
 
 class Training(Section):
-    """Adam to early stopping, by default on the binary cross-entropy of eq. 6 with one negative."""
+    """Training by Adam with early stopping, by default on the loss of eq. 6 with one negative."""
 
     batch_size: int = Field(128, ge=1, description="Users per step.")
     lr: float = Field(1e-3, gt=0)
@@ -85,15 +85,15 @@ class Training(Section):
     loss: Loss = Loss()
     optimizer: Literal["adam", "sparse_adam"] = Field(
         "adam",
-        description="sparse_adam updates only the items that a step met: another algorithm, whose step does "
-        "not grow with the catalogue.",
+        description="sparse_adam updates only the items in a step, so its time does not grow with the "
+        "catalogue; results differ from adam's.",
     )
     max_epochs: int = Field(200, ge=1)
     patience: int = Field(20, ge=1, description="Validations without improvement before training stops.")
     eval_every: int = Field(1, ge=1, description="Epochs between validations.")
     monitor: str = Field("NDCG@10", pattern=r"^(NDCG|HR|MRR)@[1-9][0-9]*$")
     monitor_protocol: Literal["sampled", "full"] = Field(
-        "sampled", description="Which ranking of validation stops a training; presets say it."
+        "sampled", description="Validation ranking for early stopping; presets set it."
     )
     amp: bool = Field(False, description="bfloat16 autocast.")
     compile: bool = Field(
@@ -105,16 +105,15 @@ class Training(Section):
     def _rows_alone(self) -> Training:
         if self.optimizer == "sparse_adam":
             if self.loss.count == 0:
-                raise ValueError(f"sparse_adam needs a loss that samples: {self.loss.kind} meets every item")
+                raise ValueError(f"sparse_adam needs a loss that samples: {self.loss.kind} uses every item")
             if self.weight_decay or self.grad_clip is not None:
                 raise ValueError(
-                    "sparse_adam has neither weight_decay nor grad_clip: they are about items that a step "
-                    "does not meet"
+                    "sparse_adam has neither weight_decay nor grad_clip: they concern items outside a step"
                 )
         return self
 
     def effective(self) -> dict[str, Any]:
-        """Keys and values that name a training."""
+        """Return the keys and values that enter a training's hash."""
         values = {**settled(self, LATER_KEYS), "loss": self.loss.effective()}
         if values["loss"] == Loss().effective():
             del values["loss"]

@@ -1,4 +1,4 @@
-"""YAML as a tree of values that know where they were written."""
+"""A YAML document as an immutable tree whose values know their place in the file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Part = str | int
 
 
 class Place(NamedTuple):
-    """Where something was written; line and column count from 1, line 0 is a place without lines (--set)."""
+    """A position in a file; line and column count from 1, line 0 is a place without lines (--set)."""
 
     file: str
     line: int = 0
@@ -25,8 +25,8 @@ class Place(NamedTuple):
 class Node:
     """A scalar, a list of nodes or a dict of entries.
 
-    `variables` are the environment variables the scalar was made from. `broken` marks a value that
-    was refused while reading: it is None here, and nothing more needs to be said about it.
+    `variables` are the environment variables in the scalar. `broken` marks a value that was refused while
+    reading: it is None here and its problem is already noted.
     """
 
     value: Any
@@ -37,7 +37,7 @@ class Node:
 
     @property
     def origin(self) -> str:
-        """The value's source as `spec explain` prints it."""
+        """Return the value's source as `spec explain` prints it."""
         where = f"include {self.place}" if self.place.included else str(self.place)
         if self.variables:
             names = ", ".join(f"${{{name}}}" for name in self.variables)
@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 
 
 def plain(node: Node) -> Any:
-    """The node's value in dicts, lists and scalars."""
+    """Return the node's value as dicts, lists and scalars."""
     if isinstance(node.value, dict):
         return {key: plain(entry.node) for key, entry in node.value.items()}
     if isinstance(node.value, list):
@@ -62,7 +62,7 @@ def plain(node: Node) -> Any:
 
 
 class View(Mapping[str, Any]):
-    """A mapping node read in place: what `plain` gives, without a copy of the whole tree."""
+    """A read-only view of a mapping node: equals `plain`, without a copy of the whole tree."""
 
     def __init__(self, node: Node) -> None:
         self._entries: dict[str, Entry] = node.value if isinstance(node.value, dict) else {}
@@ -79,7 +79,7 @@ class View(Mapping[str, Any]):
 
 
 def from_plain(value: Any, place: Place) -> Node:
-    """Give every part of a plain value the same place."""
+    """Turn a plain value into a tree, every part with the same place."""
     if isinstance(value, dict):
         return Node({str(key): Entry(place, from_plain(item, place)) for key, item in value.items()}, place)
     if isinstance(value, list | tuple):
@@ -89,7 +89,7 @@ def from_plain(value: Any, place: Place) -> Node:
 
 @dataclass(frozen=True)
 class Located:
-    """What lies at a path, or the nearest thing above it when `whole` is False."""
+    """The node at a path, or the nearest one above it when `whole` is False."""
 
     key_place: Place
     node: Node
@@ -97,7 +97,7 @@ class Located:
 
 
 def locate(node: Node, path: Sequence[Part]) -> Located:
-    """Follow a path as far as it goes."""
+    """Follow a path as far as it exists."""
     key_place = node.place
     for part in path:
         if isinstance(node.value, dict) and part in node.value:
@@ -111,7 +111,7 @@ def locate(node: Node, path: Sequence[Part]) -> Located:
 
 
 def assign(node: Node, path: Sequence[str], entry: Entry) -> Node:
-    """A copy of a mapping with the entry put at the path; mappings missing on the way are made."""
+    """Return a copy of a mapping with the entry at the path; missing mappings on the way are added."""
     if not path:
         return entry.node
     entries = dict(node.value) if isinstance(node.value, dict) else {}
@@ -124,9 +124,9 @@ def assign(node: Node, path: Sequence[str], entry: Entry) -> Node:
 
 
 def merge(base: Node, overlay: Node, replaces: Callable[[tuple[str, ...], Node, Node], bool]) -> Node:
-    """Lay one tree over another: mappings are joined key by key, everything else is replaced.
+    """Merge a tree into another: mappings key by key, everything else is replaced.
 
-    `replaces(path, base, overlay)` says where a mapping must be replaced as a whole.
+    `replaces(path, base, overlay)` is True for a mapping that must be replaced as a whole.
     """
     return _merge(base, overlay, (), replaces)
 
@@ -149,7 +149,7 @@ def _merge(
 
 
 def remove(node: Node, path: Sequence[str]) -> Node:
-    """A copy without what lies at the path; the same node when nothing does."""
+    """Return a copy without the value at the path; the same node if there is none."""
     if not isinstance(node.value, dict) or path[0] not in node.value:
         return node
     entries = dict(node.value)

@@ -1,4 +1,4 @@
-"""What `tuning.space` means: each key's range or choice, and what a search may not touch."""
+"""Parse and check `tuning.space`: each key's range or choice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_VALUES = 1_000  # of one choice
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from low to high, both included; `log` is by orders of magnitude."""
+    """Numbers from low to high, both included; `log` is a logarithmic scale."""
 
     low: float
     high: float
@@ -32,7 +32,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of these values, in no order."""
+    """A set of values without order."""
 
     values: tuple[Any, ...]
 
@@ -41,12 +41,12 @@ Dimension = Range | Choice
 
 
 def space_of(tuning: Tuning) -> dict[str, Dimension]:
-    """Every key's dimension; the spec has been checked."""
+    """Return the dimension of every key of a checked spec."""
     return {key: dimension_of(key, values) for key, values in tuning.space.items()}
 
 
 def dimension_of(key: str, values: Sequence[Any]) -> Dimension:
-    """Read one list of a space; ValueError says what is wrong with it."""
+    """Parse one list of a space; ValueError for an invalid one."""
     form, told = _form(values), list(told_values(values))
     numbers = all(_is_number(value) for value in told)
     if len(told) > MOST_VALUES:
@@ -54,25 +54,25 @@ def dimension_of(key: str, values: Sequence[Any]) -> Dimension:
     if not told:
         raise ValueError("needs at least one value")
     if form == "log" and len(told) != 2:
-        raise ValueError(f"'log' makes a range of two numbers, and here are {len(told)}")
+        raise ValueError(f"'log' needs a range of two numbers, got {len(told)}")
     if form == "choice" or not numbers or len(told) != 2:
         return _choice(told)
     low, high = told
     if low >= high:
-        raise ValueError(f"the range {told} does not run upwards")
+        raise ValueError(f"the range {told} does not ascend")
     if form == "log" and low <= 0:
-        raise ValueError("a range by orders of magnitude begins above 0")
+        raise ValueError("a log range must begin above 0")
     whole = isinstance(low, int) and isinstance(high, int) and not _takes_fractions(key)
     return Range(low, high, whole, form == "log")
 
 
 def told_values(values: Sequence[Any]) -> Sequence[Any]:
-    """The values of a list without the word that says what it is."""
+    """Return the values of a list without its final word `log` or `choice`."""
     return values[:-1] if _form(values) else values
 
 
 def check_space(tree: Node, problems: Problems) -> None:
-    """Note what is wrong with the lists of a space, at their lines; their values are checked as patches."""
+    """Note problems of the lists of a space; their values are checked as patches."""
     found, compared = locate(tree, PATH), locate(tree, ("compare",))
     if not found.whole or not isinstance(found.node.value, dict):
         return
@@ -81,9 +81,9 @@ def check_space(tree: Node, problems: Problems) -> None:
     for key, entry in found.node.value.items():
         path = (*PATH, key)
         if any(key == measure or key.startswith(f"{measure}.") for measure in MEASURES):
-            problems.add(entry.key_place, path, "cannot be searched: it changes what trials are measured by")
+            problems.add(entry.key_place, path, "cannot be searched: it changes the objective of trials")
         if compared.whole and isinstance(compared.node.value, dict) and key in compared.node.value:
-            problems.add(entry.key_place, path, "is compared, too: leave it out of one of the two")
+            problems.add(entry.key_place, path, "is also compared: remove it from one of the two")
         if not isinstance(entry.node.value, list) or any(item.broken for item in entry.node.value):
             continue
         try:
@@ -99,7 +99,7 @@ def check_space(tree: Node, problems: Problems) -> None:
 
 
 def grid_size(space: Mapping[str, Dimension]) -> int:
-    """How many points a space of choices has."""
+    """Return the number of points of a space of choices."""
     size = 1
     for dimension in space.values():
         size *= len(dimension.values) if isinstance(dimension, Choice) else 1
@@ -117,7 +117,7 @@ def _choice(values: list[Any]) -> Choice:
 
 
 def _form(values: Sequence[Any]) -> str | None:
-    """The word that ends a list of numbers; among other words it is a value."""
+    """Return the word at the end of a list of numbers; after other values the word is a value."""
     if values and values[-1] in FORMS and all(_is_number(value) for value in values[:-1]):
         return str(values[-1])
     return None
@@ -128,7 +128,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _takes_fractions(key: str) -> bool:
-    """Whether a key's values may be fractions, in any variant of its section."""
+    """Return whether a key's values may be fractions in any variant of its section."""
     shapes: list[Shape] = [Experiment]
     *above, last = key.split(".")
     for part in above:

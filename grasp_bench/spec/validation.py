@@ -1,4 +1,4 @@
-"""A located tree to an Experiment, each finding at its place."""
+"""Validate a tree into an Experiment, with each finding at its place."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SALVAGE_ROUNDS = 3  # a section may lose its key, then its variant, then itself
 
 @dataclass(frozen=True)
 class Finding(Problem):
-    """A problem and the path of the value that it is about; `missing` when there is no value."""
+    """A problem with the path of its value; `missing` if there is no value."""
 
     path: tuple[Part, ...] = ()
     missing: bool = False
 
 
 def build(tree: Node) -> Experiment | list[Finding]:
-    """Validate a tree into an Experiment, or say all that is wrong with it.
+    """Validate a tree into an Experiment, or return all findings.
 
-    Strict, so that `true` is no number and '5' no integer: YAML has said what type each scalar is.
-    Through JSON, where strict mode still takes a list for a tuple.
+    Validation is strict, so that `true` is no number and '5' no integer: YAML decides the type of a scalar.
+    It goes through JSON, where strict mode accepts a list as a tuple.
     """
     values = plain(tree)
     try:
@@ -48,7 +48,7 @@ def build(tree: Node) -> Experiment | list[Finding]:
 
 
 def _finding(error: ErrorDetails, tree: Node) -> Finding | None:
-    """Where it is, in pydantic's own words; None when the value was already refused while reading."""
+    """Locate an error, with pydantic's message; None if the value was already refused while reading."""
     path = without_tags(error["loc"])
     if error["type"] == "union_tag_invalid":
         path = (*path, str(error["ctx"]["discriminator"]).strip("'"))
@@ -63,15 +63,15 @@ def _finding(error: ErrorDetails, tree: Node) -> Finding | None:
 
 @dataclass(frozen=True)
 class Salvaged:
-    """What is right of a wrong spec; `dropped` are the paths of what was left out."""
+    """The valid rest of an invalid spec; `dropped` are the paths of removed values."""
 
     experiment: Experiment
     dropped: tuple[tuple[str, ...], ...]
 
 
 def salvage(tree: Node, findings: list[Finding]) -> Salvaged | None:
-    """The spec without what is wrong with it, so that the rest can be checked in the same go."""
-    if len(findings) > MOST_EXPLAINED:  # more is wrong than will be told
+    """Remove invalid values from a spec, so that the rest can be checked in the same run."""
+    if len(findings) > MOST_EXPLAINED:  # more problems than are printed
         return None
     dropped: list[tuple[str, ...]] = []
     for _ in range(SALVAGE_ROUNDS):
@@ -89,7 +89,7 @@ def salvage(tree: Node, findings: list[Finding]) -> Salvaged | None:
 
 
 def _with_stand_ins(tree: Node) -> Node:
-    """Give a spec the values that have no default."""
+    """Fill in the required values of a spec."""
     place = Place("stand-in")
     for path, value in ((("name",), "unnamed"), (("dataset", "source"), "demo")):
         found = locate(tree, path)
@@ -99,7 +99,7 @@ def _with_stand_ins(tree: Node) -> Node:
 
 
 def without_broken(node: Node) -> Node:
-    """The tree without the values that were refused while reading."""
+    """Return the tree without the values that were refused while reading."""
     if isinstance(node.value, dict):
         kept = {key: entry for key, entry in node.value.items() if not entry.node.broken}
         return Node(

@@ -1,7 +1,6 @@
-"""What a spec varies (`compare`, `ablations`, `tuning.space`), checked while the file is at hand.
+"""Check the patches of a spec (`compare`, `ablations`, `tuning.space`) when it is loaded.
 
-A cell is made much later, perhaps after hours of others; what is wrong with its patch has to be
-said now, at the line and column of the patch.
+A cell may run hours later; an invalid patch is reported now, at its line and column.
 """
 
 from __future__ import annotations
@@ -33,8 +32,7 @@ def check_patches(
 ) -> None:
     """Note every wrong key and value in compare, ablations and tuning.
 
-    `doubtful` are paths of the base that are wrong themselves: what a patch says below them cannot
-    be judged yet.
+    `doubtful` are invalid paths of the base; keys of patches below them are not checked.
     """
     _check_names(tree, problems)
     _check_ranges(tree, problems)
@@ -57,7 +55,7 @@ def check_patches(
 
 
 def check_combinations(experiment: Experiment, tree: Node, problems: Problems) -> None:
-    """Note what is wrong only where patches meet, and hypotheses about methods that there are not."""
+    """Note problems of patches in combination, and hypotheses about unknown methods."""
     methods = _build_cells(experiment, tree, problems)
     if not problems.found:
         check_hypotheses(experiment, methods, tree, problems)
@@ -65,7 +63,7 @@ def check_combinations(experiment: Experiment, tree: Node, problems: Problems) -
 
 @dataclass(frozen=True)
 class Patch:
-    """One patch of a spec: where it stands, and among which others it must be the only one of its kind."""
+    """One patch of a spec and its place; patches with the same `among` must differ from each other."""
 
     above: str
     entries: Mapping[str, Entry]
@@ -75,7 +73,7 @@ class Patch:
 
 
 def _patches(tree: Node) -> Iterator[Patch]:
-    """All patches of a spec."""
+    """Yield all patches of a spec."""
     for key, entry in _entries(tree, "compare"):
         for index, value in enumerate(_items(entry.node)):
             entries = {key: Entry(entry.key_place, value)}
@@ -96,14 +94,14 @@ def _where(place: Place) -> str:
 
 
 def _check_names(tree: Node, problems: Problems) -> None:
-    """Names of ablations are printed and stand in names of files; their characters were read for that."""
+    """Check names of ablations, which are part of file names; the reader has checked their characters."""
     for name, entry in _entries(tree, "ablations"):
         if name != name.strip():
             problems.add(entry.key_place, ("ablations", name), "the name begins or ends with a space")
         if len(name) > LONGEST_NAME:
             problems.add(
                 entry.key_place, ("ablations", name),
-                f"the name has {len(name)} characters, and may have {LONGEST_NAME}",
+                f"the name has {len(name)} characters; at most {LONGEST_NAME} are allowed",
             )  # fmt: skip
 
 
@@ -117,9 +115,9 @@ def _items(node: Node) -> list[Node]:
 
 
 def _check(base: Patcher, above: str, patch: Mapping[str, Entry], problems: Problems) -> Experiment | None:
-    """Try one patch on the base; what is wrong is told under the path of the patch.
+    """Apply one patch to the base and note its problems under the path of the patch.
 
-    Returns what it makes, if all of it fits.
+    Returns the patched experiment if the whole patch is valid.
     """
     found = Problems(explained=problems.room)
     allowed = {}
@@ -137,14 +135,14 @@ def _check(base: Patcher, above: str, patch: Mapping[str, Entry], problems: Prob
 
 
 def _concerns(finding: Finding, key: str) -> bool:
-    """True when the finding is about a value of the patch, or about one missing beside it."""
+    """Return whether a finding is about a value of the patch, or about one missing beside it."""
     if finding.missing and finding.key.rpartition(".")[0] == key.rpartition(".")[0]:
         return True
     return finding.key == key or finding.key.startswith((f"{key}.", f"{key}["))
 
 
 def _check_ranges(tree: Node, problems: Problems) -> None:
-    """A compared key needs values, and a searched one values that make a range or a choice."""
+    """Check that compared keys have values, and that searched ones have a range or a choice."""
     for key, entry in _entries(tree, "compare"):
         if entry.node.value == []:
             problems.add(entry.node.place, ("compare", key), "needs at least one value")
@@ -152,9 +150,9 @@ def _check_ranges(tree: Node, problems: Problems) -> None:
 
 
 def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Methods:
-    """Build the compared cells and their ablations, and note what is wrong with each for the first time.
+    """Build the compared cells and their ablations, and note each new problem once.
 
-    Returns the methods there are: the names that hypotheses may use.
+    Returns the methods of the spec, whose names hypotheses may use.
     """
     said: set[str] = set()
     methods: set[Method] = set()
@@ -184,7 +182,7 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
 
 
 def _controls(experiment: Experiment, methods: set[Method], tree: Node, problems: Problems) -> frozenset[str]:
-    """The names of untrained controls; methods with shuffled embeddings are added to the others."""
+    """Return the names of untrained controls; add methods with shuffled embeddings to `methods`."""
     bases = {(backbone, name) for backbone, name, ablation in methods if ablation is None}
     reading = {base for base in bases if ENHANCERS.get(base[1]).reads}
     try:
@@ -202,14 +200,14 @@ MAX_CELLS = 10_000
 
 @dataclass(frozen=True)
 class Excess:
-    """More cells than a spec may ask for, and the path of what multiplies them most."""
+    """A problem: more cells than a spec may have; `path` is the largest factor."""
 
     path: tuple[str, ...]
     message: str
 
 
 def too_many(experiment: Experiment) -> Excess | None:
-    """What is too much about compared values × (base + ablations) × rates × seeds, and imported runs."""
+    """Check compared values × (base + ablations) × rates × seeds + imported runs against `MAX_CELLS`."""
     factors: dict[tuple[str, ...], int] = {
         ("compare", key): len(values) for key, values in experiment.compare.items()
     }
@@ -224,6 +222,6 @@ def too_many(experiment: Experiment) -> Excess | None:
     told = ", ".join(f"{dotted(path)} {count:,}" for path, count in counts.items() if count > 1)
     return Excess(
         max(counts, key=lambda path: counts[path]),
-        f"{asked:,} cells are asked for ({told}), and a spec may ask for {MAX_CELLS:,}; vary less, or write "
+        f"the spec has {asked:,} cells ({told}); at most {MAX_CELLS:,} are allowed: vary less, or write "
         "several specs",
     )

@@ -1,4 +1,4 @@
-"""Pydantic's findings in the words of the spec."""
+"""Word pydantic's findings as messages about a spec."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KEYS_COME_FROM = "keys come from the environment or .env: set api_key_env to the
 
 
 def describe(value: Any) -> str:
-    """A value as a short text: `the text 'no'`, `3`, `a list`, `nothing`."""
+    """Describe a value in a few words: `the text 'no'`, `3`, `a list`, `nothing`."""
     if value is None:
         return "nothing"
     if isinstance(value, str):
@@ -48,7 +48,7 @@ def describe(value: Any) -> str:
 
 
 def message(error: ErrorDetails, path: Sequence[Part], values: Mapping[str, Any]) -> str:
-    """Say what is wrong at a path, in one line."""
+    """Return a one-line message for an error at a path."""
     kind, context, given = error["type"], error.get("ctx", {}), error.get("input")
     if kind == "extra_forbidden":
         return unknown_key(path, values)
@@ -76,15 +76,15 @@ def message(error: ErrorDetails, path: Sequence[Part], values: Mapping[str, Any]
 
 
 def not_one_of(given: Any, options: Sequence[str]) -> str:
-    """`the text 'x' is not one of …`, with the nearest option."""
+    """Return `the text 'x' is not one of …`, with the nearest option."""
     hint = did_you_mean(given, options) if isinstance(given, str) else ""
     return f"{describe(given)} is not one of {listed(options)}{hint}"
 
 
 def unknown_key(path: Sequence[Part], values: Mapping[str, Any], whole: str = "") -> str:
-    """`unknown key`, with the nearest key of the same section, or else the key's home in another.
+    """Return `unknown key` with the nearest key of the section, or else the same key of another section.
 
-    `whole` is the dotted key as it was written, where the path is only its beginning.
+    `whole` is the dotted key as written, if the path is only its beginning.
     """
     *above, last = path
     if names_secret(str(last)):
@@ -96,7 +96,7 @@ def unknown_key(path: Sequence[Part], values: Mapping[str, Any], whole: str = ""
     section = variant(section_at(above, values), here)
     known = list(fields(section)) if section else []
     begun = ".".join(map(str, path))
-    if whole not in ("", begun):  # an unknown section: what follows helps to guess
+    if whole not in ("", begun):  # an unknown section: the rest of the key helps to guess
         alike = [key for key in all_keys() if key.count(".") == whole.count(".")]
         best = nearest(whole, alike)
     else:
@@ -108,7 +108,7 @@ def unknown_key(path: Sequence[Part], values: Mapping[str, Any], whole: str = ""
 
 
 def _home_of(name: str) -> str | None:
-    """The dotted key of this name somewhere else in the spec."""
+    """Return a dotted key of the spec whose last part is this name."""
     return next((key for key in all_keys() if key.rpartition(".")[2] == name), None)
 
 
@@ -120,5 +120,5 @@ def _missing_tag(path: Sequence[Part], values: Mapping[str, Any]) -> str:
 
 
 def _quoted_words(text: str) -> list[str]:
-    """The options out of pydantic's "'a', 'b' or 'c'"."""
+    """Parse the options of pydantic's "'a', 'b' or 'c'"."""
     return [word for index, word in enumerate(text.split("'")) if index % 2]

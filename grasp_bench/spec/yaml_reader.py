@@ -1,7 +1,7 @@
-"""YAML text to a located tree, hostile text included.
+"""Read YAML text, which may be hostile, into a tree with places.
 
-Built on PyYAML's events rather than its constructors: nothing is ever constructed from a tag, depth
-and alias expansion are bounded before they cost anything, and every key and value keeps its place.
+The reader uses PyYAML's events and not its constructors: tags construct nothing, depth and alias expansion
+are bounded before they cost memory, and every key and value keeps its place.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ MAX_DEPTH = 40
 LONGEST_KEY = 1_000
 MAX_EXPANSION = 10_000  # nodes that aliases may add to a file
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# U+0085, U+2028 and U+2029 too: YAML 1.1 breaks lines there and YAML 1.2 does not, so nobody sees the same.
-# Nor changes of the direction of writing: a reader would see another value than the one that counts.
+# U+0085, U+2028 and U+2029: YAML 1.1 breaks lines there and YAML 1.2 does not, so readings differ.
+# Changes of the writing direction: the displayed value would differ from the real one.
 FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
 
 
 class Unreadable(Exception):
-    """The text is not YAML at all; the problem is already noted."""
+    """Raised when a text is not YAML; the problem is already noted."""
 
 
 def read_file(path: Path, name: str, problems: Problems, *, included: bool = False) -> Node | None:
-    """Read a file into a tree, noting what is wrong; None when nothing could be read."""
+    """Read a file into a tree and note its problems; None if it cannot be read."""
     place = Place(name, 1, 1, included)
     try:
         with path.open("rb") as stream:
@@ -70,10 +70,10 @@ def read_text(
     key: tuple[str, ...] = (),
     environment: Mapping[str, str] = os.environ,
 ) -> Node | None:
-    """Read YAML text into a tree; `key` is what the text is the value of (for --set).
+    """Read YAML text into a tree; `key` is the key whose value the text is (for --set).
 
-    Places carry the file of `origin`. Returns None when the text is not YAML; problems with single
-    values leave broken nodes behind.
+    Places have the file of `origin`. Returns None if the text is not YAML; a bad value becomes a broken
+    node.
     """
     builder = _Builder(origin, problems, environment, key, lines=not key)
     bad = FORBIDDEN.search(text)
@@ -235,7 +235,7 @@ class _Builder:
         frame.size += node.size
 
     def _key_text(self, node: Node, frame: _Frame) -> str:
-        """The key, or "" when it cannot be one: its value is then read for problems and dropped."""
+        """Return the key, or "" if it is invalid: its value is then checked and dropped."""
         if node.broken:
             return ""
         if isinstance(node.value, dict | list):
@@ -247,7 +247,7 @@ class _Builder:
         elif not node.value:
             wrong = "a key must not be empty"
         elif (character := unseen(node.value)) is not None:
-            wrong = f"a key must not hold {character}, which nobody sees"
+            wrong = f"a key must not contain {character}, which is invisible"
         elif len(node.value) > LONGEST_KEY:
             wrong = f"a key must not be longer than {LONGEST_KEY} characters"
         else:

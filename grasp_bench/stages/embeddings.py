@@ -103,7 +103,7 @@ def _by_service(
     if context.ledger is None:
         raise ServiceError(
             f"encoder: there is no ledger to keep the vectors of '{section.model}' in",
-            mend="run it by grasp-bench run, or give the run's context a ledger",
+            hint="run it by grasp-bench run, or give the run's context a ledger",
         )
     total = len(set(encoded.texts))
     progress = context.progress(node, total, "texts")

@@ -101,7 +101,7 @@ class _Ranking:
             raise DataError(
                 f"{run.path}: test user '{run.user_ids[int(self.queries.users_Q[first])]}' has no score (and "
                 f"{int((~self.met_Q).sum()) - 1:,} others)",
-                mend="score every user that is tested: a mean over some of them is another experiment",
+                hint="score every user that is tested: a mean over some of them is another experiment",
             )
         if self.settings["holds"] == "top":
             return self._check_lists(run)
@@ -117,7 +117,7 @@ class _Ranking:
                 f"{run.path}: user '{run.user_ids[int(self.queries.users_Q[first])]}' has "
                 f"{self.catalogue.listed_Q[first]} items to rank, known ones left out, and depth is {depth} "
                 f"({len(short):,} users so)",
-                mend="list more items of each user, or lower depth",
+                hint="list more items of each user, or lower depth",
             )
         return {"depth": depth}
 
@@ -135,6 +135,6 @@ class _Ranking:
                 f"{run.path}: {absent:,} of the {expected:,} pairs that it should hold are absent "
                 f"({absent / expected:.2%}), most of them, {absent_Q[most]:,}, of user "
                 f"'{run.user_ids[int(self.queries.users_Q[most])]}'",
-                mend="score them, or allow it by absent_up_to: they rank below all that is there",
+                hint="score them, or allow it by absent_up_to: they rank below all that is there",
             )
         return {"absent": absent, "absent_share": absent / expected}

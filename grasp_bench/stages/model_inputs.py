@@ -95,7 +95,7 @@ def knowledge(inputs: Mapping[str, Artefact], device: str) -> Knowledge | None:
     if len(set(widths.values())) > 1:
         raise DataError(
             f"embeddings of users and items differ in width: {widths}",
-            mend="embed both sides with the same encoder: attention takes their dot products",
+            hint="embed both sides with the same encoder: attention takes their dot products",
         )
     return Knowledge(**parts, prefixes=_prefixes(inputs)) if parts else None
 
@@ -114,7 +114,7 @@ def _readers(inputs: Mapping[str, Artefact], train: TrainPart, device: str) -> T
     if prefixes != len(train.train_items):
         raise DataError(
             f"{prefixes} profiles of training positions for {len(train.train_items)} training items",
-            mend="run again: the embeddings belong to another split",
+            hint="run again: the embeddings belong to another split",
         )
     return train.num_users + torch.arange(prefixes, device=device)
 

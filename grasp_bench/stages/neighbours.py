@@ -49,7 +49,7 @@ class NeighboursStage:
         if len(ids) != len(vectors):
             raise StoreError(
                 f"{inputs['embeddings'].path}: {len(ids)} ids for {len(vectors)} vectors",
-                mend="delete the folder and run again",
+                hint="delete the folder and run again",
             )
         units = unit_vectors(vectors, ids)
         settings = SearchSettings(
@@ -117,7 +117,7 @@ def _groups(split: Artefact, column: str, rows: int) -> np.ndarray:
         others = [other for other in table.columns if other != "item_id"]
         raise DataError(
             f"index.restrict_items_to: items have no column '{column}'{did_you_mean(column, others)}",
-            mend=f"choose one of: {', '.join(others)}",
+            hint=f"choose one of: {', '.join(others)}",
         )
     if table.height != rows:
         raise StoreError(f"{split.path}: {table.height} items for {rows} embeddings")
@@ -125,6 +125,6 @@ def _groups(split: Artefact, column: str, rows: int) -> np.ndarray:
     if (codes == UNGROUPED).all():
         raise DataError(
             f"index.restrict_items_to: column '{column}' is empty for every item",
-            mend="choose another column, or leave restrict_items_to out",
+            hint="choose another column, or leave restrict_items_to out",
         )
     return codes

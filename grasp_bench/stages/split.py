@@ -59,5 +59,5 @@ def _check_unchanged(dataset: Dataset, hashes: Mapping[str, str]) -> None:
         if (file_hash(path) if path is not None else None) != hashes.get(kind):
             raise DataError(
                 f"{path or f'the {kind} file of {dataset.source}'}: changed since the run was planned",
-                mend="run again",
+                hint="run again",
             )

@@ -21,7 +21,7 @@ def checked_table(values_SU: Sequence[ArrayLike]) -> Values:
     """
     rows = [np.asarray(row) for row in values_SU]
     if not rows:
-        raise DataError("no training to compare", mend="run the spec: no seed of the method is finished")
+        raise DataError("no training to compare", hint="run the spec: no seed of the method is finished")
     same_users(rows)
     return _finite(np.stack(rows))
 
@@ -32,7 +32,7 @@ def same_users(rows: Sequence[NDArray[Any]]) -> None:
     if len(sizes) > 1:
         raise IncomparableError(
             f"paired values need the same users: {sizes[0]} against {sizes[-1]}",
-            mend="compare cells of one protocol hash",
+            hint="compare cells of one protocol hash",
         )
 
 
@@ -63,14 +63,14 @@ def require_same_users(label: str, users: NDArray[Any], other: str, users_other:
     raise IncomparableError(
         f"{label} and {other} were measured on different users: {only.size} are only in {label}, "
         f"{only_other.size} only in {other} (e.g. user {examples})",
-        mend="delete the result folder that is out of date and run the spec again",
+        hint="delete the result folder that is out of date and run the spec again",
     )
 
 
 def _finite(values: NDArray[Any]) -> Values:
     array = np.asarray(values, dtype=np.float64)
     if array.size == 0:
-        raise DataError("no users to compare", mend="the split has no evaluated user")
+        raise DataError("no users to compare", hint="the split has no evaluated user")
     bad = int(array.size - np.isfinite(array).sum())
     if bad:
         raise DataError(f"{bad} of {array.size} per-user values are NaN or infinite")

@@ -127,17 +127,17 @@ def _cell(plan: Plan, role: str, slug: str | None, what: str) -> Cell:
         if having:
             return next(iter(having.values()))
         raise UnknownNameError(
-            f"{plan.name}: no cell has {what}", mend="inspect a spec with an enhancer that reads text"
+            f"{plan.name}: no cell has {what}", hint="inspect a spec with an enhancer that reads text"
         )
     if slug in having:
         return having[slug]
     if any(cell.slug == slug for cell in plan.cells):
         raise UnknownNameError(
-            f"{plan.name}: cell '{slug}' has no {what}", mend=f"choose one of: {', '.join(having)}"
+            f"{plan.name}: cell '{slug}' has no {what}", hint=f"choose one of: {', '.join(having)}"
         )
     raise UnknownNameError(
         f"{plan.name}: no cell '{slug}'{did_you_mean(slug, having)}",
-        mend=f"choose one of: {', '.join(having)}",
+        hint=f"choose one of: {', '.join(having)}",
     )
 
 
@@ -146,6 +146,6 @@ def _finished(store: Store, cell: Cell, role: str, spec: str, what: str) -> Arte
     if not store.has(node.stage, node.hash):
         raise StoreError(
             f"{store.root}: {what} of {cell.slug} are not there yet",
-            mend=f"run {spec} first (grasp-bench run), or name the store it ran with (--store)",
+            hint=f"run {spec} first (grasp-bench run), or name the store it ran with (--store)",
         )
     return store.get(node.stage, node.hash)

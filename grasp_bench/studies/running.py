@@ -76,5 +76,5 @@ def _write_study(loaded: LoadedSpec, planned: Plan, shop: RunConfig) -> None:
         write_study(folder, loaded.experiment, cells, cards, loaded.published, files)
     except OSError as error:
         raise StoreError(
-            f"{shop.results}: cannot be written ({error.strerror or error})", mend="pass --results"
+            f"{shop.results}: cannot be written ({error.strerror or error})", hint="pass --results"
         ) from None

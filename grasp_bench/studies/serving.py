@@ -67,10 +67,10 @@ def trained_cells(plan: Plan, store: Store) -> tuple[list[Cell], list[str]]:
     """
     cells = [cell for cell in plan.cells if cell.kind == "trained"]
     if not cells:
-        raise UnknownNameError(f"{plan.name}: no cell of these is trained", mend="choose others with --only")
+        raise UnknownNameError(f"{plan.name}: no cell of these is trained", hint="choose others with --only")
     done = [cell for cell in cells if is_trained(cell, store)]
     if not done:
-        raise StoreError(f"{store.root}: no cell of {plan.name} is trained yet", mend=NEEDED)
+        raise StoreError(f"{store.root}: no cell of {plan.name} is trained yet", hint=NEEDED)
     return done, [cell.slug for cell in cells if cell not in done]
 
 
@@ -86,7 +86,7 @@ def cell_named(plan: Plan, slug: str) -> Cell:
     if slug not in cells:
         raise UnknownNameError(
             f"{plan.name}: no trained cell '{slug}'{did_you_mean(slug, cells)}",
-            mend=f"choose one of: {', '.join(cells)}",
+            hint=f"choose one of: {', '.join(cells)}",
         )
     return cells[slug]
 
@@ -102,7 +102,7 @@ def open_cell(cell: Cell, store: Store, device: str = "cpu") -> TrainedCell:
     """Load a cell's model and histories; StoreError where its training is not in the store."""
     node = cell.nodes["train"]
     if not is_trained(cell, store):
-        raise StoreError(f"{store.root}: {cell.slug} is not trained yet", mend=NEEDED)
+        raise StoreError(f"{store.root}: {cell.slug} is not trained yet", hint=NEEDED)
     inputs = {role: store.get(each.stage, each.hash) for role, each in node.inputs.items()}
     part = read_train(inputs["split"].path)
     known = knowledge(inputs, "cpu")

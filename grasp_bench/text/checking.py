@@ -69,7 +69,7 @@ def _fault(name: str, side: Side) -> str | None:
 
 
 def _told(error: GraspBenchError) -> str:
-    return f"{error.message}; {error.mend}" if error.mend else error.message
+    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def _variables(side: Side) -> Iterator[tuple[str, Any]]:

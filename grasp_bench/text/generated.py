@@ -63,7 +63,7 @@ MEANINGS: dict[Verdict, str] = {
     "over_long": "were cut off at max_tokens",
     "incomplete": "ended for a reason that is not known to be complete",
 }
-MENDS: dict[Verdict, str] = {
+HINTS: dict[Verdict, str] = {
     "na": "tell the model more in the template",
     "empty": "ask another model, or change the template",
     "refusal": "ask another model, or change the template",
@@ -103,10 +103,10 @@ class AnswerCounts:
             f"{', …' if count > NAMED else ''})"
             for verdict, count in bad.items()
         )
-        mends = dict.fromkeys(MENDS[verdict] for verdict in bad)
+        hints = dict.fromkeys(HINTS[verdict] for verdict in bad)
         raise DataError(
             f"text.{side}: of {total} answers of '{self._source.model}' {listed}",
-            mend=f"{'; '.join(mends)}; or set fallback: template (or drop). The other answers are kept",
+            hint=f"{'; '.join(hints)}; or set fallback: template (or drop). The other answers are kept",
         )
 
 
@@ -126,7 +126,7 @@ class LiteLLMProvider:
         if account.ledger is None:
             raise ServiceError(
                 f"text.{entities.side}: there is no ledger to keep the answers of '{self._source.model}' in",
-                mend="run it by grasp-bench run, or give the run's context a ledger",
+                hint="run it by grasp-bench run, or give the run's context a ledger",
             )
         context = ServiceContext(account.ledger, account.payer, self._source, account.report)
         facts: dict[str, Any] = {}
@@ -167,5 +167,5 @@ def _answers(context: ServiceContext, keys: np.ndarray) -> Iterator[Answer]:
             wanted = [key.tobytes() for key in keys[start : start + CHUNK]]
             for answer in ledger.find(wanted):
                 if answer is None:
-                    raise ServiceError(f"{context.ledger}: an answer is gone from it", mend="run again")
+                    raise ServiceError(f"{context.ledger}: an answer is gone from it", hint="run again")
                 yield answer

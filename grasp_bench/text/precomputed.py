@@ -59,17 +59,17 @@ def _missing(path: Path, missing: pl.Series, there: pl.Series, total: int, side:
         others = ", ".join(repr(name) for name in there.head(NAMED))
         return DataError(
             f"{path}: none of its ids ({others}, …) is that of one of the {total} {side} ({named}{more})",
-            mend="name the right column in id_column, or write the ids as the dataset does",
+            hint="name the right column in id_column, or write the ids as the dataset does",
         )
     return DataError(
         f"{path}: no text for {len(missing)} of {total} {side}: {named}{more}",
-        mend="add them, or set missing: template (or empty)",
+        hint="add them, or set missing: template (or empty)",
     )
 
 
 def read_table(path: Path) -> pl.DataFrame:
     """Read a .csv, .parquet or .jsonl file, packed by gzip or not; in CSV "007" stays an id."""
-    return read_file(require_file(path, mend="correct text.*.path"))
+    return read_file(require_file(path, hint="correct text.*.path"))
 
 
 def _id_column(table: pl.DataFrame, asked: str | None, side: Side, path: Path) -> str:
@@ -80,14 +80,14 @@ def _id_column(table: pl.DataFrame, asked: str | None, side: Side, path: Path) -
     for name in usual:
         if name in table.columns:
             return name
-    raise DataError(f"{path}: has neither column {usual[0]!r} nor 'id'", mend="name it in id_column")
+    raise DataError(f"{path}: has neither column {usual[0]!r} nor 'id'", hint="name it in id_column")
 
 
 def _require(table: pl.DataFrame, column: str, path: Path, key: str) -> None:
     if column not in table.columns:
         raise DataError(
             f"{path}: has no column '{column}'{did_you_mean(column, table.columns)}",
-            mend=f"set {key} to one of: {names_in_short(table.columns)}",
+            hint=f"set {key} to one of: {names_in_short(table.columns)}",
         )
 
 
@@ -105,6 +105,6 @@ def _by_id(table: pl.DataFrame, id_column: str, text_column: str, path: Path) ->
     if len(twice):
         raise DataError(
             f"{path}: {len(twice)} ids have several texts, the first is '{twice[0]}'",
-            mend="keep one row per id",
+            hint="keep one row per id",
         )
     return rows

@@ -56,7 +56,7 @@ def _checked(
     if blank and not _may_be_blank(source):
         raise DataError(
             f"text.{entities.side}: {blank} texts are empty, first that of '{entities.ids[first_blank]}'",
-            mend="let the template say something of every entity, e.g. with missing: unknown",
+            hint="let the template say something of every entity, e.g. with missing: unknown",
         )
     distinct = len(np.unique(np.frombuffer(hashes, dtype=np.int64))) if hashes else 0
     facts |= {"count": len(hashes), "empty": blank, "distinct": distinct, **written.facts}

@@ -78,7 +78,7 @@ class TokenBudget:
         return DataError(
             f"text.{about}: the prompt has {self.count(prompt)} tokens with no item of a history in it, "
             f"max_prompt_tokens is {self.tokens}",
-            mend="raise max_prompt_tokens, shorten the template, or redact long columns",
+            hint="raise max_prompt_tokens, shorten the template, or redact long columns",
         )
 
 
@@ -170,7 +170,7 @@ class TemplateRenderer:
         if self._items.undescribed() == num_items and not people_known:
             raise DataError(
                 f"none of the {num_items} items has a title or any other text",
-                mend="add an items file with titles, or use precomputed texts or embeddings",
+                hint="add an items file with titles, or use precomputed texts or embeddings",
             )
 
 
@@ -187,7 +187,7 @@ def _check_withheld(source: PromptSettings, entities: Entities) -> None:
         if name not in known and name not in ID_COLUMNS:
             raise UnknownNameError(
                 f"text.{entities.side}.redact: there is no column '{name}'{did_you_mean(name, known)}",
-                mend=f"name columns of {', '.join(dict.fromkeys(known))}",
+                hint=f"name columns of {', '.join(dict.fromkeys(known))}",
             )
 
 

@@ -68,7 +68,7 @@ def check_variables(name: str, side: Side, source: str, environment: Environment
         if variable not in offered:
             raise DataError(
                 f"template {name}: '{variable}' is undefined for {side}{did_you_mean(variable, offered)}",
-                mend=f"templates for {side} know {', '.join(offered)}; attributes are written item.title, …",
+                hint=f"templates for {side} know {', '.join(offered)}; attributes are written item.title, …",
             )
     if declared is not None:
         _compare(name, set(declared), _read(trees, whole))
@@ -78,12 +78,12 @@ def _compare(name: str, declared: set[str], read: set[str]) -> None:
     for variable in sorted(read - declared):
         raise DataError(
             f"template {name}: reads '{variable}' without declaring it{did_you_mean(variable, declared)}",
-            mend="add it to the list in the template's first comment",
+            hint="add it to the list in the template's first comment",
         )
     for variable in sorted(declared - read):
         raise DataError(
             f"template {name}: declares '{variable}' and never reads it{did_you_mean(variable, read)}",
-            mend="take it off the list in the template's first comment, or use it",
+            hint="take it off the list in the template's first comment, or use it",
         )
 
 
@@ -151,19 +151,19 @@ def read_template(name: str) -> str:
         if name not in known:
             raise UnknownNameError(
                 f"unknown template '{name}'{did_you_mean(name, known)}",
-                mend=f"choose one of: {', '.join(known)}; or name a {SUFFIX} file",
+                hint=f"choose one of: {', '.join(known)}; or name a {SUFFIX} file",
             )
         return _shipped(name)
-    path = require_file(Path(name), mend="correct text.*.template")
+    path = require_file(Path(name), hint="correct text.*.template")
     with path.open("rb") as stream:
         content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise DataError(f"{name}: larger than {MOST_BYTES >> 10} KiB", mend="shorten the template")
+        raise DataError(f"{name}: larger than {MOST_BYTES >> 10} KiB", hint="shorten the template")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{name}: not UTF-8 at byte {error.start}", mend="save the template as UTF-8"
+            f"{name}: not UTF-8 at byte {error.start}", hint="save the template as UTF-8"
         ) from None
 
 
@@ -192,16 +192,16 @@ class Prompt:
             self._meter, self._template = _compiled(name, side, source)
         except TemplateSyntaxError as error:
             raise DataError(
-                f"{name}:{error.lineno}: {error.message}", mend="correct the template's syntax"
+                f"{name}:{error.lineno}: {error.message}", hint="correct the template's syntax"
             ) from None
         except TemplateNotFound as error:
             raise DataError(
                 f"template {name}: includes '{error.name}', which is not a shipped template",
-                mend=f"include one of: {', '.join(shipped_templates())}",
+                hint=f"include one of: {', '.join(shipped_templates())}",
             ) from None
         except _TOO_DEEP as error:
             raise DataError(
-                f"template {name}: cannot be compiled: {_in_words(error)}", mend="write it more simply"
+                f"template {name}: cannot be compiled: {_in_words(error)}", hint="write it more simply"
             ) from None
 
     def fill(self, entity: str, **variables: Any) -> str:
@@ -214,16 +214,16 @@ class Prompt:
             known = ", ".join(VARIABLES[self._side])
             raise DataError(
                 f"template {self.name}: {error.message} (while writing about '{entity}')",
-                mend=f"templates for {self._side} know {known}; attributes are written item.title, …",
+                hint=f"templates for {self._side} know {known}; attributes are written item.title, …",
             ) from None
         except (TooMuchError, SecurityError, MemoryError, RecursionError) as error:
             raise EndlessTemplateError(
                 f"{self.name}:{_line_of(error)}: {_in_words(error)} (while writing about '{entity}')",
-                mend="let the template fill, test and walk what is given",
+                hint="let the template fill, test and walk what is given",
             ) from None
         except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
             raise DataError(
-                f"template {self.name}: {error} (while writing about '{entity}')", mend="correct the template"
+                f"template {self.name}: {error} (while writing about '{entity}')", hint="correct the template"
             ) from None
 
 
@@ -236,7 +236,7 @@ def _compiled(name: str, side: Side, source: str) -> tuple[MeteredEnvironment | 
     tree = environment.parse(source)
     if (parts := sum(1 for _ in walk(tree))) > MOST_PARTS:
         raise DataError(
-            f"template {name}: has {parts:,} parts, and may have {MOST_PARTS:,}", mend="shorten the template"
+            f"template {name}: has {parts:,} parts, and may have {MOST_PARTS:,}", hint="shorten the template"
         )
     meter = None if is_plain(tree) else MeteredEnvironment(**settings)
     used = environment if meter is None else meter

@@ -113,7 +113,7 @@ class Trainer:
         if not math.isfinite(mean):
             raise TrainingError(
                 f"{self.task}: loss is not finite in epoch {epoch}",
-                mend="lower training.lr, set training.grad_clip, or check the embeddings for outliers",
+                hint="lower training.lr, set training.grad_clip, or check the embeddings for outliers",
             )
         return {"epoch": epoch, "loss": mean}
 

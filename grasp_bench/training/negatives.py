@@ -27,7 +27,7 @@ class NegativeSampler:
         if len(self.known_U) and int(self.known_U.max()) >= self.num_items:
             raise DataError(
                 f"user number {int(self.known_U.argmax())} has every item, so there is no negative to sample",
-                mend="drop the user or train on a larger catalogue",
+                hint="drop the user or train on a larger catalogue",
             )
         self.first_U = self.known_U.cumsum(0) - self.known_U
         place_in_user = torch.arange(len(known), device=known.device) - self.first_U[users]

@@ -8,8 +8,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from grasp_bench.models.layers import RowTable
 from grasp_bench.models.recommender import Recommender
-from grasp_bench.models.row_table import RowTable
 from grasp_bench.spec.training import Training
 
 

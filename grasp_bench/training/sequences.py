@@ -60,7 +60,7 @@ class Sequences:
         if not len(users):
             raise DataError(
                 "no user has two training interactions, so there is nothing to learn from",
-                mend="raise dataset.min_user or use more data",
+                hint="raise dataset.min_user or use more data",
             )
         return users
 

@@ -228,7 +228,7 @@ def order_case(rng: random.Random, folder: str) -> Outcome:
     try:
         found = interactions_of(read_table(path), Columns()).frame["order"].to_list()
     except DataError as error:
-        clear = re.search(r"\.csv:\d+: ", error.message) and error.mend
+        clear = re.search(r"\.csv:\d+: ", error.message) and error.hint
         return Outcome(written, "refused" if clear and not sure else "misbehaved", error.message)
     except BaseException:
         return Outcome(written, "misbehaved", traceback.format_exc(limit=-3))
@@ -269,7 +269,7 @@ def judge(change: str, path: Path, expected: Rows | Fault) -> Outcome:
     try:
         frame = read_table(path).frame
     except DataError as error:
-        return Outcome(change, *_judge_error(error.message, error.mend, expected))
+        return Outcome(change, *_judge_error(error.message, error.hint, expected))
     except BaseException:
         return Outcome(change, "misbehaved", traceback.format_exc(limit=-3))
     if isinstance(expected, Fault):
@@ -285,10 +285,10 @@ def judge(change: str, path: Path, expected: Rows | Fault) -> Outcome:
     return Outcome(change, "read")
 
 
-def _judge_error(message: str, mend: str | None, expected: Rows | Fault) -> tuple[str, str]:
+def _judge_error(message: str, hint: str | None, expected: Rows | Fault) -> tuple[str, str]:
     if isinstance(expected, Rows):
         return "misbehaved", f"refused, and is sound: {message[-200:]}"
-    if any(words in message for words in SAYING_NOTHING) or not mend:
+    if any(words in message for words in SAYING_NOTHING) or not hint:
         return "misbehaved", f"unclear: {message[-200:]}"
     line = re.search(r"\.(?:csv|jsonl)(?:\.gz)?:(\d+): ", message)
     if line is None:

@@ -1,9 +1,9 @@
-"""Harm files of a finished study at random; figures must stay, or an error's mend must bring them back.
+"""Harm files of a finished study at random; figures must stay, or an error's hint must bring them back.
 
     python -m tests.campaign.flipped_bytes --cases 200 --seed 0 [--spec specs/demo.yaml]
 
 Each case harms one file of a copy of the store or the results. A harmed artefact's followers are deleted, so
-that `run` has to read it. Exit code 1 if any case ends in other figures, a traceback, or a mend that is none.
+that `run` has to read it. Exit code 1 if any case ends in other figures, a traceback, or a hint that is none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Run a whole study against servers that misbehave in one way each, then against a mended one.
 
 Checked: a run ends well or with one error that says what to do, never with a traceback; no node takes more
-tokens than its limit, counted by what the server billed; after the mend the same command ends well.
+tokens than its limit, counted by what the server billed; after the hint the same command ends well.
 
     python -m tests.campaign.servers
 """
@@ -103,8 +103,8 @@ def against(folder: Path, server: Running) -> tuple[int, list[str]]:
         wrong.append(f"exit {first.returncode}: {told[-300:]}")
     if "Traceback (most recent" in told:
         wrong.append(f"a traceback: {told[-300:]}")
-    if first.returncode and "mend:" not in told:
-        wrong.append(f"no mend: {told[-300:]}")
+    if first.returncode and "hint:" not in told:
+        wrong.append(f"no hint: {told[-300:]}")
     if any(sign in told for sign in "\x1b\x07\x9b\u202e"):
         wrong.append("control characters were sent to the terminal")
     if server.counts().billed_tokens > NODES * LIMIT:
@@ -115,7 +115,7 @@ def against(folder: Path, server: Running) -> tuple[int, list[str]]:
     (folder / "study.yaml").write_text(yaml.safe_dump(spec))
     second = run(folder, **KEY)
     if second.returncode != WELL:
-        wrong.append(f"after the mend: exit {second.returncode}: {second.stderr[-300:]}")
+        wrong.append(f"after the hint: exit {second.returncode}: {second.stderr[-300:]}")
     if server.counts().received < ITEMS:
         wrong.append("nothing was asked")
     return first.returncode, wrong

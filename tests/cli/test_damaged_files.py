@@ -1,4 +1,4 @@
-"""Every file of a store and of results, harmed: figures stay, or an error's mend brings them back."""
+"""Every file of a store and of results, harmed: figures stay, or an error's hint brings them back."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_harmed_artefact_is_told_and_set_aside(whole: Place, tmp_path: Path, k
         else:
             with pytest.raises(DamagedError, match=path.name) as caught:
                 _open(store, stage, digest, path.name)
-            assert "grasp-bench run" in str(caught.value.mend)
+            assert "grasp-bench run" in str(caught.value.hint)
             assert [aside.name for aside in store.set_aside()] == [f"{digest}.damaged"]
         assert store.was_damaged(stage, digest)
 
@@ -97,10 +97,10 @@ def test_harmed_results_are_never_shown_as_truth_and_run_publishes_them_again(
         shown = place.board()
         if shown.exit_code:
             assert isinstance(shown.exception, SystemExit | GraspBenchError), harm
-            assert "mend: run the spec again (grasp-bench run)" in shown.output, harm
+            assert "hint: run the spec again (grasp-bench run)" in shown.output, harm
         else:
             _require_same(place, whole, harm, name)
-        done = place.run()  # as the mend says
+        done = place.run()  # as the hint says
         assert done.exit_code == 0, (harm, done.output)
         assert "nothing to do" in done.output, "results come from the store: nothing is computed"
         assert figures(place.board()) == figures(whole.board()), harm

@@ -34,7 +34,7 @@ def raising(error: BaseException) -> object:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (errors.DataError("bad", mend="fix it"), 3),
+        (errors.DataError("bad", hint="fix it"), 3),
         (errors.SpecError(["a:1:1 b: c"]), 2),
         (errors.MissingExtraError("ray", "ray"), 4),
         (errors.StoreError("broken"), 5),
@@ -55,7 +55,7 @@ def test_errors_have_codes_and_no_traceback(
 def test_the_mend_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     call(monkeypatch, raising(errors.MissingExtraError("ray", "ray")))
     assert (
-        capsys.readouterr().err == "error: 'ray' is not installed\n  mend: pip install 'grasp-bench[ray]'\n"
+        capsys.readouterr().err == "error: 'ray' is not installed\n  hint: pip install 'grasp-bench[ray]'\n"
     )
 
 

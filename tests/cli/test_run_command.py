@@ -125,4 +125,4 @@ def test_a_results_folder_that_cannot_be_made(tmp_path: Path) -> None:
     done = run(tmp_path)
     assert done.returncode == 5
     assert "cannot be written" in done.stderr
-    assert "mend: pass --results" in done.stderr
+    assert "hint: pass --results" in done.stderr

@@ -8,7 +8,7 @@ import torch
 
 from grasp_bench.components import CONTROLS
 from grasp_bench.controls.base import Control
-from grasp_bench.controls.item_knn import ItemKnn
+from grasp_bench.controls.neighbourhoods import ItemKnn
 from grasp_bench.core import ranks as metrics
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.evaluation.queries import Queries, append_items

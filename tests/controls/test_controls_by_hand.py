@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from grasp_bench.controls.item_knn import ItemKnn
 from grasp_bench.controls.markov import Markov
-from grasp_bench.controls.popularity import Popularity
-from grasp_bench.controls.random_scores import RandomScores, mixed
+from grasp_bench.controls.neighbourhoods import ItemKnn
+from grasp_bench.controls.unpersonalised import Popularity, RandomScores, mixed
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.models.batch import Candidates, History

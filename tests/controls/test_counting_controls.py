@@ -12,12 +12,11 @@ import pytest
 import torch
 from test_controls_by_hand import NOBODY, history, part, scores
 
-from grasp_bench.controls import ease, item_cf
+from grasp_bench.controls import ease, neighbourhoods
+from grasp_bench.controls.backing_off import GRAIN
 from grasp_bench.controls.ease import Ease
-from grasp_bench.controls.item_cf import ItemCf
 from grasp_bench.controls.markov import MarkovBackoff, MarkovSymmetric
-from grasp_bench.controls.sequence_knn import SequenceKnn
-from grasp_bench.controls.sparse import GRAIN
+from grasp_bench.controls.neighbourhoods import ItemCf, SequenceKnn
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.models.batch import History
@@ -97,7 +96,7 @@ def test_item_cf_is_the_shrunk_cosine_of_the_users_of_two_items(sequences) -> No
 
 def test_item_cf_keeps_the_nearest_and_their_equals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ItemCf, "neighbours", 2)
-    monkeypatch.setattr(item_cf, "BLOCK", 4)
+    monkeypatch.setattr(neighbourhoods, "ITEMS_AT_ONCE", 4)
     control = ItemCf.fit(part([[0, 1], [0, 1], [0, 2], [0, 3], [4, 5]], 6), None)
     row = scores(control, history([0]))[0]
     assert row[1] > row[2] == row[3] > row[0] > max(row[4:])  # 2 and 3 tie for the second place
@@ -162,4 +161,4 @@ def test_a_catalogue_too_large_for_ease_is_refused(monkeypatch: pytest.MonkeyPat
     train = TrainPart(1, 20_000, NOBODY, np.array([0, 0]), NOBODY, NOBODY)
     with pytest.raises(DataError, match=r"20,000 items need 1.5 GiB, of which 1.0 are free") as caught:
         Ease.fit(train, None)
-    assert "leave 'ease' out of controls" in caught.value.mend
+    assert "leave 'ease' out of controls" in caught.value.hint

@@ -14,12 +14,12 @@ from grasp_bench.core.extras import require
 
 EXAMPLES = [
     errors.GraspBenchError("m"),
-    errors.DataError("m", mend="do"),
-    errors.LeakError("m", mend="do"),
+    errors.DataError("m", hint="do"),
+    errors.LeakError("m", hint="do"),
     errors.SpecError(["a:1:2 b: c", "a:2:1 d: e"]),
     errors.MissingExtraError("ray", "ray"),
     errors.UnknownNameError("m"),
-    errors.StoreError("m", mend="do"),
+    errors.StoreError("m", hint="do"),
     errors.RunFailedError("m"),
 ]
 
@@ -63,5 +63,5 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 def test_a_missing_extra_is_one_line() -> None:
     with pytest.raises(errors.MissingExtraError) as caught:
         require("no_such_module_at_all.below", extra="llm")
-    assert caught.value.mend == "pip install 'grasp-bench[llm]'"
+    assert caught.value.hint == "pip install 'grasp-bench[llm]'"
     assert require("json", extra="llm").__name__ == "json"

@@ -38,10 +38,10 @@ def test_files_that_the_kernel_makes_have_no_end() -> None:
 
 def test_a_file_is_required_by_name(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(MissingFileError, match="pipe: is a named pipe, not a file\n  mend: mend it"):
-        require_file(tmp_path / "pipe", mend="mend it")
+    with pytest.raises(MissingFileError, match="pipe: is a named pipe, not a file\n  hint: hint it"):
+        require_file(tmp_path / "pipe", hint="hint it")
     with pytest.raises(MissingFileError, match="none: no such file"):
-        require_file(tmp_path / "none", mend="mend it")
+        require_file(tmp_path / "none", hint="hint it")
 
 
 def test_a_home_that_nobody_has_is_a_name() -> None:

@@ -31,7 +31,7 @@ def test_an_unknown_name_is_guessed(registry: Registry[Any]) -> None:
     with pytest.raises(UnknownNameError) as caught:
         registry.get("orderd")
     assert caught.value.message == "unknown thing 'orderd'; did you mean 'ordered'?"
-    assert caught.value.mend == "choose one of: heavy, ordered"
+    assert caught.value.hint == "choose one of: heavy, ordered"
 
 
 def test_names_are_given_once(registry: Registry[Any]) -> None:

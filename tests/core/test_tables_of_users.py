@@ -31,7 +31,7 @@ def write(tmp_path: Path, content: str | bytes, name: str = "a.csv") -> Path:
 def refusal(path: Path) -> str:
     with pytest.raises(DataError) as caught:
         read_file(path)
-    assert caught.value.mend
+    assert caught.value.hint
     return caught.value.message.removeprefix(f"{path.parent}/")
 
 

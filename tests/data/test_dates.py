@@ -62,7 +62,7 @@ def test_what_has_two_readings_or_none_is_refused(tmp_path: Path, cells: list[st
     with pytest.raises(DataError) as caught:
         orders(tmp_path, cells)
     assert caught.value.message.removeprefix(f"{tmp_path}/a.").startswith(message)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_large_numbers_of_other_formats(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ def test_each_shuffle_is_for_its_kind_of_data(
     rows = [("a", item, 3 * k if column == "timestamp" else k) for k, item in enumerate("xyzw")]
     with pytest.raises(DataError) as caught:
         prepare(Dataset(**write(tmp_path / "shop", rows, column), repair=repair))
-    assert named in (caught.value.mend or "")
+    assert named in (caught.value.hint or "")
 
 
 def test_a_target_of_the_same_time_is_told(tmp_path: Path) -> None:

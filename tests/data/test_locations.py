@@ -8,7 +8,7 @@ import pytest
 
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError
 from grasp_bench.spec.dataset import Dataset
-from grasp_bench.spec.locations import Located, locate
+from grasp_bench.spec.locations import DatasetFiles, locate
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def find(source: str, items: str | None = None) -> Located:
+def find(source: str, items: str | None = None) -> DatasetFiles:
     return locate(Dataset(source=source, items=items))
 
 
@@ -34,13 +34,13 @@ def refusal(source: str, items: str | None = None) -> GraspBenchError:
 
 
 def test_demo_has_no_files() -> None:
-    assert find("demo") == Located("demo", None, None, True)
+    assert find("demo") == DatasetFiles("demo", None, None, True)
     assert "generated" in refusal("demo", "items.csv").message
 
 
 def test_a_name_is_a_folder_under_the_root(root: Path) -> None:
     folder = root / "amazon-beauty"
-    expected = Located("amazon-beauty", folder / "interactions.csv", folder / "items.jsonl.gz", False)
+    expected = DatasetFiles("amazon-beauty", folder / "interactions.csv", folder / "items.jsonl.gz", False)
     assert find("amazon-beauty") == expected
     assert find("other").items is None
 
@@ -68,10 +68,10 @@ def test_missing_data_says_how_to_get_it(root: Path, monkeypatch: pytest.MonkeyP
     error = refusal("amazon-beaty")
     assert isinstance(error, MissingFileError)
     assert "did you mean 'amazon-beauty'?" in error.message
-    assert error.mend is not None
-    assert str(root) in error.mend
-    assert "interactions.csv" in error.mend
-    assert len(error.mend.splitlines()) < 20
+    assert error.hint is not None
+    assert str(root) in error.hint
+    assert "interactions.csv" in error.hint
+    assert len(error.hint.splitlines()) < 20
     monkeypatch.delenv("GRASP_BENCH_DATA")
     assert "not set" in str(refusal("amazon-beauty"))
 

@@ -115,7 +115,7 @@ def test_blocks_hold_whole_users_whatever_the_order_of_lines(tmp_path: Path) -> 
 def test_csv_that_cannot_be_used(tmp_path: Path, text: str | bytes, words: str) -> None:
     with pytest.raises(DataError, match=words) as raised:
         rows_of(read(tmp_path, text))
-    assert raised.value.mend
+    assert raised.value.hint
 
 
 @pytest.mark.parametrize(

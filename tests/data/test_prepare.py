@@ -92,7 +92,7 @@ def test_refuse_names_line_and_option(make: Make, rows: str, option: str, messag
     with pytest.raises(DataError) as caught:
         make(rows, repair={option: "refuse"})
     assert message in caught.value.message
-    assert f"dataset.repair.{option}: " in str(caught.value.mend)
+    assert f"dataset.repair.{option}: " in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("option", ["time_ties", "duplicates", "unsorted", "short_users"])

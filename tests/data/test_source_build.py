@@ -144,7 +144,7 @@ def test_data_of_somebody_are_left_alone(raw: Path, tmp_path: Path) -> None:
     (folder / "interactions.csv").write_text("mine")
     with pytest.raises(DataError, match="was not made by") as caught:
         fashion(tmp_path / "data", given=(raw,))
-    assert "GRASP_BENCH_DATA" in str(caught.value.mend)
+    assert "GRASP_BENCH_DATA" in str(caught.value.hint)
     assert (folder / "interactions.csv").read_text() == "mine"
 
 

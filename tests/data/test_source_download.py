@@ -116,7 +116,7 @@ def test_a_wrong_checksum_leaves_nothing(address: str, tmp_path: Path) -> None:
 def test_what_is_not_there_is_not_tried_twice(address: str, manners: Manners, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="404") as caught:
         fetch(address + "x", tmp_path / "a.bin")
-    assert "--url" in str(caught.value.mend)
+    assert "--url" in str(caught.value.hint)
     assert len(manners.requests) == 1
 
 
@@ -150,7 +150,7 @@ def test_another_host_is_not_followed(address: str, manners: Manners, tmp_path: 
             fetch(address.replace("a.bin", "old.bin"), tmp_path / "a.bin", pauses=AT_ONCE)
     hosts = [part.split("/")[2] for part in (address, target)]
     assert all(host in caught.value.message for host in hosts)
-    assert f"--url: {target}" in str(caught.value.mend)
+    assert f"--url: {target}" in str(caught.value.hint)
     assert other.requests == []
     assert only(tmp_path) == []
 
@@ -186,7 +186,7 @@ def test_nobody_answers(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     with pytest.raises(DownloadError, match="cannot be reached") as caught:
         fetch(f"http://127.0.0.1:{port}/a", tmp_path / "a")
-    assert "--raw" in str(caught.value.mend)
+    assert "--raw" in str(caught.value.hint)
 
 
 def test_without_a_length_the_format_tells_whether_all_came(manners: Manners, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_lines_that_would_be_read_wrong_are_named(
     with pytest.raises(DataError) as caught:
         made(make_small, write_zip(tmp_path / "ml-latest-small.zip", members))
     assert f"ml-latest-small/{message}" in caught.value.message
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def bomb(path: Path) -> None:

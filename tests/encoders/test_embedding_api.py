@@ -150,7 +150,7 @@ def test_a_wrong_width_is_found_before_the_rest_is_paid_for(llm_server: Start, t
     server = llm_server(width=12)
     with pytest.raises(ServiceError, match=r"items 'A': .* gave 12 dimensions, not 1536") as caught:
         buy(server, tmp_path, TEXTS, ["A", *NAMES[1:]], model=MODEL)
-    assert "encoder.dimensions: 12" in str(caught.value.mend)
+    assert "encoder.dimensions: 12" in str(caught.value.hint)
     assert server.counts().received == 1
 
 

@@ -59,7 +59,7 @@ def test_same_texts_same_vectors_to_the_bit(encoder: TextEncoder) -> None:
 
 
 def test_neither_order_nor_company_matters(encoder: TextEncoder) -> None:
-    tolerance = TOLERANCE[encoder.facts["dtype"]]
+    tolerance = TOLERANCE[encoder.facts.get("dtype", "float32")]
     together = encoder.encode(TEXTS)
     shuffled = np.random.default_rng(0).permutation(len(TEXTS))
     again = encoder.encode([TEXTS[k] for k in shuffled])

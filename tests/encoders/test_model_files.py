@@ -27,7 +27,7 @@ def test_absent_models_say_what_to_do() -> None:
         model_files.locate_model("what is this?")
     with pytest.raises(GraspBenchError, match="not on this machine") as caught:
         model_files.locate_model("nobody/nothing-of-this-name")
-    assert "name a folder" in str(caught.value.mend)
+    assert "name a folder" in str(caught.value.hint)
 
 
 def test_foreign_weights_in_the_package_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

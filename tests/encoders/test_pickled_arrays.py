@@ -114,7 +114,7 @@ def test_the_command_itself_would_have_run(tmp_path: Path) -> None:
 def test_other_things_are_said_to_be_what_they_are(tmp_path: Path, value: object, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         written(tmp_path, value, 4)
-    assert "numpy.save" in str(caught.value.mend)
+    assert "numpy.save" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_missing_entities_get_the_mean_if_asked(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-6)
     with pytest.raises(DataError, match="no vector for 2 of 2 entities") as caught:
         source.vectors(["gone", "away"])
-    assert "ids" in str(caught.value.mend)
+    assert "ids" in str(caught.value.hint)
 
 
 def test_a_broken_vector_is_named_before_it_spoils_the_mean(tmp_path: Path) -> None:

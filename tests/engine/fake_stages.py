@@ -49,7 +49,7 @@ class FakeStage:
 def _obey(rule: Path, folder: Path) -> None:
     word = rule.read_text() if rule.exists() else "work"
     if word == "refuse":
-        raise DataError("user 'ünï' has no history", mend="drop the user")
+        raise DataError("user 'ünï' has no history", hint="drop the user")
     if word == "crash":
         raise ZeroDivisionError("division by zero")
     if word == "be killed":

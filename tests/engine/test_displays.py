@@ -25,7 +25,7 @@ def tell(view: Callback) -> None:
     view.progress(Progress(NODE, Event("train", 3, 10, "epochs", "loss 0.4 [x]")))
     view.finished(Done(NODE, 75.0, reused=False))
     view.started(NODE)
-    view.failed(Failure(NODE, "it broke [here]", "mend it", None))
+    view.failed(Failure(NODE, "it broke [here]", "hint it", None))
     view.close()
 
 

@@ -53,7 +53,7 @@ def test_a_plan_runs_and_a_killed_actor_fails_its_own_cell_only(ray_fakes: Fakes
     outcome = ray_fakes.run("ray")
     assert [cell.slug for cell in outcome.finished] == [BASE, SOFTMAX]
     assert outcome.failed[GRASP].message.startswith("worker died: ")
-    assert outcome.failed[GRASP].mend is not None
+    assert outcome.failed[GRASP].hint is not None
     ray_fakes.relent()
     before = len(ray_fakes.runs())
     assert not ray_fakes.run("ray", workers=1).failed
@@ -64,7 +64,7 @@ def test_a_shared_node_that_fails_is_one_failure_of_many_cells(ray_fakes: Fakes)
     ray_fakes.order("embeddings users", "refuse")
     outcome = ray_fakes.run("ray", workers=1)
     assert list(outcome.failed) == [GRASP, SOFTMAX]
-    assert [(failure.message, failure.mend) for failure in outcome.failures] == [
+    assert [(failure.message, failure.hint) for failure in outcome.failures] == [
         ("user 'ünï' has no history", "drop the user")
     ]
 

@@ -81,7 +81,7 @@ def test_a_shared_node_that_fails_is_one_failure_of_many_cells(fakes: Fakes) -> 
     assert [cell.slug for cell in outcome.finished] == [BASE]
     assert list(outcome.failed) == [GRASP, SOFTMAX]
     assert len(outcome.failures) == 1
-    assert outcome.failures[0].mend == "drop the user"
+    assert outcome.failures[0].hint == "drop the user"
 
 
 def test_a_stage_finds_what_a_killed_one_left(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:

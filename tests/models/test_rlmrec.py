@@ -10,7 +10,7 @@ from builders import NUM_ITEMS, NUM_USERS, model_settings, random_knowledge
 from torch import Tensor
 
 from grasp_bench.models.batch import History, Step
-from grasp_bench.models.enhancers.info_nce import info_nce
+from grasp_bench.models.enhancers.rlmrec import info_nce
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.training.determinism import generator

@@ -206,5 +206,5 @@ def test_a_hypothesis_about_what_collapsed_is_refused(better: str, than: str, wo
 
 def test_more_cells_than_anybody_means_are_refused_at_once() -> None:
     compare = {f"training.{key}": list(range(1, 101)) for key in ("batch_size", "patience", "max_epochs")}
-    with pytest.raises(SpecError, match=r"1,000,000 cells are asked for .*, and a spec may ask for 10,000"):
+    with pytest.raises(SpecError, match=r"the spec has 1,000,000 cells .*; at most 10,000 are allowed"):
         compiled(compare=compare)

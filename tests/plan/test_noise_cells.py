@@ -139,13 +139,13 @@ VECTORS = {"kind": "precomputed", "users": "u.npy", "items": "i.npy"}
 @pytest.mark.parametrize(
     ("noise", "sections", "words"),
     [
-        ({"rates": [0.5], "target": "text"}, {"encoder": VECTORS}, "has no text to hit"),
-        ({"rates": [0.5]}, {"text": {"users": PREFIX}}, "hits users, not their prefixes"),
+        ({"rates": [0.5], "target": "text"}, {"encoder": VECTORS}, "needs texts, but the encoder"),
+        ({"rates": [0.5]}, {"text": {"users": PREFIX}}, "applies to users, not to their prefixes"),
         ({"rates": [0.4, 0.2]}, {}, "ascend"),
         ({"rates": [1.2]}, {}, "rates must lie in"),
         ({"kind": "gaussian", "target": "text"}, {}, "target text takes kind: permute"),
         ({"strength": 1}, {}, "kind permute reads no strength"),
-        ({"kind": "dropout", "strength": 1.5}, {}, "a share of the coordinates"),
+        ({"kind": "dropout", "strength": 1.5}, {}, "strength of dropout is at most 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(noise: dict[str, Any], sections: dict[str, Any], words: str) -> None:

@@ -53,7 +53,7 @@ def test_a_public_dataset_without_texts_fits_on_one_screen(folder: Path) -> None
 
 def test_any_other_dataset_is_told_what_is_missing(folder: Path) -> None:
     other = folder.rename(folder.parent / "shop")
-    assert "add items.csv" in str(refusal(other).mend)
+    assert "add items.csv" in str(refusal(other).hint)
 
 
 def test_only_what_is_read_must_be_told(folder: Path) -> None:

@@ -225,7 +225,7 @@ def test_a_damaged_study_is_named_and_nothing_is_written(name, damage, said, toy
     with pytest.raises(DataError, match=said) as caught:
         write_report(toy.folder, None, tmp_path / "leaderboard")
     assert f"{name}.json" in caught.value.message
-    assert "again" in str(caught.value.mend)
+    assert "again" in str(caught.value.hint)
     assert not (tmp_path / "leaderboard").exists()
 
 
@@ -240,7 +240,7 @@ def test_an_altered_digit_of_a_study_is_no_figure(name: str, toy: Results, tmp_p
     path.write_text(f"{text[:place]}{9 - int(text[place])}{text[place + 1 :]}")
     with pytest.raises(DataError, match=rf"{name}\.json: altered") as caught:
         write_report(toy.folder, None, tmp_path / "leaderboard")
-    assert f"again: it writes {name}.json anew" in str(caught.value.mend)
+    assert f"again: it writes {name}.json anew" in str(caught.value.hint)
 
 
 def test_a_spec_that_has_not_run_says_so(results: Results, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_a_spec_that_has_not_run_says_so(results: Results, tmp_path: Path) -> No
     results.study()
     with pytest.raises(GraspBenchError, match="no finished cell") as caught:
         write_report(results.folder, None, tmp_path)
-    assert "run" in str(caught.value.mend)
+    assert "run" in str(caught.value.hint)
 
 
 def test_without_the_library_one_line_says_what_to_install(monkeypatch, toy: Results, tmp_path) -> None:

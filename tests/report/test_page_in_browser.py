@@ -193,7 +193,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen_and_is_then_remembered(
 def test_charts_have_their_numbers_as_a_table(opened: Any, whole: Path) -> None:
     page = opened()
     curve = json.loads((whole / "tuning.json").read_text())["curves"][0]
-    figure = page.locator("#tuning figure").first
+    figure = page.locator("#tuning figure").filter(has_text="[95 % CI]").first
     table = figure.locator("table")
     assert not table.is_visible()
     figure.get_by_text("The numbers as a table").click()

@@ -91,7 +91,7 @@ def test_a_name_of_several_methods_lists_them(results) -> None:
     results.cell("b", RANKS, backbone="gru4rec")
     with pytest.raises(UnknownNameError, match="fits several") as caught:
         compare_pair(results.folder, "none", "a")
-    assert "gru4rec+none" in caught.value.mend
+    assert "gru4rec+none" in caught.value.hint
 
 
 def test_no_ranking_in_common(results) -> None:

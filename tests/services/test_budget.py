@@ -106,7 +106,7 @@ def test_an_unknown_price_is_refused_where_dollars_are_limited(tmp_path: Path) -
         pytest.raises(BudgetError, match="price of openai/of-my-own") as e,
     ):
         SpendController(unknown, "node", writer, Spent())
-    assert "max_tokens_total" in str(e.value.mend)
+    assert "max_tokens_total" in str(e.value.hint)
 
 
 def test_the_error_says_what_is_spent_and_what_is_kept() -> None:
@@ -115,7 +115,7 @@ def test_the_error_says_what_is_spent_and_what_is_kept() -> None:
     error = budget.error("users 'U1'", Amount(100, 0.02), 1234)
     for part in ("max_cost_usd", "4.99", "5.00", "users 'U1'", "1,234 answers are kept"):
         assert part in error.message
-    assert "raise max_cost_usd" in str(error.mend)
+    assert "raise max_cost_usd" in str(error.hint)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_usual_variable_is_left_to_the_library(tmp_path: Path, monkeypatch: py
 def test_a_missing_key_is_named(tmp_path: Path, model: str, settings: dict[str, str], name: str) -> None:
     with pytest.raises(ServiceError, match=f"no key: {name} is set neither in the environment nor") as error:
         find(tmp_path, model, **settings)
-    assert f"export {name}=" in str(error.value.mend)
+    assert f"export {name}=" in str(error.value.hint)
 
 
 def test_env_file_is_read_and_not_exported(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_env_file_that_git_would_take_is_refused(tmp_path: Path, monkeypatch: py
     (tmp_path / ".env").write_text(f"OPENAI_API_KEY={KEY}\n")
     with pytest.raises(ServiceError, match="git does not ignore it") as refused:
         find(tmp_path)
-    assert "add .env to .gitignore" in str(refused.value.mend)
+    assert "add .env to .gitignore" in str(refused.value.hint)
     assert KEY not in str(refused.value)
     (tmp_path / ".gitignore").write_text(".env\n")
     assert find(tmp_path).arguments == {"api_key": KEY}

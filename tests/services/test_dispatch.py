@@ -277,7 +277,7 @@ def test_a_provider_that_stays_busy_ends_the_run_in_the_end(
     service = service_at(server, max_attempts=1, concurrency=1)
     with pytest.raises(ServiceError, match=r"too many requests, for .* \(429") as raised:
         dispatch("chat", questions(service, 3), desk_at(ledger, service))
-    assert "requests_per_minute" in str(raised.value.mend)
+    assert "requests_per_minute" in str(raised.value.hint)
     for status in (429, 503):
         server.change(faults=[Fault("status", status=status, retry_after=3600)])
         patient = service_at(server, concurrency=1)

@@ -209,7 +209,7 @@ def test_an_altered_answer_is_not_believed(tmp_path: Path) -> None:
         assert ledger.find([key(2)]) == [Answer(b"b", "stop", 1, 1, None)]
         with pytest.raises(StoreError, match="not as it was kept") as told:
             ledger.find([key(1)])
-        assert "ledger recover" in str(told.value.mend)
+        assert "ledger recover" in str(told.value.hint)
 
 
 def test_a_ledger_without_checksums_is_brought_up_to_date(tmp_path: Path) -> None:

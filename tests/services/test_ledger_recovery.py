@@ -131,7 +131,7 @@ def test_the_mend_that_is_printed_works(whole: Path, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(StoreError) as told:
         Ledger(path)
-    printed = str(told.value.mend).partition(": ")[0].removeprefix("grasp-bench ")
+    printed = str(told.value.hint).partition(": ")[0].removeprefix("grasp-bench ")
     done = subprocess.run(
         [sys.executable, "-m", "grasp_bench", *printed.split()], capture_output=True, text=True, check=False
     )

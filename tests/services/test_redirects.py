@@ -83,10 +83,10 @@ def test_another_host_gets_nothing(tmp_path: Path, status: int, model: str) -> N
             answer_all(tmp_path / "ledger.sqlite", service(asked, model), 2, environment)
         assert other.received == []
         assert len(asked.received) == 1  # nobody tries again what will not change
-    said = f"{caught.value.message} {caught.value.mend}"
+    said = f"{caught.value.message} {caught.value.hint}"
     assert asked.address in said
     assert other.address in said
-    assert "api_base" in str(caught.value.mend)
+    assert "api_base" in str(caught.value.hint)
     assert KEY not in said
 
 

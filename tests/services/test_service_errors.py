@@ -28,7 +28,7 @@ def failure(name: str, message: str = "no", **more: Any) -> TransientError | Per
 
 
 @pytest.mark.parametrize(
-    ("name", "message", "mend"),
+    ("name", "message", "hint"),
     [
         ("AuthenticationError", "no", "OPENAI_API_KEY holds a valid key"),
         ("ContextWindowExceededError", "too long", "max_prompt_tokens"),
@@ -39,10 +39,10 @@ def failure(name: str, message: str = "no", **more: Any) -> TransientError | Per
         ("RateLimitError", "You exceeded your quota: insufficient_quota", "credit"),
     ],
 )
-def test_what_lasts_has_a_mend(name: str, message: str, mend: str) -> None:
+def test_what_lasts_has_a_mend(name: str, message: str, hint: str) -> None:
     found = failure(name, message)
     assert isinstance(found, PermanentError)
-    assert mend in found.mend
+    assert hint in found.hint
 
 
 def test_a_forbidden_answer_is_no_error() -> None:

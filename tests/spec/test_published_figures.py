@@ -142,7 +142,7 @@ def test_rows_have_each_a_source_and_stand_beside_a_method_a_control_or_nothing(
         ("rows:\n  Toys", "rows:\n  Toyz",
          "4:3 rows.Toyz: no such dataset in datasets; did you mean 'Toys'?"),
         ("rows:", "overall: {Toys: {sasrec: {none: {HR@5: 1}}}}\nrows:",
-         "3:1 overall: needs the source of its figures; say it in source"),
+         "3:1 overall: needs the source of its figures; give it in source"),
     ],
 )  # fmt: skip
 def test_a_wrong_row_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -207,7 +207,7 @@ def test_a_wrong_line_of_the_spec_is_named(tmp_path: Path, line: str, said: str)
 
 def test_one_published_dataset_for_several_of_ours_is_refused(tmp_path: Path) -> None:
     compared = SPEC + "compare: {dataset.source: [demo]}\n"
-    assert "say in published.datasets" in problems(write(tmp_path, spec=compared))[0]
+    assert "map each to a published one in published.datasets" in problems(write(tmp_path, spec=compared))[0]
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_without_hypotheses_there_is_nothing_to_decide() -> None:
     with pytest.raises(SpecError) as caught:
         load_text(HEAD + UNTIL, "x.yaml")
     assert caught.value.problems == [
-        "x.yaml:3:44 seeds.until: there is nothing to decide; declare hypotheses or give a list of seeds"
+        "x.yaml:3:44 seeds.until: there are no hypotheses to decide; declare some or give a list of seeds"
     ]
 
 
@@ -98,7 +98,7 @@ def test_it_is_no_setting_of_a_cell() -> None:
 
 def test_a_cell_is_counted_with_all_seeds_that_it_may_get() -> None:
     many = f"ablations:\n{''.join(f'  a{k}: {{model.max_len: {k + 2}}}' + chr(10) for k in range(2_500))}"
-    with pytest.raises(SpecError, match=r"ablations: .* cells are asked for .*seeds 4"):
+    with pytest.raises(SpecError, match=r"ablations: the spec has .* cells .*seeds 4"):
         load_text(HEAD + UNTIL + ASKED + many)
 
 

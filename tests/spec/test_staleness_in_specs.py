@@ -38,7 +38,7 @@ def spec_of(folder: Path, more: str) -> Path:
         ("text: {users: {provider: template, stale: 2, scope: prefix}}", "(scope: prefix) is never old"),
         (
             "text: {users: {provider: precomputed, path: t.csv, stale: 2}}",
-            "texts of a file are as old as they are",
+            "texts of a file cannot be made older",
         ),
         (
             "text: {users: {provider: template, stale: 2}}\n"

@@ -37,7 +37,7 @@ def test_a_word_stands_for_a_loss_and_can_be_compared() -> None:
     [
         ("{loss: sofmax}", "sofmax"),
         ("{loss: {kind: bce, sampling: popularity}}", "needs several negatives"),
-        ("{loss: softmax, optimizer: sparse_adam}", "softmax meets every item"),
+        ("{loss: softmax, optimizer: sparse_adam}", "softmax uses every item"),
         ("{loss: gbce, optimizer: sparse_adam, weight_decay: 0.1}", "neither weight_decay nor grad_clip"),
     ],
 )

@@ -46,11 +46,11 @@ def test_a_space_keeps_its_order() -> None:
         ("tuning: {space: {training.lr: [0, 1, log]}}", "4:32 tuning.space.training.lr: must be greater"),
         (
             "tuning: {space: {model.dropout: [0, 0.5, log]}}",
-            "4:33 tuning.space.model.dropout: a range by orders",
+            "4:33 tuning.space.model.dropout: a log range must",
         ),
         (
             "tuning: {space: {model.heads: [1, 2, 4, log]}}",
-            "4:31 tuning.space.model.heads: 'log' makes a range",
+            "4:31 tuning.space.model.heads: 'log' needs a range",
         ),
         ("tuning: {space: {model.heads: [1, 2, 1]}}", "4:31 tuning.space.model.heads: 1 repeats"),
         (
@@ -72,7 +72,7 @@ def test_a_space_keeps_its_order() -> None:
         ("tuning: {space: {seeds: [[1], [2], [3]]}}", "4:18 tuning.space.seeds: cannot vary"),
         (
             "compare: {model.heads: [1, 2]}\ntuning: {space: {model.heads: [1, 4]}}",
-            "5:18 tuning.space.model.heads: is compared, too",
+            "5:18 tuning.space.model.heads: is also compared",
         ),
         (
             "tuning: {pruner: medan, space: {model.heads: [1, 4]}}",

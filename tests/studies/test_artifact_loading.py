@@ -50,7 +50,7 @@ def test_a_spec_without_text(shop: Shop) -> None:
 def test_what_is_not_made_yet(bare: Shop) -> None:
     with pytest.raises(StoreError, match="the texts of items of sasrec-grasp-s1 are not there") as caught:
         load_texts(bare.plan, bare.store, "items")
-    assert "grasp-bench run" in str(caught.value.mend)
+    assert "grasp-bench run" in str(caught.value.hint)
     make(bare, bare.plan, "split", "text")
     assert load_texts(bare.plan, bare.store, "items").table is None
     with pytest.raises(StoreError, match="the neighbours of items"):

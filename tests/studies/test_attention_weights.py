@@ -222,6 +222,6 @@ def test_what_cannot_be_looked_at_is_said_in_one_line(shop: Shop, tmp_path: Path
         cells_with_attention(none, shop.store)
     with pytest.raises(StoreError, match="is there yet") as error:
         cells_with_attention(shop.plan, Store(tmp_path), "*")
-    assert "grasp-bench run" in str(error.value.mend)
+    assert "grasp-bench run" in str(error.value.hint)
     with pytest.raises(UnknownNameError, match="no user 'u77'; did you mean 'u7'"):
         inspect(shop, "sasrec-grasp-s1", users=["u77"])

@@ -148,7 +148,7 @@ def test_the_command_writes_figures_and_a_table(trained: tuple[Shop, Plan], tmp_
     assert "| all precomputed | cold | 1 |" in (tmp_path / "b" / "shop.latency.md").read_text()
 
 
-def test_the_stopwatch_knows_slow_from_fast_and_puts_the_collector_back() -> None:
+def test_times_know_slow_from_fast_and_puts_the_collector_back() -> None:
     asked: list[str] = []
 
     def slow(name: str) -> None:

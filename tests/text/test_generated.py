@@ -109,7 +109,7 @@ def test_policies_for_answers_that_are_none(
     assert dropped[:1] + dropped[2:] == texts[:1] + texts[2:]
     with pytest.raises(DataError, match=r"of 4 answers of 'openai/x' 1 .*\('b'\)") as caught:
         written(source(server, fallback="fail"), about, tmp_path / "ledger")
-    assert "fallback" in str(caught.value.mend)
+    assert "fallback" in str(caught.value.hint)
     assert facts["spend"]["sent"] == 0
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from grasp_bench.models.layers import RowTable
 from grasp_bench.models.recommender import Recommender
-from grasp_bench.models.row_table import RowTable
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.training import Training
 from grasp_bench.training.determinism import generator

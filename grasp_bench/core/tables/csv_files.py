@@ -49,16 +49,16 @@ def header_of(path: Path) -> tuple[list[str], int]:
         if len(names) > MOST_COLUMNS:
             raise DataError(
                 f"{path}:{line}: {len(names):,} columns, more than {MOST_COLUMNS:,} are not read",
-                mend="leave out the columns that are not needed, or write a list into one of them",
+                hint="leave out the columns that are not needed, or write a list into one of them",
             )
         seen = {LINE}
         for name in names:
             if name in seen:
                 what = "is reserved" if name == LINE else "occurs twice"
-                raise DataError(f"{path}:{line}: column '{name}' {what}", mend="rename it")
+                raise DataError(f"{path}:{line}: column '{name}' {what}", hint="rename it")
             seen.add(name)
         return names, line
-    raise DataError(f"{path}: the file is empty", mend="it needs a header line and rows")
+    raise DataError(f"{path}: the file is empty", hint="it needs a header line and rows")
 
 
 def records(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -114,11 +114,11 @@ def fault_of(path: Path, width: int) -> DataError:
             if record and len(record) != width:
                 return DataError(
                     f"{path}:{line}: {len(record)} fields where the header has {width}",
-                    mend="look for a missing quote, a comma inside an unquoted field, or a line cut short",
+                    hint="look for a missing quote, a comma inside an unquoted field, or a line cut short",
                 )
     except DataError as fault:
         return fault
-    return DataError(f"{path}: changed while it was read", mend="try again")
+    return DataError(f"{path}: changed while it was read", hint="try again")
 
 
 def line_of(path: Path, row: int) -> int:
@@ -173,12 +173,12 @@ def _fault(path: Path, begins: int, ends: int, error: csv.Error) -> DataError:
                     f"'{text[place]}', not a comma"
                 )
         place += 1
-    return DataError(f"{path}:{begins}: not CSV ({error})", mend="save it as UTF-8 CSV")
+    return DataError(f"{path}:{begins}: not CSV ({error})", hint="save it as UTF-8 CSV")
 
 
 def _open_quote(message: str) -> DataError:
     return DataError(
-        message, mend='close the quote, and write a quote inside a quoted field twice: "12"" ruler"'
+        message, hint='close the quote, and write a quote inside a quoted field twice: "12"" ruler"'
     )
 
 
@@ -234,7 +234,7 @@ def csv_fault(path: Path) -> DataError:
 
 def _header(path: Path, found: Survey) -> tuple[list[str], int]:
     if found.blank:
-        raise DataError(f"{path}: the file is empty", mend="it needs a header line and rows")
+        raise DataError(f"{path}: the file is empty", hint="it needs a header line and rows")
     return header_of(path)
 
 

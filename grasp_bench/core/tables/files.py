@@ -23,7 +23,7 @@ def read_file(path: Path) -> pl.DataFrame:
     """
     kind = _kind(path)
     if kind not in READERS:
-        raise DataError(f"{path}: cannot tell the format from the name", mend=f"use {', '.join(READERS)}")
+        raise DataError(f"{path}: cannot tell the format from the name", hint=f"use {', '.join(READERS)}")
     with reading(path):
         return READERS[kind](path)
 
@@ -52,12 +52,12 @@ def _read_parquet(path: Path) -> pl.DataFrame:
         if width > MOST_COLUMNS:
             raise DataError(
                 f"{path}: {width:,} columns, more than {MOST_COLUMNS:,} are not read",
-                mend="leave out the columns that are not needed, or write a list into one of them",
+                hint="leave out the columns that are not needed, or write a list into one of them",
             )
         return pl.read_parquet(source, glob=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         said = str(error).splitlines() or [type(error).__name__]
-        raise DataError(f"{path}: not a Parquet file ({said[0]})", mend="write it again") from None
+        raise DataError(f"{path}: not a Parquet file ({said[0]})", hint="write it again") from None
 
 
 READERS: dict[str, Callable[[Path], pl.DataFrame]] = {

@@ -40,7 +40,7 @@ def read_json_lines(path: Path) -> pl.DataFrame:
     """
     found = survey(path)
     if found.blank:
-        raise DataError(f"{path}: the file is empty", mend="it needs one JSON object a line")
+        raise DataError(f"{path}: the file is empty", hint="it needs one JSON object a line")
     found.refuse_lone_cr(path)
     data = contents(path).removeprefix(BOM)
     _refuse_many_keys(path, data)
@@ -86,7 +86,7 @@ def _refuse_many_keys(path: Path, data: bytes) -> None:
         if len(keys) > MOST_COLUMNS:
             raise DataError(
                 f"{path}:{number}: with this line there are more than {MOST_COLUMNS:,} different keys",
-                mend="is something an id that should be a value? leave out the keys that are not needed",
+                hint="is something an id that should be a value? leave out the keys that are not needed",
             )
 
 
@@ -102,7 +102,7 @@ def _refuse_half_characters(path: Path, data: bytes) -> None:
         except UnicodeEncodeError:
             raise DataError(
                 f"{path}:{_number(data, begins)}: {found[0].decode()} is half of a character",
-                mend="write both halves of the surrogate pair, or the character itself",
+                hint="write both halves of the surrogate pair, or the character itself",
             ) from None
         except (ValueError, RecursionError):
             return  # not JSON at all, which the reader reports better
@@ -125,7 +125,7 @@ def _refuse_rounded(path: Path, data: bytes, frame: pl.DataFrame) -> None:
             if isinstance(value, int) and not isinstance(value, bool) and int(float(value)) != value:
                 raise DataError(
                     f"{path}:{number}: {name} is {value}, which is rounded beside fractions on other lines",
-                    mend="write whole numbers on all lines, or all values as text",
+                    hint="write whole numbers on all lines, or all values as text",
                 )
 
 
@@ -133,13 +133,13 @@ def _fault(path: Path, data: bytes, error: BaseException) -> DataError:
     for number, line in _lines(data):
         why = _what_is_wrong(line)
         if why is not None:
-            message, mend = why
-            return DataError(f"{path}:{number}: {message}", mend=mend)
+            message, hint = why
+            return DataError(f"{path}:{number}: {message}", hint=hint)
     lines = data.splitlines(keepends=True)
     # No line is wrong alone: find the first that does not go with those above it.
     first = bisect_left(range(1, len(lines)), True, key=lambda count: _fails(b"".join(lines[:count]))) + 1
     said = str(error).splitlines() or [type(error).__name__]
-    return DataError(f"{path}:{first}: does not go with the lines above ({said[0]})", mend=ONE_KIND)
+    return DataError(f"{path}:{first}: does not go with the lines above ({said[0]})", hint=ONE_KIND)
 
 
 def _fails(data: bytes) -> bool:
@@ -155,7 +155,7 @@ def _what_is_wrong(line: bytes) -> tuple[str, str] | None:
     try:
         value = json.loads(line, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite)
     except _NotHeldError as error:
-        return str(error), error.mend
+        return str(error), error.hint
     except RecursionError:
         return "nested too deeply", ONE_OBJECT
     except ValueError as error:
@@ -168,9 +168,9 @@ def _what_is_wrong(line: bytes) -> tuple[str, str] | None:
 class _NotHeldError(Exception):
     """A number that JSON or a column cannot hold."""
 
-    def __init__(self, message: str, mend: str) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
-        self.mend = mend
+        self.hint = hint
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -29,9 +29,9 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise MissingFileError(f"{path}: no such file", mend="correct the path") from None
+        raise MissingFileError(f"{path}: no such file", hint="correct the path") from None
     except DAMAGED:
-        raise DataError(f"{path}: damaged gzip file", mend="fetch or pack it again") from None
+        raise DataError(f"{path}: damaged gzip file", hint="fetch or pack it again") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
 
@@ -55,7 +55,7 @@ def chunks(path: Path, most: int | None = None) -> Iterator[bytes]:
             if done > most and is_packed(path):
                 raise DataError(
                     f"{path}: unpacks to more than {most:,} bytes",
-                    mend="if it is meant to be so large, unpack it (gunzip): plain files have no such bound",
+                    hint="if it is meant to be so large, unpack it (gunzip): plain files have no such bound",
                 )
             yield chunk
 
@@ -114,7 +114,7 @@ def survey(path: Path, most: int | None = None) -> Survey:
         if length + (len(chunk) if first < 0 else first) > LONGEST:
             raise DataError(
                 f"{path}:{line_at(path, done)}: a line of more than {LONGEST >> 20} MiB",
-                mend="is this a table, with one row a line? shorten the line",
+                hint="is this a table, with one row a line? shorten the line",
             )
         length = length + len(chunk) if first < 0 else len(chunk) - chunk.rindex(b"\n") - 1
         if after_cr and first != 0:
@@ -145,14 +145,14 @@ def lone_cr(path: Path, line: int) -> DataError:
     """Return the error for a carriage return without a line feed."""
     return DataError(
         f"{path}:{line}: a carriage return (CR) without a line feed: the line ends of old Macs?",
-        mend="end lines with a line feed: tr '\\r' '\\n' < old > new",
+        hint="end lines with a line feed: tr '\\r' '\\n' < old > new",
     )
 
 
 def _refuse_other_formats(path: Path, head: bytes) -> None:
-    for magic, (what, mend) in _OTHER_FORMATS.items():
+    for magic, (what, hint) in _OTHER_FORMATS.items():
         if head.startswith(magic):
-            raise DataError(f"{path}:1: {what}, where UTF-8 text is wanted", mend=mend)
+            raise DataError(f"{path}:1: {what}, where UTF-8 text is wanted", hint=hint)
 
 
 def _decode(
@@ -170,10 +170,10 @@ def _decode(
             raise DataError(
                 f"{path}:{line_at(path, place)}: not UTF-8: byte 0x{error.object[error.start]:02x} "
                 f"(offset {place:,})",
-                mend="convert it, from Latin-1 for example: iconv -f ISO-8859-1 -t UTF-8 old > new",
+                hint="convert it, from Latin-1 for example: iconv -f ISO-8859-1 -t UTF-8 old > new",
             ) from None
     if nul >= 0:
         raise DataError(
             f"{path}:{line_at(path, done + nul)}: a NUL character: UTF-16 without a mark, or damage",
-            mend="convert it (iconv -f UTF-16LE -t UTF-8 old > new), or write it again",
+            hint="convert it (iconv -f UTF-16LE -t UTF-8 old > new), or write it again",
         )

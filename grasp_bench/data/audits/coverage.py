@@ -103,7 +103,7 @@ class CoverageAudit:
             f"{name}: {worst.held_out:.1%} of texts hold a word that only the user's {part} item explains "
             f"(training items {worst.training:.1%}, items of like-minded users {worst.control:.1%}), so the "
             f"texts were made from more than the training part",
-            mend="make the text from the training part alone, or say leaks: mark to have every figure made "
+            hint="make the text from the training part alone, or say leaks: mark to have every figure made "
             "with it marked",
         )
 

@@ -40,7 +40,7 @@ def _audit_targets(split: Split, sequences: Sequences) -> None:
         raise LeakError(
             f"user '{sequences.user_ids[culprit]}' with {sequences.lengths[culprit]} interactions has "
             f"{times[culprit]} {part} targets, or targets are not in order of users",
-            mend=REBUILD,
+            hint=REBUILD,
         )
 
 
@@ -57,7 +57,7 @@ def audit_parts(split: Split, sequences: Sequences) -> None:
     items, offsets = split.whole_history()
     found, expected = np.diff(offsets), sequences.lengths
     if len(found) != len(expected):
-        raise LeakError(f"the split has {len(found)} users, the data {len(expected)}", mend=REBUILD)
+        raise LeakError(f"the split has {len(found)} users, the data {len(expected)}", hint=REBUILD)
     differing = np.flatnonzero(found != expected)
     if len(differing):
         user = int(differing[0])
@@ -67,7 +67,7 @@ def audit_parts(split: Split, sequences: Sequences) -> None:
         raise LeakError(
             f"user '{sequences.user_ids[user]}' has {expected[user]} interactions, but training, validation "
             f"and test together hold {found[user]}: item '{item}' is held out and trained on, or lost",
-            mend=REBUILD,
+            hint=REBUILD,
         )
     moved = np.flatnonzero(items != sequences.items)
     if len(moved):
@@ -83,7 +83,7 @@ def _targets_of(split: Split, user: int) -> list[int]:
 def _leak(sequences: Sequences, row: int, what: str) -> LeakError:
     user = sequences.user_ids[int(sequences.users[row])]
     return LeakError(
-        f"user '{user}', item '{sequences.item_ids[sequences.items[row]]}': {what}", mend=REBUILD
+        f"user '{user}', item '{sequences.item_ids[sequences.items[row]]}': {what}", hint=REBUILD
     )
 
 
@@ -121,10 +121,10 @@ def _audit_window_targets(split: Split) -> None:
         ("test", split.test_users, split.test_rest.users),
     ):
         if np.any(np.diff(users) <= 0) or np.setdiff1d(rest, users).size:
-            raise LeakError(f"{name} targets are not one a user of the window, ascending", mend=REBUILD)
+            raise LeakError(f"{name} targets are not one a user of the window, ascending", hint=REBUILD)
         bare = users[split.train_lengths[users] == 0]
         if len(bare):
-            raise LeakError(f"user number {bare[0]} has a {name} target and no training part", mend=REBUILD)
+            raise LeakError(f"user number {bare[0]} has a {name} target and no training part", hint=REBUILD)
 
 
 def _outside(sequences: Sequences, row: int, name: str, begin: float, end: float) -> LeakError:
@@ -133,7 +133,7 @@ def _outside(sequences: Sequences, row: int, name: str, begin: float, end: float
     return LeakError(
         f"user '{user}', item '{item}': at {sequences.orders[row]} it is not in {name}, "
         f"which is from {begin:g} to before {end:g}",
-        mend=REBUILD,
+        hint=REBUILD,
     )
 
 
@@ -175,4 +175,4 @@ def _audit_ties(split: Split, sequences: Sequences) -> None:
 
 
 def _step_leak(sequences: Sequences, user: int, what: str) -> LeakError:
-    return LeakError(f"user '{sequences.user_ids[user]}': {what}", mend=REBUILD)
+    return LeakError(f"user '{sequences.user_ids[user]}': {what}", hint=REBUILD)

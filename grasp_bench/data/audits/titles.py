@@ -62,7 +62,7 @@ class TextAudit:
             raise LeakError(
                 f"{name}: {self.found} of {self.checked} texts name a held-out item "
                 f"({self.chance} by chance), such as '{title}' for user '{user_ids[user]}'",
-                mend="make the text from the training part alone",
+                hint="make the text from the training part alone",
             )
 
 
@@ -126,6 +126,6 @@ def audit_scope(name: str, scope: str, leaks: str = "refuse") -> None:
     if scope not in WITHIN_TRAINING and leaks != "mark":
         raise LeakError(
             f"{name}: made from '{scope.replace('_', ' ')}', so held-out items can be read in it",
-            mend="use a source made from the training part alone (scope: train), or say leaks: mark to "
+            hint="use a source made from the training part alone (scope: train), or say leaks: mark to "
             "have every figure made with it marked",
         )

@@ -60,7 +60,7 @@ def _build(
     if not kept.users:
         raise DataError(
             f"{reviews}: of {kept.read} reviews none is left by the rule of the published set",
-            mend="is this the whole file?",
+            hint="is this the whole file?",
         )
     wanted = list(dict.fromkeys(kept.items))
     catalogue = catalogue_of(products, wanted, root, report)
@@ -100,7 +100,7 @@ def reviews_of(path: Path, report: Report = silent) -> Iterator[Review]:
             yield Review(_id(record, "reviewerID"), _id(record, "asin"), _rating(record), _time(record))
         except ValueError as error:
             raise DataError(
-                f"{path}:{number}: {error}", mend="is this a file of reviews? correct or remove the line"
+                f"{path}:{number}: {error}", hint="is this a file of reviews? correct or remove the line"
             ) from None
 
 

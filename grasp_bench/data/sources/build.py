@@ -46,7 +46,7 @@ def public_set(name: str) -> PublicSet:
     if name not in PUBLIC_SETS:
         raise UnknownNameError(
             f"'{name}' is no dataset that can be prepared{did_you_mean(name, PUBLIC_SETS)}",
-            mend=f"choose one of: {', '.join(PUBLIC_SETS)}; your own data need no preparing (docs/data.md)",
+            hint=f"choose one of: {', '.join(PUBLIC_SETS)}; your own data need no preparing (docs/data.md)",
         )
     return PUBLIC_SETS[name]
 
@@ -99,7 +99,7 @@ def _refuse_foreign(folder: Path, name: str) -> None:
     if folder.exists() and read_record(folder) is None:
         raise DataError(
             f"{folder}: is there, and was not made by `grasp-bench data prepare`; it is left as it is",
-            mend=f"to build {name} elsewhere, set GRASP_BENCH_DATA (or --to) to another folder, or move "
+            hint=f"to build {name} elsewhere, set GRASP_BENCH_DATA (or --to) to another folder, or move "
             "this one away",
         )
 
@@ -111,5 +111,5 @@ def _is_of(record: dict[str, Any], raw: dict[str, LocalFile]) -> bool:
 def _cannot_write(root: Path, error: OSError) -> StoreError:
     return StoreError(
         f"{root}: cannot be written ({error.strerror or error})",
-        mend="free the disk, or set GRASP_BENCH_DATA (or --to) to another folder",
+        hint="free the disk, or set GRASP_BENCH_DATA (or --to) to another folder",
     )

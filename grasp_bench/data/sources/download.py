@@ -60,7 +60,7 @@ def fetch(
         if not left:
             raise DownloadError(
                 f"{url}: {why} ({part.size():,} bytes are here)",
-                mend="try again later: the same command goes on from there; or give the file with --raw",
+                hint="try again later: the same command goes on from there; or give the file with --raw",
             )
         report(Event(_task(part), part.size(), 0, "bytes", f"{why}; trying again"))
         time.sleep(left.pop(0))
@@ -69,7 +69,7 @@ def fetch(
         part.discard()
         raise DownloadError(
             f"{url}: has the SHA-256 {found}, not the expected {sha256.lower()}; it was thrown away",
-            mend=f"if the publisher has changed the file, say --sha256 {target.name}={found} and delete "
+            hint=f"if the publisher has changed the file, say --sha256 {target.name}={found} and delete "
             f"{target.name}.sha256 where there is one",
         )
     part.finish(target)
@@ -112,7 +112,7 @@ def _check_space(part: PartialDownload, answer: Response) -> None:
         raise StoreError(
             f"{part.path.parent}: {free / 1e6:,.0f} MB free, {(missing + SPARE) / 1e6:,.0f} MB needed for "
             f"{part.url}",
-            mend="free the disk, or set GRASP_BENCH_DATA (or --to) to a folder on another one",
+            hint="free the disk, or set GRASP_BENCH_DATA (or --to) to a folder on another one",
         )
 
 
@@ -162,12 +162,12 @@ def _raise_permanent(part: PartialDownload, error: Exception) -> None:
     if isinstance(reason, OSError) and reason.errno in DISK_FAULTS and not isinstance(error, URLError):
         raise StoreError(
             f"{part.path}: cannot be written ({reason.strerror})",
-            mend="free the disk, or set GRASP_BENCH_DATA (or --to) to another folder: what has come is kept",
+            hint="free the disk, or set GRASP_BENCH_DATA (or --to) to another folder: what has come is kept",
         ) from None
     if isinstance(reason, socket.gaierror | ConnectionRefusedError | ssl.SSLCertVerificationError):
         raise DownloadError(
             f"{part.url}: cannot be reached ({_words(error)})",
-            mend="is there a network, or a proxy to be set (https_proxy)? Or fetch the file elsewhere and "
+            hint="is there a network, or a proxy to be set (https_proxy)? Or fetch the file elsewhere and "
             "give it with --raw",
         ) from None
 

@@ -62,10 +62,10 @@ def open_url(url: str, offset: int, validator: str | None) -> Iterator[tuple[Res
             raise
         raise DownloadError(
             f"{url}: the server answers {error.code} {error.reason}",
-            mend="the file may have moved: give its new address with --url, or the file itself with --raw",
+            hint="the file may have moved: give its new address with --url, or the file itself with --raw",
         ) from None
     except ValueError as error:  # not an address
-        raise DownloadError(f"{url}: {error}", mend="an address begins with https:// or http://") from None
+        raise DownloadError(f"{url}: {error}", hint="an address begins with https:// or http://") from None
     with closing(response):
         yield _answer(response), response
 
@@ -113,14 +113,14 @@ class SameHostRedirects(urllib.request.HTTPRedirectHandler):
         if not newurl.lower().startswith(allowed):
             raise DownloadError(
                 f"{req.full_url}: is redirected to {newurl}, which is not followed",
-                mend="give the address that is meant with --url, or the file itself with --raw",
+                hint="give the address that is meant with --url, or the file itself with --raw",
             )
         asked, other = urlsplit(req.full_url), urlsplit(newurl)
         if _host(asked) != _host(other) and not _becomes_safe(asked, other):
             here, there = (parts.netloc.rpartition("@")[2] for parts in (asked, other))
             raise DownloadError(
                 f"{req.full_url}: {here} redirects to another host, {there}, which is not followed",
-                mend=f"if {there} is to be trusted, give the address there with --url: {newurl}; or give the "
+                hint=f"if {there} is to be trusted, give the address there with --url: {newurl}; or give the "
                 "file itself with --raw",
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -75,7 +75,7 @@ def _interactions(rows: Rows, report: Report) -> pl.DataFrame:
             ratings.append(_finite(rating))
             times.append(int(time))
         except (ValueError, OverflowError) as error:
-            raise DataError(f"{where}: {error}", mend="is this the file as it is published?") from None
+            raise DataError(f"{where}: {error}", hint="is this the file as it is published?") from None
         users.append(user)
         items.append(item)
         places.append(numbers.setdefault(user, len(numbers)))
@@ -118,7 +118,7 @@ def _csv(path: Path, name: str, head: list[str]) -> Rows:
             line = reader.line_num + isinstance(error, UnicodeDecodeError)
             raise DataError(
                 f"{path}: {name}:{line}: not UTF-8 CSV ({error})",
-                mend=f"delete {path.name} and fetch it again",
+                hint=f"delete {path.name} and fetch it again",
             ) from None
 
 
@@ -147,13 +147,13 @@ def opened_member(path: Path, name: str) -> Iterator[IO[bytes]]:
         with zipfile.ZipFile(path) as archive:
             _refuse_paths_out(path, archive.namelist())
             if name not in archive.namelist():
-                raise DataError(f"{path}: holds no {name}", mend=f"is this {path.name} as it is published?")
+                raise DataError(f"{path}: holds no {name}", hint=f"is this {path.name} as it is published?")
             _refuse_too_large(path, archive.getinfo(name))
             with archive.open(name) as stream:
                 yield stream
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise DataError(
-            f"{path}: {name} cannot be read ({error})", mend=f"delete {path.name} and fetch it again"
+            f"{path}: {name} cannot be read ({error})", hint=f"delete {path.name} and fetch it again"
         ) from None
 
 
@@ -162,7 +162,7 @@ def _refuse_paths_out(path: Path, names: list[str]) -> None:
         parts = PurePosixPath(name.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or ":" in name:
             raise DataError(
-                f"{path}: holds '{name}', a path out of the archive", mend="this is not the published file"
+                f"{path}: holds '{name}', a path out of the archive", hint="this is not the published file"
             )
 
 
@@ -171,5 +171,5 @@ def _refuse_too_large(path: Path, member: zipfile.ZipInfo) -> None:
         raise DataError(
             f"{path}: {member.filename} unpacks to {member.file_size:,} bytes, "
             f"more than {LARGEST_MEMBER:,} are not accepted",
-            mend="this is not the published file",
+            hint="this is not the published file",
         )

@@ -52,7 +52,7 @@ def find_or_fetch(
     if unknown:
         raise DownloadError(
             f"--sha256 names {min(unknown)}, which is no file of {wanted.name}",
-            mend=f"its files: {', '.join(raw.name for raw in wanted.files)}",
+            hint=f"its files: {', '.join(raw.name for raw in wanted.files)}",
         )
     if sources.given:
         return {path.name: _look_at(path, sources) for path in _given(wanted, sources.given)}
@@ -63,13 +63,13 @@ def _given(wanted: PublicSet, given: Sequence[Path]) -> list[Path]:
     """Find each of the set's files among the given paths."""
     for path in given:
         if not path.exists():
-            raise MissingFileError(f"--raw {path}: no such file or folder", mend="correct the path")
+            raise MissingFileError(f"--raw {path}: no such file or folder", hint="correct the path")
     found = [next(_candidates(raw, given), None) for raw in wanted.files]
     missing = [raw.name for raw, path in zip(wanted.files, found, strict=True) if path is None]
     if missing:
         raise MissingFileError(
             f"--raw {' '.join(map(str, given))}: {' and '.join(missing)} not there",
-            mend=f"{wanted.name} is made from {' and '.join(raw.name for raw in wanted.files)}, as they are "
+            hint=f"{wanted.name} is made from {' and '.join(raw.name for raw in wanted.files)}, as they are "
             "published or unpacked: rename files that are called otherwise",
         )
     return [path for path in found if path is not None]
@@ -95,7 +95,7 @@ def _look_at(path: Path, sources: Sources, url: str | None = None) -> LocalFile:
     if expected is not None and found != expected.lower():
         raise DownloadError(
             f"{path}: has the SHA-256 {found}, not the expected {expected.lower()}",
-            mend="it is damaged or another edition: fetch it again, or correct --sha256 or the .sha256 file "
+            hint="it is damaged or another edition: fetch it again, or correct --sha256 or the .sha256 file "
             "beside it",
         )
     return LocalFile(path, found, url)
@@ -133,7 +133,7 @@ def remembered(path: Path) -> str | None:
         return None
     found = _DIGEST.match(file.read_text(encoding="utf-8", errors="replace").strip().lower())
     if found is None:
-        raise DownloadError(f"{file}: holds no SHA-256", mend="delete it, or write it with sha256sum")
+        raise DownloadError(f"{file}: holds no SHA-256", hint="delete it, or write it with sha256sum")
     return found[0]
 
 

@@ -43,7 +43,7 @@ def numbered_lines(
         if len(rest) > LONGEST_LINE:
             raise DataError(
                 f"{path}:{number + 1}: a line of more than {LONGEST_LINE >> 20} MiB",
-                mend="raw files have one JSON object a line: is this the right file?",
+                hint="raw files have one JSON object a line: is this the right file?",
             )
     if rest and not rest.isspace():
         yield number + 1, rest.removeprefix(BOM) if number == 0 else rest
@@ -60,7 +60,7 @@ def _chunks(path: Path, packing: str, report: Report) -> Iterator[bytes]:
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             what = "ends too early" if isinstance(error, EOFError) else f"is damaged ({error})"
             raise DataError(
-                f"{path}: the gzip file {what}", mend=f"delete {path.name} and fetch it again"
+                f"{path}: the gzip file {what}", hint=f"delete {path.name} and fetch it again"
             ) from None
 
 
@@ -76,7 +76,7 @@ def record_of(line: bytes, path: Path, number: int) -> dict[str, Any]:
     except _NESTING as error:
         raise DataError(
             f"{path}:{number}: neither JSON nor a Python literal ({_first_line(error)})",
-            mend="fetch the file again, or correct the line",
+            hint="fetch the file again, or correct the line",
         ) from None
     if not isinstance(found, dict):
         raise DataError(f"{path}:{number}: holds {type(found).__name__}, not an object of named values")

@@ -1,4 +1,4 @@
-"""A pre-norm transformer block on unpadded tokens, shared by SASRec and BERT4Rec."""
+"""Self-attention and feed-forward layers on unpadded tokens, shared by SASRec and BERT4Rec."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grasp_bench.models.backbones.packed_attention import attend, attend_by_torch
-from grasp_bench.models.dropout import dropout
+from grasp_bench.models.layers import dropout
 from grasp_bench.models.layout import Layout
 
 Activation = Literal["relu", "gelu"]
@@ -18,7 +18,7 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"relu": F.relu, "ge
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention on packed rows, whatever the lengths: few products for all sequences."""
+    """Multi-head self-attention on packed rows: few products for sequences of all lengths."""
 
     def __init__(self, width: int, heads: int, dropout: float, causal: bool) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class SelfAttention(nn.Module):
         self.output = nn.Linear(width, width)
 
     def forward(self, query_TD: Tensor, memory_TD: Tensor, layout: Layout) -> Tensor:
-        """(T, d) queries attend to (T, d) memory of their own sequence."""
+        """Attend from queries (T, d) to memory (T, d) of the same sequence."""
         packing = layout.packing()
         dropped = self.dropout if self.training else 0.0
         projected = self.query(query_TD), self.key_value(memory_TD)
@@ -50,6 +50,6 @@ class FeedForward(nn.Module):
         self.dropout = dropout
 
     def forward(self, x_TD: Tensor) -> Tensor:
-        """(T, d) to (T, d)."""
+        """Transform (T, d) to (T, d)."""
         hidden = dropout(self.activation(self.expand(x_TD)), self.dropout, self.training)
         return dropout(self.contract(hidden), self.dropout, self.training)

@@ -1,4 +1,4 @@
-"""The contract of a backbone."""
+"""Base class of backbones."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Backbone(nn.Module):
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Backbone:
         """Build from `spec.model.Model.effective()`."""
-        raise NotImplementedError(f"{cls.__name__} does not say how it is built")
+        raise NotImplementedError(f"{cls.__name__} does not implement from_settings")
 
     def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
-        """Item vectors (T, d) of sequences laid out by `layout` to states (T, d)."""
+        """Turn item vectors (T, d) of the sequences in `layout` into states (T, d)."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def hide(self, x_TD: Tensor, masked_T: Tensor) -> Tensor:
@@ -42,12 +42,12 @@ class Backbone(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} is not trained by masking")
 
     def prepare_history(self, x_TD: Tensor, layout: Layout) -> tuple[Tensor, Layout]:
-        """What the backbone reads at inference so that the last token's state predicts the next item."""
+        """Return the input at inference whose last state predicts the next item; by default the history."""
         return x_TD, layout
 
 
 def initialise(module: nn.Module) -> None:
-    """Xavier-normal weights, zero biases, as the paper's reference code does it.
+    """Initialise weights Xavier-normal and biases to zero, as the paper's reference code does.
 
     Recurrent layers keep their own initialisation for biases and get Xavier-normal matrices.
     """

@@ -11,16 +11,15 @@ from torch import Tensor, nn
 
 from grasp_bench.models.backbones.attention_block import FeedForward, SelfAttention
 from grasp_bench.models.backbones.base import Backbone, initialise
-from grasp_bench.models.dropout import dropout
+from grasp_bench.models.layers import RowTable, dropout
 from grasp_bench.models.layout import Layout
-from grasp_bench.models.row_table import RowTable
 
 
 class BERT4Rec(Backbone):
     """Post-norm transformer with GELU, feed-forward of width 4d and a projection before the items.
 
-    At inference a mask stands behind the history, and its state predicts the next item. Positions
-    are counted from the end, as padding at the left does: the mask is always at position 0.
+    At inference a mask follows the history, and its state predicts the next item. Positions are counted from
+    the end, as with padding at the left: the mask is always at position 0.
 
     Args:
         mask_probability: share of positions masked in training (ρ of the paper).
@@ -56,7 +55,7 @@ class BERT4Rec(Backbone):
         )  # fmt: skip
 
     def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
-        """Item vectors (T, d), masks among them, to states (T, d)."""
+        """Turn item vectors (T, d), masks among them, into states (T, d)."""
         x_TD = self.input_norm(x_TD + self.positions(layout.from_end_T()))
         x_TD = dropout(x_TD, self.dropout, self.training)
         for attention, attention_norm, feed_forward, forward_norm in zip(
@@ -72,6 +71,6 @@ class BERT4Rec(Backbone):
         return torch.where(masked_T[:, None], self.mask.to(x_TD.dtype), x_TD)
 
     def prepare_history(self, x_TD: Tensor, layout: Layout) -> tuple[Tensor, Layout]:
-        """Put a mask behind each history; the oldest item of a full-length one makes room for it."""
+        """Append a mask to each history; a full-length one loses its oldest item."""
         with_room, is_mask_T, extended = layout.one_more(x_TD, self.max_len)
         return self.hide(with_room, is_mask_T), extended

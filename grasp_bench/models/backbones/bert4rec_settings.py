@@ -24,5 +24,5 @@ class BERT4RecSettings(BackboneSettings):
         return self
 
     def looks_ahead(self) -> str:
-        """Always."""
+        """Return the reason: attention is bidirectional."""
         return "reads the items on both sides of a masked one"

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from grasp_bench.models.backbones.base import Backbone, initialise
-from grasp_bench.models.dropout import dropout
+from grasp_bench.models.layers import dropout
 from grasp_bench.models.layout import Layout
 
 
@@ -30,6 +30,6 @@ class GRU4Rec(Backbone):
         return cls(settings["embedding_dim"], settings["layers"], settings["dropout"])
 
     def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
-        """Item vectors (T, d) to states (T, d)."""
+        """Turn item vectors (T, d) into states (T, d)."""
         x_TD = dropout(x_TD, self.dropout, self.training)
         return self.output(layout.recur(self.recurrent, x_TD))

@@ -1,4 +1,4 @@
-"""Attention within the sequences of a packing: softmax(QKᵀ/√d + mask) V.
+"""Attention within each sequence of a packing: softmax(QKᵀ/√d + mask) V.
 
 Shape suffixes: T tokens, P slots, R rows of W slots, H heads, D width of all heads, d of one (D = H · d).
 """
@@ -12,21 +12,21 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from grasp_bench.models.dropout import keep
+from grasp_bench.models.layers import keep
 from grasp_bench.models.packing import Packing
 
 
 def attend_by_torch(
     query_TD: Tensor, key_value_T2D: Tensor, packing: Packing, heads: int, causal: bool, dropped: float
 ) -> Tensor:
-    """Mixed values (T, D) by torch's own kernels, whose memory grows with W and not with W²."""
+    """Attend with torch's own kernels, whose memory grows with W and not with W²; return values (T, D)."""
     queries = packing.rows(packing.pad(query_TD))
     keys_values = packing.rows(packing.pad(key_value_T2D))
     mixed = []
     for number, (query_RWD, key_value_RW2D) in enumerate(zip(queries, keys_values, strict=True)):
         key_RWD, value_RWD = key_value_RW2D.chunk(2, dim=-1)
         q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query_RWD, key_RWD, value_RWD))
-        # A sequence alone in its row needs no mask but the causal one: what is behind its tokens is padding.
+        # A sequence alone in its row needs only the causal mask: all slots after its tokens are padding.
         bare = causal and packing.tiers[number].alone
         mask = None if bare else packing.mask(number, causal)[:, None].to(q.dtype)
         mixed_RHWd = F.scaled_dot_product_attention(
@@ -39,15 +39,15 @@ def attend_by_torch(
 def attend(
     query_TD: Tensor, key_value_T2D: Tensor, packing: Packing, heads: int, causal: bool, dropped: float
 ) -> Tensor:
-    """The same for training on a CPU, where torch leaves dropout to a path of many small operations."""
+    """Attend for training on a CPU, where torch's dropout takes a path of many small operations."""
     return _Attend.apply(query_TD, key_value_T2D, packing, heads, causal, dropped)
 
 
 class _Attend(torch.autograd.Function):
-    """Forward and backward spelled out, gathering and scattering tokens included.
+    """Attention with explicit forward and backward passes, including the gathering of tokens.
 
-    Empty slots repeat some token. Their weights are zeroed with those that dropout zeroes, so that whatever
-    comes back through them is zero as well, and gradients are gathered where torch would have to add.
+    Empty slots repeat a token. Their weights are zeroed together with those that dropout zeroes, so their
+    gradients are zero too, and gradients can be gathered where torch would have to add.
     """
 
     @staticmethod
@@ -70,7 +70,7 @@ class _Attend(torch.autograd.Function):
             )
             scores = torch.baddbmm(mask.to(q.dtype), q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[-1]))
             weights = scores.softmax(-1)
-            # What dropout leaves of them; zero in the rows of empty slots.
+            # Factors of dropout; zero in the rows of empty slots.
             factors = keep(weights, dropped).mul_(valid) if dropped else valid.to(q.dtype)
             dropped_weights = weights * factors
             mixed.append(_together(torch.bmm(dropped_weights, v), heads))
@@ -102,7 +102,7 @@ class _Attend(torch.autograd.Function):
 
 
 def _by_head(x_RWD: Tensor, heads: int) -> Tensor:
-    """(R, W, D) to (R · H, W, d)."""
+    """Split heads: (R, W, D) to (R · H, W, d)."""
     if heads == 1:
         return x_RWD
     rows, slots, width = x_RWD.shape
@@ -110,7 +110,7 @@ def _by_head(x_RWD: Tensor, heads: int) -> Tensor:
 
 
 def _together(x: Tensor, heads: int) -> Tensor:
-    """(R · H, W, d) to (R · W, D)."""
+    """Join heads: (R · H, W, d) to (R · W, D)."""
     if heads > 1:
         x = x.view(-1, heads, *x.shape[1:]).transpose(1, 2).flatten(2)
     return x.flatten(0, 1)

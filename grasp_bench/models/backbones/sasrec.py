@@ -10,22 +10,21 @@ from torch import Tensor, nn
 
 from grasp_bench.models.backbones.attention_block import FeedForward, SelfAttention
 from grasp_bench.models.backbones.base import Backbone, initialise
-from grasp_bench.models.dropout import dropout
+from grasp_bench.models.layers import RowTable, dropout
 from grasp_bench.models.layout import Layout
-from grasp_bench.models.row_table import RowTable
 
 
 class SASRec(Backbone):
-    """Pre-norm transformer with learned positions, trained to predict the next item everywhere.
+    """Pre-norm transformer with learned positions, trained to predict the next item at every position.
 
     As in its reference: item vectors scaled by √d, only the query is normalised before attention and
     the residual adds to the normalised query, feed-forward of width d with ReLU, a final LayerNorm.
-    Positions are counted from the end, which is what padding at the left amounts to: the latest item
-    is always at position 0, in training and at inference.
+    Positions are counted from the end, as with padding at the left: the latest item is always at position 0,
+    in training and at inference.
 
     Args:
-        causal: False lets every position see the whole sequence, the item to be predicted included,
-            as released with LLM-ESR (hazard 1 of the notes).
+        causal: False lets every position see the whole sequence, the predicted item included, as released
+            with LLM-ESR.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class SASRec(Backbone):
         )  # fmt: skip
 
     def forward(self, x_TD: Tensor, layout: Layout) -> Tensor:
-        """Item vectors (T, d) to states (T, d)."""
+        """Turn item vectors (T, d) into states (T, d)."""
         x_TD = x_TD * self.scale + self.positions(layout.from_end_T())
         x_TD = dropout(x_TD, self.dropout, self.training)
         for attention_norm, attention, forward_norm, feed_forward in zip(

@@ -23,5 +23,5 @@ class SASRecSettings(BackboneSettings):
         return self
 
     def looks_ahead(self) -> str | None:
-        """Without the causal mask."""
+        """Return a reason if there is no causal mask."""
         return None if self.causal else "has no causal mask (set model.causal: true)"

@@ -1,4 +1,4 @@
-"""The contract of an enhancer."""
+"""Base class of enhancers, and the frozen embeddings that they read."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Knowledge:
     """Frozen semantic embeddings: rows are users 0..n-1 and items 0..m-1, float32, width D.
 
     `similar_*` hold the mean of each entity's nearest neighbours (the paper's Ū and Ī, eq. 2), and
-    `nearest_users_nN` (int64) their numbers, nearest first, −1 where there are fewer. What the
-    enhancer does not read (`EnhancerSettings.reads`) is None. Behind the users may stand `prefixes`
-    more rows: their profiles as they were at each training token (`data.profile_age`).
+    `nearest_users_nN` (int64) their numbers, nearest first, −1 where there are fewer. Tables that the
+    enhancer does not read (`EnhancerSettings.reads`) are None. `prefixes` rows may follow the users: their
+    profiles at each training token (`data.profile_age`).
     """
 
     users_nD: Tensor | None = None
@@ -32,7 +32,7 @@ class Knowledge:
 
 
 def covering(knowledge: Knowledge | None, enhancer: str, **rows: int) -> dict[str, Tensor]:
-    """The named parts of `knowledge`; TrainingError unless each is there with so many rows."""
+    """Return the named tables of `knowledge`; TrainingError unless each exists with the given rows."""
     found = {name: getattr(knowledge, name) for name in rows} if knowledge is not None else {}
     parts = {name: part for name, part in found.items() if part is not None}
     absent = [name for name in rows if name not in parts]
@@ -42,13 +42,13 @@ def covering(knowledge: Knowledge | None, enhancer: str, **rows: int) -> dict[st
     if covered != rows:
         raise TrainingError(
             f"embeddings cover {covered}, the split has {rows}",
-            mend="run again so that embeddings are made from this split",
+            hint="run again so that embeddings are made from this split",
         )
     return parts
 
 
 class Enhancer(nn.Module):
-    """Gives the vectors of items, in a history and as candidates, possibly as a user sees them.
+    """Computes item vectors, in a history and as candidates, which may depend on the user.
 
     Contract (tests/models/test_enhancer_contract.py runs it for every registered enhancer):
     gradients are finite, frozen inputs stay frozen, a candidate's score is the same alone, among
@@ -56,7 +56,7 @@ class Enhancer(nn.Module):
     """
 
     num_items: int
-    # How many vectors an item has; the backbone reads each view by itself, and states are as wide as all.
+    # Vectors of an item; the backbone reads each view separately, and states are as wide as all views.
     views: int = 1
 
     @classmethod
@@ -64,68 +64,69 @@ class Enhancer(nn.Module):
         cls, settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
     ) -> Enhancer:
         """Build from `spec.model.Model.effective()` and `causal`, whether the backbone never looks ahead;
-        `knowledge` holds what the enhancer reads, and is None when that is nothing."""
-        raise NotImplementedError(f"{cls.__name__} does not say how it is built")
+        `knowledge` holds the tables that the enhancer reads, and is None if it reads none."""
+        raise NotImplementedError(f"{cls.__name__} does not implement from_settings")
 
     def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
-        """Vectors of the history's tokens (T, d) and of the candidates (S, K, d)."""
+        """Return vectors of the history's tokens (T, d) and of the candidates (S, K, d)."""
         raise NotImplementedError(f"{type(self).__name__} has no embed")
 
     def embed_history(self, history: History, catalogue: Any = None) -> Tensor:
-        """Vectors of the history's tokens (T, d) alone."""
+        """Return vectors of the history's tokens (T, d)."""
         raise NotImplementedError(f"{type(self).__name__} has no embed_history")
 
     def catalogue(self) -> Any:
-        """What scoring needs of all items, computed once and passed to many calls."""
+        """Compute the data of all items that scoring reuses in many calls."""
         return None
 
     def score_candidates(
         self, states_Sd: Tensor, history: History, candidates: Candidates, catalogue: Any
     ) -> Tensor:
-        """Scores (S, K) of the candidates under the states of their rows."""
+        """Return scores (S, K) of the candidates under the states of their rows."""
         _, vectors_SKd = self.embed(history, candidates, catalogue)
         return (vectors_SKd @ states_Sd.unsqueeze(-1)).squeeze(-1)
 
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
-        """Scores (B, m) of every item behind each whole history."""
+        """Return scores (B, m) of every item after each whole history."""
         raise NotImplementedError(f"{type(self).__name__} has no score_catalogue")
 
     def training_vectors(self, items_N: Tensor | None = None) -> Tensor | None:
-        """Vectors (N, views · d) of some items, or of all of them, with their gradients; None where each user
-        sees others."""
+        """Return vectors (N, views · d) of some or all items, with gradients; None if they depend on the
+        user."""
         raise NotImplementedError(f"{type(self).__name__} has no training_vectors")
 
     def score_shared(self, states_SD: Tensor, history: History, rows: Rows, items_N: Tensor) -> Tensor:
-        """Scores (S, N) of the same N items in each row, with their gradients."""
+        """Return scores (S, N) of the same N items in each row, with gradients."""
         vectors_ND = self.training_vectors(items_N)
         if vectors_ND is None:
             raise NotImplementedError(f"{type(self).__name__} has no score_shared")
         return states_SD @ vectors_ND.T
 
     def items_at_once(self, users: int) -> int:
-        """How many items `score_shared` should be given for so many users, where a catalogue is scored."""
+        """Return how many items one call of `score_shared` should score for this number of users."""
         return self.num_items
 
     def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor | None:
-        """Features (…, F) of (user, item) pairs that training does not change, so callers may keep
-        them; None where there are none."""
+        """Return features (…, F) of (user, item) pairs that training does not change, so callers may keep
+        them; None without any."""
         return None
 
     def profiles(self, users_B: Tensor) -> Profiles | None:
-        """What scoring reads of users and `History.profiles` may replace; None where it reads nothing."""
+        """Return the user embeddings that `History.profiles` may replace; None if scoring reads none."""
         return None
 
     def item_vectors(self, catalogue: Any) -> Tensor | None:
-        """Vectors (m, views · d) whose product with a state is the score; None where each user has others."""
+        """Return vectors (m, views · d) whose product with a state is the score; None if they depend on the
+        user."""
         return None
 
     def settle(self) -> None:
-        """Make ready to answer one request at a time for long; may take more memory, and changes no score."""
+        """Prepare for single requests: may use more memory, changes no score."""
 
     def mix(self, views: list[Tensor], layout: Layout) -> list[Tensor]:
-        """What the backbone reads, from the views' vectors (T, d) with masked items hidden."""
+        """Combine the views' vectors (T, d), masked items hidden, into the input of the backbone."""
         return views
 
     def auxiliary_loss(self, step: Step) -> Tensor | None:
-        """A loss added to the main one at each step, or None."""
+        """Return a loss that is added to the main one at each step, or None."""
         return None

@@ -17,7 +17,7 @@ from grasp_bench.models.holistic_attention import (
     HolisticAttentionShape,
     pair_dots,
 )
-from grasp_bench.models.row_table import RowTable
+from grasp_bench.models.layers import RowTable
 
 # Pairs of user and item whose hidden layer is held at once in training over the catalogue: 16 MB at width 64.
 PAIRS_AT_ONCE = 1 << 16
@@ -29,13 +29,13 @@ NORMALISERS: dict[str, type[PrefixNormaliser] | type[SequenceNormaliser]] = {
 
 
 class Grasp(Enhancer):
-    """Item vectors as user u sees them: eq. 3–5 on frozen embeddings, no extra loss.
+    """User-dependent item vectors by eq. 3–5 on frozen embeddings; no auxiliary loss.
 
     `attention` names the weights of the parts:
       - sigmoid: σ of each logit (eq. 3);
-      - softmax: normalised over the items of the sequence (Table 4). The paper does not say over what a
-        scored candidate is normalised: here it joins the sequence as one more position;
-      - none: all weights are 1, so vectors no longer depend on the user (Table 4, w/o attention).
+      - softmax: normalised over the items of the sequence (Table 4). The paper does not define this for a
+        scored candidate: here it counts as one more position of the sequence;
+      - none: all weights are 1, so vectors do not depend on the user (Table 4, w/o attention).
     """
 
     users_nD: Tensor
@@ -79,7 +79,7 @@ class Grasp(Enhancer):
         return cls(tables, shape, settings["attention"], settings["softmax_over"], settings["id_residual"])
 
     def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
-        """Vectors of history (T, d) and candidates (S, K, d); each distinct item is projected once."""
+        """Return vectors of history (T, d) and candidates (S, K, d); each distinct item is projected once."""
         rows, per_row = candidates.items_SK.shape
         tokens = history.items_T.shape[0]
         items_P = torch.cat([history.items_T, candidates.items_SK.flatten()])
@@ -90,17 +90,17 @@ class Grasp(Enhancer):
         return vectors_Pd[:tokens], vectors_Pd[tokens:].view(rows, per_row, -1)
 
     def embed_history(self, history: History, catalogue: Any = None) -> Tensor:
-        """Vectors of the history alone (T, d)."""
+        """Return vectors of the history (T, d)."""
         return self._vectors(history.items_T, self._history_weights(history)[0], catalogue)
 
     def catalogue(self) -> Tensor:
-        """Projections of all items through the first layer, (m, parts, H)."""
+        """Project all items through the first layer, (m, parts, H)."""
         return self.holistic.project(self.items_mD, self.similar_items_mD)
 
     def score_candidates(
         self, states_Sd: Tensor, history: History, candidates: Candidates, catalogue: Any
     ) -> Tensor:
-        """Scores (S, K); the history's vectors are not computed again."""
+        """Return scores (S, K); the history's vectors are not computed again."""
         weights_SKP = self.candidate_weights(history, candidates)
         projected, index_SK = self._projected(candidates.items_SK, catalogue)
         scores_SK = self.holistic.score(states_Sd, weights_SKP, projected, index_SK)
@@ -110,7 +110,7 @@ class Grasp(Enhancer):
         return scores_SK
 
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
-        """Scores (B, m)."""
+        """Return scores (B, m)."""
         if self.attention == "none":
             scores_Bm = states_Bd @ self._as_all_see(catalogue).T
         else:
@@ -129,7 +129,7 @@ class Grasp(Enhancer):
         return scores_Bm
 
     def training_vectors(self, items_N: Tensor | None = None) -> Tensor | None:
-        """With `attention: none`; otherwise every user has others."""
+        """Return item vectors with `attention: none`; otherwise None, because they depend on the user."""
         if self.attention != "none":
             return None
         if items_N is None:
@@ -138,7 +138,7 @@ class Grasp(Enhancer):
         return self._vectors(items_N, ones_NP, None)
 
     def score_shared(self, states_Sd: Tensor, history: History, rows: Rows, items_N: Tensor) -> Tensor:
-        """Scores (S, N); each item is projected once, and with `sigmoid` each user looks at it once."""
+        """Return scores (S, N); each item is projected once, and with `sigmoid` weighted once a user."""
         if self.attention == "none":
             return super().score_shared(states_Sd, history, rows, items_N)
         own_ND, similar_ND = self.items_mD[items_N], self.similar_items_mD[items_N]
@@ -163,33 +163,33 @@ class Grasp(Enhancer):
         return scores_SN
 
     def items_at_once(self, users: int) -> int:
-        """So many that the hidden layer of all pairs stays within `PAIRS_AT_ONCE`."""
+        """Return how many items keep the hidden layer of all pairs within `PAIRS_AT_ONCE`."""
         return max(1, PAIRS_AT_ONCE // users)
 
     def history_weights(self, history: History) -> Tensor:
-        """Weights (T, parts) of the history's own tokens."""
+        """Return weights (T, parts) of the history's own tokens."""
         return self._history_weights(history)[0]
 
     def candidate_weights(self, history: History, candidates: Candidates) -> Tensor:
-        """Weights (S, K, parts) of candidates behind histories."""
+        """Return weights (S, K, parts) of candidates after histories."""
         logits_TP = self._history_weights(history)[1] if self.attention == "softmax" else None
         return self._candidate_weights(history, candidates, logits_TP)
 
     def settle(self) -> None:
-        """Keep the tables of items by column, too: one user's product with all of them is bound by memory,
-        and reads it in order then (0.8 ms instead of 1.9 for 12,101 × 384 on one core of an EPYC)."""
+        """Also keep the tables of items by column: one user's product with all items is bound by memory,
+        which is then read in order (0.8 ms instead of 1.9 for 12,101 × 384 on one core of an EPYC)."""
         self._columns = (self.items_mD.T.contiguous(), self.similar_items_mD.T.contiguous())
 
     def pair_features(self, users_P: Tensor, items_P: Tensor) -> Tensor:
-        """The two dot products of each pair, (…, 2): constants, since embeddings are frozen."""
+        """Return the two dot products of each pair, (…, 2): constants, because embeddings are frozen."""
         return self._dots(Profiles(self.users_nD, self.similar_users_nD), users_P, items_P)
 
     def profiles(self, users_B: Tensor) -> Profiles | None:
-        """Both embeddings of the users; None with `attention: none`."""
+        """Return both embeddings of the users; None with `attention: none`."""
         return None if self.attention == "none" else self._rows(users_B)
 
     def item_vectors(self, catalogue: Any) -> Tensor | None:
-        """Vectors (m, d) with `attention: none`; otherwise every user has others."""
+        """Return vectors (m, d) with `attention: none`; otherwise None, because they depend on the user."""
         if self.attention != "none":
             return None
         fused_md = self._as_all_see(catalogue)
@@ -203,7 +203,7 @@ class Grasp(Enhancer):
         return Profiles(self.users_nD[users_B], self.similar_users_nD[users_B])
 
     def _dots(self, profiles: Profiles, rows_P: Tensor, items_P: Tensor) -> Tensor:
-        """Dot products (…, 2) of rows of the profiles with items."""
+        """Return dot products (…, 2) of rows of the profiles with items."""
         rows, items = rows_P.flatten(), items_P.flatten()
         dots_P2 = pair_dots(
             profiles.own_BD.index_select(0, rows),
@@ -214,7 +214,7 @@ class Grasp(Enhancer):
         return dots_P2.view(*items_P.shape, 2)
 
     def _dots_of(self, history: History, sequence_P: Tensor, items_P: Tensor) -> Tensor:
-        """The same of the users of some sequences of a history."""
+        """Return dot products (…, 2) of the users of some sequences of a history with items."""
         if history.profiles is not None:
             return self._dots(history.profiles, sequence_P, items_P)
         return self.pair_features(history.users_B[sequence_P], items_P)
@@ -225,7 +225,7 @@ class Grasp(Enhancer):
         return vectors if self.residual is None else vectors + self.residual(items_P)
 
     def _projected(self, items: Tensor, catalogue: Any) -> tuple[Tensor, Tensor]:
-        """Projections to look items up in, and each item's row there."""
+        """Return a table of projections, and each item's row in it."""
         if catalogue is not None:
             return catalogue, items
         distinct_E, rows = items.unique(return_inverse=True)
@@ -233,7 +233,7 @@ class Grasp(Enhancer):
         return self.holistic.project(own, similar), rows
 
     def _history_weights(self, history: History) -> tuple[Tensor, Tensor]:
-        """Weights and logits (T, parts) of the history's own tokens."""
+        """Return weights and logits (T, parts) of the history's own tokens."""
         if self.attention == "none":
             ones = self.items_mD.new_ones(history.items_T.shape[0], len(self.holistic.shape.parts))
             return ones, ones
@@ -243,14 +243,14 @@ class Grasp(Enhancer):
         logits_TP = self.holistic.logits(dots_T2)
         if self.attention == "sigmoid":
             return logits_TP.sigmoid(), logits_TP
-        if history.masked_T is not None:  # a hidden item must not show in what others are divided by
+        if history.masked_T is not None:  # a hidden item must not change the normaliser of others
             logits_TP = logits_TP.masked_fill(history.masked_T[:, None], ABSENT)
         return (logits_TP - self.normaliser.of_tokens(logits_TP, history.layout)).exp(), logits_TP
 
     def _candidate_weights(
         self, history: History, candidates: Candidates, history_logits_TP: Tensor | None
     ) -> Tensor:
-        """Weights (S, K, parts) of the candidates."""
+        """Return weights (S, K, parts) of the candidates."""
         if self.attention == "none":
             return self.items_mD.new_ones(*candidates.items_SK.shape, len(self.holistic.shape.parts))
         dots_SK2 = candidates.features_SKF
@@ -262,5 +262,5 @@ class Grasp(Enhancer):
             return logits_SKP.sigmoid()
         assert history_logits_TP is not None
         prior_SP = self.normaliser.before(history_logits_TP, history.layout, candidates)
-        # exp(l) / (Z + exp(l)) = σ(l − log Z): the candidate joins as one more position.
+        # exp(l) / (Z + exp(l)) = σ(l − log Z): the candidate is one more position.
         return (logits_SKP - prior_SP[:, None]).sigmoid()

@@ -20,16 +20,16 @@ class GraspSettings(EnhancerSettings):
     attention: Literal["sigmoid", "softmax", "none"] = "sigmoid"
     softmax_over: Literal["prefix", "sequence"] = Field(
         "prefix",
-        description="A position's weight is normalised over what came before it, or (as published) "
-        "over the whole sequence; a candidate joins as one more position.",
+        description="softmax: normalise a position's weight over the positions before it, or (as published) "
+        "over the whole sequence; a candidate counts as one more position.",
     )
     self_part: bool = Field(True, alias="self")
     similar_part: bool = Field(True, alias="similar")
     global_part: bool = Field(True, alias="global")
     mlp_depth: int = Field(2, ge=1, le=4)
-    mlp_hidden: int | None = Field(None, ge=2, description="Width of hidden layers; else embedding_dim.")
+    mlp_hidden: int | None = Field(None, ge=2, description="Width of hidden layers; default embedding_dim.")
     logit_scale: Literal["fixed", "learnable"] = "fixed"
-    logit_scale_init: float = Field(1.0, gt=0, description="Multiplies the logits of eq. 3; 1 is the paper.")
+    logit_scale_init: float = Field(1.0, gt=0, description="Factor of the logits of eq. 3; the paper has 1.")
     id_residual: bool = Field(False, description="Add a learned ID embedding to the enhanced vector.")
 
     @model_validator(mode="after")

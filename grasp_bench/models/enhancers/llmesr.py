@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -10,30 +11,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grasp_bench.models.backbones.attention_block import SelfAttention
 from grasp_bench.models.batch import Candidates, History, Step
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering
-from grasp_bench.models.enhancers.cross_attention import CrossAttention
 from grasp_bench.models.enhancers.llminit import principal_components
+from grasp_bench.models.layers import RowTable
 from grasp_bench.models.layout import Layout
-from grasp_bench.models.row_table import RowTable
 
 
 class LLMESR(Enhancer):
-    """Two vectors per item, one backbone that reads both, and a loss that draws similar users together.
+    """Two vectors per item, one backbone that reads both, and a distillation loss from similar users.
 
-    With I the frozen item embeddings (D), E an ID table that begins at their principal components:
+    With I the frozen item embeddings (D), E an ID table initialised with their principal components:
 
         semantic s_i = W₂(W₁ i + b₁) + b₂  (D → D/2 → d),  collaborative c_i = E_i
-        ĉ, ŝ = CA(c, s)                    each weighed as the other asks (`CrossAttention`)
+        ĉ, ŝ = CA(c, s)                    each attends to the other (`CrossAttention`)
         o = [f(ĉ) ‖ f(ŝ)]                  the same backbone f on both, width 2d
         ŷ_i = o · [c_i ‖ s_i]
         L = L_rec + α MSE(o_u, (1/N) Σ_v o_v),   v among the N users most similar to u
 
-    N is `index.num_neighbours`. The similar users' states are targets, never learned from: they are
-    computed without gradients, once per distinct user of a batch, at each history's own length. State o
-    here is that behind the last item a training step reads, for u and v alike. Targets are computed
-    without dropout unless `distil_dropout`: the paper does not say, the released code leaves it on.
-    The adapter has no activation between its layers, so it is applied as the one matrix W₂W₁, which is exact.
+    N is `index.num_neighbours`. The similar users' states are targets without gradients, computed once per
+    distinct user of a batch, at each history's own length. For u and v alike, o is the state after the last
+    item that a training step reads. Targets use no dropout unless `distil_dropout` is set: the paper does
+    not specify it, the released code keeps it on. The adapter has no activation between its layers, so it is
+    applied as the single matrix W₂W₁, which is exact.
     """
 
     views = 2
@@ -85,38 +86,38 @@ class LLMESR(Enhancer):
         )  # fmt: skip
 
     def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
-        """Vectors of history (T, 2d) and candidates (S, K, 2d); each distinct item is adapted once."""
+        """Return vectors of history (T, 2d) and candidates (S, K, 2d); each distinct item is adapted once."""
         tokens = history.items_T.shape[0]
         items_P = torch.cat([history.items_T, candidates.items_SK.flatten()])
         vectors_P2d = self._vectors(items_P, catalogue)
         return vectors_P2d[:tokens], vectors_P2d[tokens:].view(*candidates.items_SK.shape, -1)
 
     def embed_history(self, history: History, catalogue: Any = None) -> Tensor:
-        """Vectors of the history alone (T, 2d)."""
+        """Return vectors of the history (T, 2d)."""
         return self._vectors(history.items_T, catalogue)
 
     def mix(self, views: list[Tensor], layout: Layout) -> list[Tensor]:
-        """Each view (T, d) attends to the other."""
+        """Let each view (T, d) attend to the other."""
         return views if self.cross_attention is None else self.cross_attention(views, layout)
 
     def catalogue(self) -> Tensor:
-        """Both vectors of every item, (m, 2d)."""
+        """Return both vectors of every item, (m, 2d)."""
         return torch.cat([self.collaborative.weight, self._semantic(self.items_mD)], dim=-1)
 
     def training_vectors(self, items_N: Tensor | None = None) -> Tensor:
-        """Both vectors side by side."""
+        """Return both vectors side by side."""
         return self.catalogue() if items_N is None else self._vectors(items_N, None)
 
     def item_vectors(self, catalogue: Any) -> Tensor:
-        """Both vectors of every item (m, 2d)."""
+        """Return both vectors of every item (m, 2d)."""
         return catalogue
 
     def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
-        """Scores (B, m) under states (B, 2d)."""
+        """Return scores (B, m) under states (B, 2d)."""
         return states_Bd @ catalogue.T
 
     def auxiliary_loss(self, step: Step) -> Tensor | None:
-        """α times the mean squared distance of users' states (B, 2d) to their similar users' mean."""
+        """Return α times the mean squared distance of users' states (B, 2d) to their similar users' mean."""
         if self.distil_weight == 0:
             return None
         nearest_BN = self.nearest_users_nN[step.history.users_B]
@@ -148,3 +149,40 @@ class LLMESR(Enhancer):
     def _semantic(self, items_ED: Tensor) -> Tensor:
         folded_dD = self.adapt.weight @ self.reduce.weight
         return F.linear(items_ED, folded_dD, F.linear(self.reduce.bias, self.adapt.weight, self.adapt.bias))
+
+
+class CrossAttention(nn.Module):
+    """Cross-attention between the two views: each view's items are queries to the other view's items.
+
+        ĉ = softmax(QKᵀ/√d_k) V   with Q of s, and K and V of c;   ŝ with the two exchanged
+
+    The paper gives no further details. As in the released code, learned positions, counted from the end and
+    shared by both views, are added to vectors scaled by √d before the projections. The output is scaled back,
+    because backbones scale their input themselves. Attention is causal if the backbone's is. `residual` adds
+    a view's own vectors, which neither the paper nor its code does.
+    """
+
+    def __init__(
+        self, width: int, max_len: int, heads: int, dropout: float, causal: bool, residual: bool
+    ) -> None:
+        super().__init__()
+        self.scale = math.sqrt(width)
+        self.residual = residual
+        self.positions = RowTable(max_len, width)
+        self.first_to_second = SelfAttention(width, heads, dropout, causal)
+        self.second_to_first = SelfAttention(width, heads, dropout, causal)
+        for name, parameter in self.named_parameters():
+            if parameter.dim() >= 2:
+                nn.init.xavier_normal_(parameter)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+
+    def forward(self, views: list[Tensor], layout: Layout) -> list[Tensor]:
+        """Turn two views (T, d) into two views (T, d)."""
+        positions_TD = self.positions(layout.from_end_T())
+        placed = [view * self.scale + positions_TD for view in views]
+        mixed = [
+            self.second_to_first(placed[1], placed[0], layout) / self.scale,
+            self.first_to_second(placed[0], placed[1], layout) / self.scale,
+        ]
+        return [view + new for view, new in zip(views, mixed, strict=True)] if self.residual else mixed

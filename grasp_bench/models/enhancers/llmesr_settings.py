@@ -18,19 +18,19 @@ class LLMESRSettings(EnhancerSettings):
     shuffled_control = True
 
     collaborative_init: Literal["pca", "random"] = Field(
-        "pca", description="llmesr: how its ID table begins."
+        "pca", description="llmesr: initial values of its ID table."
     )
     adapter_hidden: int | None = Field(
-        None, ge=1, description="llmesr: width between the adapter's layers; else half the embeddings'."
+        None, ge=1, description="llmesr: width between the adapter's layers; by default half the embeddings'."
     )
     cross_attention: bool = Field(True, description="llmesr: between the two views.")
     cross_heads: int = Field(2, ge=1)
-    cross_residual: bool = Field(False, description="llmesr: add a view's own vectors to what was attended.")
+    cross_residual: bool = Field(False, description="llmesr: add a view's own vectors to the attention.")
     distil_weight: float = Field(
         0.1, ge=0, description="llmesr: weight of the distance to similar users; 0 is no distillation."
     )
     distil_dropout: bool = Field(
-        False, description="llmesr: leave dropout on for similar users' states, as its released code does."
+        False, description="llmesr: keep dropout on for similar users' states, as its released code does."
     )
 
     @model_validator(mode="after")

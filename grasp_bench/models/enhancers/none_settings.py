@@ -6,6 +6,6 @@ from grasp_bench.spec.component import EnhancerSettings
 
 
 class NoEnhancerSettings(EnhancerSettings):
-    """A learned table of item IDs and nothing else."""
+    """No enhancer: a learned table of item IDs."""
 
-    implementation = "grasp_bench.models.enhancers.none:NoEnhancer"
+    implementation = "grasp_bench.models.enhancers.item_table:NoEnhancer"

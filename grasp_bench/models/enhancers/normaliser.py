@@ -1,8 +1,8 @@
-"""Over what a softmax attention is normalised: what came before a position, or the whole sequence.
+"""Normalisers of softmax attention: over the positions before, or over the whole sequence.
 
-Both give log Σ exp(logit) in the log domain. `of_tokens` is the normaliser of each token of the
-history, `before` that of the items a candidate joins (−inf when there are none, so that a lone candidate
-has weight 1). Suffixes as in `batch`; P is the number of attention parts.
+Both return log Σ exp(logit). `of_tokens` is the normaliser of each token of the history, `before` that of the
+items before a candidate (−inf if there are none, so that a lone candidate has weight 1). Suffixes as in
+`batch`; P is the number of attention parts.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from torch import Tensor
 from grasp_bench.models.batch import Candidates
 from grasp_bench.models.layout import Layout
 
-# A logit whose exponential is 0, and yet finite: −inf would turn gradients into NaN where nothing is left.
+# A finite logit whose exponential is 0: with −inf, gradients would be NaN where all logits are hidden.
 ABSENT = -1e4
 
 
 class PrefixNormaliser:
-    """Position t is normalised over 0..t: causal, and with the weight it had as a candidate."""
+    """Normalises position t over 0..t: causal, and the same weight as when it was a candidate."""
 
     def of_tokens(self, logits_TP: Tensor, layout: Layout) -> Tensor:
         """(T, P)."""
@@ -26,7 +26,7 @@ class PrefixNormaliser:
         return layout.unpad(padded_BLP.logcumsumexp(dim=1))
 
     def before(self, logits_TP: Tensor, layout: Layout, candidates: Candidates) -> Tensor:
-        """(S, P): over the first `prior_S` items."""
+        """Return (S, P), over the first `prior_S` items."""
         totals_TP = self.of_tokens(logits_TP, layout)
         last_S = layout.starts_B[candidates.sequence_S] + candidates.prior_S - 1
         alone_S = candidates.prior_S == 0
@@ -35,14 +35,14 @@ class PrefixNormaliser:
 
 
 class SequenceNormaliser:
-    """Every position is normalised over the whole sequence, later items included, as published."""
+    """Normalises every position over the whole sequence, later items included, as published."""
 
     def of_tokens(self, logits_TP: Tensor, layout: Layout) -> Tensor:
         """(T, P)."""
         return self._totals(logits_TP, layout)[layout.sequence_T]
 
     def before(self, logits_TP: Tensor, layout: Layout, candidates: Candidates) -> Tensor:
-        """(S, P): over the whole sequence, whatever `prior_S`."""
+        """Return (S, P), over the whole sequence for any `prior_S`."""
         return self._totals(logits_TP, layout)[candidates.sequence_S]
 
     def _totals(self, logits_TP: Tensor, layout: Layout) -> Tensor:

@@ -6,28 +6,28 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grasp_bench.models.batch import Step
 from grasp_bench.models.enhancers.base import Knowledge, covering
-from grasp_bench.models.enhancers.info_nce import info_nce
 from grasp_bench.models.enhancers.item_table import ItemTable
 
 
 class RLMRec(ItemTable):
     """An ID table, and an alignment loss beside the backbone's own: L = L_rec + λ (L_items + L_users).
 
-    With s the frozen semantic embedding (D) of an entity and e what the model learned of it (d),
-    a user's e being the state behind the training history, an item's its row of the table:
+    With s the frozen semantic embedding (D) of an entity and e its learned representation (d), which is the
+    state after the training history for a user and the row of the table for an item:
 
       - contrastive: −log exp(cos(e_i, g(s_i))/τ) / Σ_j exp(cos(e_i, g(s_j))/τ), g: D → (D+d)/2 → d;
       - generative: a share of the history's items is replaced by a learned mask and read once more;
         −log exp(cos(g(h_i), s_i)/τ) / Σ_j exp(cos(g(h_i), s_j)/τ), g: d → (D+d)/2 → D, where h_i is
         the state at a masked item i, or the last one for the user.
 
-    RLMRec was made for graphs; where sequences leave a choice: j runs over the batch (over all
-    entities in its released code), items are aligned at what the batch predicts, one g serves users
-    and items as released, λ = 0.01 and τ = 0.2 as released, `align` leaves a side out.
+    RLMRec was published for graphs. For sequences, j runs over the batch (over all entities in the released
+    code) and the aligned items are those that the batch predicts. As released, one g serves users and items,
+    λ = 0.01 and τ = 0.2. `align` selects one side.
     """
 
     items_mD: Tensor
@@ -68,7 +68,7 @@ class RLMRec(ItemTable):
         )  # fmt: skip
 
     def auxiliary_loss(self, step: Step) -> Tensor:
-        """λ times the mean InfoNCE of items and of users."""
+        """Return λ times the mean InfoNCE of items and of users."""
         return self.weight * (self._generative(step) if self.generative else self._contrastive(step))
 
     def _contrastive(self, step: Step) -> Tensor:
@@ -99,3 +99,17 @@ class RLMRec(ItemTable):
             known_BD = self.users_nD[history.users_B]
             losses.append(info_nce(rebuilt_BD, known_BD, history.users_B, self.temperature))
         return torch.stack(losses).sum()
+
+
+def info_nce(anchors_PD: Tensor, targets_PD: Tensor, owners_P: Tensor, temperature: float) -> Tensor:
+    """Mean of −log(exp(cos(a_i, t_i)/τ) / Σ_j exp(cos(a_i, t_j)/τ)) over P pairs (van den Oord et al., 2018).
+
+    `owners_P` is the entity of each pair: another pair of the same entity is no negative.
+    """
+    # In float32 also under autocast: cosines over a small temperature need more than three digits.
+    anchors, targets = (F.normalize(side.float(), dim=-1) for side in (anchors_PD, targets_PD))
+    logits_PP = anchors @ targets.T / temperature
+    same_PP = owners_P[:, None] == owners_P
+    same_PP.fill_diagonal_(False)
+    logits_PP = logits_PP.masked_fill(same_PP, float("-inf"))
+    return (logits_PP.logsumexp(dim=1) - logits_PP.diagonal()).mean()

@@ -16,9 +16,9 @@ class RLMRecSettings(EnhancerSettings):
     reads = ("user_embeddings", "item_embeddings")
 
     alignment: Literal["contrastive", "generative"] = "contrastive"
-    align: Literal["both", "items", "users"] = Field("both", description="rlmrec: whose representations.")
+    align: Literal["both", "items", "users"] = Field("both", description="rlmrec: representations to align.")
     align_weight: float = Field(0.01, ge=0, description="rlmrec: weight of the alignment loss.")
     align_temperature: float = Field(0.2, gt=0)
     mask_share: float = Field(
-        0.1, gt=0, le=1, description="rlmrec, generative: share of the history's items that is masked."
+        0.1, gt=0, le=1, description="rlmrec, generative: share of masked items in a history."
     )

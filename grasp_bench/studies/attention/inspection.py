@@ -240,7 +240,7 @@ def _users(ids: Sequence[str], pairs: Pairs, chosen: HeatMapUsers) -> list[int]:
     for name in chosen.ids:
         if name not in places:
             raise UnknownNameError(
-                f"no user '{name}'{did_you_mean(name, ids)}", mend="name a user by the dataset's own id"
+                f"no user '{name}'{did_you_mean(name, ids)}", hint="name a user by the dataset's own id"
             )
         named.append(places[name])
     readers, items = np.unique(pairs.users, return_counts=True)

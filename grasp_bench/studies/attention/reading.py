@@ -84,7 +84,7 @@ def cells_with_attention(plan: Plan, store: Store, pattern: str = "*") -> tuple[
     if not attentive:
         raise UnknownNameError(
             f"{plan.name}: no cell has holistic attention",
-            mend="inspect a spec with model.enhancer: grasp",
+            hint="inspect a spec with model.enhancer: grasp",
         )
     matching = [cell for cell in attentive if fnmatchcase(cell.slug, pattern)]
     if not matching:
@@ -96,14 +96,14 @@ def cells_with_attention(plan: Plan, store: Store, pattern: str = "*") -> tuple[
     if not weighing:
         raise UnknownNameError(
             f"{plan.name}: there is nothing to see in {'; '.join(left_out)}",
-            mend="inspect a cell with model.attention: sigmoid or softmax",
+            hint="inspect a cell with model.attention: sigmoid or softmax",
         )
     done = [cell for cell in weighing if store.has("train", cell.nodes["train"].hash)]
     left_out += [f"{cell.slug}: not trained yet" for cell in weighing if cell not in done]
     if not done:
         raise StoreError(
             f"{store.root}: no cell of {plan.name} with holistic attention is there yet",
-            mend="run the spec first (grasp-bench run), or name the store it ran with (--store)",
+            hint="run the spec first (grasp-bench run), or name the store it ran with (--store)",
         )
     return done, left_out
 
@@ -141,4 +141,4 @@ def _no_match(plan: Plan, attentive: list[Cell], pattern: str) -> UnknownNameErr
         message = f"{plan.name}: '{pattern}' has no holistic attention"
     else:
         message = f"{plan.name}: no cell '{pattern}'{did_you_mean(pattern, slugs)}"
-    return UnknownNameError(message, mend=f"choose one of: {', '.join(slugs)}")
+    return UnknownNameError(message, hint=f"choose one of: {', '.join(slugs)}")

@@ -59,7 +59,7 @@ def _run(variant: Variant, shop: RunConfig, tell: Callable[[str], None]) -> None
         raise RunFailedError(
             f"{variant.plan.name}: {len(outcome.failed)} of {len(variant.plan.cells)} cells failed, such as "
             f"{slug}: {failure.message}",
-            mend=failure.mend or "the same command keeps what is finished and tries the rest again",
+            hint=failure.hint or "the same command keeps what is finished and tries the rest again",
         )
 
 

@@ -78,13 +78,13 @@ def export_cell(cell: Cell, store: Store, folder: Path, options: RunOptions, con
     stage = STAGES.get(node.stage)()
     if not isinstance(stage, Scoring):
         raise DataError(
-            f"{cell.slug}: its scores were never ours", mend="take the file that it was imported from"
+            f"{cell.slug}: its scores were never ours", hint="take the file that it was imported from"
         )
     figures = json.loads(metrics.file("metrics.json").read_text())
     if options.ranking not in figures:
         raise DataError(
             f"{cell.slug}: no {options.ranking} ranking was made",
-            mend="set dataset.protocol.also_full_ranking",
+            hint="set dataset.protocol.also_full_ranking",
         )
     split = _finished(cell.nodes["split"], store, cell).path
     user_ids, item_ids = (
@@ -214,7 +214,7 @@ def _finished(node: Node, store: Store, cell: Cell) -> Artefact:
     if not store.has(node.stage, node.hash):
         raise StoreError(
             f"{store.root}: the {node.stage} of {cell.slug} is not there",
-            mend="run the spec first, or name the store it ran with (--store)",
+            hint="run the spec first, or name the store it ran with (--store)",
         )
     return store.get(node.stage, node.hash)
 

@@ -57,7 +57,7 @@ def export_scorer(cell: Cell, spec: str, store: Store, out: Path) -> Mapping[str
     if users is not None and opened.readers is not None:
         raise DataError(
             f"{cell.slug}: its users have another profile at every position of their history",
-            mend="a scorer takes one profile a user: export a cell without text.users.scope 'prefix'",
+            hint="a scorer takes one profile a user: export a cell without text.users.scope 'prefix'",
         )
     # Another copy: what serves is settled, and holds more than a program needs.
     requests, wanted = _asked(Serving(open_cell(cell, store)))
@@ -82,7 +82,7 @@ def _refuse_others(out: Path) -> None:
                 return
     elif not out.exists() or out.is_dir():
         return
-    raise StoreError(f"{out}: holds something that is no scorer", mend="name a new folder (--out)")
+    raise StoreError(f"{out}: holds something that is no scorer", hint="name a new folder (--out)")
 
 
 def _profiles(opened: TrainedCell) -> Profiles | None:
@@ -159,7 +159,7 @@ def _check(
         raise EvaluationError(
             f"{slug}: the exported {name} program scores otherwise than the harness "
             f"(by up to {float(np.abs(found - wanted).max()):.2g})",
-            mend="report it: an export must not change what a model says",
+            hint="report it: an export must not change what a model says",
         )
     return float(np.abs(found - wanted).max())
 

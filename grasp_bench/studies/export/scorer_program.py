@@ -109,7 +109,7 @@ def exported(program: CatalogueScores, width: int | None) -> ExportedProgram:
     except Exception as error:
         raise GraspBenchError(
             f"torch {torch.__version__} cannot export this model: {str(error).splitlines()[0]}",
-            mend="grasp-bench run answers the same questions inside the harness",
+            hint="grasp-bench run answers the same questions inside the harness",
         ) from error
     return _without_the_unused(found)
 
@@ -138,7 +138,7 @@ def save_program(found: ExportedProgram, path: Path) -> None:
         path.unlink()
         raise GraspBenchError(
             f"torch {torch.__version__} writes pickles into exported programs ({', '.join(pickled)})",
-            mend="pip install a newer torch: 2.13 does not",
+            hint="pip install a newer torch: 2.13 does not",
         )
 
 

@@ -64,7 +64,7 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
     if not families:
         raise UnknownNameError(
             f"{plan.name}: no method has profiles of several ages",
-            mend=f"vary {KEY} in compare: or ablations:, of a method that reads users' texts",
+            hint=f"vary {KEY} in compare: or ablations:, of a method that reads users' texts",
         )
     folder = results / plan.name
     published, notes = _published(plan, folder), [OF_TOKENS, OF_AGES]
@@ -82,7 +82,7 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
     if not curves:
         raise StoreError(
             f"{folder}: profiles of fewer than two ages are measured there",
-            mend="grasp-bench run the spec first, or name its results (--results)",
+            hint="grasp-bench run the spec first, or name its results (--results)",
         )
     _correct(curves)
     return Freshness(

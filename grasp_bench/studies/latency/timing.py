@@ -104,7 +104,7 @@ def first_requests(starts: Sequence[Start]) -> list[float]:
             except BrokenProcessPool:
                 raise GraspBenchError(
                     f"{start.cell.slug}: a fresh process ended before it answered",
-                    mend="give it more memory, or leave cold starts out (--cold 0)",
+                    hint="give it more memory, or leave cold starts out (--cold 0)",
                 ) from None
     return found
 

@@ -188,11 +188,11 @@ def _pair(labels: tuple[str, str], first: Trainings, second: Trainings, options:
 def _require_measured(folder: Path, material: Material, options: PowerOptions) -> None:
     cells = material.collected.cells
     if not cells:
-        raise DataError(f"{folder}: no finished cell", mend="grasp-bench run the spec first")
+        raise DataError(f"{folder}: no finished cell", hint="grasp-bench run the spec first")
     protocol, metric = options.protocol, options.metric
     if protocol and not any(cell.metrics.get(protocol) for cell in cells):
         raise IncomparableError(
-            f"{folder}: no {protocol} ranking was stored", mend="compare by the protocol that the cells have"
+            f"{folder}: no {protocol} ranking was stored", hint="compare by the protocol that the cells have"
         )
     names = {
         name: None
@@ -204,5 +204,5 @@ def _require_measured(folder: Path, material: Material, options: PowerOptions) -
     if metric and metric not in names:
         raise UnknownNameError(
             f"metric '{metric}' was not measured{did_you_mean(metric, list(names))}",
-            mend=f"choose one of: {', '.join(names)}",
+            hint=f"choose one of: {', '.join(names)}",
         )

@@ -44,10 +44,10 @@ def draw_pairs(cells: Sequence[Cell], store: Store, most: int, seed: int) -> Pai
         if (cell.nodes["split"], cell.nodes["candidates"]) != (ours["split"], ours["candidates"]):
             raise IncomparableError(
                 f"{cells[0].slug} and {cell.slug} have other held-out items or candidates",
-                mend="probe cells of one dataset and protocol (--only)",
+                hint="probe cells of one dataset and protocol (--only)",
             )
     if not store.has("candidates", ours["candidates"].hash):
-        raise StoreError(f"{store.root}: the candidates of {cells[0].slug} are not there", mend=NEEDED)
+        raise StoreError(f"{store.root}: the candidates of {cells[0].slug} are not there", hint=NEEDED)
     users, targets = read_test(store.get("split", ours["split"].hash).path)
     stored = store.get("candidates", ours["candidates"].hash).file("test.safetensors")
     negatives = load_file(stored)["negatives"]

@@ -97,20 +97,20 @@ def compare_prompts(
     if len({cell.nodes["split"].hash for cell in plan.cells}) > 1:
         raise DataError(
             f"{plan.name}: its cells have several datasets, whose neighbours cannot be compared",
-            mend="compare the texts of one dataset: leave dataset.* out of compare: and ablations:",
+            hint="compare the texts of one dataset: leave dataset.* out of compare: and ablations:",
         )
     names = {side: _names(plan, side) for side in ROLES}
     several = {side: nodes for side, nodes in names.items() if len(nodes) > 1}
     if not several:
         raise UnknownNameError(
             f"{plan.name}: all cells have the same text",
-            mend="vary text.items.template or text.users in compare: or ablations:",
+            hint="vary text.items.template or text.users in compare: or ablations:",
         )
     sides = tuple(_side(side, nodes, plan, store, persistence) for side, nodes in several.items())
     if not any(side.pairs for side in sides):
         raise StoreError(
             f"{store.root}: fewer than two neighbour tables of {plan.name} are there yet",
-            mend="run the spec first (grasp-bench run), or name the store it ran with (--store)",
+            hint="run the spec first (grasp-bench run), or name the store it ran with (--store)",
         )
     return PromptSensitivity(
         plan.name, persistence, METRIC, sides, tuple(_methods(plan, names, results / plan.name))
@@ -168,7 +168,7 @@ def _of_one_length(tables: Mapping[str, np.ndarray], side: Side) -> dict[str, np
     whole = np.logical_and.reduce([(table >= 0).all(axis=1) for table in cut.values()])
     if not whole.any():
         raise DataError(
-            f"none of the {side} has {depth} neighbours by every text", mend="lower index.num_neighbours"
+            f"none of the {side} has {depth} neighbours by every text", hint="lower index.num_neighbours"
         )
     return {name: table[whole] for name, table in cut.items()}
 

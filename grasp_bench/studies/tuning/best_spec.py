@@ -33,7 +33,7 @@ WIDTH = 110
 def refuse_existing(path: Path) -> None:
     """Raise GraspBenchError when the file exists."""
     if path.exists():
-        raise GraspBenchError(f"{path} exists already", mend="name another file, or pass --overwrite")
+        raise GraspBenchError(f"{path} exists already", hint="name another file, or pass --overwrite")
 
 
 def write_best_spec(path: Path, loaded: LoadedSpec, found: Tuning) -> None:

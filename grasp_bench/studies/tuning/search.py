@@ -214,7 +214,7 @@ def tune(loaded: LoadedSpec, options: SearchOptions) -> Tuning:
     _write(found, options)
     failed = [trial for trial in found["trials"] if trial["state"] == "failed"]
     if failed and len(failed) == len(found["trials"]):
-        raise RunFailedError(f"all {len(failed)} trials failed", mend="see the notes above; mend the space")
+        raise RunFailedError(f"all {len(failed)} trials failed", hint="see the notes above; hint the space")
     return found
 
 

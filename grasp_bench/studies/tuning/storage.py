@@ -65,13 +65,13 @@ def open_study(kept: StudyLocation, searches: str) -> Study:
                 reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
                 raise StoreError(
                     f"{_shown(kept.address)}: the study cannot be opened ({_shown(reason)})",
-                    mend="check --storage: a file, or a URL that Optuna takes, such as sqlite:///x.db",
+                    hint="check --storage: a file, or a URL that Optuna takes, such as sqlite:///x.db",
                 ) from None
             time.sleep(pause)
     if known != searches:
         raise IncomparableError(
             f"study '{kept.study}' in {_shown(kept.address)} has trials of another base cell or space",
-            mend="give this search a name of its own (--study), or leave --study out",
+            hint="give this search a name of its own (--study), or leave --study out",
         )
     return study
 

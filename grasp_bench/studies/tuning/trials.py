@@ -167,7 +167,7 @@ class Trials:
 
     def _fail(self, broken: Broken) -> None:
         if broken.node.hash in self._shared:
-            raise RunFailedError(f"{broken.node.label}: {broken.message}", mend=broken.mend)
+            raise RunFailedError(f"{broken.node.label}: {broken.message}", hint=broken.hint)
         raise TrialFailed(f"{broken.node.label}: {broken.message}")
 
 

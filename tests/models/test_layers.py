@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from grasp_bench.models.dropout import dropout
+from grasp_bench.models.layers import dropout
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5, 0.9])
