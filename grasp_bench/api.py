@@ -107,7 +107,7 @@ def forecast(
 
 
 @dataclass(frozen=True)
-class StudyRun:
+class RunResult:
     """The result of a run.
 
     Attributes:
@@ -133,7 +133,7 @@ def run(
     device: str = "auto", workers: int | None = None, executor: str = "process_pool", memory_mb: int = 512,
     display: str = "none", trackers: Mapping[str, Tracker] | None = None,
     tell: Callable[[str], None] = lambda line: None,
-) -> StudyRun:  # fmt: skip
+) -> RunResult:  # fmt: skip
     """Run the cells that are not finished, publish each in `results`, and render the board.
 
     Args:
@@ -160,7 +160,7 @@ def run(
     from grasp_bench.report.renderers.registry import render_all
     from grasp_bench.studies.running import run_study
 
-    shop = RunConfig(
+    config = RunConfig(
         store=store,
         results=results,
         devices=worker_devices(whole, device, 1 if executor == "in_process" else workers),
@@ -169,9 +169,9 @@ def run(
         memory_mb=memory_mb,
         trackers=trackers or {},
     )
-    ran = run_study(loaded, whole, only, shop, tell)
+    ran = run_study(loaded, whole, only, config, tell)
     folder = results / ran.planned.name
-    return StudyRun(
+    return RunResult(
         planned=ran.planned,
         outcome=ran.outcome,
         warnings=tuple(warnings(ran.chosen.nodes, Store(store))),

@@ -68,7 +68,7 @@ def audit(
     variants = protocol_variants(spec, overrides, protocols_that_fit(spec, overrides), fingerprints)
     base = next(variant for variant in variants if variant.name == BASE)
     hazards = list(hazard_variants(spec, overrides, base, fingerprints))
-    shop = RunConfig(
+    config = RunConfig(
         store=store,
         results=results,
         devices=worker_devices(
@@ -80,7 +80,7 @@ def audit(
     )
     # A scheduler's way to say stop: save like after Ctrl-C, so that the next run can resume.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    found = run_audit(variants, hazards, shop, note)
+    found = run_audit(variants, hazards, config, note)
     document = lay_out_audit(found)
     rendered = leaderboard / f"{found.name}.audit.md"
     atomic.write_text(rendered, document_text(document))

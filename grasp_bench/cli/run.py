@@ -26,7 +26,7 @@ from grasp_bench.cli.plan import Device
 from grasp_bench.core.errors import RunFailedError
 
 if TYPE_CHECKING:
-    from grasp_bench.api import StudyRun
+    from grasp_bench.api import RunResult
     from grasp_bench.engine.run import Outcome
 
 
@@ -125,7 +125,7 @@ def run(
         )
 
 
-def _show(ran: StudyRun) -> None:
+def _show(ran: RunResult) -> None:
     """Print the head of the board and the files of the whole board."""
     from grasp_bench.report.board import load_board
     from grasp_bench.report.layout import headline, lay_out

@@ -92,16 +92,12 @@ def plan_of(spec: Path, overrides: list[str], store: Path, results: Path | None 
     The store says which are there, or the published study below `results`, where that is given. Hashes of
     files that the store remembers are not computed again.
     """
+    from grasp_bench import api
     from grasp_bench.core.store import Store
-    from grasp_bench.plan.compile import compile_plan
-    from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.plan.selection import seeds_begun
-    from grasp_bench.spec.loading import load
-    from grasp_bench.spec.paths import at_its_place
 
-    loaded = load(spec, overrides)
-    with at_its_place(loaded.tree):
-        whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
+    loaded = api.load(spec, overrides)
+    whole = api.plan(loaded, store=store)
     if results is None:
         return seeds_begun(whole, loaded.experiment, Store(store))
     from grasp_bench.report.study import read_study

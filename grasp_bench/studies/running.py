@@ -27,7 +27,7 @@ class StudyRun:
 
 
 def run_study(
-    loaded: LoadedSpec, whole: Plan, only: str, shop: RunConfig, tell: Callable[[str], None]
+    loaded: LoadedSpec, whole: Plan, only: str, config: RunConfig, tell: Callable[[str], None]
 ) -> StudyRun:
     """Make the cells whose slug matches `only`; judge, and add seeds to methods of undecided hypotheses.
 
@@ -36,17 +36,17 @@ def run_study(
     """
     looks = looks_of(loaded.experiment)
     if not looks:
-        return _run(loaded, whole, only, shop)
+        return _run(loaded, whole, only, config)
     # Loads arrays, which a finished run of a list of seeds does without.
     from grasp_bench.studies.looks import SeedCounts, judged, look_summary, verdicts
 
     counts = SeedCounts.at_first(whole, looks)
     while True:
         planned = with_seeds(whole, loaded.experiment, counts.of)
-        ran = _run(loaded, planned, only, shop)
+        ran = _run(loaded, planned, only, config)
         if ran.outcome.failed:
             return ran
-        judgement = judged(shop.results / whole.name)
+        judgement = judged(config.results / whole.name)
         further = counts.further(judgement)
         if further == counts:
             for line in verdicts(judgement):
@@ -56,19 +56,19 @@ def run_study(
         counts = further
 
 
-def _run(loaded: LoadedSpec, planned: Plan, only: str, shop: RunConfig) -> StudyRun:
+def _run(loaded: LoadedSpec, planned: Plan, only: str, config: RunConfig) -> StudyRun:
     chosen = planned.only(only)
     # Before the first cell, so that boards of a stopped run know what was asked; again for the cards.
     with suppress(DamagedError):  # it is set aside now, and made again in the next line
-        _write_study(loaded, planned, shop)
-    outcome = run_plan(chosen, shop)
-    _write_study(loaded, planned, shop)
+        _write_study(loaded, planned, config)
+    outcome = run_plan(chosen, config)
+    _write_study(loaded, planned, config)
     return StudyRun(planned, chosen, outcome)
 
 
-def _write_study(loaded: LoadedSpec, planned: Plan, shop: RunConfig) -> None:
+def _write_study(loaded: LoadedSpec, planned: Plan, config: RunConfig) -> None:
     """Write beside the cells what the spec asks, the dataset cards, and who is in which group."""
-    store, folder = Store(shop.store), shop.results / planned.name
+    store, folder = Store(config.store), config.results / planned.name
     cards = dataset_cards(planned, store)
     try:
         files = write_user_groups(planned, store, folder)
@@ -76,5 +76,5 @@ def _write_study(loaded: LoadedSpec, planned: Plan, shop: RunConfig) -> None:
         write_study(folder, loaded.experiment, cells, cards, loaded.published, files)
     except OSError as error:
         raise StoreError(
-            f"{shop.results}: cannot be written ({error.strerror or error})", hint="pass --results"
+            f"{config.results}: cannot be written ({error.strerror or error})", hint="pass --results"
         ) from None

@@ -1,4 +1,4 @@
-"""What each predicted position is told: `training.loss`.
+"""Compute the losses of `training.loss` from the scores of the predicted positions.
 
 Shape suffixes: S positions predicted, N negatives, m items, D width of the states.
 """
@@ -17,8 +17,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Negatives:
-    """Scores (S, N) of negatives, −inf where one is the position's own target, and the logarithm of how often
-    each was to be expected among them: (N,), or 0 where that is not told."""
+    """Scores (S, N) of negatives, −inf where one is the position's own target, and the logarithm of the
+    expected count of each: (N,), or 0 if it is not known."""
 
     scores_SN: Tensor
     log_expected_N: Tensor | float = 0.0
@@ -28,15 +28,15 @@ class Predictions(Protocol):
     """The positions that a step predicts, and the scores a loss may ask for; all in float32."""
 
     def positives(self) -> Tensor:
-        """Scores (S,) of the targets."""
+        """Return the scores (S,) of the targets."""
         ...
 
     def negatives(self) -> Negatives:
-        """Scores of the negatives that the spec asks for."""
+        """Return the scores of the negatives that the spec asks for."""
         ...
 
     def mean_log_partition(self) -> Tensor:
-        """Mean over positions of log Σ exp(score) over the whole catalogue, a scalar."""
+        """Return the mean over positions of log Σ exp(score) over the whole catalogue, a scalar."""
         ...
 
 
@@ -54,7 +54,7 @@ class Loss(Protocol):
         ...
 
     def __call__(self, predictions: Predictions) -> Tensor:
-        """Mean over positions."""
+        """Return the mean over positions."""
         ...
 
 
@@ -75,11 +75,11 @@ class BinaryCrossEntropy:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], num_items: int) -> Self:
-        """Nothing to set."""
+        """Build the loss; it has no settings."""
         return cls()
 
     def __call__(self, predictions: Predictions) -> Tensor:
-        """Mean over positions."""
+        """Return the mean over positions."""
         scores_SN = predictions.negatives().scores_SN
         count = scores_SN.shape[1]
         prior = math.log(self.power / count)
@@ -98,7 +98,7 @@ class GeneralisedBinaryCrossEntropy(BinaryCrossEntropy):
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], num_items: int) -> Self:
-        """β from N, m and t."""
+        """Compute β from N, m and t."""
         share = min(1.0, settings["negatives"] / max(num_items - 1, 1))
         return cls(share * (settings["calibration"] * (1 - 1 / share) + 1 / share))
 
@@ -108,11 +108,11 @@ class Softmax:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], num_items: int) -> Self:
-        """Nothing to set."""
+        """Build the loss; it has no settings."""
         return cls()
 
     def __call__(self, predictions: Predictions) -> Tensor:
-        """Mean over positions."""
+        """Return the mean over positions."""
         return predictions.mean_log_partition() - predictions.positives().mean()
 
 
@@ -128,11 +128,11 @@ class SampledSoftmax:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], num_items: int) -> Self:
-        """With or without the correction."""
+        """Build the loss, with the logQ correction or without."""
         return cls(settings["log_q"])
 
     def __call__(self, predictions: Predictions) -> Tensor:
-        """Mean over positions."""
+        """Return the mean over positions."""
         positive_S, negatives = predictions.positives(), predictions.negatives()
         others_SN = negatives.scores_SN
         if self.log_q:

@@ -71,7 +71,7 @@ def test_a_control_stands_where_its_mean_puts_it_without_a_place(board: Board) -
     ]
     notes = " ".join(ranking.notes)
     assert "° control: shows what a figure is worth" in notes
-    assert "Not above markov °, which nothing has trained: sasrec+grasp, gru4rec+none, sasrec+none." in notes
+    assert "Not above markov ° (untrained): sasrec+grasp, gru4rec+none, sasrec+none." in notes
 
 
 def test_it_is_never_the_best_nor_in_the_tier_nor_in_the_family(board: Board) -> None:

@@ -214,6 +214,6 @@ def test_the_board_tells_it_in_markdown(results: Results) -> None:
     text = markdown.render(board, document)
     assert "## Under noise" in text
     assert "by share of entities hit (permute, both, before retrieval)" in text
-    assert "none (notices none)" in text
+    assert "none (not affected)" in text
     assert "at every rate" in text
     assert "Drop against drop, full ranking" in text

@@ -52,7 +52,7 @@ def noise_table(found: Degradation) -> Table:
 
 def _curve_row(curve: NoiseCurve, rates: list[float]) -> list[Entry]:
     by_rate = {point["rate"]: point for point in curve["points"]}
-    label = f"{curve['label']} (notices none)" if curve["constant"] else curve["label"]
+    label = f"{curve['label']} (not affected)" if curve["constant"] else curve["label"]
     return [
         Entry(label),
         Entry(" / ".join(map(str, dict.fromkeys(curve["trainings"])))),
@@ -121,7 +121,7 @@ def _degradation(found: Degradation, suffix: str) -> Figure:
 
 def _point(curve: NoiseCurve, index: int) -> CurvePoint:
     point = curve["points"][index]
-    label = f"{curve['label']} (notices none)" if curve["constant"] else curve["label"]
+    label = f"{curve['label']} (not affected)" if curve["constant"] else curve["label"]
     told = percent_with_interval(point["mean"], point["low"], point["high"])
     low, high = (None if end is None else 100 * end for end in (point["low"], point["high"]))
     return CurvePoint(

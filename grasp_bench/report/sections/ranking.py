@@ -111,7 +111,7 @@ def not_above_controls(rows: Sequence[Row], protocol: str, metric: str) -> list[
     below = [label for label, stat in methods.items() if stat and stat["mean"] <= means[best]]
     if not below:
         return []
-    return [f"Not above {best} {CONTROL_MARK}, which nothing has trained: {', '.join(below)}."]
+    return [f"Not above {best} {CONTROL_MARK} (untrained): {', '.join(below)}."]
 
 
 def _metric_entries(rows: list[Row], protocol: str, metric: str) -> list[Entry]:

@@ -25,35 +25,35 @@ FILE = "audit.json"
 def run_audit(
     variants: Sequence[Variant],
     hazards: Sequence[tuple[Hazard, Variant | None]],
-    shop: RunConfig,
+    config: RunConfig,
     tell: Callable[[str], None],
 ) -> Audit:
     """Make what is absent of every variant, and write `results/<spec>/audit.json`.
 
-    Protocols are published below the shop's results, hazards below its store: their figures
+    Protocols are published below the run's results, hazards below its store: their figures
     are in the audit, and the command makes them again. Raises RunFailedError when cells of a variant failed.
     """
-    caches = shop.store / "audit"
+    caches = config.store / "audit"
     for variant in variants:
-        _run(variant, shop, tell)
+        _run(variant, config, tell)
     for _, switched in hazards:
         if switched is not None:
-            _run(switched, replace(shop, results=caches), tell)
-    audit = audit_of(variants, hazards, shop.results, caches)
-    atomic.write_json(shop.results / audit.name / FILE, as_json(audit))
+            _run(switched, replace(config, results=caches), tell)
+    audit = audit_of(variants, hazards, config.results, caches)
+    atomic.write_json(config.results / audit.name / FILE, as_json(audit))
     return audit
 
 
-def _run(variant: Variant, shop: RunConfig, tell: Callable[[str], None]) -> None:
+def _run(variant: Variant, config: RunConfig, tell: Callable[[str], None]) -> None:
     tell(f"{variant.name}:")
-    folder = shop.results / variant.plan.name
+    folder = config.results / variant.plan.name
     with suppress(DamagedError):  # it is set aside now, and made again below
-        _write_study(folder, variant, shop.store)
+        _write_study(folder, variant, config.store)
     if not variant.plan.cells:
         tell("nothing that it changes")
         return
-    outcome = run_plan(variant.plan, shop)
-    _write_study(folder, variant, shop.store)
+    outcome = run_plan(variant.plan, config)
+    _write_study(folder, variant, config.store)
     if outcome.failed:
         slug, failure = next(iter(outcome.failed.items()))
         raise RunFailedError(

@@ -62,7 +62,7 @@ def _how_well_known(trainings: int) -> str:
 
 
 def _seeds(pairs: Sequence[PairPower], found: SeedsNeeded) -> Table:
-    heads = ["trainings", "difference", "sd users", "tells today"]
+    heads = ["trainings", "difference", "sd users", "detects now"]
     heads += [f"{size:g} {'point' if size == 1 else 'points'}" for size in found["points"]]
     columns = [Column("pair", "left"), *(Column(head) for head in heads)]
     rows = [
@@ -84,7 +84,7 @@ def _notes(pairs: Sequence[PairPower], found: SeedsNeeded) -> list[str]:
     notes = [
         f"By the test that decides, two-sided at {ALPHA:g}, for one pair: Holm's correction over several "
         "asks for more, and is not counted. sd users: what the choice of users gives to the difference, "
-        "however many trainings. tells today: the smallest true difference that the trainings there are "
+        "however many trainings. detects now: the smallest true difference that the trainings there are "
         "would show. Spreads are not taken below the bounds of the test."
     ]
     if not found["declared"]:

@@ -21,7 +21,7 @@ from grasp_bench.studies.tuning.schema import Trial, Tuning
 
 HEAD = """\
 # The winner of `grasp-bench tune {spec}`: trial {number} of {trials}, chosen on validation alone
-# ({metric} {value} % over seeds {seeds}; the higher for having been chosen).
+# ({metric} {value} % over seeds {seeds}; higher by the choice itself).
 # Its test figures come by
 #     grasp-bench run {path}
 # which trains nothing anew of what the search has trained.

@@ -64,8 +64,8 @@ def _best(found: Tuning) -> list[str]:
     seeds = ", ".join(f"{percent(value)} (seed {seed})" for seed, value in best["values"].items())
     return [
         f"Trial {best['number']}: {_settings(best['params'])}.",
-        f"{found['metric']} {percent(best['value'])} % on validation: {seeds}. The best of {complete} is the "
-        "higher for having been chosen.",
+        f"{found['metric']} {percent(best['value'])} % on validation: {seeds}. The best of {complete} is "
+        "higher by the choice itself.",
     ]
 
 
