@@ -115,7 +115,7 @@ class SpendController:
         self._price = price_of(service)
         if service.max_cost_usd is not None and self._price is None:
             raise BudgetError(
-                f"max_cost_usd cannot be kept: there is no price for {service.model}",
+                f"max_cost_usd cannot be kept: the price of {service.model} is unknown",
                 hint="set price: {input_per_million: …, output_per_million: …}, or limit max_tokens_total",
             )
         self._payer = payer
