@@ -30,13 +30,12 @@ import numpy as np
 import polars as pl
 import torch
 
-from grasp_bench.encoders.model_files import locate_model
+from grasp_bench.encoders.batching import encode_in_shards
 from grasp_bench.encoders.precision import NEIGHBOURS, neighbour_overlap
+from grasp_bench.encoders.pretrained import locate_model
 from grasp_bench.encoders.sentence_transformers import SentenceTransformersTextEncoder
 from grasp_bench.encoders.sentence_transformers_settings import SentenceTransformers
-from grasp_bench.encoders.shards import encode_in_shards
-from grasp_bench.text.entities import Entities
-from grasp_bench.text.providers import write_texts
+from grasp_bench.text.providers import Entities, write_texts
 from grasp_bench.text.template_settings import TemplateText
 
 DATA = Path(os.environ.get("GRASP_BENCH_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

@@ -32,14 +32,13 @@ import torch.nn.functional as F
 from holistic_attention import DATA, beauty, median_seconds, vectors
 from torch import Tensor
 
-from grasp_bench.evaluation.queries import Queries
-from grasp_bench.evaluation.ranker import Ranker
+from grasp_bench.evaluation.ranker import Queries, Ranker
 from grasp_bench.models.backbones.attention_block import SelfAttention
 from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.training import Loss, Training
-from grasp_bench.training.determinism import generator
+from grasp_bench.training.checkpoint import generator
 from grasp_bench.training.objectives import Objective
 from grasp_bench.training.optimizers import optimizer_of
 from grasp_bench.training.sequences import Sequences

@@ -41,10 +41,9 @@ from grasp_bench.services.client import open_litellm
 from grasp_bench.services.ledger import Answer
 from grasp_bench.services.ledger_writer import LedgerWriter, Transaction
 from grasp_bench.services.requests import ServiceRequest
-from grasp_bench.text.entities import Account, Entities
 from grasp_bench.text.generated import prompt_requests
 from grasp_bench.text.litellm_settings import LiteLLMText
-from grasp_bench.text.providers import write_texts
+from grasp_bench.text.providers import Account, Entities, write_texts
 
 CONCURRENCY = 64
 LATENCY = 1.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from grasp_bench.engine.trackers.registry import Tracker
     from grasp_bench.plan.compile import Plan
     from grasp_bench.plan.estimate import Estimate
-    from grasp_bench.plan.status import Status
+    from grasp_bench.plan.selection import Status
     from grasp_bench.report.schema import Board
     from grasp_bench.spec.loading import LoadedSpec
 
@@ -60,10 +60,10 @@ def plan(loaded: LoadedSpec, *, store: Path = STORE) -> Plan:
         >>> whole = api.plan(api.load("specs/demo.yaml"))
         >>> [cell.slug for cell in whole.cells]
     """
-    from grasp_bench.engine.preflight import check_prices
+    from grasp_bench.engine.diagnostics import check_prices
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
-    from grasp_bench.spec.paths import at_its_place
+    from grasp_bench.spec.locations import at_its_place
 
     with at_its_place(loaded.tree):
         whole = compile_plan(loaded.experiment, Fingerprints(cache_file(store)))
@@ -96,8 +96,7 @@ def forecast(
     from grasp_bench.core.store import Store
     from grasp_bench.engine.run import worker_devices
     from grasp_bench.plan.estimate import estimate
-    from grasp_bench.plan.selection import seeds_begun
-    from grasp_bench.plan.status import status
+    from grasp_bench.plan.selection import seeds_begun, status
 
     kept = Store(store)
     devices = worker_devices(whole, device, workers)
@@ -153,9 +152,8 @@ def run(
         >>> print(*ran.boards)
     """
     from grasp_bench.core.store import Store
-    from grasp_bench.engine.publish import stale_folders
+    from grasp_bench.engine.publish import stale_folders, warnings
     from grasp_bench.engine.run import RunConfig, worker_devices
-    from grasp_bench.engine.substitutions import warnings
     from grasp_bench.report.cells import cell_folders
     from grasp_bench.report.renderers.registry import render_all
     from grasp_bench.studies.running import run_study

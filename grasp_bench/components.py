@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from grasp_bench.core.registry import Components
 
 if TYPE_CHECKING:
-    from grasp_bench.spec.component import (
+    from grasp_bench.spec.encoder import EncoderSettings
+    from grasp_bench.spec.section import (
         BackboneSettings,
         ControlSettings,
         EnhancerSettings,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         NoiseSettings,
         SearcherSettings,
     )
-    from grasp_bench.spec.encoder import EncoderSettings
     from grasp_bench.spec.text import TextSettings
 
 BACKBONES: Components[BackboneSettings] = Components(

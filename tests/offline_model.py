@@ -11,7 +11,7 @@ import pytest
 def needed_model() -> Path:
     """Folder of all-MiniLM-L6-v2; skips without it on a laptop, fails where CI=true."""
     from grasp_bench.core.errors import GraspBenchError
-    from grasp_bench.encoders.model_files import locate_model
+    from grasp_bench.encoders.pretrained import locate_model
 
     try:
         return locate_model("all-MiniLM-L6-v2")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from grasp_bench.core import checksums, integrity
+from grasp_bench.core import hashing, integrity
 
 
 def reseal(folder: Path) -> None:
     """Take the checksums of a finished artefact's files anew."""
     sidecar = folder / integrity.SIDECAR
-    content = checksums.without_checksum(json.loads(sidecar.read_text()))
-    checksums.write(sidecar, {**content, "files": integrity.measure(folder)})
+    content = hashing.without_checksum(json.loads(sidecar.read_text()))
+    hashing.write(sidecar, {**content, "files": integrity.measure(folder)})

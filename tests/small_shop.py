@@ -16,8 +16,7 @@ from grasp_bench.plan.compile import Plan, compile_plan
 from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.loading import load
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 
 ITEMS, USERS, LENGTH = 24, 30, 6
 BRANDS = ("Opalia", "Brightwood", "Zest")

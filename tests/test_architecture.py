@@ -100,7 +100,7 @@ def test_every_registered_component_can_be_imported() -> None:
     from grasp_bench.core.registry import Components
     from grasp_bench.plan.nodes import STAGE_VERSIONS
     from grasp_bench.report.renderers.registry import RENDERERS
-    from grasp_bench.stages.registry import STAGES
+    from grasp_bench.stages.context import STAGES
 
     for registry in (RENDERERS, STAGES):
         assert all(registry.get(name) for name in registry)

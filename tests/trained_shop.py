@@ -9,8 +9,7 @@ from small_shop import Shop, make, open_shop, plan_of
 
 from grasp_bench.core.progress import silent
 from grasp_bench.plan.compile import Plan
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 
 SETTINGS = [
     "model.embedding_dim=8",

@@ -22,7 +22,7 @@ from grasp_bench.cli.options import (
 from grasp_bench.cli.output import log_in_json, note
 from grasp_bench.cli.plan import Device
 from grasp_bench.cli.run import ExecutorName, LogFormat
-from grasp_bench.cli.study_command import display
+from grasp_bench.cli.studies import display
 
 
 def audit(
@@ -55,8 +55,8 @@ def audit(
     from grasp_bench.engine.run import RunConfig, worker_devices
     from grasp_bench.plan.fingerprints import Fingerprints, cache_file
     from grasp_bench.report.renderers.markdown import document_text
+    from grasp_bench.studies.audit.compare import run_audit
     from grasp_bench.studies.audit.layout import lay_out_audit
-    from grasp_bench.studies.audit.run import run_audit
     from grasp_bench.studies.audit.variants import (
         BASE,
         hazard_variants,

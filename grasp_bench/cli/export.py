@@ -12,7 +12,7 @@ from grasp_bench.cli.leaderboard import Protocol
 from grasp_bench.cli.options import DEFAULT_STORE, Overrides, SpecPath, StorePath
 from grasp_bench.cli.output import note, say
 from grasp_bench.cli.plan import Device
-from grasp_bench.cli.study_command import plan_of
+from grasp_bench.cli.studies import plan_of
 from grasp_bench.core.errors import StoreError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def runs(
     from grasp_bench.core import machine
     from grasp_bench.core.progress import silent
     from grasp_bench.core.store import Store
-    from grasp_bench.plan.status import status
+    from grasp_bench.plan.selection import status
     from grasp_bench.stages.context import RunContext
     from grasp_bench.studies.export.runs import RunOptions, export_cell
 

@@ -20,8 +20,7 @@ from grasp_bench.cli.options import (
     TableFormat,
 )
 from grasp_bench.cli.output import console, say_json, say_whole
-from grasp_bench.cli.studies import freshness
-from grasp_bench.cli.study_command import display, leave, plan_of
+from grasp_bench.cli.studies import display, freshness, leave, plan_of
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
 app.command("freshness")(freshness)
@@ -104,8 +103,7 @@ def prompts(
 ) -> None:
     """Compare the texts of a spec: overlap of the neighbours they lead to, metrics of their cells."""
     from grasp_bench.core.store import Store
-    from grasp_bench.studies.prompts.compare import compare_prompts
-    from grasp_bench.studies.prompts.layout import lay_out_prompts
+    from grasp_bench.studies.prompts.compare import compare_prompts, lay_out_prompts
 
     found = compare_prompts(plan_of(spec, overrides, store), Store(store), results, persistence)
     display(found, lay_out_prompts(found), output)

@@ -1,4 +1,4 @@
-"""`grasp-bench leaderboard`: the board of one spec, in any format."""
+"""Commands that show stored results: `leaderboard`, `report`, `compare` and `power`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import Annotated
 
 import typer
 
-from grasp_bench.cli.options import DEFAULT_LEADERBOARD, DEFAULT_RESULTS, LeaderboardPath, ResultsPath
-from grasp_bench.cli.output import console, note, say_json, say_whole
+from grasp_bench import api
+from grasp_bench.cli.options import (
+    DEFAULT_LEADERBOARD,
+    DEFAULT_RESULTS,
+    FormatOption,
+    LeaderboardPath,
+    ResultsPath,
+    TableFormat,
+)
+from grasp_bench.cli.output import console, note, say, say_json, say_whole
+from grasp_bench.cli.studies import display
 from grasp_bench.core.errors import MissingFileError
 
 
@@ -99,3 +108,81 @@ def _write_all(spec: str | None, results: Path, leaderboard: Path) -> None:
             atomic.write_text(path, document_text(findings.study.document(findings.found)))
             paths.append(path)
         note(f"wrote {', '.join(str(path) for path in paths)}")
+
+
+def report(
+    spec: Annotated[
+        str | None,
+        typer.Argument(metavar="[SPEC]", help="A spec's name, its file, or a results folder; the only one."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Where to; by default leaderboard/<spec>.report.html."),
+    ] = None,
+    results: ResultsPath = DEFAULT_RESULTS,
+    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
+) -> None:
+    """Write one HTML file that needs no network: board, figures, studies, data, provenance."""
+    path = api.report(spec, out=out, results=results, leaderboard=leaderboard)
+    say(f"{path} ({path.stat().st_size / 1e3:,.0f} kB)")
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A method as the board names it, or a slug.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="What A is compared with.")],
+    spec: Annotated[
+        str | None,
+        typer.Option(
+            "--spec", metavar="SPEC", help="A spec's name, its file, or a results folder; else the only one."
+        ),
+    ] = None,
+    results: ResultsPath = DEFAULT_RESULTS,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME@K", help="The metric that is tested, e.g. HR@20.")
+    ] = None,
+    output: FormatOption = TableFormat.rich,
+) -> None:
+    """Explain A less B: how much, how sure, for whom, and which settings differ."""
+    from grasp_bench.report.comparison_layout import lay_out_pair
+    from grasp_bench.report.comparison_pair import compare_pair
+    from grasp_bench.report.locate import find_results
+
+    pair = compare_pair(find_results(spec, results), first, second, metric)
+    display(pair, lay_out_pair(pair), output)
+
+
+def power(
+    spec: Annotated[
+        str | None,
+        typer.Argument(metavar="[SPEC]", help="A spec's name, its file, or a results folder; the only one."),
+    ] = None,
+    results: ResultsPath = DEFAULT_RESULTS,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric", metavar="NAME@K", help="Instead of the metric that is declared, e.g. HR@20."
+        ),
+    ] = None,
+    protocol: Annotated[
+        Protocol | None, typer.Option("--protocol", help="Instead of the ranking that is declared.")
+    ] = None,
+    points: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--points", min=0.001, max=100, help="A difference in points of percent; may be repeated."
+        ),
+    ] = None,
+    sure: Annotated[
+        float, typer.Option("--power", min=0.5, max=0.99, help="The chance with which it shall be told.")
+    ] = 0.8,
+    output: FormatOption = TableFormat.rich,
+) -> None:
+    """Say how many seeds it takes to tell a difference, from stored results alone."""
+    from grasp_bench.report.locate import find_results
+    from grasp_bench.studies.power.layout import lay_out_power
+    from grasp_bench.studies.power.seeds_needed import POINTS, PowerOptions, seeds_needed
+
+    sizes = tuple(sorted(set(points))) if points else POINTS
+    options = PowerOptions(metric, protocol.value if protocol else None, sizes, sure)
+    found = seeds_needed(find_results(spec, results), options)
+    display(found, lay_out_power(found), output)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from grasp_bench.core.store import Store
     from grasp_bench.plan.compile import Plan
     from grasp_bench.plan.estimate import Estimate
-    from grasp_bench.plan.status import Status
-    from grasp_bench.services.quotes import Quote
+    from grasp_bench.plan.selection import Status
+    from grasp_bench.services.budget import Quote
     from grasp_bench.spec.experiment import Experiment
 
 
@@ -144,7 +144,7 @@ def _rounded(value: float | None) -> float | None:
 
 def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> None:
     from grasp_bench.core.console import plain
-    from grasp_bench.core.durations import readable
+    from grasp_bench.core.words import readable
 
     console().print(_stages(plan, now, guess))
     console().print(_cells(plan, now))
@@ -170,7 +170,7 @@ def _show(plan: Plan, now: Status, guess: Estimate, places: tuple[str, ...]) -> 
 def _stages(plan: Plan, now: Status, guess: Estimate) -> Table:
     from rich.table import Table
 
-    from grasp_bench.core.durations import readable
+    from grasp_bench.core.words import readable
 
     table = Table(
         "stage", "nodes", "cached", "to resume", "to run", "about", title="Stages", title_justify="left"
@@ -206,7 +206,7 @@ def _cells(plan: Plan, now: Status) -> Table:
 def _show_money(plan: Plan, now: Status, store: Store) -> None:
     """Print a line with the estimate or the spending of each node that uses a service."""
     from grasp_bench.engine.costs import quote_line, quotes_for, spend_line, spendings
-    from grasp_bench.engine.preflight import absent_keys
+    from grasp_bench.engine.diagnostics import absent_keys
 
     lines = [quote_line(quote) for quote in quotes_for(now.to_run, store, note)]
     lines += absent_keys(now.to_run)

@@ -1,17 +1,98 @@
-"""`grasp-bench spec`: print the JSON Schema of specs, or the values of one spec and their sources."""
+"""Commands about spec files: `init`, `validate` and `spec`."""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from importlib.resources import files
+from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grasp_bench.cli.options import Overrides, SpecPath
-from grasp_bench.cli.output import console, say_json
+from grasp_bench.cli.options import Overrides, SpecPath, SpecPaths, load_for
+from grasp_bench.cli.output import console, note, report_error, say, say_json
+from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError
+from grasp_bench.spec.scalars import resolve
 
 if TYPE_CHECKING:
     from grasp_bench.spec.loading import LoadedSpec
+
+
+def init(
+    path: Annotated[
+        Path, typer.Argument(metavar="[PATH]", help="File to write, or a folder for starter.yaml.")
+    ] = Path("starter.yaml"),
+) -> None:
+    """Write a commented starter spec that runs on the generated demo dataset.
+
+    An existing file is never overwritten.
+    """
+    target = path / "starter.yaml" if path.is_dir() else path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # "x" and not an atomic rename: a second writer must fail.
+        with target.open("x", encoding="utf-8") as stream:
+            stream.write(starter_text(spec_name(target)))
+    except FileExistsError:
+        raise GraspBenchError(
+            f"{target} exists already", hint="name another file, or delete it first"
+        ) from None
+    say(f"wrote {target}; next: grasp-bench validate {target}")
+
+
+def spec_name(path: Path) -> str:
+    """Turn a file name into a valid spec name."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).lstrip("_.-")
+    return name[:80] or "starter"
+
+
+def starter_text(name: str) -> str:
+    """Return the starter spec with its name; it runs on the demo dataset."""
+    text = files("grasp_bench.spec").joinpath("starter.yaml").read_text(encoding="utf-8")
+    written = name if isinstance(resolve(name), str) else f"'{name}'"  # `name: 1` would be a number
+    return text.replace("name: starter", f"name: {written}", 1)
+
+
+def validate(
+    specs: SpecPaths,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+) -> None:
+    """Check specs without running anything; print one line each, or all problems with line and column."""
+    worst = 0
+    for path in specs:
+        try:
+            loaded = load_for(path, overrides, None)
+            experiment = loaded.experiment
+            cells = _count_cells(loaded)
+        except GraspBenchError as error:
+            worst = max(worst, report_error(error))
+        else:
+            say(f"ok: {experiment.name}, {cells}")
+    if worst:
+        raise typer.Exit(worst)
+
+
+def _count_cells(loaded: LoadedSpec) -> str:
+    """Count the cells of the compiled plan; without the data, the most that there can be."""
+    from grasp_bench.plan.compile import compile_plan
+    from grasp_bench.plan.selection import first_seeds
+    from grasp_bench.spec.locations import at_its_place
+
+    experiment = loaded.experiment
+    try:
+        # Files are distinguished by path: hashing their content would take seconds.
+        with at_its_place(loaded.tree):
+            whole = compile_plan(experiment, str)
+    except (DataError, MissingFileError) as error:
+        note(f"note: {error.message} (needed to run, not to validate)")
+        compared = prod(len(values) for values in experiment.compare.values())
+        return f"at most {compared * (1 + len(experiment.ablations)) * len(experiment.all_seeds)} cells"
+    cells, most = len(first_seeds(whole, experiment).cells), len(whole.cells)
+    more = f", at most {most} until it is decided" if most > cells else ""
+    return f"{cells} cell{'' if cells == 1 else 's'}{more}"
+
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
 
@@ -50,9 +131,9 @@ def explain(
 
 
 def _rows(loaded: LoadedSpec) -> list[tuple[str, Any, str]]:
-    from grasp_bench.spec.provenance import resolved
+    from grasp_bench.spec.loading import resolved_values
 
-    return [(key, value, loaded.sources[key]) for key, value in resolved(loaded.experiment).items()]
+    return [(key, value, loaded.sources[key]) for key, value in resolved_values(loaded.experiment).items()]
 
 
 def _print_table(rows: list[tuple[str, Any, str]]) -> None:

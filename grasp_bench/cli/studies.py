@@ -1,14 +1,142 @@
-"""`grasp-bench latency`, `probe` and `inspect freshness`: studies of finished cells."""
+"""Commands of studies (`latency`, `probe`, `inspect freshness`), and what all commands of studies share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grasp_bench.cli.output import note
-from grasp_bench.cli.study_command import Inputs, study_command
+from grasp_bench.cli.options import (
+    DEFAULT_LEADERBOARD,
+    DEFAULT_RESULTS,
+    DEFAULT_STORE,
+    FormatOption,
+    LeaderboardPath,
+    Overrides,
+    ResultsPath,
+    SpecPath,
+    StorePath,
+    TableFormat,
+)
+from grasp_bench.cli.output import console, note, say_json
+
+if TYPE_CHECKING:
+    from grasp_bench.core.store import Store
+    from grasp_bench.plan.compile import Plan
+    from grasp_bench.report.document import Document
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a study reads: the plan of a spec, the store, and the folder of all results."""
+
+    plan: Plan
+    store: Store
+    results: Path
+
+
+StudyFunction = Callable[..., Mapping[str, Any]]
+
+
+def study_command(name: str, *, published: bool = False) -> Callable[[StudyFunction], Callable[..., None]]:
+    """Decorate a function from `Inputs` and options of its own to the findings of the study `name`.
+
+    The command has the shared options, too. It writes `results/<spec>/<name>.json` and
+    `leaderboard/<spec>.<name>.md`, and shows the same document. `published`: seeds that may come are those in
+    the results, not in the store.
+
+    Example:
+        >>> @study_command("probe")
+        ... def probe(inputs: Inputs, only: OnlyOption = "*") -> Mapping[str, Any]: ...
+    """
+
+    def decorate(study: StudyFunction) -> Callable[..., None]:
+        @functools.wraps(study)
+        def command(**given: Any) -> None:
+            from grasp_bench.core.store import Store
+
+            common = {key: given.pop(key) for key in inspect.signature(_shared).parameters}
+            spec, store, results = common["spec"], common["store"], common["results"]
+            plan = plan_of(spec, common["overrides"], store, results if published else None)
+            found = study(Inputs(plan, Store(store), results), **given)
+            document = leave(name, found, results, common["leaderboard"])
+            display(found, document, common["output"])
+
+        options = list(inspect.signature(study, eval_str=True).parameters.values())[1:]
+        *first, output = inspect.signature(_shared, eval_str=True).parameters.values()
+        parameters = [*first, *options, output]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {each.name: each.annotation for each in parameters}
+        return command
+
+    return decorate
+
+
+def _shared(
+    spec: SpecPath,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: StorePath = DEFAULT_STORE,
+    results: ResultsPath = DEFAULT_RESULTS,
+    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
+    output: FormatOption = TableFormat.rich,
+) -> None:
+    """Options of every study command."""
+
+
+def plan_of(spec: Path, overrides: list[str], store: Path, results: Path | None = None) -> Plan:
+    """Compile the plan of a spec file, without seeds that may be added and are not there yet.
+
+    The store says which are there, or the published study below `results`, where that is given. Hashes of
+    files that the store remembers are not computed again.
+    """
+    from grasp_bench import api
+    from grasp_bench.core.store import Store
+    from grasp_bench.plan.selection import seeds_begun
+
+    loaded = api.load(spec, overrides)
+    whole = api.plan(loaded, store=store)
+    if results is None:
+        return seeds_begun(whole, loaded.experiment, Store(store))
+    from grasp_bench.report.study import read_study
+
+    first = {None, *loaded.experiment.first_seeds}
+    published = {cell["slug"] for cell in read_study(results / whole.name).planned or ()}
+    return whole.keep(lambda cell: cell.seed in first or cell.slug in published)
+
+
+def leave(name: str, found: Mapping[str, Any], results: Path, leaderboard: Path) -> Document:
+    """Write the findings of a study as JSON and as Markdown, each whole or not at all, and say where.
+
+    Returns their document.
+    """
+    from grasp_bench.core import atomic, hashing
+    from grasp_bench.report.renderers.markdown import document_text
+    from grasp_bench.report.studies import STUDIES
+
+    document = STUDIES.get(name).document(found)
+    stored, rendered = results / found["spec"] / f"{name}.json", leaderboard / f"{found['spec']}.{name}.md"
+    hashing.write(stored, found)
+    atomic.write_text(rendered, document_text(document))
+    note(f"written: {rendered}, {stored}")
+    return document
+
+
+def display(found: Any, document: Document, output: TableFormat) -> None:
+    """Print findings as JSON, or their document as tables."""
+    if output is TableFormat.json:
+        from grasp_bench.report.renderers.json_text import as_json
+
+        say_json(as_json(found))
+        return
+    from grasp_bench.report.renderers.terminal import show
+
+    show(document, console())
+
 
 OnlyOption = Annotated[
     str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-s42'.")

@@ -12,8 +12,8 @@ from scipy.linalg.lapack import spotrf, spotri
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from grasp_bench.controls.backing_off import history_rows, user_items
 from grasp_bench.controls.base import Control
+from grasp_bench.controls.markov import history_rows, user_items
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.models.batch import Candidates, History

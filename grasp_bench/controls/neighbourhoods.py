@@ -11,8 +11,8 @@ from scipy.sparse import csr_array, diags_array, vstack
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from grasp_bench.controls.backing_off import BackingOff, LinkedItems, history_rows, nearest, user_items
 from grasp_bench.controls.base import Control
+from grasp_bench.controls.markov import BackingOff, LinkedItems, history_rows, nearest, user_items
 from grasp_bench.controls.unpersonalised import popularity
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.splits import TrainPart

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grasp_bench.spec.component import ControlSettings
+from grasp_bench.spec.section import ControlSettings
 
 
 class PopularitySettings(ControlSettings):

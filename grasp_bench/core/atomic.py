@@ -1,14 +1,17 @@
-"""Write files that are whole or absent (temporary name, fsync, rename), and files for their owner alone."""
+"""Write files that are whole or absent (temporary name, fsync, rename); lock between processes by files."""
 
 from __future__ import annotations
 
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 
 @contextmanager
@@ -85,3 +88,38 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically, keys in the given order; NaN is refused."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+POLL_SECONDS = 0.2
+
+
+def acquire(path: Path, waiting: Callable[[], None] = lambda: None) -> BaseFileLock:
+    """Take a lock and return it, to be `release`d; call `waiting` once if another process holds it.
+
+    Raises OSError when the file cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        waiting()
+        lock.acquire(poll_interval=POLL_SECONDS)
+    return lock
+
+
+def is_abandoned(path: Path) -> bool:
+    """Return True when a lock's file exists and no living process holds it."""
+    from filelock import FileLock, Timeout
+
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    lock.release()
+    return True

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.core import checksums, locks
+from grasp_bench.core import atomic, hashing
 from grasp_bench.core.errors import DamagedError, StoreError
 
 SIDECAR = "artefact.json"
@@ -101,7 +101,7 @@ def reject(folder: Path, why: str) -> None:
 def _set_aside_if(folder: Path, problem: Callable[[], str | None]) -> None:
     """Under the node's lock, set the artefact aside and raise DamagedError if `problem` still finds one."""
     try:
-        lock = locks.acquire(folder.with_name(f"{folder.name}.lock"))
+        lock = atomic.acquire(folder.with_name(f"{folder.name}.lock"))
     except OSError:
         raise _cannot_move(folder, problem()) from None
     try:
@@ -133,7 +133,7 @@ def _parsed(folder: Path) -> dict[str, Any] | str:
         return "no JSON object"
     if sidecar.get("hash") != folder.name:
         return "describes another artefact"
-    return "was altered" if checksums.is_altered(sidecar) else checksums.without_checksum(sidecar)
+    return "was altered" if hashing.is_altered(sidecar) else hashing.without_checksum(sidecar)
 
 
 def _problem_of_sidecar(folder: Path) -> str | None:

@@ -1,14 +1,19 @@
-"""Describe the machine (cores, GPUs, CPU features, load) without importing torch."""
+"""Describe the machine without importing torch, import optional libraries, pause garbage collection."""
 
 from __future__ import annotations
 
+import gc
+import importlib
 import importlib.util
 import os
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
-from grasp_bench.core.errors import GraspBenchError
+from grasp_bench.core.errors import GraspBenchError, MissingExtraError
 
 CPUINFO = Path("/proc/cpuinfo")
 # Linux names of bfloat16 instructions: Intel and AMD, then ARM.
@@ -111,3 +116,25 @@ def _torch_has_cuda() -> bool:
     except OSError:
         return False
     return re.search(r"^cuda\b[^=]*=\s*['\"]", text, re.MULTILINE) is not None
+
+
+def require(module: str, *, extra: str) -> ModuleType:
+    """Import an optional module or raise MissingExtraError naming the extra to install."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and module.split(".")[0] == error.name.split(".")[0]:
+            raise MissingExtraError(module, extra) from None
+        raise
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Pause the collector in the block; restore its setting afterwards."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

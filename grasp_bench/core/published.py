@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grasp_bench.core import checksums
+from grasp_bench.core import hashing
 from grasp_bench.core.errors import DataError, UnknownNameError
 from grasp_bench.core.hashing import file_hash
 
@@ -31,9 +31,7 @@ MEMBERS = "groups-{}.parquet"  # beside the cells, by protocol hash: the users o
 
 def write_cell(folder: Path, content: Mapping[str, Any]) -> None:
     """Write `cell.json` with the hashes of the files beside it, which must exist."""
-    checksums.write(
-        folder / CELL, {**content, "files": {name: file_hash(folder / name) for name in MEASURED}}
-    )
+    hashing.write(folder / CELL, {**content, "files": {name: file_hash(folder / name) for name in MEASURED}})
 
 
 def changed_files(folder: Path, files: Mapping[str, str]) -> list[str]:
@@ -57,11 +55,11 @@ def read_object(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: cannot be read ({error})", hint=hint(path.name)) from None
     if not isinstance(content, dict):
         raise DataError(f"{path}: holds no JSON object", hint=hint(path.name))
-    if checksums.is_altered(content):
+    if hashing.is_altered(content):
         raise DataError(
             f"{path}: altered since it was written (its checksum is another)", hint=hint(path.name)
         )
-    return checksums.without_checksum(content)
+    return hashing.without_checksum(content)
 
 
 def hint(what: str) -> str:

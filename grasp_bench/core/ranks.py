@@ -10,19 +10,28 @@ A rank is stored as two counts: `better`, the candidates scored strictly above t
 
 With one relevant item per user the ideal DCG is 1, so NDCG@k is 1/log2(1 + rank) within the cutoff.
 All functions take int arrays of shape (users,) and return float64 (users,) in [0, 1].
+
+Write TREC's formats of qrels and runs, as trec_eval, ir_measures and ranx read them.
+
+    qrels   user_id 0 item_id 1
+    run     user_id Q0 item_id rank score tag
+
+Fields are separated by blanks, so an id may hold none. Blanks, control characters and the percent sign of an
+id are percent-encoded (UTF-8, as in a URL); all other characters stay. Nearly all ids are unchanged.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.core.errors import UnknownNameError
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.errors import DataError, UnknownNameError
+from grasp_bench.core.words import did_you_mean
 
 Counts = NDArray[Any]
 Values = NDArray[np.float64]
@@ -89,3 +98,35 @@ def _expected_gain(better: Counts, tied: Counts, gains_K: Values, ties: str) -> 
     gained = cumulative_K1[np.minimum(first + count, last)] - cumulative_K1[np.minimum(first, last)]
     mean: Values = gained / count
     return mean.clip(0.0, 1.0)  # cumulative sums may exceed 1 by one rounding
+
+
+def quoted(identifier: str) -> str:
+    """Encode an id as one field; DataError for an empty id."""
+    if not identifier:
+        raise DataError(
+            "an empty id cannot stand in a TREC file", hint="name every user and item in the data"
+        )
+    if identifier.isprintable() and " " not in identifier and "%" not in identifier:
+        return identifier
+    return "".join(_encoded(character) for character in identifier)
+
+
+def unquoted(field: str) -> str:
+    """Decode a field made by `quoted`."""
+    return unquote(field, errors="strict") if "%" in field else field
+
+
+def qrels_line(user: str, item: str) -> str:
+    """Return the line of one relevant item; ids are fields."""
+    return f"{user} 0 {item} 1\n"
+
+
+def run_lines(user: str, items: Iterable[str], scores: Iterable[str], tag: str) -> str:
+    """Return the lines of a user's list, best first, ranks from 1; ids and scores are fields."""
+    listed = enumerate(zip(items, scores, strict=True), start=1)
+    return "".join(f"{user} Q0 {item} {rank} {score} {tag}\n" for rank, (item, score) in listed)
+
+
+def _encoded(character: str) -> str:
+    plain = character.isprintable() and character not in " %"
+    return character if plain else quote(character, safe="")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from grasp_bench.core.errors import UnknownNameError
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-r"""Escape characters that act on a terminal, and find those that nobody sees.
+"""Escape characters that act on a terminal, and recognise API keys, so that output repeats neither.
 
 Ids, titles, names of a spec, answers of models and errors of services may hold anything. `\x1b]52;c;…` writes
 a clipboard, `\r` overwrites a line, a bidi override reverses it. The escapes are those of Python's repr.
@@ -57,3 +57,30 @@ def _as_in_python(found: re.Match[str]) -> str:
 
 def _as_in_json(found: re.Match[str]) -> str:
     return f"\\u{ord(found.group()):04x}"
+
+
+# Keys have known prefixes (OpenAI, Anthropic, xAI, Perplexity, NVIDIA, Groq, Hugging Face, Replicate,
+# Google, AWS, signed tokens), and a digit in their random part.
+VALUE = re.compile(
+    r"(?<![\w-])(?:(?:sk|xai|pplx|nvapi)-|(?:gsk|hf|r8)_|AIza|AKIA|eyJ)(?=[\w-]*\d)[\w-]{12,}", re.ASCII
+)
+NAME = re.compile(
+    r"(?:api|access|auth|secret|private)[_-]?(?:key|token)|^(?:key|token|bearer)$"
+    r"|secret|passw(?:or)?d|credential|authorization",
+    re.IGNORECASE,
+)
+
+
+def looks_secret(text: str) -> bool:
+    """Return True when a text holds something like a key."""
+    return VALUE.search(text) is not None
+
+
+def names_secret(name: str) -> bool:
+    """Return True for names of keys: api_key, token, password."""
+    return NAME.search(name) is not None
+
+
+def masked(text: str) -> str:
+    """Replace everything that looks like a key by ***."""
+    return VALUE.sub("***", text)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.core import atomic, checksums, integrity, locks
+from grasp_bench.core import atomic, hashing, integrity
 from grasp_bench.core.atomic import make_private, private_files
 from grasp_bench.core.errors import StoreError
 from grasp_bench.core.integrity import SIDECAR
@@ -98,7 +98,7 @@ class Store:
         """
         path = self.root / stage / f"{digest}.lock"
         try:
-            lock = locks.acquire(path, waiting)
+            lock = atomic.acquire(path, waiting)
         except OSError as error:
             raise _not_writable(path, error) from None
         try:
@@ -142,7 +142,7 @@ class Store:
                 atomic.fsync_path(path)
         sidecar["hash"] = digest
         sidecar["files"] = integrity.measure(partial)
-        checksums.write(partial / SIDECAR, sidecar)
+        hashing.write(partial / SIDECAR, sidecar)
         if final.exists():  # a folder that lost its sidecar
             integrity.set_aside(final)
         partial.rename(final)

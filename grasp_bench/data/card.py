@@ -8,9 +8,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grasp_bench.data.history_order import Ascent, ascent, id_ranks, numbered_by_appearance
 from grasp_bench.data.prepare import Prepared, prepare
-from grasp_bench.data.sequences import Sequences, has_only_positions
+from grasp_bench.data.sequences import (
+    Ascent,
+    Sequences,
+    ascent,
+    has_only_positions,
+    id_ranks,
+    numbered_by_appearance,
+)
 from grasp_bench.data.splits import Split
 from grasp_bench.data.splitting import split_by_protocol
 from grasp_bench.spec.dataset import Dataset

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.data.history_order import id_ranks
+from grasp_bench.data.sequences import id_ranks
 from grasp_bench.data.splits import Ints, Split, TrainPart
 from grasp_bench.spec.dataset import Groups
 

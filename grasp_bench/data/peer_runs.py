@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from grasp_bench.core import trec
+from grasp_bench.core import ranks
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.tables.csv_files import LINE, csv_fault, scan_csv
 from grasp_bench.core.tables.files import names_in_short
@@ -134,7 +134,7 @@ HINTS = {
 
 def _numbers(name: str, ids: Sequence[str], read_as: str) -> pl.LazyFrame:
     """Number the ids as the file spells them: `core.trec` quotes ids, since TREC's fields hold no blank."""
-    spelt = [trec.quoted(each) for each in ids] if read_as == "trec" else list(ids)
+    spelt = [ranks.quoted(each) for each in ids] if read_as == "trec" else list(ids)
     schema = {f"{name}_id": pl.String, name: pl.Int32}
     return pl.LazyFrame({f"{name}_id": spelt, name: range(len(ids))}, schema=schema)
 

@@ -10,18 +10,19 @@ import polars as pl
 from grasp_bench.core.errors import DataError
 from grasp_bench.data import demo
 from grasp_bench.data.cleaning import (
+    FILTERS,
+    Codes,
     check_short_users,
     check_titles,
     repair_duplicates,
     repair_order,
     repair_unknown_items,
+    sampled_users,
 )
 from grasp_bench.data.entities import nothing_known, read_items, read_users, rows_for
-from grasp_bench.data.filters import FILTERS, Codes, sampled_users
-from grasp_bench.data.history_order import reordered
 from grasp_bench.data.interactions import Interactions, interactions_of
 from grasp_bench.data.readers import ROW, Table, read_table
-from grasp_bench.data.sequences import Sequences
+from grasp_bench.data.sequences import Sequences, reordered
 from grasp_bench.spec.dataset import Columns, Dataset
 from grasp_bench.spec.locations import DatasetFiles, locate
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.core.tables.files import names_in_short, place_of, read_file
+from grasp_bench.core.words import did_you_mean
 
 ROW = "__row__"  # index of a row among all rows of its file
 

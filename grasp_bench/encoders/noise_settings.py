@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grasp_bench.spec.component import NoiseSettings
+from grasp_bench.spec.section import NoiseSettings
 
 
 class GaussianSettings(NoiseSettings):

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from grasp_bench.encoders.batching import batch_by_tokens
-from grasp_bench.encoders.contracts import Progress
-from grasp_bench.encoders.model_files import locate_model, weights_digest
+from grasp_bench.encoders.batching import Progress, batch_by_tokens
 from grasp_bench.encoders.precision import (
     quantise_linear_layers,
     resolve_dtype,
     sampled_overlap,
     torch_threads,
 )
-from grasp_bench.encoders.pretrained import LibraryModel, MeanPooledTransformer, is_mean_pooled
+from grasp_bench.encoders.pretrained import (
+    LibraryModel,
+    MeanPooledTransformer,
+    is_mean_pooled,
+    locate_model,
+    weights_digest,
+)
 from grasp_bench.encoders.sentence_transformers_settings import SentenceTransformers
 from grasp_bench.encoders.vectors import normalize
 

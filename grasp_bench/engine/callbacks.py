@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.tasks import Done, Progress
+from grasp_bench.engine.tasks import Done, Failure, Progress
 from grasp_bench.plan.nodes import Node
 
 

@@ -13,8 +13,8 @@ from grasp_bench.core.store import Store
 from grasp_bench.plan.nodes import Node, asks_service, service_of
 
 if TYPE_CHECKING:
+    from grasp_bench.services.budget import Quote
     from grasp_bench.services.ledger import Spent
-    from grasp_bench.services.quotes import Quote
 
 SECONDS_BETWEEN_LINES = 5.0
 

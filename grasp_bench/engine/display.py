@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable
 from typing import IO, Any
 
-from grasp_bench.core.durations import readable, roughly
 from grasp_bench.core.outlets import json_for
 from grasp_bench.core.registry import Registry
 from grasp_bench.core.shown import shown_line
+from grasp_bench.core.words import readable, roughly
 from grasp_bench.engine.callbacks import Callback, CallbackList
 from grasp_bench.engine.eta import Eta
-from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.tasks import Done, Progress
+from grasp_bench.engine.tasks import Done, Failure, Progress
 from grasp_bench.plan.nodes import Node
 
 SECONDS_BETWEEN_LINES = 15.0

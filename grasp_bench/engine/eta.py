@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from grasp_bench.engine.callbacks import Callback
-from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.tasks import Done, Progress
+from grasp_bench.engine.tasks import Done, Failure, Progress
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.estimate import Estimate, kind_of_node, wall_seconds
 from grasp_bench.plan.nodes import Node

@@ -16,10 +16,9 @@ from typing import Any
 
 from grasp_bench.core import machine
 from grasp_bench.core.errors import GraspBenchError
-from grasp_bench.core.extras import require
-from grasp_bench.engine.execute import limit_threads
+from grasp_bench.core.machine import require
 from grasp_bench.engine.tasks import HINT_DEATH, Broken, End, OnProgress, Progress, Task, WorkerConfig
-from grasp_bench.engine.worker import TaskRunner
+from grasp_bench.engine.worker import TaskRunner, limit_threads
 
 SECONDS_TO_SAVE = 10.0
 SECONDS_BETWEEN_LOOKS = 0.2

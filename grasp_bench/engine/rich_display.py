@@ -9,12 +9,11 @@ from rich.table import Column
 from rich.text import Text
 
 from grasp_bench.core.console import ShowingConsole, plain
-from grasp_bench.core.durations import readable, roughly
 from grasp_bench.core.outlets import guard_streams
+from grasp_bench.core.words import readable, roughly
 from grasp_bench.engine.callbacks import Callback
 from grasp_bench.engine.eta import Eta
-from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.tasks import Done, Progress
+from grasp_bench.engine.tasks import Done, Failure, Progress
 from grasp_bench.plan.nodes import Node
 
 NARROW = 110  # below this width, clock and note columns are left out

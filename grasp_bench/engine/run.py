@@ -1,33 +1,109 @@
-"""Run a plan: make absent nodes and publish each cell once it is finished."""
+"""Run a plan: send ready nodes to the executor, and publish each cell once it is finished."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from grasp_bench.core import machine
-from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import DamagedError, GraspBenchError
 from grasp_bench.core.store import Store
-from grasp_bench.engine import costs, preflight
+from grasp_bench.core.words import readable
+from grasp_bench.engine import costs, diagnostics, tasks
 from grasp_bench.engine.callbacks import Callback, CallbackList
 from grasp_bench.engine.display import make_display
 from grasp_bench.engine.eta import Eta
-from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import publish
-from grasp_bench.engine.schedule import Schedule
-from grasp_bench.engine.tasks import EXECUTORS, WorkerConfig
+from grasp_bench.engine.tasks import EXECUTORS, Broken, Done, End, Executor, Failure, Task, WorkerConfig
 from grasp_bench.engine.trackers.registry import Tracker
 from grasp_bench.engine.tracking import TrackerCallback
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.estimate import Estimate, estimate, interactions_of, work_of
 from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.status import Status, status
+from grasp_bench.plan.selection import Status, status
+
+
+class Schedule:
+    """Runs nodes, inputs first, and records failures.
+
+    `threads` is one worker's share of the cores. A node of a single cell gets exactly that, so that its
+    floating-point sums do not depend on what else runs; nodes that several cells need get idle cores as well.
+    """
+
+    def __init__(
+        self, to_run: Sequence[Node], cells: Iterable[Cell], work: Mapping[str, float], *, threads: int
+    ) -> None:
+        self._pending = {node.hash: node for node in to_run}
+        self._running: dict[str, Node] = {}
+        self._readers = Counter(node.hash for cell in cells for node in cell.nodes.values())
+        self._work = work
+        self._threads = threads
+        self.failures: dict[str, Failure] = {}
+        self.blocked: dict[str, Failure] = {}
+
+    def run(
+        self, executor: Executor, store: Path, callbacks: Callback, finished: Callable[[Node], None]
+    ) -> None:
+        """Run until no node is ready; call `finished` for each node that enters the store."""
+        while self._pending or self._running:
+            self._submit(executor, callbacks)
+            for end in executor.wait():
+                self._take(end, store, callbacks)
+                if isinstance(end, Done):
+                    finished(end.node)
+
+    def failure_of(self, cell: Cell) -> Failure | None:
+        """Return the failure that stops a cell, if there is one."""
+        found = (self.failures.get(node.hash) or self.blocked.get(node.hash) for node in cell.nodes.values())
+        return next((failure for failure in found if failure is not None), None)
+
+    def _submit(self, executor: Executor, callbacks: Callback) -> None:
+        ready = self._ready()
+        starting = ready[: executor.slots - len(self._running)]
+        at_once = len(self._running) + len(starting)
+        for node in starting:
+            shared = self._readers[node.hash] > 1
+            threads = (
+                max(self._threads, self._threads * executor.slots // at_once) if shared else self._threads
+            )
+            executor.submit(Task(node, threads, self._work.get(node.hash, 0.0)))
+            self._running[node.hash] = self._pending.pop(node.hash)
+            callbacks.started(node)
+
+    def _ready(self) -> list[Node]:
+        """Return ready nodes: shared ones first, then cell by cell, so that results come early."""
+        absent = self._pending.keys() | self._running.keys()
+        ready = [
+            node
+            for node in self._pending.values()
+            if not any(upstream.hash in absent for upstream in node.inputs.values())
+        ]
+        return sorted(ready, key=lambda node: self._readers[node.hash] == 1)
+
+    def _take(self, end: End, store: Path, callbacks: Callback) -> None:
+        del self._running[end.node.hash]
+        if isinstance(end, Broken):
+            failure = tasks.record(end, store)
+            self.failures[end.node.hash] = failure
+            self._block(failure)
+            callbacks.failed(failure)
+        else:
+            tasks.forget(end.node, store)
+            callbacks.finished(end)
+
+    def _block(self, failure: Failure) -> None:
+        for node in list(self._pending.values()):  # inputs come first: one pass reaches all
+            bad = {failure.node.hash, *self.blocked}
+            if any(upstream.hash in bad for upstream in node.inputs.values()):
+                self.blocked[node.hash] = failure
+                del self._pending[node.hash]
+
 
 PASSES = 4  # some damage shows only after earlier damage is repaired
-STAGES = "grasp_bench.stages.registry:STAGES"
+STAGES = "grasp_bench.stages.context:STAGES"
 
 
 @dataclass(frozen=True)
@@ -98,8 +174,8 @@ def run_plan(plan: Plan, config: RunConfig) -> Outcome:
 def _pass(plan: Plan, now: Status, store: Store, config: RunConfig) -> Outcome:
     guess = estimate(plan, now.to_run, store, len(config.devices))
     if now.to_run:
-        preflight.check(store, config.results, guess.disk_mb)
-        preflight.check_keys(now.to_run)
+        diagnostics.check(store, config.results, guess.disk_mb)
+        diagnostics.check_keys(now.to_run)
     callbacks = _callbacks(plan, now, guess, config)
     try:
         callbacks.note(opening(plan, now, guess))

@@ -12,9 +12,8 @@ from typing import Any
 from grasp_bench.core.errors import DamagedError
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.engine.callbacks import Callback
-from grasp_bench.engine.failures import Failure
 from grasp_bench.engine.publish import identity, settings_of
-from grasp_bench.engine.tasks import Done, Progress
+from grasp_bench.engine.tasks import Done, Failure, Progress
 from grasp_bench.engine.trackers.registry import Parameter, State, TrackedRun, Tracker
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from grasp_bench.evaluation.queries import Queries
-from grasp_bench.evaluation.ranker import Ranks
+from grasp_bench.evaluation.ranker import Queries, Ranks
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

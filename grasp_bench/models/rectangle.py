@@ -13,8 +13,7 @@ from torch import Tensor, nn
 # A loop over an unknown number of steps; a prototype in torch.
 from torch._higher_order_ops.scan import scan
 
-from grasp_bench.models.layout import Layout
-from grasp_bench.models.packing import HIDDEN, Packing, Tier
+from grasp_bench.models.layout import HIDDEN, Layout, Packing, Tier
 
 
 class Rectangle(Layout):

@@ -12,13 +12,12 @@ from typing import Any, TypeVar
 
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
-from grasp_bench.core.suggest import listed
+from grasp_bench.core.words import listed
 from grasp_bench.plan.cells import Cell, Request
-from grasp_bench.plan.controls import control_nodes, controls, inputs_of
+from grasp_bench.plan.controls import control_nodes, controls, imported, imported_nodes, inputs_of
 from grasp_bench.plan.deduplication import check_hypotheses, choices_of, representative, without_idle_noise
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.graph import CellNodes
-from grasp_bench.plan.imported import imported, imported_nodes
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.controls import SHUFFLED
 from grasp_bench.spec.dataset import LATER_GROUP_KEYS

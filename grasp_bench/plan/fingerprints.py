@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from grasp_bench.core import checksums
+from grasp_bench.core import hashing
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.files import require_file
 from grasp_bench.core.hashing import content_hash, file_hash
@@ -49,7 +49,7 @@ class Fingerprints:
     def _save(self) -> None:
         if self._cache is not None:
             with suppress(OSError):
-                checksums.write(self._cache, self._known)
+                hashing.write(self._cache, self._known)
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -68,7 +68,7 @@ def _load(cache: Path) -> dict[str, list[int | str]]:
         found = json.loads(cache.read_text())
     except (OSError, ValueError):
         return {}
-    if not isinstance(found, dict) or not checksums.has_checksum(found) or checksums.is_altered(found):
+    if not isinstance(found, dict) or not hashing.has_checksum(found) or hashing.is_altered(found):
         return {}
     return {key: value for key, value in found.items() if isinstance(value, list) and len(value) == 3}
 

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import cast
 
-from grasp_bench.core import checksums
+from grasp_bench.core import hashing
 from grasp_bench.core.errors import DataError, UnknownNameError
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.report.cells import cell_folders, fingerprint
 from grasp_bench.report.rows import measured_metrics
 from grasp_bench.report.schema import FORMAT, Board
@@ -68,13 +68,13 @@ def _cached(path: Path, key: str) -> Board | None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if not isinstance(found, dict) or not checksums.has_checksum(found) or checksums.is_altered(found):
+    if not isinstance(found, dict) or not hashing.has_checksum(found) or hashing.is_altered(found):
         return None
-    return cast(Board, checksums.without_checksum(found)) if found.get("key") == key else None
+    return cast(Board, hashing.without_checksum(found)) if found.get("key") == key else None
 
 
 def _keep(path: Path, board: Board) -> None:
     try:
-        checksums.write(path, board)
+        hashing.write(path, board)
     except OSError:
         return  # published results may lie on a read-only disk; the board is only slower there

@@ -8,11 +8,11 @@ from typing import Any
 
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.comparable_cells import ComparableCells
+from grasp_bench.report.formatting import ONE_TRAINING, UNDECIDED, UNTESTED, words_of
 from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.schema import Claim
 from grasp_bench.report.significance import is_measured, pair_tests
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.report.verdicts import ONE_TRAINING, UNDECIDED, UNTESTED, words_of
 from grasp_bench.stats.correction import holm, shares
 from grasp_bench.stats.crossed import ABOVE, BELOW, EQUIVALENT, Region, difference, region
 from grasp_bench.stats.levels import ALPHA

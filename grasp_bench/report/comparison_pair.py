@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from grasp_bench.core.errors import GraspBenchError, IncomparableError, UnknownNameError
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.comparable_cells import Material, difference_of_protocol, read_material
 from grasp_bench.report.methods import Method, NamePattern

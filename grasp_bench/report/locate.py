@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
 from grasp_bench.core.files import require_file
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.report.cells import CELL_FILE
 from grasp_bench.report.study import FILE as STUDY_FILE
 

@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grasp_bench.core import checksums
+from grasp_bench.core import hashing
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.published import hint, read_object
 
@@ -89,7 +89,7 @@ def write_study(
     protocol = experiment.dataset.protocol
     cutoff = 10 if 10 in protocol.cutoffs else protocol.cutoffs[-1]
     path, looks = folder / FILE, looks_of(experiment)
-    checksums.write(
+    hashing.write(
         path,
         {
             "format": FORMAT,

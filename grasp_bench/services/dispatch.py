@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from grasp_bench.core import locks
+from grasp_bench.core import atomic
 from grasp_bench.core.errors import StoreError
 from grasp_bench.services.async_workers import AsyncWorkers, Counters
 from grasp_bench.services.budget import SpendController
@@ -176,7 +176,7 @@ def _service_lock(context: ServiceContext) -> Iterator[None]:
     """
     path = context.ledger.with_suffix(f".{service_name(context.service)}.lock")
     try:
-        lock = locks.acquire(path)
+        lock = atomic.acquire(path)
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror or error})") from None
     try:

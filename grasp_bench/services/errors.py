@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from grasp_bench.core.durations import readable
 from grasp_bench.core.errors import ServiceError
+from grasp_bench.core.words import readable
 from grasp_bench.services.exchange import Exchange
 from grasp_bench.services.limits import seconds_of
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from grasp_bench.core import locks
+from grasp_bench.core import atomic
 from grasp_bench.core.errors import MissingFileError, StoreError
 from grasp_bench.services.ledger import (
     APPLICATION,
@@ -78,7 +78,7 @@ def _hold_services(path: Path, stack: ExitStack) -> None:
         raise StoreError(f"{path}: a run is using it", hint="end the run first, then recover the ledger")
 
     for lock in sorted(path.parent.glob(f"{path.stem}.*.lock")):
-        stack.callback(locks.acquire(lock, in_use).release)
+        stack.callback(atomic.acquire(lock, in_use).release)
 
 
 def _count_if_sound(copy: Path) -> int | None:

@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from grasp_bench.spec.component import Component
-from grasp_bench.spec.section import Section
+from grasp_bench.spec.section import Component, Section
 
 # LLM-ESR's published folder (`handled/`): one pickled array a side, and one id map for both.
 HANDLED = {"users": "usr_emb_np.pkl", "items": "itm_emb_np.pkl"}

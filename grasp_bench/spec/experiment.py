@@ -8,18 +8,16 @@ from pydantic import Field, field_validator, model_validator
 
 from grasp_bench.components import ENCODERS, ENHANCERS
 from grasp_bench.spec.choices import EncoderSource, Text
-from grasp_bench.spec.controls import NAMES, SHUFFLED, ControlName, ControlSeeds
+from grasp_bench.spec.controls import NAMES, SHUFFLED, ControlName, ControlSeeds, ImportedRun
 from grasp_bench.spec.dataset import Dataset, ProtocolName
 from grasp_bench.spec.encoder import VectorFileSettings
-from grasp_bench.spec.imported import ImportedRun
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section, refuse_repeats
-from grasp_bench.spec.seeds import Seeds
 from grasp_bench.spec.text import TextFileSettings
-from grasp_bench.spec.training import Training
+from grasp_bench.spec.training import Seeds, Training
 
 
 class Tuning(Section):

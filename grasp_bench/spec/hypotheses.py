@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grasp_bench.core.suggest import did_you_mean, listed
+from grasp_bench.core.words import did_you_mean, listed
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.tree import Node, locate

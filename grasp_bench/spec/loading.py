@@ -1,32 +1,69 @@
-"""Load a spec: read, include, override and validate it, and report all problems at once."""
+"""Load a spec: read, include, override and validate it; list every resolved value and its source."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grasp_bench.core.errors import MissingFileError
 from grasp_bench.core.files import FILE, FOLDER, NOTHING, fault_of_name, kind_of, resolved
-from grasp_bench.core.garbage import no_collection
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.machine import no_collection
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.locations import check_paths
 from grasp_bench.spec.patches import patched, read_override
-from grasp_bench.spec.paths import check_paths
-from grasp_bench.spec.problems import Problems
+from grasp_bench.spec.problems import Problems, describe
 from grasp_bench.spec.protocols import with_preset
-from grasp_bench.spec.provenance import sources
 from grasp_bench.spec.published import PublishedFigures
 from grasp_bench.spec.published_reading import read_published
-from grasp_bench.spec.secrets import without_secrets
 from grasp_bench.spec.shape import Choice, section_at
-from grasp_bench.spec.tree import Entry, Node, Place, merge, plain, remove
-from grasp_bench.spec.validation import build, salvage
+from grasp_bench.spec.tree import Entry, Node, Place, locate, merge, plain, remove
+from grasp_bench.spec.validation import build, salvage, without_secrets
 from grasp_bench.spec.variations import check_combinations, check_patches
-from grasp_bench.spec.wording import describe
 from grasp_bench.spec.yaml_reader import MAX_BYTES, read_file, read_text
+
+
+def resolved_values(experiment: Experiment) -> dict[str, Any]:
+    """Return every value of an experiment by dotted key, defaults included, in the models' order."""
+    return {".".join(path): value for path, value in leaves(experiment)}
+
+
+def leaves(experiment: Experiment) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield paths and values of an experiment; lists and empty mappings are values."""
+    yield from _leaves(experiment.model_dump(mode="json", by_alias=True), ())
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, dict) and value:
+        for key, below in value.items():
+            yield from _leaves(below, (*path, key))
+    else:
+        yield path, value
+
+
+def sources(experiment: Experiment, tree: Node) -> dict[str, str]:
+    """Map each dotted key to the place of its value, or "default"."""
+    found = {}
+    for path, _ in leaves(experiment):
+        located = locate(tree, path)
+        found[".".join(path)] = _origin(located.node) if located.whole else "default"
+    return found
+
+
+def _origin(node: Node) -> str:
+    """Return a value's source; a list comes from the environment if one of its items does."""
+    names = tuple(dict.fromkeys(_variables(node)))
+    return Node(None, node.place, names).origin
+
+
+def _variables(node: Node) -> Iterator[str]:
+    yield from node.variables
+    if isinstance(node.value, list):
+        for item in node.value:
+            yield from _variables(item)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import ValidationError, create_model, model_validator
 
 from grasp_bench.components import BACKBONES, ENHANCERS
-from grasp_bench.spec.component import BackboneSettings, EnhancerSettings, ModelPart
-from grasp_bench.spec.section import Section
+from grasp_bench.spec.section import BackboneSettings, EnhancerSettings, ModelPart, Section
 
 P = TypeVar("P", bound=ModelPart)
 

@@ -15,11 +15,10 @@ from typing import Annotated, Any
 from pydantic import TypeAdapter, ValidationError
 
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.problems import Problem, Problems
+from grasp_bench.spec.problems import Problem, Problems, unknown_key
 from grasp_bench.spec.shape import Choice, Names, Shape, fields, section_at, shape_of, variant
 from grasp_bench.spec.tree import Entry, Node, Place, View, assign, from_plain, locate, plain
 from grasp_bench.spec.validation import Finding, build
-from grasp_bench.spec.wording import unknown_key
 from grasp_bench.spec.yaml_reader import MAX_DEPTH, read_text
 
 # Sections that a patch of a cell may change, and all keys that decide whether a cell is valid.

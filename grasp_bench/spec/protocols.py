@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from grasp_bench.core.suggest import did_you_mean
-from grasp_bench.spec.problems import Problems
+from grasp_bench.core.words import did_you_mean
+from grasp_bench.spec.problems import Problems, describe
 from grasp_bench.spec.tree import Entry, Node, Place, assign, from_plain, locate, remove
-from grasp_bench.spec.wording import describe
 
 KEY = "protocol"
 

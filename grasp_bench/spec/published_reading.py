@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from grasp_bench.core.files import FILE, expanded, kind_of
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.problems import Problems, dotted
+from grasp_bench.spec.problems import Problems, dotted, message, not_one_of
 from grasp_bench.spec.published import (
     WHOLE,
     Published,
@@ -26,7 +26,6 @@ from grasp_bench.spec.published import (
 )
 from grasp_bench.spec.section import Section
 from grasp_bench.spec.tree import Node, Part, locate, plain
-from grasp_bench.spec.wording import message, not_one_of
 from grasp_bench.spec.yaml_reader import read_file
 
 KEY = "published"

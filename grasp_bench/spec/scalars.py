@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 
 INTEGER = re.compile(r"[-+]?[0-9]+")
 OCTAL = re.compile(r"0o[0-7]+")

@@ -1,11 +1,11 @@
-"""Base class of every section of a spec, and the values that hashes take from a section."""
+"""Base classes: of every section of a spec, and of the settings of components."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
@@ -56,3 +56,124 @@ def settled(section: Section, later: Collection[str]) -> dict[str, Any]:
 
 def _plain(default: Any) -> Any:
     return list(default) if isinstance(default, tuple) else default
+
+
+class Component(Section):
+    """Settings of one component.
+
+    A settings module imports no torch: the spec reads it, and only a worker imports the implementation.
+
+    Attributes:
+        implementation: "module:Class" of the class that the settings build.
+    """
+
+    implementation: ClassVar[str]
+
+
+class ModelPart(Component):
+    """Settings of a backbone or an enhancer: the keys of `model:` that both read.
+
+    A subclass adds its own keys and may check them with a `model_validator(mode="after")`.
+    """
+
+    embedding_dim: int = Field(64, ge=2, description="The paper's d, hidden width of the backbone.")
+    max_len: int = Field(100, ge=2)
+    dropout: float = Field(0.5, ge=0, lt=1)
+
+    @classmethod
+    def own_fields(cls) -> dict[str, Any]:
+        """Return annotation and field of each key that only this component declares, by attribute."""
+        return {
+            name: (info.annotation, info)
+            for name, info in cls.model_fields.items()
+            if name not in ModelPart.model_fields
+        }
+
+    @classmethod
+    def own_keys(cls) -> tuple[str, ...]:
+        """Return the component's own keys as a spec writes them."""
+        return tuple(info.alias or name for name, (_, info) in cls.own_fields().items())
+
+
+class BackboneSettings(ModelPart):
+    """Settings of a backbone.
+
+    Attributes:
+        masked_training: training fills in masked items instead of predicting the next one.
+    """
+
+    masked_training: ClassVar[bool] = False
+
+    def looks_ahead(self) -> str | None:
+        """Return why a position sees later items, as a predicate ("has no causal mask"); None if causal."""
+        return None
+
+
+class EnhancerSettings(ModelPart):
+    """Settings of an enhancer.
+
+    Attributes:
+        reads: roles of the artefacts that it reads besides split and candidates.
+        reads_profile_per_position: item vectors depend on the user, so each training position can use the
+            profile of the items before it (`text.users.scope: prefix`).
+        shuffled_control: the control `shuffled` trains it on the embeddings of other entities.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    reads_profile_per_position: ClassVar[bool] = False
+    shuffled_control: ClassVar[bool] = False
+
+    @classmethod
+    def reads_users(cls) -> bool:
+        """Return whether it reads an artefact made from texts of users."""
+        return any(role.startswith("user_") for role in cls.reads)
+
+
+class ControlSettings(Component):
+    """Settings of an untrained control.
+
+    Attributes:
+        reads: roles of the artefacts that it reads besides split and candidates.
+        only_when_named: it runs only if the spec names it in `controls`.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    only_when_named: ClassVar[bool] = False
+
+
+class LossSettings(Component):
+    """Settings of a loss.
+
+    Attributes:
+        keys: keys of `training.loss` that it reads; no other key is part of a cell's hash.
+        negatives: default number of sampled negatives; 0 for a loss over the whole catalogue.
+        revision: version of the loss with several negatives; a new one does not reuse older trainings.
+    """
+
+    keys: ClassVar[tuple[str, ...]] = ()
+    negatives: ClassVar[int] = 0
+    revision: ClassVar[int] = 1
+
+
+class NoiseSettings(Component):
+    """Settings of a kind of noise.
+
+    Attributes:
+        strength: default strength; None for a kind that has none.
+        most_strength: largest allowed strength, if bounded.
+        reads_categories: it reads the category of each entity from the split.
+    """
+
+    strength: ClassVar[float | None] = None
+    most_strength: ClassVar[float | None] = None
+    reads_categories: ClassVar[bool] = False
+
+
+class SearcherSettings(Component):
+    """Settings of a searcher.
+
+    Attributes:
+        keys: keys of `index:` that it reads besides `restrict_items_to`; None for all.
+    """
+
+    keys: ClassVar[tuple[str, ...] | None] = None

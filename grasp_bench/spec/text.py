@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from grasp_bench.spec.component import Component
+from grasp_bench.spec.section import Component
 
 Scope = Literal["train", "prefix", "train_and_validation", "all"]
 SCOPE_NOTE = (

@@ -1,4 +1,4 @@
-"""The interface of stages, and the machine that they run on, which does not change results."""
+"""The interface and registry of stages, and the machine they run on, which does not change results."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grasp_bench.core.progress import Event, Report
+from grasp_bench.core.registry import Registry
 from grasp_bench.core.store import Artefact
 from grasp_bench.plan.nodes import Node
 
@@ -38,3 +39,23 @@ class Stage(Protocol):
     ) -> dict[str, Any]:
         """Write files into `out`; return facts for the sidecar (counts, shapes, recall, …)."""
         ...
+
+
+STAGES = Registry[type[Stage]](
+    "stage",
+    {
+        "split": "grasp_bench.stages.split:SplitStage",
+        "candidates": "grasp_bench.stages.split:CandidatesStage",
+        "text": "grasp_bench.stages.text:TextStage",
+        "embeddings": "grasp_bench.stages.embeddings:EmbeddingsStage",
+        "reduction": "grasp_bench.stages.embeddings:ReductionStage",
+        "noise": "grasp_bench.stages.noise:NoiseStage",
+        "text_noise": "grasp_bench.stages.noise:TextNoiseStage",
+        "neighbours": "grasp_bench.stages.neighbours:NeighboursStage",
+        "train": "grasp_bench.stages.train:TrainStage",
+        "rank": "grasp_bench.stages.rank:RankStage",
+        "control": "grasp_bench.stages.control:ControlStage",
+        "imported": "grasp_bench.stages.imported:ImportedStage",
+        "metrics": "grasp_bench.stages.metrics:MetricsStage",
+    },
+)

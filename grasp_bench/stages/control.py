@@ -14,8 +14,15 @@ from grasp_bench.components import CONTROLS
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.evaluation.chance import check_at_chance
-from grasp_bench.evaluation.queries import Queries, hidden_pairs, pool_sizes
-from grasp_bench.evaluation.ranker import FullRanking, Ranker, Ranks, Scorer
+from grasp_bench.evaluation.ranker import (
+    FullRanking,
+    Queries,
+    Ranker,
+    Ranks,
+    Scorer,
+    hidden_pairs,
+    pool_sizes,
+)
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import held_out_queries

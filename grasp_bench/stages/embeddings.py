@@ -1,4 +1,4 @@
-"""Stage `embeddings`: encode one vector per user or item from texts, or read it from a file."""
+"""Stages `embeddings` (a vector per user or item, from texts or a file) and `reduction` (fewer dimensions)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 from pydantic import TypeAdapter
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from grasp_bench.components import ENCODERS
 from grasp_bench.core.errors import ServiceError
@@ -18,12 +18,18 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.data.audits.titles import audit_scope
-from grasp_bench.encoders.shards import encode_in_shards
-from grasp_bench.encoders.vectors import EncoderInput, check_vectors, encoder_input, fill_with_mean
+from grasp_bench.encoders.batching import encode_in_shards
+from grasp_bench.encoders.vectors import (
+    EncoderInput,
+    check_vectors,
+    encoder_input,
+    fill_with_mean,
+    reduce_vectors,
+)
 from grasp_bench.plan.nodes import Node
 from grasp_bench.services.dispatch import ServiceContext
 from grasp_bench.spec.choices import EncoderSource
-from grasp_bench.spec.encoder import VectorFileSettings
+from grasp_bench.spec.encoder import Reduction, VectorFileSettings
 from grasp_bench.spec.service import Service
 from grasp_bench.stages.context import RunContext
 
@@ -112,3 +118,27 @@ def _by_service(
     vectors, facts = service.vectors(encoded.names, encoded.texts)
     progress(total)  # truncation may make texts equal, so fewer were encoded than counted
     return vectors, service.unit_norm, facts
+
+
+VECTORS = "embeddings.safetensors"
+
+
+class ReductionStage:
+    """Writes the files of the embeddings stage: `embeddings.safetensors` (n, d) f32 and `ids.parquet`."""
+
+    def run(
+        self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
+    ) -> dict[str, Any]:
+        """Facts: side, count, dim, kept share of squared length."""
+        how = Reduction(kind=node.settings["kind"], dimensions=node.settings["dimensions"])
+        vectors, fitted_on = (
+            load_file(inputs[role].file(VECTORS))["vectors"] for role in ("embeddings", "fitted_on")
+        )
+        ids = inputs["embeddings"].file("ids.parquet")
+        reduced, facts = reduce_vectors(
+            vectors, fitted_on, how, pl.read_parquet(ids, glob=False)["id"].to_list()
+        )
+        save_file({"vectors": reduced}, out / VECTORS)
+        shutil.copyfile(ids, out / ids.name)
+        context.report(Event(node.label, len(reduced), len(reduced), "vectors"))
+        return {"side": node.settings["side"], "count": len(reduced), "dim": reduced.shape[1], **facts}

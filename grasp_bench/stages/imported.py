@@ -16,8 +16,7 @@ from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.data.peer_runs import PeerRun, read_peer_run
 from grasp_bench.evaluation.peer_ranker import AmongCandidates, Block, InCatalogue
-from grasp_bench.evaluation.queries import Queries, hidden_pairs, pool_sizes
-from grasp_bench.evaluation.ranker import FullRanking, Ranks
+from grasp_bench.evaluation.ranker import FullRanking, Queries, Ranks, hidden_pairs, pool_sizes
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import held_out_queries

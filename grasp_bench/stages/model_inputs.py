@@ -14,7 +14,7 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_rest, read_test, read_train
 from grasp_bench.data.splits import TrainPart
-from grasp_bench.evaluation.queries import Queries, append_items
+from grasp_bench.evaluation.ranker import Queries, append_items
 from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.plan.nodes import Node

@@ -13,24 +13,22 @@ from safetensors.numpy import load_file, save_file
 from grasp_bench.components import SEARCHERS
 from grasp_bench.core.errors import DataError, StoreError
 from grasp_bench.core.store import Artefact
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.data.artefacts import read_item_table, read_train
 from grasp_bench.data.profile_age import prefix_owners
 from grasp_bench.plan.nodes import Node
 from grasp_bench.retrieval.exact import nearest_among, recall_at_n
 from grasp_bench.retrieval.neighbours import (
     NOBODY,
+    UNGROUPED,
     Neighbours,
     Progress,
     SearchSettings,
-    pooled_means,
-    unit_vectors,
-)
-from grasp_bench.retrieval.searchers import (
-    UNGROUPED,
     group_codes,
+    pooled_means,
     resolve_kind,
     search_within_groups,
+    unit_vectors,
 )
 from grasp_bench.spec.index import Index
 from grasp_bench.stages.context import RunContext

@@ -23,18 +23,16 @@ from grasp_bench.encoders.litellm import DistinctText, distinct_texts, embedding
 from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 from grasp_bench.encoders.vectors import encoder_input
 from grasp_bench.plan.nodes import Node, asks_service, service_of
+from grasp_bench.services.budget import Quote, Usage
 from grasp_bench.services.ledger import Ledger
-from grasp_bench.services.quotes import Quote, Usage
 from grasp_bench.services.tokens import counter
 from grasp_bench.spec.choices import TextSource
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.split import SplitStage
-from grasp_bench.stages.text import SOURCE, entities_of
-from grasp_bench.stages.text_table import TABLE, read_texts
-from grasp_bench.text.entities import Entities
+from grasp_bench.stages.text import SOURCE, TABLE, entities_of, read_texts
 from grasp_bench.text.generated import prompt_requests
 from grasp_bench.text.litellm_settings import LiteLLMText
-from grasp_bench.text.providers import write_texts
+from grasp_bench.text.providers import Entities, write_texts
 
 Part = TypeVar("Part")
 BLOCK = 512  # ledger keys looked up at once

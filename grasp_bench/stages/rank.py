@@ -13,8 +13,7 @@ from safetensors.torch import save_file
 
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
-from grasp_bench.evaluation.queries import Queries
-from grasp_bench.evaluation.ranker import FullRanking, Ranker, Ranks, Scorer
+from grasp_bench.evaluation.ranker import FullRanking, Queries, Ranker, Ranks, Scorer
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext

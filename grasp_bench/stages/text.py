@@ -1,9 +1,10 @@
-"""Stage `text`: make one text per user or item."""
+"""Stage `text`: make one text per user or item, and write `texts.parquet` in groups of rows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -14,13 +15,7 @@ from pydantic import TypeAdapter
 
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
-from grasp_bench.data.artefacts import (
-    read_item_table,
-    read_split,
-    read_test,
-    read_train,
-    read_user_table,
-)
+from grasp_bench.data.artefacts import read_item_table, read_split, read_test, read_train, read_user_table
 from grasp_bench.data.audits.coverage import audit_coverage, describe_items
 from grasp_bench.data.audits.titles import audit_scope, audit_user_texts
 from grasp_bench.data.profile_age import (
@@ -34,9 +29,47 @@ from grasp_bench.data.splits import Ints, Offsets, history_within
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.choices import TextSource
 from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.text_table import read_texts, write_text_table
-from grasp_bench.text.entities import Account, Entities, Side
-from grasp_bench.text.providers import write_texts
+from grasp_bench.text.providers import Account, Entities, Side, write_texts
+
+GROUP = 8192  # rows; of two kilobytes each they take 16 MB
+TABLE = "texts.parquet"
+_PARTS = "parts"
+
+
+def write_text_table(
+    out: Path, ids: pl.Series, texts: Iterable[str], progress: Callable[[int], None]
+) -> Path:
+    """Write columns id and text into `out`, in the order given, and return the file.
+
+    `texts` is read once and to its end; `progress` gets the number written. Files of an interrupted attempt
+    are overwritten.
+    """
+    parts = out / _PARTS
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir()
+    stream = iter(texts)
+    files: list[Path] = []
+    done = 0
+    while chunk := list(islice(stream, GROUP)):
+        files.append(parts / f"{len(files):06d}.parquet")
+        columns = {"id": ids.slice(done, len(chunk)), "text": chunk}
+        pl.DataFrame(columns, schema={"id": pl.String, "text": pl.String}).write_parquet(files[-1])
+        done += len(chunk)
+        progress(done)
+    table = out / TABLE
+    pl.scan_parquet(files, glob=False).sink_parquet(table, row_group_size=GROUP, maintain_order=True)
+    shutil.rmtree(parts)
+    return table
+
+
+def read_texts(table: Path) -> Iterator[str]:
+    """Yield the texts in order."""
+    scan = pl.scan_parquet(table, glob=False).select("text")
+    start = 0
+    while len(chunk := scan.slice(start, GROUP).collect()):
+        yield from chunk["text"].to_list()
+        start += len(chunk)
+
 
 RATES = ("held_out", "training", "control", "ratio", "low", "high")
 SOURCE: TypeAdapter[TextSource] = TypeAdapter(TextSource)

@@ -18,7 +18,7 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.training import Training
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import knowledge, sequences_of, validation_queries
-from grasp_bench.training.determinism import derive_seed, generator
+from grasp_bench.training.checkpoint import derive_seed, generator
 from grasp_bench.training.loop import Trainer, Validate
 
 

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from grasp_bench.core import integrity
 from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.core.store import Artefact, Store
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.data.artefacts import read_split
 from grasp_bench.data.splits import Split
 from grasp_bench.plan.cells import Cell
@@ -21,7 +21,7 @@ from grasp_bench.plan.compile import Plan
 from grasp_bench.spec.choices import TextSource
 from grasp_bench.spec.dataset import Groups
 from grasp_bench.stages.text import entities_of
-from grasp_bench.text.entities import Entities, Side
+from grasp_bench.text.providers import Entities, Side
 
 ROLES: dict[Side, str] = {"users": "user", "items": "item"}
 

@@ -12,10 +12,10 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.report.build import claims_of
 from grasp_bench.report.comparable_cells import Material, read_material
+from grasp_bench.report.formatting import UNDECIDED, short_verdict
 from grasp_bench.report.methods import Method, method_of
 from grasp_bench.report.schema import Claim
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.report.verdicts import UNDECIDED, short_verdict
 
 
 @dataclass(frozen=True)

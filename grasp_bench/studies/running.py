@@ -1,20 +1,125 @@
-"""Run a spec: its cells, and where it says so further seeds until its hypotheses are decided."""
+"""Run a spec: cells, further seeds until hypotheses are decided, and the files beside the cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from grasp_bench.core.errors import DamagedError, StoreError
-from grasp_bench.core.store import Store
+from grasp_bench.core.errors import DamagedError, DataError, StoreError
+from grasp_bench.core.published import MEMBERS, hash_if_there, read_object
+from grasp_bench.core.store import Artefact, Store
 from grasp_bench.engine.publish import identity
 from grasp_bench.engine.run import Outcome, RunConfig, run_plan
+from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
+from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.selection import with_seeds
-from grasp_bench.report.study import looks_of, write_study
+from grasp_bench.report.study import FILE, looks_of, write_study
 from grasp_bench.spec.loading import LoadedSpec
-from grasp_bench.studies.study_files import dataset_cards, write_user_groups
+
+NO_TIMES = ("position", "file")  # orders that no time decides
+
+
+def dataset_cards(plan: Plan, store: Store) -> dict[str, dict[str, Any]]:
+    """Map a name to the card that each split has left in the store; splits not made yet have none.
+
+    The name is the dataset's; where the plan splits one dataset in several ways, the settings that
+    differ are added: `amazon-beauty (min_user=5)`.
+    """
+    splits: dict[str, dict[str, Node]] = {}
+    for cell in plan.cells:
+        split = cell.nodes["split"]
+        splits.setdefault(cell.dataset, {})[split.hash] = split
+    named = {
+        name: node
+        for dataset, found in splits.items()
+        for name, node in _distinct_names(dataset, list(found.values())).items()
+    }
+    return {
+        name: _card(store.get("split", node.hash))
+        for name, node in named.items()
+        if store.has("split", node.hash)
+    }
+
+
+def _card(split: Artefact) -> dict[str, Any]:
+    """Read a card; one of an earlier version, of data without times, gets its order facts."""
+    card: dict[str, Any] = json.loads(split.file("card.json").read_text(encoding="utf-8"))
+    if "warnings" in card or card.get("order") not in NO_TIMES:
+        return card
+    from grasp_bench.data.artefacts import read_item_ids, read_split
+    from grasp_bench.data.card import order_facts, order_warnings
+
+    card["item_order"] = order_facts(read_split(split.path), read_item_ids(split.path), None)
+    return {**card, "warnings": order_warnings(card)}
+
+
+def _distinct_names(dataset: str, splits: Sequence[Node]) -> dict[str, Node]:
+    """Settings tell the splits of one dataset apart: equal settings are one split."""
+    if len(splits) == 1:
+        return {dataset: splits[0]}
+    settings = [dict(_flat(_told(node))) for node in splits]
+    keys = dict.fromkeys(key for each in settings for key in each)
+    differing = [key for key in keys if len({repr(each.get(key)) for each in settings}) > 1]
+    return {
+        f"{dataset} ({', '.join(f'{key}={each[key]}' for key in differing if key in each)})": node
+        for node, each in zip(splits, settings, strict=True)
+    }
+
+
+def _told(node: Node) -> dict[str, Any]:
+    """Settings without the hashes of source files."""
+    return {key: value for key, value in node.settings.items() if key != "files"}
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def write_user_groups(plan: Plan, store: Store, folder: Path) -> dict[str, str]:
+    """Write a file for each protocol of a plan whose split is made; `folder` is `results/<spec>`.
+
+    Returns the hash of each file's bytes by its name, for study.json. A file that is the one study.json knows
+    is left alone, so that a finished run loads no arrays; any other is written anew. Raises DamagedError for
+    a damaged split, OSError where the folder cannot be written.
+    """
+    known, files = _known(folder), {}
+    for protocol_hash, cell in {cell.protocol_hash: cell for cell in plan.cells}.items():
+        name, split = MEMBERS.format(protocol_hash), cell.nodes["split"]
+        digest = known.get(name)
+        if (digest is None or hash_if_there(folder / name) != digest) and store.has(split.stage, split.hash):
+            _write(cell, store, folder)
+            digest = hash_if_there(folder / name)
+        if digest is not None:
+            files[name] = digest
+    return files
+
+
+def _known(folder: Path) -> dict[str, str]:
+    try:
+        return dict(read_object(folder / FILE).get("files", {}))
+    except DataError:  # not there yet, or damaged
+        return {}
+
+
+def _write(cell: Cell, store: Store, folder: Path) -> None:
+    from grasp_bench.data.artefacts import read_item_ids, read_split
+    from grasp_bench.data.groups import group_members
+    from grasp_bench.report.group_membership import write_membership
+
+    node = cell.nodes["split"]
+    path = store.get(node.stage, node.hash).path
+    split, rules = read_split(path), cell.experiment.dataset.protocol.groups
+    groups = group_members(split, split.test_users, split.test_items, rules, read_item_ids(path))
+    write_membership(folder, cell.protocol_hash, split.test_users, groups)
 
 
 @dataclass(frozen=True)

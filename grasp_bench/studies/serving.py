@@ -17,7 +17,7 @@ from torch import Tensor
 
 from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.core.store import Artefact, Store
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.data.artefacts import read_train
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.engine.publish import identity

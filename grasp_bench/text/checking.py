@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.files import NOTHING, kind_of
 from grasp_bench.spec.loading import LoadedSpec
-from grasp_bench.spec.paths import TEMPLATE_SUFFIX, texts_of
+from grasp_bench.spec.locations import TEMPLATE_SUFFIX, texts_of
 from grasp_bench.spec.problems import Problems
 
 if TYPE_CHECKING:  # which imports polars
-    from grasp_bench.text.entities import Side
+    from grasp_bench.text.providers import Side
 
 KEYS: dict[str, Side] = {"text.users.template": "users", "text.items.template": "items"}
 EXAMPLE = "an example"

@@ -13,8 +13,8 @@ from grasp_bench.services.ledger import CHUNK, Answer, Ledger
 from grasp_bench.services.requests import KEY_BYTES, ServiceRequest, request_key
 from grasp_bench.services.tokens import most_tokens
 from grasp_bench.text.answers import Verdict, classify_answer
-from grasp_bench.text.entities import Account, Entities, TextStream
 from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.providers import Account, Entities, TextStream
 from grasp_bench.text.template_renderer import TemplateRenderer, default_renderer
 
 # Keys of the source that are sent unchanged when they are set.

@@ -9,10 +9,10 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.files import require_file
-from grasp_bench.core.suggest import did_you_mean
 from grasp_bench.core.tables.files import names_in_short, read_file
-from grasp_bench.text.entities import Account, Entities, Side, TextStream
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.text.precomputed_settings import PrecomputedText
+from grasp_bench.text.providers import Account, Entities, Side, TextStream
 from grasp_bench.text.template_renderer import TemplateRenderer
 from grasp_bench.text.template_settings import TemplateText
 

@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 
 from grasp_bench.core.errors import DataError, UnknownNameError
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.services.tokens import TokenCounter, counter, most_tokens
 from grasp_bench.spec.text import PromptSettings
 from grasp_bench.text.attributes import ID_COLUMNS, Attributes, attribute_names
-from grasp_bench.text.entities import Account, Entities, TextStream
 from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.providers import Account, Entities, TextStream
 from grasp_bench.text.template_settings import TemplateText
 from grasp_bench.text.templates import DEFAULT_TEMPLATES, Prompt
 

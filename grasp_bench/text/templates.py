@@ -35,11 +35,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from grasp_bench.core.errors import DataError, UnknownNameError
 from grasp_bench.core.files import require_file
 from grasp_bench.core.hashing import content_hash
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.text.sandbox import MeteredEnvironment, TooMuchError, is_plain, walk
 
 if TYPE_CHECKING:
-    from grasp_bench.text.entities import Side
+    from grasp_bench.text.providers import Side
 
 
 VARIABLES: dict[Side, tuple[str, ...]] = {"users": ("titles", "items", "user"), "items": ("item",)}

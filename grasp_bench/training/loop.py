@@ -16,8 +16,14 @@ from grasp_bench.core.progress import Event, Report
 from grasp_bench.models.backbones.attention_block import FeedForward
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.training import Training
-from grasp_bench.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
-from grasp_bench.training.determinism import derive_seed, generator
+from grasp_bench.training.checkpoint import (
+    Progress,
+    derive_seed,
+    generator,
+    load_checkpoint,
+    save_checkpoint,
+    save_tensors,
+)
 from grasp_bench.training.objectives import Objective
 from grasp_bench.training.optimizers import Optimizer, optimizer_of
 from grasp_bench.training.sequences import Sequences

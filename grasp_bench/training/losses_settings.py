@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grasp_bench.spec.component import LossSettings
+from grasp_bench.spec.section import LossSettings
 
 
 class BCESettings(LossSettings):

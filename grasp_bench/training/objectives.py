@@ -17,8 +17,7 @@ from grasp_bench.models.batch import Candidates, History, Rows, Step
 from grasp_bench.models.layout import Layout, gather_sequences
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec import training as settings
-from grasp_bench.training.losses import Loss, Negatives
-from grasp_bench.training.negatives import NegativeSampler, SharedNegatives
+from grasp_bench.training.losses import Loss, Negatives, NegativeSampler, SharedNegatives
 from grasp_bench.training.partition import mean_log_partition, mean_log_partition_in_blocks
 from grasp_bench.training.sequences import Sequences
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 
-from grasp_bench.cli.init import starter_text
+from grasp_bench.cli.spec import starter_text
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.tree import Node, Place, plain
 from grasp_bench.spec.yaml_reader import read_text

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
-from grasp_bench.cli.init import spec_name
+from grasp_bench.cli.spec import spec_name
 from grasp_bench.spec.loading import load, load_text
 
 
@@ -43,7 +43,7 @@ def test_nothing_is_overwritten(runner: CliRunner) -> None:
 
 @pytest.mark.parametrize("stem", ["x", "ünï", "-", "..x", "a" * 300, "1", "true", "1e5", "null"])
 def test_any_file_name_gives_a_valid_name(stem: str) -> None:
-    from grasp_bench.cli.init import starter_text
+    from grasp_bench.cli.spec import starter_text
 
     name = spec_name(Path(f"{stem}.yaml"))
     assert load_text(starter_text(name)).experiment.name == name

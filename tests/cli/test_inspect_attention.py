@@ -13,7 +13,7 @@ from small_shop import Shop
 from typer.testing import CliRunner, Result
 
 from grasp_bench.cli.inspect import app
-from grasp_bench.core import checksums
+from grasp_bench.core import hashing
 
 REST = """
 controls: []
@@ -41,7 +41,7 @@ def test_for_people_for_programs_and_for_pages(shop: Shop, tmp_path: Path) -> No
         assert words in shown.stdout
     plain = json.loads(inspect(shop, tmp_path, "--user", "u3", "--sample", "0", "--format", "json").stdout)
     stored = json.loads((tmp_path / "attentive" / "attention.json").read_text())
-    assert plain == checksums.without_checksum(stored)
+    assert plain == hashing.without_checksum(stored)
     assert [cell["slug"] for cell in plain["cells"]] == [
         SLUG, "sasrec-grasp-noise_0.4-s1", "sasrec-grasp-soft-s1", "sasrec-grasp-soft-noise_0.4-s1",
     ]  # fmt: skip

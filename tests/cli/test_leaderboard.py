@@ -13,7 +13,7 @@ from results_builder import three_methods
 from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
-from grasp_bench.core import checksums
+from grasp_bench.core import hashing
 
 runner = CliRunner()
 
@@ -88,6 +88,6 @@ def test_from_the_cache_it_answers_at_once(root) -> None:
 
 def test_json_is_the_stored_board(root) -> None:
     done = invoke("toy_spec", "--results", root, "--format", "json")
-    assert json.loads(done.stdout) == checksums.without_checksum(
+    assert json.loads(done.stdout) == hashing.without_checksum(
         json.loads((root / "toy_spec" / "board.json").read_text())
     )

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from grasp_bench.report.formatting import short_verdict
 from grasp_bench.report.schema import Claim
-from grasp_bench.report.verdicts import short_verdict
 
 SPEC = """\
 name: looked

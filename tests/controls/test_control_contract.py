@@ -11,8 +11,7 @@ from grasp_bench.controls.base import Control
 from grasp_bench.controls.neighbourhoods import ItemKnn
 from grasp_bench.core import ranks as metrics
 from grasp_bench.data.splits import TrainPart
-from grasp_bench.evaluation.queries import Queries, append_items
-from grasp_bench.evaluation.ranker import Ranker
+from grasp_bench.evaluation.ranker import Queries, Ranker, append_items
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.layout import Layout
 

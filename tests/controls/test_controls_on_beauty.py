@@ -17,8 +17,7 @@ from grasp_bench.controls.markov import Markov, MarkovSymmetric
 from grasp_bench.core.ranks import per_user
 from grasp_bench.data.prepare import Prepared, prepare
 from grasp_bench.data.splits import Split, leave_one_out
-from grasp_bench.evaluation.queries import Queries
-from grasp_bench.evaluation.ranker import Ranker
+from grasp_bench.evaluation.ranker import Queries, Ranker
 from grasp_bench.spec.dataset import Dataset
 
 

@@ -13,9 +13,8 @@ import torch
 from test_controls_by_hand import NOBODY, history, part, scores
 
 from grasp_bench.controls import ease, neighbourhoods
-from grasp_bench.controls.backing_off import GRAIN
 from grasp_bench.controls.ease import Ease
-from grasp_bench.controls.markov import MarkovBackoff, MarkovSymmetric
+from grasp_bench.controls.markov import GRAIN, MarkovBackoff, MarkovSymmetric
 from grasp_bench.controls.neighbourhoods import ItemCf, SequenceKnn
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.splits import TrainPart

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grasp_bench.core.durations import readable
+from grasp_bench.core.words import readable
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 import pytest
 
 from grasp_bench.core import errors
-from grasp_bench.core.extras import require
+from grasp_bench.core.machine import require
 
 EXAMPLES = [
     errors.GraspBenchError("m"),

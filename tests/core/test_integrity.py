@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from results_builder import sampled, summary
 
-from grasp_bench.core import checksums
+from grasp_bench.core import hashing
 from grasp_bench.core.errors import DamagedError, DataError
 from grasp_bench.core.published import metrics_problem, read_object
 from grasp_bench.core.store import Store
@@ -60,7 +60,7 @@ def test_an_artefact_of_an_earlier_version_is_opened_as_it_is(tmp_path: Path) ->
 
 def test_a_digit_in_a_sealed_object_is_missed_by_nobody(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    checksums.write(path, {"value": 0.25, "n": {1: 2}})
+    hashing.write(path, {"value": 0.25, "n": {1: 2}})
     assert read_object(path) == {"value": 0.25, "n": {"1": 2}}
     path.write_text(path.read_text().replace("0.25", "0.35"))
     with pytest.raises(DataError, match="altered since it was written"):

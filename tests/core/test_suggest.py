@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from grasp_bench.core import suggest
-from grasp_bench.core.suggest import did_you_mean, nearest
+from grasp_bench.core import words
+from grasp_bench.core.words import did_you_mean, nearest
 
 KEYS = ["num_neighbours", "ef_search", "lr", "SASRec"]
 
@@ -36,14 +36,14 @@ def test_a_word_longer_than_any_name_is_compared_with_nothing() -> None:
 def test_many_options_are_not_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
     monkeypatch.setattr(
-        suggest.difflib,
+        words.difflib,
         "get_close_matches",
         lambda word, options, **rest: compared.append(len(options)) or [],
     )
     assert nearest("zzz", (f"file{k}" for k in range(50_000))) is None
-    assert compared == [suggest.MOST_OPTIONS]
+    assert compared == [words.MOST_OPTIONS]
 
 
 def test_many_options_are_counted() -> None:
-    assert suggest.listed(["a", "b"]) == "a, b"
-    assert suggest.listed([f"{k}" for k in range(5_000)]).endswith("28, 29 and 4,970 more")
+    assert words.listed(["a", "b"]) == "a, b"
+    assert words.listed([f"{k}" for k in range(5_000)]).endswith("28, 29 and 4,970 more")

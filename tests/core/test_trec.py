@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.trec import qrels_line, quoted, run_lines, unquoted
+from grasp_bench.core.ranks import qrels_line, quoted, run_lines, unquoted
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1))

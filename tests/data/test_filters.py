@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grasp_bench.data.filters import iterated, sampled_users, single_pass
+from grasp_bench.data.cleaning import iterated, sampled_users, single_pass
 from grasp_bench.data.prepare import prepare
 from grasp_bench.data.sequences import Sequences
 from grasp_bench.spec.dataset import Dataset

@@ -20,9 +20,8 @@ from grasp_bench.data import artefacts
 from grasp_bench.data.audits.splits import audit_steps
 from grasp_bench.data.card import card_of_dataset
 from grasp_bench.data.entities import nothing_known
-from grasp_bench.data.history_order import Ascent, id_ranks, shuffled, starts_of_runs
 from grasp_bench.data.prepare import prepare
-from grasp_bench.data.sequences import Sequences
+from grasp_bench.data.sequences import Ascent, Sequences, id_ranks, shuffled, starts_of_runs
 from grasp_bench.data.splits import Split, leave_one_step_out
 from grasp_bench.data.splitting import split_by_protocol
 from grasp_bench.spec.dataset import Dataset

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.trec import quoted
+from grasp_bench.core.ranks import quoted
 from grasp_bench.data.peer_runs import PeerRun, read_peer_run
 
 USERS, ITEMS = ["u1", "ü 2", "007"], ["a", "b", "c,d"]

@@ -17,7 +17,7 @@ from grasp_bench.core.progress import silent
 from grasp_bench.data.sources import movielens
 from grasp_bench.data.sources.movielens import latest_small as make_small
 from grasp_bench.data.sources.movielens import one_million
-from grasp_bench.data.sources.tables import Builder, BuiltTables
+from grasp_bench.data.sources.raw_files import Builder, BuiltTables
 
 RATINGS = ["7,10,4.5,100", "7,20,3.0,50", "3,10,0.5,9", "7,30,1.0,50"]
 MOVIES = ['10,"American President, The (1995)",Comedy|Drama', "20,Amélie,(no genres listed)", "30,X,Horror"]

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.encoders.batching import batch_by_tokens, distinct
-from grasp_bench.encoders.shards import encode_in_shards
+from grasp_bench.encoders.batching import batch_by_tokens, distinct, encode_in_shards
 
 
 class Counting:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from grasp_bench.components import ENCODERS
-from grasp_bench.encoders.contracts import TextEncoder
+from grasp_bench.encoders.batching import TextEncoder
 from grasp_bench.spec.choices import EncoderSource
 from grasp_bench.spec.encoder import TextEncoderSettings
 from grasp_bench.spec.service import Service

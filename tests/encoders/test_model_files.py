@@ -10,31 +10,31 @@ import pytest
 
 from grasp_bench.core import machine
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError, StoreError
-from grasp_bench.encoders import model_files, precision
+from grasp_bench.encoders import precision, pretrained
 from grasp_bench.encoders.pretrained import MeanPooledTransformer, is_mean_pooled
 
 
 def test_minilm_has_the_published_weights(minilm: Path) -> None:
-    assert model_files.weights_digest(minilm).startswith("53aa5117")
+    assert pretrained.weights_digest(minilm).startswith("53aa5117")
     assert is_mean_pooled(minilm)
-    assert model_files.locate_model(str(minilm)) == minilm
+    assert pretrained.locate_model(str(minilm)) == minilm
 
 
 def test_absent_models_say_what_to_do() -> None:
     with pytest.raises(MissingFileError, match="no such folder"):
-        model_files.locate_model("./models/gone")
+        pretrained.locate_model("./models/gone")
     with pytest.raises(MissingFileError, match="neither a folder nor a name"):
-        model_files.locate_model("what is this?")
+        pretrained.locate_model("what is this?")
     with pytest.raises(GraspBenchError, match="not on this machine") as caught:
-        model_files.locate_model("nobody/nothing-of-this-name")
+        pretrained.locate_model("nobody/nothing-of-this-name")
     assert "name a folder" in str(caught.value.hint)
 
 
 def test_foreign_weights_in_the_package_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip(model_files.MINILM_PACKAGE)
-    monkeypatch.setattr(model_files, "MINILM_SHA256", "0" * 64)
+    pytest.importorskip(pretrained.MINILM_PACKAGE)
+    monkeypatch.setattr(pretrained, "MINILM_SHA256", "0" * 64)
     with pytest.raises(StoreError, match="not those of"):
-        model_files._packaged(model_files.MINILM)
+        pretrained._packaged(pretrained.MINILM)
 
 
 def test_only_plain_mean_pooling_takes_the_cheap_path(minilm: Path, tmp_path: Path) -> None:

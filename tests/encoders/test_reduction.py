@@ -7,7 +7,7 @@ import pytest
 
 from grasp_bench.core.arrays import principal_directions
 from grasp_bench.core.errors import DataError
-from grasp_bench.encoders.reduction import reduce_vectors
+from grasp_bench.encoders.vectors import reduce_vectors
 from grasp_bench.spec.encoder import Reduction
 
 RNG = np.random.default_rng(0)

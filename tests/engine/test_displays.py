@@ -11,8 +11,7 @@ from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.core.progress import Event
 from grasp_bench.engine.callbacks import Callback
 from grasp_bench.engine.display import DISPLAYS, PlainDisplay, make_display
-from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.tasks import Done, Progress
+from grasp_bench.engine.tasks import Done, Failure, Progress
 from grasp_bench.plan.nodes import make_node
 
 NODE = make_node("train", {}, {}, "train [a]-s42")

@@ -15,8 +15,7 @@ from on_terminal import on_terminal
 from grasp_bench.core.progress import Event
 from grasp_bench.engine.callbacks import Callback
 from grasp_bench.engine.display import PlainDisplay, make_display
-from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.tasks import Done, Progress
+from grasp_bench.engine.tasks import Done, Failure, Progress
 from grasp_bench.plan.nodes import make_node
 
 NAME = "x\x1b]52;c;Zm9v\x07\x9b\r\u202e\n12:00:00 done [/bold] :bomb:"
@@ -25,7 +24,7 @@ NODE = make_node("train", {}, {}, NAME)
 LIVE = f"""
 import sys
 sys.path[:0] = {sys.path!r}
-from grasp_bench.core.outlets import guard_streams
+from grasp_bench.core.console import guard_streams
 guard_streams()
 from grasp_bench.engine.display import make_display
 from test_escapes_in_displays import tell

@@ -10,8 +10,7 @@ import pytest
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Store
 from grasp_bench.engine.eta import Eta
-from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.tasks import Done, Progress
+from grasp_bench.engine.tasks import Done, Failure, Progress
 from grasp_bench.plan.compile import compile_plan
 from grasp_bench.plan.estimate import Estimate, estimate
 from grasp_bench.plan.nodes import Node

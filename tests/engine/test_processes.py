@@ -14,7 +14,7 @@ from fake_study import Fakes
 from run_fakes import fake_plan
 
 from grasp_bench.core.store import Store
-from grasp_bench.plan.status import status
+from grasp_bench.plan.selection import status
 
 PROGRAM = Path(__file__).with_name("run_fakes.py")
 HUNG = "train sasrec-grasp-s42"

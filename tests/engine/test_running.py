@@ -9,7 +9,7 @@ from fake_study import Fakes
 from run_fakes import fake_plan
 
 from grasp_bench.core.store import Store
-from grasp_bench.plan.status import status
+from grasp_bench.plan.selection import status
 
 BASE, GRASP, SOFTMAX = "sasrec-none-s42", "sasrec-grasp-s42", "sasrec-grasp-softmax-s42"
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from run_fakes import fake_plan
 
-from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.schedule import Schedule
-from grasp_bench.engine.tasks import Broken, Done, End, Progress, Task
+from grasp_bench.engine.run import Schedule
+from grasp_bench.engine.tasks import Broken, Done, End, Failure, Progress, Task
 from grasp_bench.plan.nodes import Node
 
 

@@ -9,8 +9,7 @@ import torch
 from grasp_bench.core import ranks as metrics
 from grasp_bench.core.errors import EvaluationError
 from grasp_bench.evaluation.chance import check_at_chance
-from grasp_bench.evaluation.queries import Queries, hidden_pairs, pool_sizes
-from grasp_bench.evaluation.ranker import Ranks
+from grasp_bench.evaluation.ranker import Queries, Ranks, hidden_pairs, pool_sizes
 
 AMONG = np.array([4, 101, 1, 13])
 

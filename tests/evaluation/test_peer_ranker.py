@@ -8,7 +8,7 @@ import torch
 
 from grasp_bench.core import ranks as metrics
 from grasp_bench.evaluation.peer_ranker import AmongCandidates, Block, InCatalogue
-from grasp_bench.evaluation.queries import Queries, hidden_pairs, pool_sizes
+from grasp_bench.evaluation.ranker import Queries, hidden_pairs, pool_sizes
 
 USERS, ITEMS, NEGATIVES, TOP = 19, 30, 7, 6
 

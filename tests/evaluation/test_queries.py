@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.evaluation.queries import Queries, append_items
+from grasp_bench.evaluation.ranker import Queries, append_items
 
 
 @given(st.lists(st.lists(st.integers(0, 9), min_size=0, max_size=5), min_size=1, max_size=6), st.data())

@@ -8,8 +8,7 @@ import torch
 from grasp_bench.core import ranks as metrics
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.evaluation import ranker as ranker_module
-from grasp_bench.evaluation.queries import Queries
-from grasp_bench.evaluation.ranker import Ranker
+from grasp_bench.evaluation.ranker import Queries, Ranker
 from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model

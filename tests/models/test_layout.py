@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from grasp_bench.models.backbones.packed_attention import attend, attend_by_torch
+from grasp_bench.models.backbones.attention_block import attend, attend_by_torch
 from grasp_bench.models.layout import Layout, gather_sequences
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=12)

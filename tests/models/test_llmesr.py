@@ -14,7 +14,7 @@ from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.training import Loss
-from grasp_bench.training.determinism import generator
+from grasp_bench.training.checkpoint import generator
 from grasp_bench.training.objectives import Objective
 from grasp_bench.training.sequences import Sequences
 

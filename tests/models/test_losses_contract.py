@@ -16,7 +16,7 @@ from grasp_bench.models.batch import Candidates
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.training import Loss
 from grasp_bench.training import partition
-from grasp_bench.training.determinism import generator
+from grasp_bench.training.checkpoint import generator
 from grasp_bench.training.losses import Loss as LossOfAStep
 from grasp_bench.training.losses import Negatives
 from grasp_bench.training.objectives import Objective, Targets

@@ -13,7 +13,7 @@ from grasp_bench.models.batch import History, Step
 from grasp_bench.models.enhancers.rlmrec import info_nce
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
-from grasp_bench.training.determinism import generator
+from grasp_bench.training.checkpoint import generator
 
 CPU = torch.device("cpu")
 ITEMS, LENGTHS = [3, 5, 3, 9, 1, 5], [2, 1, 3]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from grasp_bench.core import checksums
+from grasp_bench.core import hashing
 from grasp_bench.core.errors import MissingFileError
 from grasp_bench.core.hashing import file_hash
 from grasp_bench.core.store import Store
@@ -25,7 +25,7 @@ from grasp_bench.plan.estimate import (
 )
 from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.plan.nodes import Node
-from grasp_bench.plan.status import status
+from grasp_bench.plan.selection import status
 from grasp_bench.spec.experiment import Experiment
 
 
@@ -46,7 +46,7 @@ def took(store: Store, node: Node, seconds: float, work: float, **facts: Any) ->
     finish(store, node)
     path = store.folder(node.stage, node.hash) / "artefact.json"
     told = {"seconds": seconds, "work_per_pass": work, "facts": facts}
-    checksums.write(path, checksums.without_checksum(json.loads(path.read_text())) | told)
+    hashing.write(path, hashing.without_checksum(json.loads(path.read_text())) | told)
 
 
 def test_an_empty_store_has_everything_to_do(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from results_builder import control, metric_values, settings
 from statsmodels.stats.multitest import multipletests
 
-from grasp_bench.core import checksums
+from grasp_bench.core import hashing
 from grasp_bench.core.errors import DataError, IncomparableError, MissingFileError, UnknownNameError
 from grasp_bench.report.board import FILE, load_board
 from grasp_bench.report.layout import headline, lay_out
@@ -301,7 +301,7 @@ def test_another_metric_is_tested_and_kept(toy) -> None:
 def test_the_cache_is_used_until_something_changes(toy) -> None:
     first = load_board(toy.folder)
     marked = first | {"name": "from the cache"}
-    checksums.write(toy.folder / FILE, marked)
+    hashing.write(toy.folder / FILE, marked)
     assert load_board(toy.folder)["name"] == "from the cache"
     toy.study(hypotheses=[])
     assert load_board(toy.folder)["name"] == "toy_spec"

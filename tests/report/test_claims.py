@@ -11,9 +11,9 @@ from results_builder import Results, metric_values
 from statsmodels.stats.multitest import multipletests
 
 from grasp_bench.report.board import load_board
+from grasp_bench.report.formatting import short_verdict
 from grasp_bench.report.layout import lay_out
 from grasp_bench.report.renderers import markdown
-from grasp_bench.report.verdicts import short_verdict
 from grasp_bench.stats.correction import looks_at, shares
 from grasp_bench.stats.crossed import difference
 from grasp_bench.stats.trainings import Trainings

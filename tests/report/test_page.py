@@ -20,7 +20,7 @@ from studies_written import EVIL, LONG, tuning, write_studies
 from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
-from grasp_bench.core import checksums
+from grasp_bench.core import hashing
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingExtraError
 from grasp_bench.report.charts.drawing import to_svg
 from grasp_bench.report.charts.row_charts import Bar, bars
@@ -233,7 +233,7 @@ def test_a_damaged_study_is_named_and_nothing_is_written(name, damage, said, toy
 def test_an_altered_digit_of_a_study_is_no_figure(name: str, toy: Results, tmp_path: Path) -> None:
     content = write_studies(toy.folder)[name]
     path = toy.folder / f"{name}.json"
-    checksums.write(path, content)
+    hashing.write(path, content)
     read_findings(toy.folder)  # sealed as the command does it
     text = path.read_text()
     place = next(k for k, letter in enumerate(text) if letter.isdigit() and text[k - 1] == ".")

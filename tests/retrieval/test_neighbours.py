@@ -7,8 +7,13 @@ import numpy as np
 from grasp_bench.components import SEARCHERS
 from grasp_bench.retrieval import neighbours
 from grasp_bench.retrieval.exact import recall_at_n
-from grasp_bench.retrieval.neighbours import SearchSettings, pooled_means, unit_vectors
-from grasp_bench.retrieval.searchers import group_codes, search_within_groups
+from grasp_bench.retrieval.neighbours import (
+    SearchSettings,
+    group_codes,
+    pooled_means,
+    search_within_groups,
+    unit_vectors,
+)
 
 
 def test_pooled_mean_is_over_the_neighbours_that_exist(monkeypatch) -> None:

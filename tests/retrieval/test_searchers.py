@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from grasp_bench.components import SEARCHERS
 from grasp_bench.core.errors import DataError, UnknownNameError
-from grasp_bench.retrieval.neighbours import SearchSettings, unit_vectors
-from grasp_bench.retrieval.searchers import CROSSOVER, resolve_kind
+from grasp_bench.retrieval.neighbours import CROSSOVER, SearchSettings, resolve_kind, unit_vectors
 
 KINDS = SEARCHERS.names()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.retrieval.table_comparison import common_at_depths, hubness, jaccard, rank_biased_overlap
+from grasp_bench.retrieval.agreement import common_at_depths, hubness, jaccard, rank_biased_overlap
 
 rankings = st.permutations(range(8)).map(lambda order: order[:5])
 

@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grasp_bench.core.errors import BudgetError
-from grasp_bench.services.budget import Amount, Budget, SpendController
+from grasp_bench.services.budget import Amount, Budget, Quote, SpendController, Usage
 from grasp_bench.services.ledger import Answer, Ledger, Spent
 from grasp_bench.services.ledger_writer import LedgerWriter
-from grasp_bench.services.quotes import Quote, Usage
 from grasp_bench.services.requests import ServiceRequest
 from grasp_bench.spec.service import Price, Service
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from test_ledger import key, write
 
-from grasp_bench.core import locks
+from grasp_bench.core import atomic
 from grasp_bench.core.errors import MissingFileError, StoreError
 from grasp_bench.services.ledger import Answer, Ledger
 from grasp_bench.services.ledger_recovery import recover
@@ -116,7 +116,7 @@ def test_a_sound_ledger_is_left_alone_and_one_in_use_is_refused(whole: Path, tmp
     shutil.copyfile(whole, path)
     assert recover(path) == recover(path)
     assert path.read_bytes() == whole.read_bytes()
-    lock = locks.acquire(tmp_path / "requests.0123456789abcdef.lock")
+    lock = atomic.acquire(tmp_path / "requests.0123456789abcdef.lock")
     try:
         with pytest.raises(StoreError, match="a run is using it"):
             recover(path)

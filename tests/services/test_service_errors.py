@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grasp_bench.services.client import open_litellm
+from grasp_bench.services.client import HIDDEN, Redactor, open_litellm
 from grasp_bench.services.errors import ContentFiltered, PermanentError, TransientError, classify_error
 from grasp_bench.services.exchange import Exchange
-from grasp_bench.services.redaction import HIDDEN, Redactor
 
 KEY = "sk-proj-Qm7zP2xVt9LrKw4NcYb8"
 WHO = {"model": "gpt-4o-mini", "llm_provider": "openai"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grasp_bench.core import suggest
+from grasp_bench.core import words
 from grasp_bench.core.errors import MOST_PROBLEMS, SpecError
 from grasp_bench.spec import variations
 from grasp_bench.spec.loading import load_text
@@ -33,8 +33,8 @@ def error_of(text: str) -> SpecError:
 )
 def test_sixty_thousand_unknown_keys(form: str, indent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = itertools.count()
-    nearest = suggest.nearest
-    for module in ("core.suggest", "spec.wording"):
+    nearest = words.nearest
+    for module in ("core.words", "spec.problems"):
         monkeypatch.setattr(f"grasp_bench.{module}.nearest", lambda *given: (next(asked), nearest(*given))[1])
     error = error_of(form.format("".join(f"{indent}k{k}: 1\n" for k in range(60_000))))
     assert len(error.problems) == MOST_PROBLEMS

@@ -12,8 +12,7 @@ from grasp_bench.core.errors import DataError, MissingFileError, SpecError
 from grasp_bench.plan.compile import compile_plan
 from grasp_bench.plan.fingerprints import MOST_FILES, Fingerprints
 from grasp_bench.spec.loading import load, load_text
-from grasp_bench.spec.locations import locate
-from grasp_bench.spec.paths import at_its_place
+from grasp_bench.spec.locations import at_its_place, locate
 
 SOURCE = "name: x\ndataset: {source: demo}\n"
 

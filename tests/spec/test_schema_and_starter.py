@@ -7,10 +7,9 @@ import json
 import pytest
 import yaml
 
-from grasp_bench.cli.init import starter_text
+from grasp_bench.cli.spec import starter_text
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.loading import load_text
-from grasp_bench.spec.provenance import resolved
+from grasp_bench.spec.loading import load_text, resolved_values
 from grasp_bench.spec.shape import all_keys, json_schema
 
 
@@ -50,7 +49,7 @@ def test_the_starter_says_the_same_in_any_yaml() -> None:
 
 def test_every_value_has_a_source_and_nothing_else_has() -> None:
     loaded = load_text(starter_text("x"), "s.yaml")
-    values = resolved(loaded.experiment)
+    values = resolved_values(loaded.experiment)
     assert list(values) == list(loaded.sources)
     lines = starter_text("x").splitlines()
     for key, source in loaded.sources.items():

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
 from grasp_bench.core.errors import SpecError
-from grasp_bench.core.secrets import looks_secret, masked
+from grasp_bench.core.shown import looks_secret, masked
 from grasp_bench.spec.loading import load_text
 
 # None of these was ever handed out.

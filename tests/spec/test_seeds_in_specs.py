@@ -9,9 +9,8 @@ import pytest
 from grasp_bench.core.errors import SpecError
 from grasp_bench.spec.demo import load_demo
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.loading import load_text
+from grasp_bench.spec.loading import load_text, resolved_values
 from grasp_bench.spec.patches import apply_patch
-from grasp_bench.spec.provenance import resolved
 from grasp_bench.spec.shape import json_schema
 
 HEAD = "name: x\ndataset: {source: demo}\n"
@@ -85,7 +84,7 @@ def test_patched_explained_and_in_the_schema() -> None:
     experiment = until_decided()
     assert apply_patch(experiment, {"model.max_len": 9}).all_seeds == (7, 8, 9, 10)
     assert apply_patch(experiment, {"seeds.most": 3}).all_seeds == (7, 8, 9)
-    told = {key: value for key, value in resolved(experiment).items() if key.startswith("seeds")}
+    told = {key: value for key, value in resolved_values(experiment).items() if key.startswith("seeds")}
     assert told == {"seeds.from": 7, "seeds.least": 2, "seeds.most": 4, "seeds.until": "decided"}
     forms = json_schema()["properties"]["seeds"]["oneOf"]
     assert [form.get("type", form.get("$ref")) for form in forms] == ["array", "#/$defs/SeedsUntilDecided"]

@@ -17,10 +17,8 @@ from grasp_bench.plan.graph import CellNodes
 from grasp_bench.plan.nodes import make_node
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.stages.candidates import CandidatesStage
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
-from grasp_bench.stages.split import SplitStage
+from grasp_bench.stages.context import STAGES, RunContext
+from grasp_bench.stages.split import CandidatesStage, SplitStage
 
 CONTEXT = RunContext("cpu", 1, silent)
 

@@ -26,8 +26,7 @@ from grasp_bench.data.artefacts import write_split
 from grasp_bench.data.splits import Split
 from grasp_bench.encoders.sentence_transformers import SentenceTransformersTextEncoder
 from grasp_bench.plan.nodes import make_node
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 
 MINILM = {"kind": "sentence_transformers", "model": "all-MiniLM-L6-v2"}
 

@@ -16,8 +16,7 @@ from grasp_bench.core.progress import silent
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_split, read_user_ids
 from grasp_bench.plan.cells import Cell
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 
 Pairs = list[tuple[str, str, float]]
 

@@ -22,10 +22,9 @@ from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.training import Training
-from grasp_bench.stages.context import RunContext
+from grasp_bench.stages.context import STAGES, RunContext
 from grasp_bench.stages.metrics import MetricsStage
 from grasp_bench.stages.rank import RankStage
-from grasp_bench.stages.registry import STAGES
 from grasp_bench.stages.train import TrainStage
 
 GROUPS = Groups(rule="threshold", head_user_from=3, head_item_from=4, count_on="all")

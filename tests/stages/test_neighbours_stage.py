@@ -13,8 +13,7 @@ from grasp_bench.core.errors import DataError, StoreError
 from grasp_bench.core.progress import Event, silent
 from grasp_bench.core.store import Artefact
 from grasp_bench.plan.nodes import make_node
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 
 N = 30
 VECTORS = np.random.default_rng(0).normal(size=(N, 8)).astype(np.float32)

@@ -14,8 +14,7 @@ from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import write_split
 from grasp_bench.data.splits import Split
 from grasp_bench.plan.nodes import make_node
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 
 
 def test_ids_stay_and_vectors_move(tmp_path: Path) -> None:

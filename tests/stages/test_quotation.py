@@ -10,7 +10,7 @@ import pytest
 
 from grasp_bench.stages import quotation
 from grasp_bench.stages.quotation import sample_evenly
-from grasp_bench.text.entities import Entities
+from grasp_bench.text.providers import Entities
 
 HISTORIES = [[0, 1], [2], [], [3, 0, 1], [4], [2, 2], [1]]
 

@@ -11,8 +11,7 @@ from safetensors.numpy import load_file, save_file
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.plan.nodes import make_node
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 
 
 def embeddings(folder: Path, vectors: np.ndarray) -> Artefact:

@@ -18,8 +18,7 @@ from grasp_bench.plan.graph import CellNodes
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 from grasp_bench.stages.split import SplitStage
 
 HEADER = "user_id,item_id,position"

@@ -19,9 +19,8 @@ from grasp_bench.data.artefacts import read_item_ids, read_split, read_train, re
 from grasp_bench.plan.compile import compile_plan
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.loading import load_text
-from grasp_bench.stages.context import RunContext
+from grasp_bench.stages.context import STAGES, RunContext
 from grasp_bench.stages.model_inputs import held_out_queries, sequences_of
-from grasp_bench.stages.registry import STAGES
 from grasp_bench.stages.text import entities_of
 
 SPEC = """

@@ -19,8 +19,7 @@ from grasp_bench.data.prepare import prepare
 from grasp_bench.data.splits import Split, leave_one_out
 from grasp_bench.plan.nodes import make_node
 from grasp_bench.spec.dataset import Dataset
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 
 NUM_USERS, NUM_ITEMS, LENGTH = 60, 200, 6
 DEFAULT = {"provider": "template"}

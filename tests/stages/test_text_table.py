@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from grasp_bench.stages.text_table import GROUP, read_texts, write_text_table
+from grasp_bench.stages.text import GROUP, read_texts, write_text_table
 
 
 @pytest.mark.parametrize("count", [1, GROUP, GROUP + 1, 3 * GROUP - 1])

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grasp_bench.stats import paired_tests
-from grasp_bench.stats.comparison import compare, compare_all
-from grasp_bench.stats.paired_tests import SHARED_FROM, sign_flip, sign_flips
+from grasp_bench.stats import comparison
+from grasp_bench.stats.comparison import SHARED_FROM, compare, compare_all, sign_flip, sign_flips
 from grasp_bench.stats.trainings import Trainings
 
 
@@ -40,4 +39,4 @@ def test_many_pairs_are_drawn_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made, real = [], np.random.default_rng
     monkeypatch.setattr(np.random, "default_rng", lambda seed: made.append(seed) or real(seed))
     compare_all([(each, nothing) for each in many])
-    assert [seed for seed in made if seed is not None] == [paired_tests.SEED]
+    assert [seed for seed in made if seed is not None] == [comparison.SEED]

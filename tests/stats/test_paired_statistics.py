@@ -13,9 +13,9 @@ from scipy import stats as scipy_stats
 
 from grasp_bench.core.errors import DataError, IncomparableError
 from grasp_bench.stats.bootstrap import mean_interval
-from grasp_bench.stats.comparison import compare
-from grasp_bench.stats.paired_tests import (
+from grasp_bench.stats.comparison import (
     cohens_dz,
+    compare,
     paired_t,
     rank_biserial,
     sign_flip,

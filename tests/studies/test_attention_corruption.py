@@ -20,8 +20,7 @@ from grasp_bench.studies.attention.corruption import (
     shares_of_pairs,
     trained_under,
 )
-from grasp_bench.studies.attention.pairs import Pairs, history_pairs
-from grasp_bench.studies.attention.reading import open_reading
+from grasp_bench.studies.attention.reading import Pairs, history_pairs, open_reading
 
 NOISY = """
 controls: []

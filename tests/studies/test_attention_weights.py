@@ -18,8 +18,12 @@ from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.core.store import Store
 from grasp_bench.plan.cells import Cell
 from grasp_bench.studies.attention.inspection import weights_of
-from grasp_bench.studies.attention.pairs import history_pairs, unchosen_pairs
-from grasp_bench.studies.attention.reading import cells_with_attention, open_reading
+from grasp_bench.studies.attention.reading import (
+    cells_with_attention,
+    history_pairs,
+    open_reading,
+    unchosen_pairs,
+)
 from grasp_bench.studies.attention.schema import AttentionCell, Weights
 
 PARTS = ["self", "similar", "global"]

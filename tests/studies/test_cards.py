@@ -15,7 +15,7 @@ from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.split import SplitStage
-from grasp_bench.studies.study_files import dataset_cards
+from grasp_bench.studies.running import dataset_cards
 
 
 def compiled(fingerprint: Callable[[Path], str] = str, **sections: Any) -> Plan:

@@ -19,7 +19,7 @@ from resealed import reseal
 from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
-from grasp_bench.core.trec import unquoted
+from grasp_bench.core.ranks import unquoted
 
 CUTOFFS = (1, 5, 10)
 SPEC = """\

@@ -15,10 +15,9 @@ from small_shop import Shop, make, plan_of, title
 from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.plan.compile import Plan
 from grasp_bench.report.renderers.markdown import document_text
-from grasp_bench.stages.text_table import write_text_table
-from grasp_bench.studies.freshness.measure import measure_freshness
+from grasp_bench.stages.text import write_text_table
+from grasp_bench.studies.freshness.measure import measure_freshness, profile_tokens
 from grasp_bench.studies.freshness.report import lay_out_freshness
-from grasp_bench.studies.freshness.tokens import profile_tokens
 
 AGES = [0, 1, 3]
 PROMPT = "The user has visited the following items: {} please conclude the user's preference."

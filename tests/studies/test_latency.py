@@ -27,8 +27,7 @@ from grasp_bench.stages.rank import RankStage
 from grasp_bench.stats.bootstrap import median_interval
 from grasp_bench.studies.latency.claim import CANNOT_TELL, FAILS, HOLDS, claim_of
 from grasp_bench.studies.latency.measure import Measure, _bare, _Comparison, _extras, _pairs, measure_latency
-from grasp_bench.studies.latency.paths import LiveSearch
-from grasp_bench.studies.latency.timing import Times, in_turns
+from grasp_bench.studies.latency.timing import LiveSearch, Times, in_turns
 from grasp_bench.studies.serving import Serving, cell_named, open_cell, trained_cells
 
 QUICK = Measure(requests=12, candidates=5, batch_size=4, cold=0)

@@ -19,8 +19,15 @@ from grasp_bench.core.store import Store
 from grasp_bench.data.artefacts import read_test, read_train
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.studies.probe.measure import RankedPairs, fit, probe_cells
-from grasp_bench.studies.probe.pairs import Pairs, base_features, draw_pairs, learned_features
+from grasp_bench.studies.probe.measure import (
+    Pairs,
+    RankedPairs,
+    base_features,
+    draw_pairs,
+    fit,
+    learned_features,
+    probe_cells,
+)
 from grasp_bench.studies.serving import Serving, cell_named, open_cell
 
 

@@ -13,8 +13,7 @@ from small_shop import ITEMS, Shop, make, plan_of
 from grasp_bench.core.errors import DataError, StoreError, UnknownNameError
 from grasp_bench.report.renderers.json_text import as_json
 from grasp_bench.studies.artifact_loading import load_neighbours
-from grasp_bench.studies.prompts.compare import compare_prompts
-from grasp_bench.studies.prompts.layout import lay_out_prompts
+from grasp_bench.studies.prompts.compare import compare_prompts, lay_out_prompts
 
 
 def extrapolated(first: list[int], second: list[int], p: float) -> float:

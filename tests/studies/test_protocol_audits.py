@@ -15,9 +15,8 @@ from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.report.renderers.markdown import document_text
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.protocols import PAPER, STRICT
-from grasp_bench.studies.audit.compare import Audit, kendall
+from grasp_bench.studies.audit.compare import Audit, kendall, run_audit
 from grasp_bench.studies.audit.layout import lay_out_audit
-from grasp_bench.studies.audit.run import run_audit
 from grasp_bench.studies.audit.variants import (
     HAZARDS,
     hazard_variants,

@@ -19,15 +19,14 @@ from grasp_bench.core.progress import silent
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_split
 from grasp_bench.data.groups import group_members
-from grasp_bench.evaluation.queries import Queries
+from grasp_bench.evaluation.ranker import Queries
 from grasp_bench.models.batch import History
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.plan.compile import Plan, compile_plan
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.loading import load_text
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 from grasp_bench.stages.train import TrainStage
 
 USERS, ITEMS, NEGATIVES = 60, 30, 8

@@ -21,7 +21,7 @@ from grasp_bench.core.errors import IncomparableError, RunFailedError, SpecError
 from grasp_bench.core.store import Store
 from grasp_bench.plan.compile import compile_plan
 from grasp_bench.plan.fingerprints import Fingerprints
-from grasp_bench.plan.status import status
+from grasp_bench.plan.selection import status
 from grasp_bench.spec.loading import load
 from grasp_bench.studies.tuning.search import SearchOptions
 from grasp_bench.studies.tuning.search import tune as search

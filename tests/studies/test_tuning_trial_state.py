@@ -11,8 +11,8 @@ from filelock import FileLock
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from grasp_bench.studies.tuning import trial_state
-from grasp_bench.studies.tuning.trial_state import MESSAGE, WORKER, left, place, requeue_dead, worker_name
+from grasp_bench.studies.tuning import storage
+from grasp_bench.studies.tuning.storage import MESSAGE, WORKER, left, place, requeue_dead, worker_name
 
 HERE = socket.gethostname()
 
@@ -58,7 +58,7 @@ def test_other_machines_are_left_alone(study: Study, tmp_path: Path) -> None:
 
 def test_a_trial_that_kills_its_process_again_and_again_has_failed(study: Study, tmp_path: Path) -> None:
     worker = f"{HERE}:{tmp_path / 'gone.lock'}"
-    for _ in range(trial_state.MOST_DEATHS):
+    for _ in range(storage.MOST_DEATHS):
         begin(study, worker)
         requeue_dead(study, worker)
     failed = [trial for trial in study.get_trials() if MESSAGE in trial.user_attrs]
@@ -68,7 +68,7 @@ def test_a_trial_that_kills_its_process_again_and_again_has_failed(study: Study,
 
 
 def test_a_command_that_is_killed_again_and_again_has_not_failed(study: Study, tmp_path: Path) -> None:
-    for _ in range(2 * trial_state.MOST_DEATHS):
+    for _ in range(2 * storage.MOST_DEATHS):
         begin(study, f"{HERE}:{tmp_path / 'gone.lock'}")
         requeue_dead(study)
     assert states(study)[-1] == "WAITING"
@@ -78,5 +78,5 @@ def test_a_command_that_is_killed_again_and_again_has_not_failed(study: Study, t
 def test_a_queue_is_filled_once(study: Study, tmp_path: Path) -> None:
     points = [{"n": n} for n in range(5)]
     for total in (3, 3, 5):
-        trial_state.fill(study, points, total, tmp_path / "queue.lock")
-    assert [trial_state.trial_params(trial)["n"] for trial in study.get_trials()] == [0, 1, 2, 3, 4]
+        storage.fill(study, points, total, tmp_path / "queue.lock")
+    assert [storage.trial_params(trial)["n"] for trial in study.get_trials()] == [0, 1, 2, 3, 4]

@@ -19,7 +19,7 @@ from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.spec.loading import load
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.rank import RankStage
-from grasp_bench.studies.tuning.trial_state import MESSAGE
+from grasp_bench.studies.tuning.storage import MESSAGE
 
 N, D = "index.num_neighbours", "model.embedding_dim"
 

@@ -18,9 +18,8 @@ from grasp_bench.plan.fingerprints import Fingerprints
 from grasp_bench.spec.loading import LoadedSpec, load
 from grasp_bench.studies.tuning.search import Search
 from grasp_bench.studies.tuning.search_space import Base, base_of, identity
-from grasp_bench.studies.tuning.storage import open_study, study_location
-from grasp_bench.studies.tuning.trial_state import counts, trial_params
-from grasp_bench.studies.tuning.worker import SearchConfig, search
+from grasp_bench.studies.tuning.storage import counts, open_study, study_location, trial_params
+from grasp_bench.studies.tuning.trials import SearchConfig, search
 
 ITEMS, USERS, LENGTH, WIDTH = 24, 40, 6, 12
 SPEC = """\

@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 
 from grasp_bench.spec.choices import TextSource
-from grasp_bench.text.entities import Account, Entities, Side, TextStream
-from grasp_bench.text.providers import write_texts
+from grasp_bench.text.providers import Account, Entities, Side, TextStream, write_texts
 
 ITEMS = pl.DataFrame(
     {

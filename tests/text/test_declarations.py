@@ -9,7 +9,7 @@ import pytest
 from made_up import ITEMS, entities, written
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.text.entities import Side
+from grasp_bench.text.providers import Side
 from grasp_bench.text.template_settings import TemplateText
 from grasp_bench.text.templates import Prompt
 

@@ -16,10 +16,9 @@ from llm_server.settings import Fault
 from made_up import ITEMS, entities, written
 
 from grasp_bench.core.errors import DataError, ServiceError
-from grasp_bench.text.entities import Account, Entities
 from grasp_bench.text.generated import prompt_requests
 from grasp_bench.text.litellm_settings import LiteLLMText
-from grasp_bench.text.providers import write_texts
+from grasp_bench.text.providers import Account, Entities, write_texts
 
 Launch = Callable[..., Running]
 PLAIN = "The item has the following attributes: name is Rose soap."

@@ -10,9 +10,8 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
-from grasp_bench.text.entities import Entities, TextStream
 from grasp_bench.text.precomputed_settings import PrecomputedText
-from grasp_bench.text.providers import write_texts
+from grasp_bench.text.providers import Entities, TextStream, write_texts
 
 USERS = ["007", "8", "ü"]
 TEXTS = {"ü": "likes ballet", "007": 'likes, "tools"', "8": "likes\nodd lines", "stranger": "x"}

@@ -10,8 +10,7 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
-from grasp_bench.text.entities import Entities, Side
-from grasp_bench.text.providers import write_texts
+from grasp_bench.text.providers import Entities, Side, write_texts
 from grasp_bench.text.template_settings import TemplateText
 from grasp_bench.text.templates import shipped_templates
 

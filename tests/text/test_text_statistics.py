@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grasp_bench.text.statistics import text_statistics
+from grasp_bench.text.answers import text_statistics
 
 
 def test_lengths_repeats_and_verdicts() -> None:

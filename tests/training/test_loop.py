@@ -20,7 +20,7 @@ from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.training import Training
 from grasp_bench.training import loop
-from grasp_bench.training.determinism import derive_seed
+from grasp_bench.training.checkpoint import derive_seed
 from grasp_bench.training.loop import CHECKPOINT, MODEL, Trainer
 from grasp_bench.training.sequences import Sequences
 

@@ -8,9 +8,8 @@ import torch.nn.functional as F
 
 from grasp_bench.spec.training import Loss
 from grasp_bench.training import partition
-from grasp_bench.training.determinism import generator
-from grasp_bench.training.losses import GeneralisedBinaryCrossEntropy
-from grasp_bench.training.negatives import SharedNegatives
+from grasp_bench.training.checkpoint import generator
+from grasp_bench.training.losses import GeneralisedBinaryCrossEntropy, SharedNegatives
 from grasp_bench.training.partition import mean_log_partition
 from grasp_bench.training.sequences import Sequences
 

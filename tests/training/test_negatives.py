@@ -5,8 +5,8 @@ import torch
 from scipy import stats
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.training.determinism import generator
-from grasp_bench.training.negatives import NegativeSampler
+from grasp_bench.training.checkpoint import generator
+from grasp_bench.training.losses import NegativeSampler
 from grasp_bench.training.sequences import Sequences
 
 

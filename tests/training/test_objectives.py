@@ -11,7 +11,7 @@ from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.training import Loss, Training
-from grasp_bench.training.determinism import generator
+from grasp_bench.training.checkpoint import generator
 from grasp_bench.training.objectives import LAST_ITEM_ONLY, Objective, draw_mask
 from grasp_bench.training.optimizers import optimizer_of
 from grasp_bench.training.sequences import Sequences

@@ -8,7 +8,7 @@ from grasp_bench.models.layers import RowTable
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.training import Training
-from grasp_bench.training.determinism import generator
+from grasp_bench.training.checkpoint import generator
 from grasp_bench.training.objectives import Objective
 from grasp_bench.training.optimizers import optimizer_of
 from grasp_bench.training.sequences import Sequences

@@ -10,14 +10,13 @@ import torch
 import torch.nn.functional as F
 
 from grasp_bench.core.errors import TrainingError
-from grasp_bench.evaluation.queries import Queries
-from grasp_bench.evaluation.ranker import Ranker
+from grasp_bench.evaluation.ranker import Queries, Ranker
 from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.training import Loss
-from grasp_bench.training.determinism import generator
+from grasp_bench.training.checkpoint import generator
 from grasp_bench.training.objectives import Objective
 from grasp_bench.training.sequences import Sequences
 

@@ -19,9 +19,9 @@ import polars as pl
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.progress import Report, silent
 from grasp_bench.data.entities import PATH_JOIN
+from grasp_bench.data.sources.raw_files import BuiltTables, interactions_table
 from grasp_bench.data.sources.records import numbered_lines, record_of
 from grasp_bench.data.sources.rules import KeptReviews, Review, Rule, apply_rule
-from grasp_bench.data.sources.tables import BuiltTables, interactions_table
 
 FASHION = Rule(min_user=3, min_item=2, core="iterated", rating_above=0.0)
 BEAUTY = Rule(min_user=5, min_item=5, core="single_pass")

@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grasp_bench.core.atomic import acquire
 from grasp_bench.core.errors import DataError, MissingFileError, StoreError, UnknownNameError
-from grasp_bench.core.locks import acquire
 from grasp_bench.core.progress import Report, silent
 from grasp_bench.core.registry import Registry
-from grasp_bench.core.suggest import did_you_mean
-from grasp_bench.data.sources.raw_files import LocalFile, Sources, find_or_fetch
-from grasp_bench.data.sources.tables import Builder, is_whole, read_record, write_tables
+from grasp_bench.core.words import did_you_mean
+from grasp_bench.data.sources.raw_files import (
+    Builder,
+    LocalFile,
+    Sources,
+    find_or_fetch,
+    is_whole,
+    read_record,
+    write_tables,
+)
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.locations import locate
 from grasp_bench.spec.public_sets import PUBLIC_SETS, PublicSet

@@ -19,7 +19,7 @@ import polars as pl
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.progress import Event, Report
 from grasp_bench.core.tables.text_files import LONGEST
-from grasp_bench.data.sources.tables import BuiltTables, interactions_table
+from grasp_bench.data.sources.raw_files import BuiltTables, interactions_table
 
 NO_GENRES = "(no genres listed)"
 SOME = 1 << 16  # rows between two reports

@@ -18,7 +18,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from grasp_bench.data.filters import iterated
+from grasp_bench.data.cleaning import iterated
 
 Longs = NDArray[np.int64]
 

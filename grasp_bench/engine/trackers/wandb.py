@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.core.extras import require
+from grasp_bench.core.machine import require
 from grasp_bench.engine.trackers.registry import EXTRA, State, TrackedRun
 
 PROJECT = "grasp-bench"

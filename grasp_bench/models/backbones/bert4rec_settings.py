@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from grasp_bench.spec.component import BackboneSettings
+from grasp_bench.spec.section import BackboneSettings
 
 
 class BERT4RecSettings(BackboneSettings):

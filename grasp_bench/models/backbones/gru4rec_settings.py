@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from grasp_bench.spec.component import BackboneSettings
+from grasp_bench.spec.section import BackboneSettings
 
 
 class GRU4RecSettings(BackboneSettings):

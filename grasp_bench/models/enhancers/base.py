@@ -1,4 +1,4 @@
-"""Base class of enhancers, and the frozen embeddings that they read."""
+"""Base class of enhancers, the frozen embeddings they read, and the trained ID table that some extend."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.models.batch import Candidates, History, Profiles, Rows, Step
+from grasp_bench.models.layers import RowTable
 from grasp_bench.models.layout import Layout
 
 
@@ -130,3 +131,44 @@ class Enhancer(nn.Module):
     def auxiliary_loss(self, step: Step) -> Tensor | None:
         """Return a loss that is added to the main one at each step, or None."""
         return None
+
+
+class ItemTable(Enhancer):
+    """The same vector for every user, tied between input and output, initially Xavier-normal."""
+
+    def __init__(self, num_items: int, width: int) -> None:
+        super().__init__()
+        self.num_items = num_items
+        self.table = RowTable(num_items, width)
+        nn.init.xavier_normal_(self.table.weight)
+
+    def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
+        """Look up rows of the table."""
+        return self.table(history.items_T), self.table(candidates.items_SK)
+
+    def embed_history(self, history: History, catalogue: Any = None) -> Tensor:
+        """Look up rows of the table."""
+        return self.table(history.items_T)
+
+    def training_vectors(self, items_N: Tensor | None = None) -> Tensor:
+        """Return rows of the table, or the table."""
+        return self.table.weight if items_N is None else self.table(items_N)
+
+    def item_vectors(self, catalogue: Any) -> Tensor:
+        """Return the table."""
+        return self.table.weight
+
+    def score_catalogue(self, states_Bd: Tensor, history: History, catalogue: Any) -> Tensor:
+        """Multiply the states by the table."""
+        return states_Bd @ self.table.weight.T
+
+
+class NoEnhancer(ItemTable):
+    """No enhancer: learned ID embeddings, as the backbones were published."""
+
+    @classmethod
+    def from_settings(
+        cls, settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
+    ) -> NoEnhancer:
+        """Build from `spec.model.Model.effective()`."""
+        return cls(num_items, settings["embedding_dim"])

@@ -10,14 +10,13 @@ from torch import Tensor, nn
 
 from grasp_bench.models.batch import Candidates, History, Profiles, Rows
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering
-from grasp_bench.models.enhancers.normaliser import ABSENT, PrefixNormaliser, SequenceNormaliser
 from grasp_bench.models.holistic_attention import (
     PARTS,
     HolisticAttention,
     HolisticAttentionShape,
     pair_dots,
 )
-from grasp_bench.models.layers import RowTable
+from grasp_bench.models.layers import ABSENT, PrefixNormaliser, RowTable, SequenceNormaliser
 
 # Pairs of user and item whose hidden layer is held at once in training over the catalogue: 16 MB at width 64.
 PAIRS_AT_ONCE = 1 << 16

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from grasp_bench.core.arrays import principal_directions
 from grasp_bench.core.errors import TrainingError
-from grasp_bench.models.enhancers.base import Knowledge, covering
-from grasp_bench.models.enhancers.item_table import ItemTable
+from grasp_bench.models.enhancers.base import ItemTable, Knowledge, covering
 
 
 class LLMInit(ItemTable):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from grasp_bench.spec.component import EnhancerSettings
+from grasp_bench.spec.section import EnhancerSettings
 
 
 class NoEnhancerSettings(EnhancerSettings):
     """No enhancer: a learned table of item IDs."""
 
-    implementation = "grasp_bench.models.enhancers.item_table:NoEnhancer"
+    implementation = "grasp_bench.models.enhancers.base:NoEnhancer"

@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grasp_bench.models.batch import Step
-from grasp_bench.models.enhancers.base import Knowledge, covering
-from grasp_bench.models.enhancers.item_table import ItemTable
+from grasp_bench.models.enhancers.base import ItemTable, Knowledge, covering
 
 
 class RLMRec(ItemTable):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from grasp_bench.spec.component import EnhancerSettings
+from grasp_bench.spec.section import EnhancerSettings
 
 
 class RLMRecSettings(EnhancerSettings):

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from grasp_bench.core.extras import require
+from grasp_bench.core.machine import require
 from grasp_bench.core.shown import shown, shown_line
 from grasp_bench.report.charts.theme import CONFIG, NARROW, WIDE, Spec
 from grasp_bench.report.document import Chart

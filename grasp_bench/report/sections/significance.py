@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
-from grasp_bench.report.formatting import count, effect, p_value, points_with_interval, probability
+from grasp_bench.report.formatting import (
+    count,
+    effect,
+    p_value,
+    points_with_interval,
+    probability,
+    short_verdict,
+)
 from grasp_bench.report.page.blocks import Folded, PageSection, Prose, Verdict, Verdicts
 from grasp_bench.report.schema import Board, Claim, PairTest, Ranking
-from grasp_bench.report.verdicts import short_verdict
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
     from grasp_bench.report.page.material import PageMaterial

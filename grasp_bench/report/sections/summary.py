@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from grasp_bench.report.formatting import percent, points_with_interval
+from grasp_bench.report.formatting import VERDICTS, percent, points_with_interval
 from grasp_bench.report.page.blocks import PageSection, Prose
 from grasp_bench.report.schema import Ranking, RankingTests
 from grasp_bench.report.sections.ranking import not_above_controls, ordered_rows, overall
-from grasp_bench.report.verdicts import VERDICTS
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
     from grasp_bench.report.page.material import PageMaterial

@@ -22,10 +22,9 @@ from grasp_bench.plan.knowledge_nodes import NOISE_STAGES
 from grasp_bench.plan.nodes import Node
 from grasp_bench.retrieval.neighbours import pooled_means
 from grasp_bench.studies.artifact_loading import ROLES
-from grasp_bench.studies.attention.pairs import Pairs
-from grasp_bench.studies.attention.reading import Reading
+from grasp_bench.studies.attention.reading import Pairs, Reading
 from grasp_bench.studies.attention.schema import Corruption
-from grasp_bench.text.entities import Side
+from grasp_bench.text.providers import Side
 
 Shares = NDArray[np.float64]
 EITHER = "either"

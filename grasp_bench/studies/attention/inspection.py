@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.core.store import Store
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.data.artefacts import read_item_table, read_user_ids
 from grasp_bench.data.groups import head_items, head_users, item_counts
 from grasp_bench.engine.publish import identity
@@ -25,13 +25,16 @@ from grasp_bench.studies.attention.corruption import (
     shares_of_pairs,
     trained_under,
 )
-from grasp_bench.studies.attention.pairs import (
+from grasp_bench.studies.attention.reading import (
     UNCHOSEN_PER_USER,
     Pairs,
+    Reading,
+    cells_with_attention,
     history_pairs,
+    open_reading,
+    settings_of,
     unchosen_pairs,
 )
-from grasp_bench.studies.attention.reading import Reading, cells_with_attention, open_reading, settings_of
 from grasp_bench.studies.attention.schema import Attention, AttentionCell, Corruption, HeatMap, Weights
 
 BINS = 50

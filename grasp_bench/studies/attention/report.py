@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from grasp_bench.report.charts.curves import Bin, distributions
-from grasp_bench.report.charts.grid import Axes, Square, grid
 from grasp_bench.report.charts.row_charts import Dot, Spread, dots, spreads
+from grasp_bench.report.charts.theme import Axes, Square, grid
 from grasp_bench.report.document import BLANK, Chart, Column, Document, Entry, Figure, Section, Table
 from grasp_bench.report.formatting import count, number, percent, plain, share
 from grasp_bench.report.studies import Study

@@ -1,4 +1,4 @@
-"""Compare conclusions under several protocols, and under each hazard alone.
+"""Run the variants of a protocol audit and compare conclusions, also under each hazard alone.
 
 Every variant is an ordinary plan, made and published like any other. Its figures come from published ranks,
 its tests are those of boards: users and trainings crossed.
@@ -6,20 +6,30 @@ its tests are those of boards: users and trainings crossed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
+from grasp_bench.core import atomic
+from grasp_bench.core.errors import DamagedError, RunFailedError
+from grasp_bench.core.store import Store
+from grasp_bench.engine.publish import identity
+from grasp_bench.engine.run import RunConfig, run_plan
 from grasp_bench.report.board import load_board
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.comparable_cells import Material, read_material
 from grasp_bench.report.methods import Method
+from grasp_bench.report.renderers.json_text import as_json
 from grasp_bench.report.schema import Claim
+from grasp_bench.report.study import write_study
 from grasp_bench.report.user_values import UserValues
+from grasp_bench.spec.experiment import Experiment
 from grasp_bench.stats.crossed import contrast, difference
 from grasp_bench.stats.trainings import Trainings
 from grasp_bench.studies.audit.variants import BASE, FULL, Hazard, Variant
+from grasp_bench.studies.running import dataset_cards
 
 VERDICTS = {
     "supported": "holds",
@@ -227,3 +237,64 @@ class _Side:
 def _anywhere(method: Method) -> Method:
     """The method without its dataset, whose name differs where it is shuffled."""
     return replace(method, dataset="")
+
+
+FILE = "audit.json"
+
+
+def run_audit(
+    variants: Sequence[Variant],
+    hazards: Sequence[tuple[Hazard, Variant | None]],
+    config: RunConfig,
+    tell: Callable[[str], None],
+) -> Audit:
+    """Make what is absent of every variant, and write `results/<spec>/audit.json`.
+
+    Protocols are published below the run's results, hazards below its store: their figures
+    are in the audit, and the command makes them again. Raises RunFailedError when cells of a variant failed.
+    """
+    caches = config.store / "audit"
+    for variant in variants:
+        _run(variant, config, tell)
+    for _, switched in hazards:
+        if switched is not None:
+            _run(switched, replace(config, results=caches), tell)
+    audit = audit_of(variants, hazards, config.results, caches)
+    atomic.write_json(config.results / audit.name / FILE, as_json(audit))
+    return audit
+
+
+def _run(variant: Variant, config: RunConfig, tell: Callable[[str], None]) -> None:
+    tell(f"{variant.name}:")
+    folder = config.results / variant.plan.name
+    with suppress(DamagedError):  # it is set aside now, and made again below
+        _write_study(folder, variant, config.store)
+    if not variant.plan.cells:
+        tell("nothing that it changes")
+        return
+    outcome = run_plan(variant.plan, config)
+    _write_study(folder, variant, config.store)
+    if outcome.failed:
+        slug, failure = next(iter(outcome.failed.items()))
+        raise RunFailedError(
+            f"{variant.plan.name}: {len(outcome.failed)} of {len(variant.plan.cells)} cells failed, such as "
+            f"{slug}: {failure.message}",
+            hint=failure.hint or "the same command keeps what is finished and tries the rest again",
+        )
+
+
+def _write_study(folder: Path, variant: Variant, store: Path) -> None:
+    planned = [identity(cell) for cell in variant.plan.cells]
+    write_study(folder, _asking(variant), planned, dataset_cards(variant.plan, Store(store)))
+
+
+def _asking(variant: Variant) -> Experiment:
+    """The experiment under the variant's name, its hypotheses by the variant's own ranking."""
+    protocol = variant.experiment.dataset.protocol
+    by = {"also_full_ranking": variant.ranking == "full"}
+    dataset = variant.experiment.dataset.model_copy(update={"protocol": protocol.model_copy(update=by)})
+    hypotheses = tuple(
+        each.model_copy(update={"protocol": variant.ranking}) for each in variant.experiment.hypotheses
+    )
+    changed = {"name": variant.plan.name, "dataset": dataset, "hypotheses": hypotheses}
+    return variant.experiment.model_copy(update=changed)

@@ -19,7 +19,7 @@ from typing import IO, Any, BinaryIO, Literal, Protocol, runtime_checkable
 import numpy as np
 import polars as pl
 
-from grasp_bench.core import atomic, trec
+from grasp_bench.core import atomic, ranks
 from grasp_bench.core import ranks as measures
 from grasp_bench.core.errors import DataError, StoreError
 from grasp_bench.core.store import Artefact, Store
@@ -28,8 +28,7 @@ from grasp_bench.evaluation.listing import Listed, full_lists, sampled_lists, ti
 from grasp_bench.evaluation.ranker import Ranker, Scorer
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
-from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.registry import STAGES
+from grasp_bench.stages.context import STAGES, RunContext
 
 Ranking = Literal["sampled", "full"]
 GZIP_LEVEL = 6
@@ -88,7 +87,7 @@ def export_cell(cell: Cell, store: Store, folder: Path, options: RunOptions, con
         )
     split = _finished(cell.nodes["split"], store, cell).path
     user_ids, item_ids = (
-        [trec.quoted(i) for i in ids] for ids in (read_user_ids(split), read_item_ids(split))
+        [ranks.quoted(i) for i in ids] for ids in (read_user_ids(split), read_item_ids(split))
     )
     folder.mkdir(parents=True, exist_ok=True)
     qrels = _write_qrels(folder, cell, split, user_ids, item_ids)
@@ -101,7 +100,7 @@ def export_cell(cell: Cell, store: Store, folder: Path, options: RunOptions, con
         for listed in _lists(ranker, scorer, tie_order(item_ids), node, options, figures):
             counts_of_lists.count(listed)
             items = [item_ids[item] for item in listed.items]
-            stream.write(trec.run_lines(user_ids[users[listed.query]], items, _texts(listed), cell.slug))
+            stream.write(ranks.run_lines(user_ids[users[listed.query]], items, _texts(listed), cell.slug))
     facts = _facts(cell, options, path, qrels, counts_of_lists, figures[options.ranking]["overall"])
     atomic.write_json(folder / f"{cell.slug}.{options.ranking}.json", facts)
     return Exported(path, qrels, facts)
@@ -189,10 +188,10 @@ def _write_qrels(
     folder: Path, cell: Cell, split: Path, user_ids: Sequence[str], item_ids: Sequence[str]
 ) -> Path:
     """The split's targets: one file for all its cells, of either ranking."""
-    path = folder / f"{trec.quoted(cell.dataset)}-{cell.nodes['split'].hash[:8]}.qrels"
+    path = folder / f"{ranks.quoted(cell.dataset)}-{cell.nodes['split'].hash[:8]}.qrels"
     users, items = read_test(split)
     lines = (
-        trec.qrels_line(user_ids[user], item_ids[item])
+        ranks.qrels_line(user_ids[user], item_ids[item])
         for user, item in zip(users.tolist(), items.tolist(), strict=True)
     )
     atomic.write_text(path, "".join(lines))

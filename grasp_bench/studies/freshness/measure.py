@@ -1,5 +1,8 @@
 """Measure the metric against the age of profiles, and the tokens that rarer profiles save.
 
+A filled template is counted as the prompt it would be, without an answer. For texts that a model wrote, the
+mean length of its answers is added to each prompt.
+
 Ages are varied by an ordinary `compare:` or `ablations:` of `text.users.stale`. Figures come from published
 ranks, tests are those of boards: users and trainings crossed.
 """
@@ -11,10 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.store import Store
-from grasp_bench.data.profile_age import staleness_facts
+from grasp_bench.data.artefacts import read_train
+from grasp_bench.data.profile_age import remade_at, staleness_facts
+from grasp_bench.data.splits import Offsets
+from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 from grasp_bench.engine.publish import identity
 from grasp_bench.plan.cells import Cell, marked_leaks
 from grasp_bench.plan.compile import Plan
@@ -24,10 +33,60 @@ from grasp_bench.report.schema import PROTOCOLS
 from grasp_bench.report.significance import corrected, pair_test
 from grasp_bench.report.study import read_study
 from grasp_bench.report.user_values import UserValues
+from grasp_bench.services.tokens import TokenCounter, counter
 from grasp_bench.spec.patches import SECTIONS
+from grasp_bench.spec.text import PromptSettings
+from grasp_bench.stages.text import TABLE, entities_of, read_texts
 from grasp_bench.stats.intervals import figure_interval
 from grasp_bench.studies.freshness.schema import Age, Freshness, FreshnessCurve
-from grasp_bench.studies.freshness.tokens import ProfileTokens, profile_tokens
+from grasp_bench.text.generated import messages_of
+from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.template_renderer import TemplateRenderer
+
+
+@dataclass(frozen=True, eq=False)
+class ProfileTokens:
+    """Tokens of a profile of each interaction and all before it, (T,), in the order of training histories."""
+
+    tokens: NDArray[np.int64]
+    offsets: Offsets
+    exact: bool
+
+    def asked(self, stale: int) -> int:
+        """All that is asked for when no profile may be older than `stale` interactions."""
+        return int(self.tokens[remade_at(self.offsets, stale)].sum())
+
+
+def profile_tokens(cell: Cell, store: Store) -> ProfileTokens:
+    """Count the tokens of a profile at every training interaction of every user.
+
+    StoreError when the cell's split is not there; DataError for prompts that cannot be made.
+    """
+    source = cell.experiment.text.users
+    assert isinstance(source, PromptSettings)  # the spec refuses an age for other texts
+    split = store.get("split", cell.nodes["split"].hash).path
+    train, subjects = read_train(split), entities_of(split, "users", "prefix")
+    counting = counter(source.model if isinstance(source, LiteLLMText) else LiteLLMEncoder().model)
+    telling = TemplateRenderer(source, subjects)
+    prompts = (telling[k] for k in range(train.num_users, len(telling)))
+    asked = np.array([counting.count_chat(_contents(source, prompt)) for prompt in prompts], dtype=np.int64)
+    return ProfileTokens(asked + _mean_answer(cell, store, counting), train.train_offsets, counting.exact)
+
+
+def _contents(source: PromptSettings, prompt: str) -> list[str]:
+    if isinstance(source, LiteLLMText):
+        return [message["content"] for message in messages_of(source, prompt)]
+    return [prompt]
+
+
+def _mean_answer(cell: Cell, store: Store, counting: TokenCounter) -> int:
+    """Mean tokens of the texts that a model has written for the cell; 0 for templates."""
+    node = cell.nodes["user_text"]
+    if not isinstance(cell.experiment.text.users, LiteLLMText) or not store.has(node.stage, node.hash):
+        return 0
+    lengths = [counting.count(text) for text in read_texts(store.get(node.stage, node.hash).file(TABLE))]
+    return round(sum(lengths) / max(len(lengths), 1))
+
 
 KEY = "text.users.stale"
 OF_TOKENS = (

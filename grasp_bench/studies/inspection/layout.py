@@ -8,9 +8,8 @@ from grasp_bench.data.audits.coverage import CoverageAudit
 from grasp_bench.report.document import Document, Section, Table
 from grasp_bench.report.formatting import number, of, share, with_interval
 from grasp_bench.studies.inspection.neighbours import NeighbourInspection, Rate
-from grasp_bench.studies.inspection.samples import Nearby, Sampled
-from grasp_bench.studies.inspection.texts import GroundingReport, TextInspection
-from grasp_bench.text.statistics import TextStatistics
+from grasp_bench.studies.inspection.texts import GroundingReport, Nearby, Sampled, TextInspection
+from grasp_bench.text.answers import TextStatistics
 
 KIND_NOTE = (
     "A claim is a catalogue's brand, category or title, or a number, that stands in the text word by word; "

@@ -9,11 +9,10 @@ import numpy as np
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.groups import head_items, head_users, item_counts, item_counts_in_training
-from grasp_bench.retrieval.agreement import Agreement, Attributes, agreement
-from grasp_bench.retrieval.table_comparison import Hubness, hubness
+from grasp_bench.retrieval.agreement import Agreement, Attributes, Hubness, agreement, hubness
 from grasp_bench.stats.bootstrap import ratio_interval, ratio_of_means
 from grasp_bench.studies.artifact_loading import LoadedSide
-from grasp_bench.studies.inspection.samples import Sampled, attribute_columns, incidence, sample
+from grasp_bench.studies.inspection.texts import Sampled, attribute_columns, incidence, sample
 
 NEAREST_QUANTILES = (0.05, 0.5, 0.95)
 

@@ -22,9 +22,17 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.stats.bootstrap import median_interval
 from grasp_bench.studies.latency.claim import CANNOT_TELL, FAILS, HOLDS, claim_of, notes_on
-from grasp_bench.studies.latency.paths import Loaded, Path, Ranking, load_paths
 from grasp_bench.studies.latency.schema import Extra, Latency, LatencyCell, Timing
-from grasp_bench.studies.latency.timing import Start, Times, first_requests, in_turns
+from grasp_bench.studies.latency.timing import (
+    Loaded,
+    Path,
+    Ranking,
+    Start,
+    Times,
+    first_requests,
+    in_turns,
+    load_paths,
+)
 from grasp_bench.studies.serving import Request, is_trained, labels, trained_cells
 
 Key = tuple[str, Path, Ranking]  # slug, way, what is asked for

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grasp_bench.core.errors import DataError, IncomparableError, UnknownNameError
-from grasp_bench.core.suggest import did_you_mean
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.report.claims import POINT, Hypothesis
 from grasp_bench.report.comparable_cells import ComparableCells, Material, read_material
 from grasp_bench.report.methods import Method, hypothesis_pairs

@@ -10,13 +10,13 @@ from typing import Any
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from grasp_bench.spec.loading import resolved_values
 from grasp_bench.spec.locations import locate
-from grasp_bench.spec.provenance import resolved
 from grasp_bench.stats.intervals import half_width
 from grasp_bench.studies.tuning.samplers import EPOCHS
 from grasp_bench.studies.tuning.schema import Contour, Curve, CurvePoint, Trial, Tuning
 from grasp_bench.studies.tuning.search_space import Base, decoded, short
-from grasp_bench.studies.tuning.trial_state import MESSAGE, counts, left, running, trial_params
+from grasp_bench.studies.tuning.storage import MESSAGE, counts, left, running, trial_params
 from grasp_bench.studies.tuning.trials import SECONDS, STOPPED, VALUES
 
 STATES: Mapping[TrialState, Any] = {
@@ -34,7 +34,7 @@ def tuning_of(base: Base, study: Study, total: int, idle: Sequence[str]) -> Tuni
     complete = [trial for trial in trials if trial["state"] == "complete"]
     best = max(complete, key=lambda trial: (trial["value"] or 0.0, -trial["number"]), default=None)
     seeds = list(base.experiment.first_seeds)
-    own = {key: value for key, value in resolved(base.experiment).items() if key in base.space}
+    own = {key: value for key, value in resolved_values(base.experiment).items() if key in base.space}
     return Tuning(
         spec=base.experiment.name,
         study=study.study_name,

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grasp_bench.report.charts.curves import CurvePoint, curves
-from grasp_bench.report.charts.grid import Axes, Square, grid
 from grasp_bench.report.charts.row_charts import Bar, bars
+from grasp_bench.report.charts.theme import Axes, Square, grid
 from grasp_bench.report.document import (
     BLANK,
     Chart,

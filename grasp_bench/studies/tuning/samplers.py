@@ -18,7 +18,7 @@ from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.store import Artefact
 from grasp_bench.spec.experiment import Tuning
 from grasp_bench.spec.training import Training
-from grasp_bench.studies.tuning.trial_state import WORKER
+from grasp_bench.studies.tuning.storage import WORKER
 
 STARTUP_TRIALS = 5  # complete curves that a median is taken of, at least
 

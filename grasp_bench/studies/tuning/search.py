@@ -14,19 +14,18 @@ from typing import Any
 
 from optuna.study import Study
 
-from grasp_bench.core import atomic, checksums, machine
-from grasp_bench.core.durations import readable
+from grasp_bench.core import atomic, hashing, machine
 from grasp_bench.core.errors import GraspBenchError, RunFailedError, SpecError
 from grasp_bench.core.store import Store
-from grasp_bench.engine import preflight
+from grasp_bench.core.words import readable
+from grasp_bench.engine import diagnostics
 from grasp_bench.engine.callbacks import Callback
 from grasp_bench.engine.display import make_display
 from grasp_bench.engine.run import STAGES
 from grasp_bench.plan.estimate import estimate
 from grasp_bench.plan.fingerprints import Fingerprints, cache_file
 from grasp_bench.report.renderers.markdown import document_text
-from grasp_bench.spec.loading import LoadedSpec
-from grasp_bench.spec.provenance import resolved
+from grasp_bench.spec.loading import LoadedSpec, resolved_values
 from grasp_bench.spec.tuning_space import grid_size
 from grasp_bench.studies.tuning.findings import tuning_of
 from grasp_bench.studies.tuning.report import lay_out_tuning
@@ -42,9 +41,15 @@ from grasp_bench.studies.tuning.search_space import (
     plan_of,
     trainings,
 )
-from grasp_bench.studies.tuning.storage import open_study, study_location
-from grasp_bench.studies.tuning.trial_state import fill, left, requeue_dead, worker_name
-from grasp_bench.studies.tuning.worker import Kind, SearchConfig, work
+from grasp_bench.studies.tuning.storage import (
+    fill,
+    left,
+    open_study,
+    requeue_dead,
+    study_location,
+    worker_name,
+)
+from grasp_bench.studies.tuning.trials import Kind, SearchConfig, work
 
 SECONDS_TO_SAVE = 10.0
 LOG_TAIL = 4000
@@ -74,7 +79,7 @@ class Search:
         config, base = self._config, self._config.base
         requeue_dead(self._study)
         if base.tuning.sampler == "grid":
-            points = grid(base.space, resolved(base.experiment))
+            points = grid(base.space, resolved_values(base.experiment))
             kept = [{key: encoded(value) for key, value in point.items()} for point in points]
             fill(self._study, kept, config.total, config.kept.locks / "queue.lock")
         return left(self._study, config.total)
@@ -236,8 +241,8 @@ def _look_ahead(base: Base, options: SearchOptions, fingerprint: Fingerprints) -
     own = list(trainings(plan).values())
     missing = {node.hash: node for training in own for node in absent(training, store)}
     guess = estimate(plan, list(missing.values()), store, 1)
-    preflight.check(store, options.results, guess.disk_mb)
-    preflight.check_keys(missing.values())
+    diagnostics.check(store, options.results, guess.disk_mb)
+    diagnostics.check_keys(missing.values())
     return estimate(plan, own, store, 1).seconds
 
 
@@ -259,6 +264,6 @@ def _run_search(config: SearchConfig, study: Study, options: SearchOptions, seco
 
 
 def _write(found: Tuning, options: SearchOptions) -> None:
-    checksums.write(options.results / found["spec"] / FILE, found)
+    hashing.write(options.results / found["spec"] / FILE, found)
     text = document_text(lay_out_tuning(found))
     atomic.write_text(options.leaderboard / f"{found['spec']}.tuning.md", text)

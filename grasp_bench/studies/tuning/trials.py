@@ -1,36 +1,51 @@
-"""Make one trial: from its values to trainings, from trainings to a value."""
+"""Make one trial (from values to trainings, from trainings to a value), and the worker that makes many."""
 
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from optuna import TrialPruned
 from optuna.study import Study
 from optuna.trial import Trial
 
+from grasp_bench.core import atomic
 from grasp_bench.core.errors import GraspBenchError, RunFailedError, SpecError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.registry import Registry
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.engine.costs import ledger_of
-from grasp_bench.engine.execute import execute
-from grasp_bench.engine.failures import Failure
-from grasp_bench.engine.tasks import Broken, Done, Task
-from grasp_bench.engine.worker import throttled
+from grasp_bench.engine.tasks import Broken, Done, Failure, Task
+from grasp_bench.engine.worker import execute, limit_threads, load_stages, serve_parent, throttled
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.estimate import interactions_of, work_of
-from grasp_bench.plan.fingerprints import Fingerprint
+from grasp_bench.plan.fingerprints import Fingerprint, Fingerprints, cache_file
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.patches import PATCH
 from grasp_bench.stages.context import RunContext, Stage
-from grasp_bench.studies.tuning.samplers import EPOCHS, Pruned, PruningCurve
+from grasp_bench.studies.tuning.samplers import EPOCHS, Pruned, PruningCurve, SeededByPlace, pruner_of
 from grasp_bench.studies.tuning.search_space import Base, absent, ask, encoded, plan_of, short, trainings
-from grasp_bench.studies.tuning.trial_state import MESSAGE, counts, is_duplicate, place, retry
+from grasp_bench.studies.tuning.storage import (
+    MESSAGE,
+    StudyLocation,
+    counts,
+    is_duplicate,
+    left,
+    open_study,
+    place,
+    requeue_dead,
+    retry,
+    waiting,
+    worker_name,
+)
 
 VALUES, SECONDS, STOPPED = "values", "seconds", "stopped"
 OWN_STAGES = ("reduction", "noise", "neighbours", "train")
@@ -175,3 +190,86 @@ def _trial_node(number: int, params: dict[str, Any]) -> Node:
     """A trial as a node for progress displays."""
     told = {key: encoded(value) for key, value in params.items()}
     return Node("trial", told, {}, f"trial-{number}", f"trial {number} ({short(params)})")
+
+
+INTERRUPTED = 130
+Kind = Literal["started", "progress", "finished", "failed", "error"]  # what a worker says, with what it is
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Settings of a search that every worker gets."""
+
+    base: Base
+    kept: StudyLocation
+    searches: str
+    total: int
+    store: Path
+    stages: str
+    threads: int
+    memory_mb: int
+
+
+def work(tell: Connection, config: SearchConfig, device: str, name: str, log: Path) -> None:
+    """Body of a worker process; sends pairs of a Kind and its content."""
+    serve_parent(log)
+    limit_threads(config.threads)
+    try:
+        with _shown_to_live(config.kept.locks / f"{name}.lock") as shown:
+            search(config, device, shown, _sender(tell))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except GraspBenchError as error:
+        tell.send(("error", error))
+    except Exception as error:  # of the storage, or of ours: other trials would meet it, too
+        tell.send(("error", GraspBenchError(f"{type(error).__name__}: {error}")))
+
+
+def _sender(tell: Connection) -> Callable[[Any], None]:
+    """Return a sender to the command; it raises KeyboardInterrupt where the command is gone."""
+
+    def send(said: Any) -> None:
+        try:
+            tell.send(said)
+        except OSError:
+            raise KeyboardInterrupt from None
+
+    return send
+
+
+@contextmanager
+def _shown_to_live(lock: Path) -> Iterator[str]:
+    """Hold a lock that the system frees when this process dies."""
+    held = atomic.acquire(lock)
+    try:
+        yield worker_name(lock)
+    finally:
+        held.release()
+        lock.unlink(missing_ok=True)
+
+
+def search(config: SearchConfig, device: str, worker: str, send: Callable[[Any], Any]) -> None:
+    """Make trials until there are enough; `worker` is the name stored in each trial."""
+    base, store = config.base, Store(config.store)
+    study = open_study(config.kept, config.searches)
+    study.sampler = SeededByPlace(
+        base.tuning.sampler, base.tuning.seed, lambda number: place(study, number), worker
+    )
+    study.pruner = pruner_of(base.tuning, base.experiment.training)
+    bench = TrialContext(
+        store, load_stages(config.stages), device, config.threads, config.memory_mb,
+        Fingerprints(cache_file(config.store)), send,
+    )  # fmt: skip
+    trials = Trials(base, study, config.total, bench)
+    while _wanted(study, base, config.total):
+        try:
+            study.optimize(trials, n_trials=1, catch=(TrialFailed, NotNeeded))
+        except KeyboardInterrupt:
+            trials.ask_again()
+            raise
+
+
+def _wanted(study: Study, base: Base, total: int) -> bool:
+    """Whether a trial is left to make; those of a grid are queued."""
+    requeue_dead(study)
+    return left(study, total) > 0 and (base.tuning.sampler != "grid" or waiting(study))
