@@ -1,4 +1,4 @@
-"""Stages `embeddings` (a vector per user or item, from texts or a file) and `reduction` (fewer dimensions)."""
+"""Stages `embeddings` (a vector per user or item, of texts or a file) and `reduction` (fewer dimensions)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ NODE = make_node("train", {}, {}, NAME)
 LIVE = f"""
 import sys
 sys.path[:0] = {sys.path!r}
-from grasp_bench.core.console import guard_streams
+from grasp_bench.core.outlets import guard_streams
 guard_streams()
 from grasp_bench.engine.display import make_display
 from test_escapes_in_displays import tell
