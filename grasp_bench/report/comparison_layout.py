@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grasp_bench.report.comparison_pair import Pair, ProtocolPair
-from grasp_bench.report.document import BLANK, Column, Document, Entry, Section, Table
+from grasp_bench.report.document import BLANK, Document, Section, Table
 from grasp_bench.report.formatting import UNITS, count, p_value, percent, points, probability
 from grasp_bench.report.schema import PairTest
 from grasp_bench.report.sections.groups import GROUP_HEADS
@@ -25,7 +25,7 @@ def in_words(first: str, second: str, metric: str, test: PairTest) -> list[str]:
     if test["gained"] == test["lost"] == 0:
         return [f"No user differs in {metric} between {first} and {second}."]
     side = "above" if test["difference"] > 0 else "below" if test["difference"] < 0 else "level with"
-    lines = [
+    return [
         f"{first} is {side} {second} by {100 * abs(test['difference']):.2f} points of {metric} "
         f"(95 % interval {100 * test['low']:+.2f} to {100 * test['high']:+.2f}).",
         _certainty(test),
@@ -34,7 +34,6 @@ def in_words(first: str, second: str, metric: str, test: PairTest) -> list[str]:
         f"{count(test['gained'])} of {count(test['n'])} users gain, {count(test['lost'])} lose, "
         f"{count(test['n'] - test['gained'] - test['lost'])} see no difference.",
     ]
-    return lines
 
 
 def _certainty(test: PairTest) -> str:
@@ -61,55 +60,46 @@ def _seeds_line(pair: Pair) -> str:
 def _settings(pair: Pair) -> Section:
     if not pair["settings"]:
         return Section("Settings that differ", lines=["None: the two differ in seed alone."])
-    columns = [Column("setting", "left"), Column(pair["first"], "left"), Column(pair["second"], "left")]
     rows = [
-        [Entry(key), Entry(_shown(ours)), Entry(_shown(theirs))] for key, ours, theirs in pair["settings"]
+        [key, *(BLANK if value is None else str(value) for value in values)]
+        for key, *values in pair["settings"]
     ]
-    return Section("Settings that differ", [Table("", columns, rows)])
+    heads = ["setting", pair["first"], pair["second"]]
+    return Section("Settings that differ", [Table.of_texts("", heads, rows, names=3)])
 
 
 def _protocol(name: str, pair: Pair, found: ProtocolPair) -> Section:
     metric = pair["metric"]
-    columns = columns_of_tests([found["test"]])
-    entries = entries_of_test(found["test"], columns)
-    tests = Table(f"{metric}, all users", columns, [entries], notes_of_tests([found["test"]]))
+    test, names = found["test"], (pair["first"], pair["second"])
+    columns = columns_of_tests([test])
+    tested = [entries_of_test(test, columns)]
     groups = [(GROUP_HEADS.get(g["group"], g["group"]), g["first"], g["second"]) for g in found["groups"]]
     seeds = [(f"seed {s['seed']}", s["first"], s["second"]) for s in found["seeds"]]
     tables = [
-        tests,
-        _means(f"{metric} by group (means over seeds, not tested)", pair, groups),
-        _metrics(pair, found),
-        _means(f"{metric} by seed", pair, seeds),
+        Table.of_texts(f"{metric}, all users", columns, tested, notes_of_tests([test])),
+        _means(f"{metric} by group (means over seeds, not tested)", names, groups),
+        _metrics(names, found),
+        _means(f"{metric} by seed", names, seeds),
     ]
-    words = in_words(pair["first"], pair["second"], metric, found["test"])
+    words = in_words(*names, metric, test)
     return Section(f"{name} ranking", [table for table in tables if table.rows], words)
 
 
-def _means(title: str, pair: Pair, rows: Sequence[tuple[str, float | None, float | None]]) -> Table:
-    columns = [Column("", "left"), Column(pair["first"]), Column(pair["second"]), Column("difference")]
+def _means(
+    title: str, names: tuple[str, str], rows: Sequence[tuple[str, float | None, float | None]]
+) -> Table:
     entries = [
-        [Entry(name), Entry(percent(ours)), Entry(percent(theirs)),
-         Entry(BLANK if ours is None or theirs is None else points(ours - theirs))]
+        [name, percent(ours), percent(theirs),
+         BLANK if ours is None or theirs is None else points(ours - theirs)]
         for name, ours, theirs in rows
     ]  # fmt: skip
-    return Table(title, columns, entries)
+    return Table.of_texts(title, ["", *names, "difference"], entries)
 
 
-def _metrics(pair: Pair, found: ProtocolPair) -> Table:
-    columns = [Column("metric", "left"), Column(pair["first"]), Column(pair["second"])]
-    columns += [Column("difference"), Column("p")]
+def _metrics(names: tuple[str, str], found: ProtocolPair) -> Table:
     rows = [
-        [
-            Entry(m["metric"]),
-            Entry(percent(m["first"])),
-            Entry(percent(m["second"])),
-            Entry(points(m["difference"])),
-            Entry(p_value(m["p"])),
-        ]
+        [m["metric"], percent(m["first"]), percent(m["second"]), points(m["difference"]), p_value(m["p"])]
         for m in found["metrics"]
     ]
-    return Table("All metrics (p of users and trainings crossed, uncorrected)", columns, rows)
-
-
-def _shown(value: object) -> str:
-    return BLANK if value is None else str(value)
+    title = "All metrics (p of users and trainings crossed, uncorrected)"
+    return Table.of_texts(title, ["metric", *names, "difference", "p"], rows)

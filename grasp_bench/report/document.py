@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 Kind = Literal["ranking", "across", "claims", "gaps", "noise", "detail"]
 Mark = Literal["", "best", "second"]
@@ -35,6 +35,10 @@ class Column:
     spare: bool = False
 
 
+Head: TypeAlias = str | Column
+Content: TypeAlias = str | Entry
+
+
 @dataclass(frozen=True)
 class Table:
     """Entries row by row, each row as long as `columns`; notes are printed below."""
@@ -46,12 +50,19 @@ class Table:
 
     @classmethod
     def of_texts(
-        cls, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = (),
-        names: int = 1,
+        cls, title: str, heads: Sequence[Head], rows: Sequence[Sequence[Content]],
+        notes: Sequence[str] = (), names: int = 1,
     ) -> Table:  # fmt: skip
-        """A table of plain text; the first `names` columns are names, the others numbers."""
-        columns = [Column(head, "right" if place >= names else "left") for place, head in enumerate(heads)]
-        return cls(title, columns, [[Entry(text) for text in row] for row in rows], notes)
+        """A table of plain text; the first `names` columns are names, the others numbers.
+
+        A column or an entry that is more than its text stands as itself.
+        """
+        columns = [
+            Column(head, "right" if place >= names else "left") if isinstance(head, str) else head
+            for place, head in enumerate(heads)
+        ]
+        entries = [[Entry(each) if isinstance(each, str) else each for each in row] for row in rows]
+        return cls(title, columns, entries, notes)
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,13 @@ class Figure:
     charts: Sequence[Chart]
     table: Table
     notes: Sequence[str] = ()
+
+    @classmethod
+    def of_one(
+        cls, name: str, make: Callable[[int], dict[str, Any]], table: Table, notes: Sequence[str] = ()
+    ) -> Figure:
+        """A figure of one chart, which has the figure's name."""
+        return cls(name, [Chart(name, make)], table, notes)
 
 
 @dataclass(frozen=True)

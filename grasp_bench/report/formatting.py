@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grasp_bench.core.words import readable
@@ -87,6 +88,15 @@ def setting(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested settings by dotted key."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
 def share(value: float | None) -> str:
     """0.2739 as 27.4 %; shares under a thousandth keep a second digit."""
     if value is None or not math.isfinite(value):
@@ -142,9 +152,10 @@ def words_of(claim: Claim) -> str:
     by = f"{claim['metric']} ({claim['protocol']})"
     if claim["verdict"] == ONE_TRAINING:
         return _of_these_trainings(claim, test, by)
-    size, side = f"{100 * abs(test['difference']):.2f} points of {by}", _side(test)
-    stands = f"{claim['better']} is {side} {claim['than']} by {size}"
-    span = f"{_interval(test)}, {_corrected(claim)}{_at_look(claim)}"
+    size, side = 100 * abs(test["difference"]), "above" if test["difference"] > 0 else "below"
+    stands = f"{claim['better']} is {side} {claim['than']} by {size:.2f} points of {by}"
+    p = p_value(claim["p_holm"])
+    span = f"{_interval(test)}, corrected p {p if p.startswith('<') else f'= {p}'}{_at_look(claim)}"
     if test["difference"] == 0:
         stands = f"{claim['better']} and {claim['than']} are equal in {by}"
     if claim["at_least"]:
@@ -171,17 +182,8 @@ def _of_these_trainings(claim: Claim, test: PairTest, by: str) -> str:
     )
 
 
-def _side(test: PairTest) -> str:
-    return "above" if test["difference"] > 0 else "below"
-
-
 def _interval(test: PairTest) -> str:
     return f"95 % interval {100 * test['low']:+.2f} to {100 * test['high']:+.2f}"
-
-
-def _corrected(claim: Claim) -> str:
-    told = p_value(claim["p_holm"])
-    return f"corrected p {told}" if told.startswith("<") else f"corrected p = {told}"
 
 
 def _at_look(claim: Claim) -> str:

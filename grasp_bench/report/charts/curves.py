@@ -32,7 +32,7 @@ def curves(points: Sequence[CurvePoint], width: int, x_title: str, y_title: str)
     names = list(dict.fromkeys(point.series for point in points))
     told = series_encoding(width, names, offset=ABOVE_TITLE)
     dashes = series_encoding(width, names, dashed=True)
-    x = _x_axis([point.x for point in points], x_title, width)
+    x = _x_axis([point.x for point in points], x_title)
     y: Spec = {"type": "quantitative", "title": y_title, "scale": {"zero": False, "nice": True}}
     points = _apart(points, names)
     colour = told["color"] if len(names) > 1 else {"value": ACCENT}
@@ -86,7 +86,7 @@ def _is_geometric(xs: Sequence[Any]) -> bool:
     return bool(min(xs) > 0 and max(xs) / min(xs) >= GEOMETRIC_FROM)
 
 
-def _x_axis(values: Sequence[Any], title: str, width: int) -> Spec:
+def _x_axis(values: Sequence[Any], title: str) -> Spec:
     """A scale of numbers, of doublings, or of names; ticks where the points are."""
     distinct = sorted(set(values)) if all(_is_number(value) for value in values) else None
     field: Spec = {"field": "x", "title": title}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from grasp_bench.report.charts.theme import (
     ACCENT,
@@ -18,6 +19,7 @@ from grasp_bench.report.charts.theme import (
     rule_at,
     series_encoding,
 )
+from grasp_bench.report.schema import DifferenceInterval
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class Whisker:
     high: float | None
     tip: str
     hollow: bool = False
+
+    @classmethod
+    def of_difference(cls, label: str, found: DifferenceInterval, tip: str, *, hollow: bool) -> Whisker:
+        """A difference of fractions, drawn in points of percent."""
+        value, low, high = (100 * found[key] for key in ("difference", "low", "high"))
+        return cls(label, value, low, high, tip, hollow)
 
 
 @dataclass(frozen=True)
@@ -72,15 +80,8 @@ def _rows_chart(
     rows: Sequence[Whisker | Dot], width: int, title: str, mark: Spec, told: Spec,
     *, reference: float | None, zero: bool = False,
 ) -> Spec:  # fmt: skip
-    labels = list(dict.fromkeys(row.label for row in rows))
-    shared = {
-        "y": {"field": "label", "type": "nominal", "sort": labels, "axis": names_axis(width, labels)},
-        "description": {"field": "tip"},
-    }
-    x: Spec = {
-        "type": "quantitative", "title": axis_title(title, width), "scale": {"zero": zero, "nice": True},
-        "axis": {"grid": True, "tickCount": 5 if is_narrow(width) else 8},
-    }  # fmt: skip
+    shared = _row_encoding(rows, width)
+    x = _value_axis(title, width, {"zero": zero, "nice": True})
     layers: list[Spec] = [] if reference is None else [rule_at(reference)]
     if any(row.low is not None for row in rows):
         line: Spec = {"type": "rule", "strokeWidth": 2}
@@ -93,8 +94,31 @@ def _rows_chart(
             }
         )
     layers.append({"mark": mark, "encoding": {**shared, "x": {"field": "value", **x}, **told}})
+    return {"data": _values(rows), "layer": layers, **_framed(width)}
+
+
+def _values(rows: Sequence[Any]) -> Spec:
+    return {"values": [asdict(row) for row in rows]}
+
+
+def _row_encoding(rows: Sequence[Any], width: int) -> Spec:
+    """Names down the side in the order of the rows, and the tip of each."""
+    labels = list(dict.fromkeys(row.label for row in rows))
     return {
-        "data": {"values": [asdict(row) for row in rows]}, "layer": layers,
+        "y": {"field": "label", "type": "nominal", "sort": labels, "axis": names_axis(width, labels)},
+        "description": {"field": "tip"},
+    }
+
+
+def _value_axis(title: str, width: int, scale: Spec, *, narrow_ticks: int = 5) -> Spec:
+    return {
+        "type": "quantitative", "title": axis_title(title, width), "scale": scale,
+        "axis": {"grid": True, "tickCount": narrow_ticks if is_narrow(width) else 8},
+    }  # fmt: skip
+
+
+def _framed(width: int) -> Spec:
+    return {
         "width": width, "height": {"step": STEP},
         "autosize": {"type": "fit-x", "contains": "padding"}, "view": {"stroke": GRID},
     }  # fmt: skip
@@ -119,43 +143,21 @@ class Spread:
 
 def spreads(rows: Sequence[Spread], width: int, title: str, *, reference: float | None = None) -> Spec:
     """Rows in the given order; the series of a row lie below each other."""
-    labels = list(dict.fromkeys(row.label for row in rows))
     series = list(dict.fromkeys(row.series for row in rows))
     told = series_encoding(width, series)
-    shared = {
-        "y": {"field": "label", "type": "nominal", "sort": labels, "axis": names_axis(width, labels)},
-        "yOffset": {"field": "series", "type": "nominal", "sort": series},
-        "description": {"field": "tip"},
-    }
-    x: Spec = {
-        "type": "quantitative", "title": axis_title(title, width), "scale": {"zero": False, "nice": True},
-        "axis": {"grid": True, "tickCount": 4 if is_narrow(width) else 8},
-    }  # fmt: skip
-    lines = [(("low", "high"), 1.5), (("q1", "q3"), 5)]
+    offset = {"field": "series", "type": "nominal", "sort": series}
+    shared = {**_row_encoding(rows, width), "yOffset": offset}
+    x = _value_axis(title, width, {"zero": False, "nice": True}, narrow_ticks=4)
     layers: list[Spec] = [] if reference is None else [rule_at(reference)]
-    layers += [
-        {
-            "mark": {"type": "rule", "strokeWidth": thickness},
-            "encoding": {
-                **shared, "x": {"field": ends[0], **x}, "x2": {"field": ends[1]}, "color": told["color"],
-            },
-        }
-        for ends, thickness in lines
-    ]  # fmt: skip
-    dot = {
-        "type": "point",
-        "filled": True,
-        "size": 75,
-        "opacity": 1,
-        "stroke": "var(--paper)",
-        "strokeWidth": 1,
-    }
+    for low, high, thickness in (("low", "high", 1.5), ("q1", "q3", 5)):
+        ends = {"x": {"field": low, **x}, "x2": {"field": high}}
+        mark: Spec = {"type": "rule", "strokeWidth": thickness}
+        layers.append({"mark": mark, "encoding": {**shared, **ends, "color": told["color"]}})
+    dot: Spec = {"type": "point", "filled": True, "size": 75, "opacity": 1}
+    dot |= {"stroke": "var(--paper)", "strokeWidth": 1}
     layers.append({"mark": dot, "encoding": {**shared, "x": {"field": "median", **x}, **told}})
-    return {
-        "data": {"values": [asdict(row) for row in rows]}, "layer": layers, "width": width,
-        "height": {"step": BAND, "for": "offset"},
-        "autosize": {"type": "fit-x", "contains": "padding"}, "view": {"stroke": GRID},
-    }  # fmt: skip
+    height = {"step": BAND, "for": "offset"}
+    return {"data": _values(rows), "layer": layers, **_framed(width), "height": height}
 
 
 @dataclass(frozen=True)
@@ -179,30 +181,22 @@ class RankBar:
 
 def rank_diagram(dots: Sequence[RankDot], bars: Sequence[RankBar], width: int, title: str) -> Spec:
     """Dots in the given order, bars below them, on a scale from the first place to the last."""
-    labels = [*(dot.label for dot in dots), *(bar.label for bar in bars)]
-    y = {"field": "label", "type": "nominal", "sort": labels, "axis": names_axis(width, labels)}
-    x: Spec = {
-        "type": "quantitative", "title": axis_title(title, width),
-        "scale": {"domain": [1, max(len(dots), *(bar.high for bar in bars))], "nice": False, "padding": 10},
-        "axis": {"grid": True, "tickCount": 5 if is_narrow(width) else 8},
-    }  # fmt: skip
-    told = {"y": y, "description": {"field": "tip"}}
-    return {
-        "layer": [
-            {
-                "data": {"values": [asdict(dot) for dot in dots]},
-                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1, "color": ACCENT},
-                "encoding": {**told, "x": {"field": "rank", **x}},
-            },
-            {
-                "data": {"values": [asdict(bar) for bar in bars]},
-                "mark": {"type": "bar", "height": 6, "color": INK},
-                "encoding": {**told, "x": {"field": "low", **x}, "x2": {"field": "high"}},
-            },
-        ],
-        "width": width, "height": {"step": STEP},
-        "autosize": {"type": "fit-x", "contains": "padding"}, "view": {"stroke": GRID},
-    }  # fmt: skip
+    last = max(len(dots), *(bar.high for bar in bars))
+    x = _value_axis(title, width, {"domain": [1, last], "nice": False, "padding": 10})
+    shared = _row_encoding([*dots, *bars], width)
+    layers = [
+        {
+            "data": _values(dots),
+            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1, "color": ACCENT},
+            "encoding": {**shared, "x": {"field": "rank", **x}},
+        },
+        {
+            "data": _values(bars),
+            "mark": {"type": "bar", "height": 6, "color": INK},
+            "encoding": {**shared, "x": {"field": "low", **x}, "x2": {"field": "high"}},
+        },
+    ]
+    return {"layer": layers, **_framed(width)}
 
 
 @dataclass(frozen=True)
@@ -216,21 +210,11 @@ class Bar:
 
 def bars(rows: Sequence[Bar], width: int, title: str) -> Spec:
     """Bars in the given order, names down the side."""
-    labels = list(dict.fromkeys(row.label for row in rows))
+    x = {"field": "value", "type": "quantitative", "title": axis_title(title, width)}
     return {
-        "data": {"values": [asdict(row) for row in rows]},
+        "data": _values(rows),
         "mark": {"type": "bar", "color": ACCENT, "height": {"band": 0.66}},
-        "encoding": {
-            "y": {"field": "label", "type": "nominal", "sort": labels, "axis": names_axis(width, labels)},
-            "x": {
-                "field": "value",
-                "type": "quantitative",
-                "title": axis_title(title, width),
-                "axis": {"tickCount": 5},
-            },
-            "description": {"field": "tip"},
-        },
-        "width": width,
-        "height": {"step": STEP},
+        "encoding": {**_row_encoding(rows, width), "x": {**x, "axis": {"tickCount": 5}}},
+        "width": width, "height": {"step": STEP},
         "autosize": {"type": "fit-x", "contains": "padding"},
-    }
+    }  # fmt: skip

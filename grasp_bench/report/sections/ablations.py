@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from grasp_bench.report.charts.row_charts import Whisker, whiskers
-from grasp_bench.report.document import Chart, Column, Entry, Figure, Table
+from grasp_bench.report.document import Figure, Head, Table
 from grasp_bench.report.formatting import not_told_apart, p_value, points_with_interval
 from grasp_bench.report.page.blocks import PageSection
 from grasp_bench.report.schema import Ranking
@@ -40,32 +40,28 @@ def _figure(
 ) -> Figure:
     bases = list(dict.fromkeys(delta["base"] for delta in deltas))
     rows = [
-        Whisker(
-            label=delta["label"],
-            value=100 * delta["test"]["difference"],
-            low=100 * delta["test"]["low"],
-            high=100 * delta["test"]["high"],
-            tip=f"{delta['label']} less {delta['base']}: {points_with_interval(delta['test'])}",
+        Whisker.of_difference(
+            delta["label"], delta["test"],
+            f"{delta['label']} less {delta['base']}: {points_with_interval(delta['test'])}",
             hollow=not_told_apart(delta["p_bh"]),
         )
         for delta in deltas
-    ]
+    ]  # fmt: skip
     base = bases[0] if len(bases) == 1 else "its base"
     name = f"Ablations against {base}, {protocol} ranking{material.suffix(ranking)}"
     title = f"points of {material.metric} in percent, less {base if len(base) < 20 else 'the base'}"
-    chart = Chart(name, lambda width: whiskers(rows, width, title))
-    return Figure(name, [chart], _table(material.metric, protocol, deltas), [NOTE])
+    table = _table(material.metric, protocol, deltas)
+    return Figure.of_one(name, lambda width: whiskers(rows, width, title), table, [NOTE])
 
 
 def _table(metric: str, protocol: str, deltas: Sequence[AblationDelta]) -> Table:
     tests = [delta["test"] for delta in deltas]
-    columns = [Column("ablation", "left"), Column("base", "left"), Column("trainings")]
-    columns += [*columns_of_tests(tests), Column("p BH")]
+    columns = columns_of_tests(tests)
+    heads: list[Head] = ["ablation", "base", "trainings", *columns, "p BH"]
     rows = [
-        [Entry(delta["label"]), Entry(delta["base"]), Entry(trainings_of(delta["test"])),
-         *entries_of_test(delta["test"], columns), Entry(p_value(delta["p_bh"]))]
+        [delta["label"], delta["base"], trainings_of(delta["test"]),
+         *entries_of_test(delta["test"], columns), p_value(delta["p_bh"])]
         for delta in deltas
     ]  # fmt: skip
-    return Table(
-        f"{metric} of ablations less their base, {protocol} ranking", columns, rows, notes_of_tests(tests)
-    )
+    title = f"{metric} of ablations less their base, {protocol} ranking"
+    return Table.of_texts(title, heads, rows, notes_of_tests(tests), names=2)

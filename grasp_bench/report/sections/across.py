@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from grasp_bench.report.across_schema import AcrossDatasets, AcrossRow
 from grasp_bench.report.charts.row_charts import RankBar, RankDot, rank_diagram
-from grasp_bench.report.document import BLANK, Chart, Column, Entry, Figure, Mark, Section, Table, mark_best
+from grasp_bench.report.document import BLANK, Column, Entry, Figure, Head, Mark, Section, Table, mark_best
 from grasp_bench.report.formatting import p_value, percent
 from grasp_bench.report.page.blocks import Block, PageSection, Prose
 from grasp_bench.report.schema import Marked
@@ -65,38 +65,32 @@ def verdict(across: AcrossDatasets) -> str:
 def across_table(across: AcrossDatasets) -> Table:
     """Methods by mean rank; what is not ranked stands below."""
     letters = letters_of(across)
-    columns = [Column("method", "left"), *(Column(name, spare=True) for name in across["datasets"])]
-    columns += [Column("mean rank"), Column("won / tied / lost")]
-    columns += [Column("group", "left")] if letters else []
+    heads: list[Head] = ["method", *(Column(name, spare=True) for name in across["datasets"])]
+    heads += ["mean rank", "won / tied / lost", *([Column("group", "left")] if letters else [])]
     by_dataset = [_dataset_entries(across, index) for index in range(len(across["datasets"]))]
-    rows = [
-        [
-            Entry(label_of(_marked(row))),
-            *(column[index] for column in by_dataset),
-            *_summary(row),
-            *([Entry(letters.get(row["label"], BLANK))] if letters else []),
-        ]
-        for index, row in enumerate(across["rows"])
-    ]
-    return Table(_title(across), columns, rows, _notes(across))
+    rows = []
+    for row, on_datasets in zip(across["rows"], zip(*by_dataset, strict=True), strict=True):
+        rank, pairs = row["mean_rank"], f"{row['won']} / {row['tied']} / {row['lost']}"
+        summary = [BLANK, BLANK] if rank is None else [f"{rank:.2f}", pairs]
+        group = [letters.get(row["label"], BLANK)] if letters else []
+        rows.append([label_of(_marked(row)), *on_datasets, *summary, *group])
+    # The title has the verdict in short, for forms that show tables alone.
+    count, test = len(across["datasets"]), across["friedman"]
+    found = "no claim across them" if test is None else f"Friedman's p {p_value(test['p'])}"
+    title = f"Across {count} datasets ({found}): {across['metric']}, {across['protocol']} ranking"
+    return Table.of_texts(title, heads, rows, _notes(across))
 
 
 def best_table(across: AcrossDatasets) -> Table | None:
     """Every method against the one of the best mean rank; None without a verdict."""
     if not across["against_best"]:
         return None
-    columns = [Column("method", "left"), Column("z"), Column("p"), Column("p Holm")]
     rows = [
-        [
-            Entry(pair["label"]),
-            Entry(f"{pair['z']:.2f}"),
-            Entry(p_value(pair["p"])),
-            Entry(p_value(pair["p_holm"])),
-        ]
+        [pair["label"], f"{pair['z']:.2f}", p_value(pair["p"]), p_value(pair["p_holm"])]
         for pair in across["against_best"]
     ]
-    best = across["rows"][0]["label"]
-    return Table(f"{PAIRS_TITLE}, {best}", columns, rows, [BEST_NOTE])
+    title = f"{PAIRS_TITLE}, {across['rows'][0]['label']}"
+    return Table.of_texts(title, ["method", "z", "p", "p Holm"], rows, [BEST_NOTE])
 
 
 def letters_of(across: AcrossDatasets) -> dict[str, str]:
@@ -114,13 +108,6 @@ def letter(index: int) -> str:
     return ascii_lowercase[place] + (str(round_) if round_ else "")
 
 
-def _title(across: AcrossDatasets) -> str:
-    """The verdict in short, for forms that show tables alone."""
-    count, test = len(across["datasets"]), across["friedman"]
-    found = "no claim across them" if test is None else f"Friedman's p {p_value(test['p'])}"
-    return f"Across {count} datasets ({found}): {across['metric']}, {across['protocol']} ranking"
-
-
 def _dataset_entries(across: AcrossDatasets, index: int) -> list[Entry]:
     """Means and places on one dataset; marks only where there is a verdict, for they read as one."""
     means = [row["means"][index] for row in across["rows"]]
@@ -132,13 +119,6 @@ def _dataset_entries(across: AcrossDatasets, index: int) -> list[Entry]:
         Entry(percent(mean) if place is None else f"{percent(mean)} ({place:g})", mark)
         for mean, place, mark in zip(means, places, marks, strict=True)
     ]
-
-
-def _summary(row: AcrossRow) -> list[Entry]:
-    rank = row["mean_rank"]
-    if rank is None:
-        return [Entry(BLANK), Entry(BLANK)]
-    return [Entry(f"{rank:.2f}"), Entry(f"{row['won']} / {row['tied']} / {row['lost']}")]
 
 
 def _notes(across: AcrossDatasets) -> list[str]:
@@ -202,7 +182,9 @@ def _diagram(across: AcrossDatasets) -> Figure | None:
     ]
     told = f"critical difference: {difference:.2f}"
     bars.append(RankBar("critical difference", 1, 1 + difference, told))
+    axis = "mean rank, best on the left"
     count = len(across["datasets"])
     name = f"Mean ranks over {count} datasets by {across['metric']}, {across['protocol']} ranking"
-    chart = Chart(name, lambda width: rank_diagram(dots, bars, width, "mean rank, best on the left"))
-    return Figure(name, [chart], across_table(across), [LEGEND])
+    return Figure.of_one(
+        name, lambda width: rank_diagram(dots, bars, width, axis), across_table(across), [LEGEND]
+    )

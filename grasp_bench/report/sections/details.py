@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from grasp_bench.report.charts.row_charts import Bar, bars
-from grasp_bench.report.document import BLANK, Chart, Column, Entry, Figure, Section, Table
-from grasp_bench.report.formatting import count, duration, percent
+from grasp_bench.report.document import BLANK, Column, Entry, Figure, Head, Section, Table
+from grasp_bench.report.formatting import count, duration, flattened
 from grasp_bench.report.page.blocks import Block, Commands, Folded, Heading, PageSection, Prose
-from grasp_bench.report.schema import Board, Ranking, Row
-from grasp_bench.report.sections.ranking import label_of, mark_notes, ordered_rows
+from grasp_bench.report.schema import Board, Ranking
+from grasp_bench.report.sections.ranking import label_of, mark_notes, ordered_rows, values_of_seeds
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
     from grasp_bench.report.page.material import PageMaterial
@@ -20,25 +20,22 @@ def seed_table(ranking: Ranking, protocol: str, metric: str) -> Table:
     """One metric by method and seed; blank where not finished. What has no seed is left out."""
     rows = [row for row in ordered_rows(ranking, protocol, metric) if row["planned_seeds"] or row["seeds"]]
     seeds = sorted({seed for row in rows for seed in [*row["planned_seeds"], *row["seeds"]]})
-    columns = [Column("method", "left"), *(Column(f"seed {seed}") for seed in seeds)]
-    entries = [
-        [Entry(label_of(row)), *(Entry(_seed_value(row, protocol, seed, metric)) for seed in seeds)]
-        for row in rows
-    ]
-    return Table(f"{metric} by seed, {protocol} ranking", columns, entries, mark_notes(rows))
+    heads = ["method", *(f"seed {seed}" for seed in seeds)]
+    entries = [[label_of(row), *values_of_seeds(row, protocol, metric, seeds)] for row in rows]
+    return Table.of_texts(f"{metric} by seed, {protocol} ranking", heads, entries, mark_notes(rows))
 
 
 def provenance_table(ranking: Ranking) -> Table:
     """Epochs, training time, machine and date of every run."""
-    columns = [
-        Column("run", "left"),
-        Column("epochs (best)"),
-        Column("training time"),
+    heads: list[Head] = [
+        "run",
+        "epochs (best)",
+        "training time",
         Column("machine", "left"),
         Column("finished", "left"),
     ]
     runs = [run for row in ranking["rows"] for run in row["provenance"]]
-    return Table("Runs", columns, [_run_entries(run) for run in runs], _versions(runs))
+    return Table.of_texts("Runs", heads, [_run_entries(run) for run in runs], _versions(runs))
 
 
 def gaps_section(board: Board) -> Section | None:
@@ -67,19 +64,14 @@ def _seeds(seeds: list[str]) -> str:
 
 def card_table(name: str, card: Mapping[str, Any]) -> Table:
     """The dataset card, nested keys dotted."""
-    rows = [[Entry(key), Entry(value)] for key, value in _flatten(card)]
-    return Table(f"Dataset card: {name}", [Column("fact", "left"), Column("value")], rows)
+    rows = [[key, _fact(value)] for key, value in flattened(card)]
+    return Table.of_texts(f"Dataset card: {name}", ["fact", "value"], rows)
 
 
-def _seed_value(row: Row, protocol: str, seed: int, metric: str) -> str:
-    return percent(row["per_seed"].get(protocol, {}).get(str(seed), {}).get(metric))
-
-
-def _run_entries(run: Mapping[str, Any]) -> list[Entry]:
+def _run_entries(run: Mapping[str, Any]) -> list[str | Entry]:
     epochs = BLANK if run["epochs"] is None else f"{run['epochs']} ({run['best_epoch'] or BLANK})"
-    machine, finished = (Entry(str(run[key] or BLANK)) for key in ("machine", "finished"))
     time = Entry(duration(run["seconds"]), order=run["seconds"])
-    return [Entry(run["slug"]), Entry(epochs), time, machine, finished]
+    return [run["slug"], epochs, time, *(str(run[key] or BLANK) for key in ("machine", "finished"))]
 
 
 def _versions(runs: list[dict[str, Any]]) -> list[str]:
@@ -88,17 +80,6 @@ def _versions(runs: list[dict[str, Any]]) -> list[str]:
         ", ".join(f"{name} {version}" for name, version in sorted(run["versions"].items())) for run in runs
     }
     return [f"Versions: {line}." for line in sorted(lines) if line]
-
-
-def _flatten(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for key, entry in value.items():
-        name = f"{prefix}{key}"
-        if isinstance(entry, Mapping):
-            rows.extend(_flatten(entry, f"{name}."))
-        else:
-            rows.append((name, _fact(entry)))
-    return rows
 
 
 def _fact(value: Any) -> str:
@@ -130,9 +111,9 @@ def _lengths(dataset: str, histogram: list[Mapping[str, Any]]) -> Figure:
         label = str(each["from"]) if each["from"] == each["to"] else f"{each['from']} to {each['to']}"
         rows.append(Bar(label, each["users"], f"{label} interactions: {count(each['users'])} users"))
     name = f"How long histories are, {dataset}"
-    chart = Chart(name, lambda width: bars(rows, width, "users"))
-    entries = [[Entry(row.label), Entry(count(int(row.value)))] for row in rows]
-    return Figure(name, [chart], Table(name, [Column("interactions"), Column("users")], entries))
+    entries = [[row.label, count(int(row.value))] for row in rows]
+    table = Table.of_texts(name, ["interactions", "users"], entries, names=0)
+    return Figure.of_one(name, lambda width: bars(rows, width, "users"), table)
 
 
 def gaps(material: PageMaterial) -> PageSection | None:
@@ -179,11 +160,9 @@ def _runs(ranking: Ranking) -> Table:
 
 def _hashes(material: PageMaterial) -> Table:
     rows = [
-        [Entry(f"protocol{material.suffix(ranking)}"), Entry(ranking["protocol_hash"])]
+        [f"protocol{material.suffix(ranking)}", ranking["protocol_hash"]]
         for ranking in material.board["rankings"]
     ]
-    rows.append([Entry("board"), Entry(material.board["key"])])
-    rows += [[Entry(f"{each.name}.json"), Entry(each.hash)] for each in material.findings]
-    return Table(
-        "Hashes of what this page was made from", [Column("of", "left"), Column("hash", "left")], rows
-    )
+    rows.append(["board", material.board["key"]])
+    rows += [[f"{each.name}.json", each.hash] for each in material.findings]
+    return Table.of_texts("Hashes of what this page was made from", ["of", "hash"], rows, names=2)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from grasp_bench.report.charts.row_charts import Dot, dots
-from grasp_bench.report.document import Chart, Column, Entry, Figure, Table
+from grasp_bench.report.document import Chart, Figure, Table
 from grasp_bench.report.formatting import count, percent_with_spread, plain
 from grasp_bench.report.page.blocks import Block, Folded, PageSection
 from grasp_bench.report.rows import measured_metrics
 from grasp_bench.report.schema import GROUP_TABLES, Ranking, Row
-from grasp_bench.report.sections.ranking import entries_of, label_of, mark_notes, ordered_rows
+from grasp_bench.report.sections.ranking import entries_of, label_of, mark_notes, mean_of, ordered_rows
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
     from grasp_bench.report.page.material import PageMaterial
@@ -44,25 +44,16 @@ def group_tables(ranking: Ranking, protocol: str, metric: str) -> list[Table]:
 
     Groups that no method has are left out, as in results of earlier versions.
     """
-    made = (_table(ranking, protocol, metric, name) for name in GROUP_TABLES)
-    return [table for table in made if table is not None]
-
-
-def _table(ranking: Ranking, protocol: str, metric: str, name: str) -> Table | None:
-    rows = ordered_rows(ranking, protocol, metric)
-    groups = GROUP_TABLES[name]
-    present = [group for group in groups if any(group in row["values"].get(protocol, {}) for row in rows)]
-    if not present:
-        return None
-    columns = [Column("method", "left"), *(Column(_head(rows, group)) for group in present)]
-    by_group = [
-        entries_of(rows, [row["values"].get(protocol, {}).get(group, {}).get(metric) for row in rows])
-        for group in present
-    ]
-    entries = [
-        [Entry(label_of(row)), *(column[index] for column in by_group)] for index, row in enumerate(rows)
-    ]
-    return Table(f"{metric} by {name}, {protocol} ranking", columns, entries, mark_notes(rows))
+    rows, tables = ordered_rows(ranking, protocol, metric), []
+    for name, groups in GROUP_TABLES.items():
+        present = [group for group in groups if any(group in row["values"].get(protocol, {}) for row in rows)]
+        if present:
+            by_group = [entries_of(rows, [mean_of(r, protocol, metric, g) for r in rows]) for g in present]
+            entries = [[label_of(row), *of_row] for row, *of_row in zip(rows, *by_group, strict=True)]
+            heads = ["method", *(_head(rows, group) for group in present)]
+            title = f"{metric} by {name}, {protocol} ranking"
+            tables.append(Table.of_texts(title, heads, entries, mark_notes(rows)))
+    return tables
 
 
 def beyond_table(ranking: Ranking, metric: str) -> Table | None:
@@ -71,11 +62,13 @@ def beyond_table(ranking: Ranking, metric: str) -> Table | None:
     names = _at_cutoff(dict.fromkeys(name for row in rows for name in row["beyond"]), metric)
     if not names:
         return None
-    entries = [
-        [Entry(label_of(row)), *(Entry(_mean(row, name)) for name in names)] for row in rows if row["beyond"]
-    ]
+    entries = []
+    for row in rows:
+        if stats := row["beyond"]:
+            means = (plain(stats[name]["mean"] if name in stats else None) for name in names)
+            entries.append([label_of(row), *means])
     notes = ["Mean over seeds; coverage, Gini and cross-category are shares in [0, 1].", *mark_notes(rows)]
-    return Table("", [Column("method", "left"), *map(Column, names)], entries, notes)
+    return Table.of_texts("", ["method", *names], entries, notes)
 
 
 def _head(rows: list[Row], group: str) -> str:
@@ -88,11 +81,6 @@ def _at_cutoff(names: Iterable[str], metric: str) -> list[str]:
     """The measures at the metric's own cutoff, where there are any: five cutoffs do not fit a page."""
     cutoff = metric.partition("@")[2]
     return [name for name in names if name.partition("@")[2] == cutoff] or list(names)
-
-
-def _mean(row: Row, name: str) -> str:
-    stat = row["beyond"].get(name)
-    return plain(stat["mean"] if stat else None)
 
 
 PAIRS = {
@@ -137,7 +125,7 @@ def _picture(material: PageMaterial, ranking: Ranking, protocol: str, what: str)
     """Two groups that divide all users; nothing where one of them is empty."""
     metric, rows = material.metric, []
     for row in ordered_rows(ranking, protocol, metric):
-        stats = [row["values"].get(protocol, {}).get(group, {}).get(metric) for group in PAIRS[what]]
+        stats = [mean_of(row, protocol, metric, group) for group in PAIRS[what]]
         if row["kind"] == "control" or not all(stats):
             continue
         for group, stat in zip(PAIRS[what], stats, strict=True):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from grasp_bench.report.charts.curves import CurvePoint, curves
 from grasp_bench.report.charts.row_charts import Whisker, whiskers
-from grasp_bench.report.document import BLANK, Chart, Column, Entry, Figure, Section, Table
+from grasp_bench.report.document import BLANK, Column, Figure, Head, Section, Table
 from grasp_bench.report.formatting import (
     not_told_apart,
     p_value,
@@ -15,7 +16,7 @@ from grasp_bench.report.formatting import (
     points_with_interval,
 )
 from grasp_bench.report.page.blocks import PageSection
-from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, Interval, NoiseCurve, Ranking
+from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, Interval, NoiseCurve, NoisePoint, Ranking
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
     from grasp_bench.report.page.material import PageMaterial
@@ -42,25 +43,27 @@ def noise_section(ranking: Ranking, first: str, suffix: str) -> Section | None:
 
 def noise_table(found: Degradation) -> Table:
     """The metric of every method at every rate, its area, and where it falls below its backbone."""
-    columns = [Column("method", "left"), Column("trainings", spare=True)]
-    columns += [Column(f"{rate:g}") for rate in found["rates"]]
-    columns += [Column("area"), Column("kept"), Column("below its backbone", "left")]
+    heads: list[Head] = ["method", Column("trainings", spare=True), *(f"{rate:g}" for rate in found["rates"])]
+    heads += ["area", "kept", Column("below its backbone", "left")]
     rows = [_curve_row(curve, found["rates"]) for curve in found["curves"]]
     title = f"{found['metric']}, {found['protocol']} ranking, by share of entities hit ({found['kind']})"
-    return Table(title, columns, rows, CURVE_NOTES)
+    return Table.of_texts(title, heads, rows, CURVE_NOTES)
 
 
-def _curve_row(curve: NoiseCurve, rates: list[float]) -> list[Entry]:
+def _curve_row(curve: NoiseCurve, rates: list[float]) -> list[str]:
     by_rate = {point["rate"]: point for point in curve["points"]}
-    label = f"{curve['label']} (not affected)" if curve["constant"] else curve["label"]
     return [
-        Entry(label),
-        Entry(" / ".join(map(str, dict.fromkeys(curve["trainings"])))),
-        *(Entry(_figure(by_rate.get(rate))) for rate in rates),
-        Entry(_figure(curve["area"])),
-        Entry(BLANK if curve["constant"] else _figure(curve["retained"])),
-        Entry(curve["below_words"] or BLANK),
+        _label(curve),
+        " / ".join(map(str, dict.fromkeys(curve["trainings"]))),
+        *(_figure(by_rate.get(rate)) for rate in rates),
+        _figure(curve["area"]),
+        BLANK if curve["constant"] else _figure(curve["retained"]),
+        curve["below_words"] or BLANK,
     ]
+
+
+def _label(curve: NoiseCurve) -> str:
+    return f"{curve['label']} (not affected)" if curve["constant"] else curve["label"]
 
 
 def _figure(interval: Interval | None) -> str:
@@ -73,15 +76,11 @@ def drop_table(found: Degradation) -> Table | None:
     """Tests of drop against drop; None where there is nothing to compare."""
     if not found["drops"]:
         return None
-    columns = [
-        Column("drop of", "left"), Column("less that of", "left"), Column("rate"), Column("first"),
-        Column("second"), Column("difference [95 % CI]"), Column("p"), Column("p BH"),
-    ]  # fmt: skip
+    heads = ["drop of", "less that of", "rate", "first", "second", "difference [95 % CI]", "p", "p BH"]
     rows = [
         [
-            Entry(drop["a"]), Entry(drop["b"]), Entry(f"{drop['rate']:g}"), Entry(points(drop["drop_a"])),
-            Entry(points(drop["drop_b"])), Entry(points_with_interval(drop)),
-            Entry(p_value(drop["p"])), Entry(p_value(drop["p_adjusted"])),
+            drop["a"], drop["b"], f"{drop['rate']:g}", points(drop["drop_a"]), points(drop["drop_b"]),
+            points_with_interval(drop), p_value(drop["p"]), p_value(drop["p_adjusted"]),
         ]
         for drop in found["drops"]
     ]  # fmt: skip
@@ -91,7 +90,7 @@ def drop_table(found: Degradation) -> Table | None:
         notes.append(
             f"Of more than {ALL_PAIRS_OF} methods, each stands against {best}, the best at the lowest rate."
         )
-    return Table(f"Drop against drop, {found['protocol']} ranking", columns, rows, notes)
+    return Table.of_texts(f"Drop against drop, {found['protocol']} ranking", heads, rows, notes, names=2)
 
 
 DROP_AXIS = "difference of drops in points of percent"
@@ -112,36 +111,27 @@ def noise_page_section(material: PageMaterial) -> PageSection | None:
 
 
 def _degradation(found: Degradation, suffix: str) -> Figure:
-    points = [_point(curve, index) for curve in found["curves"] for index in range(len(curve["points"]))]
+    points = [_point(_label(curve), point) for curve in found["curves"] for point in curve["points"]]
     name = f"{found['metric']} under noise ({found['kind']}), {found['protocol']} ranking{suffix}"
     axis = f"{found['metric']}, percent"
-    chart = Chart(name, lambda width: curves(points, width, "share of entities hit", axis))
-    return Figure(name, [chart], noise_table(found))
+    make = partial(curves, points, x_title="share of entities hit", y_title=axis)
+    return Figure.of_one(name, make, noise_table(found))
 
 
-def _point(curve: NoiseCurve, index: int) -> CurvePoint:
-    point = curve["points"][index]
-    label = f"{curve['label']} (not affected)" if curve["constant"] else curve["label"]
-    told = percent_with_interval(point["mean"], point["low"], point["high"])
+def _point(label: str, point: NoisePoint) -> CurvePoint:
+    told = f"{label} at {point['rate']:g}: {_figure(point)}"
     low, high = (None if end is None else 100 * end for end in (point["low"], point["high"]))
-    return CurvePoint(
-        label, point["rate"], 100 * point["mean"], f"{label} at {point['rate']:g}: {told}", low, high
-    )
+    return CurvePoint(label, point["rate"], 100 * point["mean"], told, low, high)
 
 
 def _drops(found: Degradation, table: Table, suffix: str) -> Figure:
     rows = [
-        Whisker(
-            label=f"{drop['rate']:g}: {drop['a']} − {drop['b']}",
-            value=100 * drop["difference"],
-            low=100 * drop["low"],
-            high=100 * drop["high"],
-            tip=f"drop of {drop['a']} less that of {drop['b']} at {drop['rate']:g}: "
-            f"{points_with_interval(drop)}",
+        Whisker.of_difference(
+            f"{drop['rate']:g}: {drop['a']} − {drop['b']}", drop,
+            f"drop of {drop['a']} less that of {drop['b']} at {drop['rate']:g}: {points_with_interval(drop)}",
             hollow=not_told_apart(drop["p_adjusted"]),
         )
         for drop in found["drops"]
-    ]
+    ]  # fmt: skip
     name = f"Drop against drop under noise ({found['kind']}), {found['protocol']} ranking{suffix}"
-    chart = Chart(name, lambda width: whiskers(rows, width, DROP_AXIS))
-    return Figure(name, [chart], table, [DROP_LEGEND])
+    return Figure.of_one(name, lambda width: whiskers(rows, width, DROP_AXIS), table, [DROP_LEGEND])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from grasp_bench.report.charts.row_charts import Dot, dots
-from grasp_bench.report.document import BLANK, Chart, Column, Entry, Figure, Section, Table
+from grasp_bench.report.document import BLANK, Column, Content, Entry, Figure, Head, Section, Table
 from grasp_bench.report.formatting import count, percent, percent_with_interval, points
 from grasp_bench.report.page.blocks import Block, Folded, Heading, PageSection, Prose
 from grasp_bench.report.schema import (
@@ -113,18 +114,26 @@ def _compared(
     if not keys:
         return None
     grouped = any(group != "overall" for _, group in keys)
-    columns = [Column("method", "left"), *([Column("group", "left")] if grouped else []), Column("seeds")]
-    for index, metric in enumerate(metrics):
-        spare = index > 0
-        columns += [Column(f"{metric} ours [95 % CI]", spare=spare), Column("published", spare=spare)]
-        columns += [Column("difference", spare=spare)]
+    start = ["method", *(["group"] if grouped else [])]
     rows = []
     for label, group in keys:
         mine = [found.get((label, group, metric)) for metric in metrics]
-        start = [Entry(label), *([Entry(GROUP_HEADS.get(group, group))] if grouped else [])]
-        start.append(Entry(seeds[label]))
-        rows.append([*start, *(entry for figure in mine for entry in _entries(figure))])
-    return Table(title, columns, rows, _without_interval(figures))
+        names = [label, *([GROUP_HEADS.get(group, group)] if grouped else [])]
+        rows.append([*names, seeds[label], *(entry for figure in mine for entry in _entries(figure))])
+    notes = []
+    if any(figure["low"] is None for figure in figures):
+        notes = ["Without an interval: run the spec again, which writes down who belongs to which group."]
+    heads: list[Head] = [*start, "seeds", *_metric_heads(metrics)]
+    return Table.of_texts(title, heads, rows, notes, names=len(start))
+
+
+def _metric_heads(metrics: Sequence[str]) -> list[Column]:
+    """Ours, theirs and the difference of each metric; those after the first may go."""
+    return [
+        Column(head, spare=metric != metrics[0])
+        for metric in metrics
+        for head in (f"{metric} ours [95 % CI]", "published", "difference")
+    ]
 
 
 def sourced_table(ranking: Ranking, protocol: str, cutoff: int) -> Table | None:
@@ -137,39 +146,32 @@ def sourced_table(ranking: Ranking, protocol: str, cutoff: int) -> Table | None:
     told = [entry for entry in ranked if any(name in entry["theirs"] for name in metrics)]
     if not told:
         return None
-    columns = [
-        Column("published method", "left"),
-        Column("source", "left"),
-        Column("loss", "left", spare=True),
-    ]
-    columns += [Column("ours", "left"), Column("seeds", spare=True)]
-    for index, metric in enumerate(metrics):
-        spare = index > 0
-        columns += [Column(f"{metric} ours [95 % CI]", spare=spare), Column("published", spare=spare)]
-        columns += [Column("difference", spare=spare)]
+    heads: list[Head] = ["published method", "source", Column("loss", "left", spare=True), "ours"]
+    heads += [Column("seeds", spare=True), *_metric_heads(metrics)]
     rows = []
     for entry in told:
         start = [entry["published"], entry["source"]["reference"], entry["loss"] or BLANK]
         start += [entry["label"], seeds[entry["label"]]] if entry["label"] else [BLANK, BLANK]
-        rows.append([*map(Entry, start), *(each for metric in metrics for each in _beside(entry, metric))])
+        rows.append([*start, *(each for metric in metrics for each in _beside(entry, metric))])
     at = "" if cutoff == MAIN_CUTOFF else f" at {cutoff}"
-    return Table(f"Published rows{at}, each from its source ({protocol} ranking)", columns, rows)
+    title = f"Published rows{at}, each from its source ({protocol} ranking)"
+    return Table.of_texts(title, heads, rows, names=4)
 
 
-def _beside(entry: SourcedEntry, metric: str) -> list[Entry]:
+def _beside(entry: SourcedEntry, metric: str) -> list[Content]:
     """Ours, theirs and the difference in one metric; theirs alone where ours has none."""
     figure = next((figure for figure in entry["figures"] if figure["metric"] == metric), None)
     if figure is not None:
         return _entries(figure)
-    return [Entry(BLANK), Entry(percent(entry["theirs"].get(metric))), Entry(BLANK)]
+    return [BLANK, percent(entry["theirs"].get(metric)), BLANK]
 
 
-def _entries(figure: PublishedFigure | None) -> list[Entry]:
+def _entries(figure: PublishedFigure | None) -> list[Content]:
     if figure is None:
-        return [Entry(BLANK)] * 3
+        return [BLANK] * 3
     ours = percent_with_interval(figure["ours"], figure["low"], figure["high"])
     theirs = Entry(percent(figure["theirs"]), tier=bool(figure["inside"]))
-    return [Entry(ours), theirs, Entry(points(figure["difference"]))]
+    return [ours, theirs, points(figure["difference"])]
 
 
 def _every_cutoff(figures: Sequence[PublishedFigure]) -> Table | None:
@@ -180,21 +182,17 @@ def _every_cutoff(figures: Sequence[PublishedFigure]) -> Table | None:
         return None
     found = {(figure["label"], figure["metric"]): figure for figure in figures}
     labels = list(dict.fromkeys(figure["label"] for figure in figures))
-    rows = [[Entry(label), *(_both(found.get((label, metric))) for metric in metrics)] for label in labels]
-    columns = [Column("method", "left"), *(Column(metric, spare=True) for metric in metrics)]
-    return Table("Ours / published, all users, at every cutoff", columns, rows)
+    rows: list[list[Content]] = [
+        [label, *(_both(found.get((label, metric))) for metric in metrics)] for label in labels
+    ]
+    heads: list[Head] = ["method", *(Column(metric, spare=True) for metric in metrics)]
+    return Table.of_texts("Ours / published, all users, at every cutoff", heads, rows)
 
 
 def _both(figure: PublishedFigure | None) -> Entry:
     if figure is None:
         return Entry(BLANK)
     return Entry(f"{percent(figure['ours'])} / {percent(figure['theirs'])}", tier=bool(figure["inside"]))
-
-
-def _without_interval(figures: Sequence[PublishedFigure]) -> list[str]:
-    if all(figure["low"] is not None for figure in figures):
-        return []
-    return ["Without an interval: run the spec again, which writes down who belongs to which group."]
 
 
 METRICS = (f"NDCG@{MAIN_CUTOFF}", f"HR@{MAIN_CUTOFF}")
@@ -225,15 +223,18 @@ def _ranking(material: PageMaterial, ranking: Ranking) -> Iterator[Block]:
         for metric in METRICS:
             if rows[metric]:
                 name = f"{metric}, ours and published, {protocol} ranking{material.suffix(ranking)}"
-                yield _dots_figure(name, f"{metric}, percent", rows[metric], table)
+                make = partial(dots, rows[metric], title=f"{metric}, percent")
+                yield Figure.of_one(name, make, table)
     if rest := [table for table in section.plain_tables if table not in [each for _, each, _ in pictured]]:
         yield Folded("By cutoff and by group", rest)
 
 
 def _pairs(figures: Sequence[PublishedFigure], metric: str) -> list[Dot]:
     """Ours and theirs of each method that the paper's tables have too."""
-    chosen = [figure for figure in figures if figure["metric"] == metric]
-    return [dot for figure in chosen for dot in (_ours(figure, figure["label"]), _theirs(figure))]
+    chosen = [(figure, figure["label"]) for figure in figures if figure["metric"] == metric]
+    return [
+        dot for figure, label in chosen for dot in (_ours(figure, label), _theirs(label, figure["theirs"]))
+    ]
 
 
 def _rows(entries: Sequence[SourcedEntry], metric: str) -> list[Dot]:
@@ -244,8 +245,7 @@ def _rows(entries: Sequence[SourcedEntry], metric: str) -> list[Dot]:
             continue
         label = ", ".join(filter(None, [entry["published"], entry["source"]["reference"], entry["loss"]]))
         found += [_ours(figure, label) for figure in entry["figures"] if figure["metric"] == metric]
-        theirs = entry["theirs"][metric]
-        found.append(Dot(label, "published", 100 * theirs, f"{label}, published: {percent(theirs)}"))
+        found.append(_theirs(label, entry["theirs"][metric]))
     return found
 
 
@@ -255,10 +255,5 @@ def _ours(figure: PublishedFigure, label: str) -> Dot:
     return Dot(label, "ours", 100 * figure["ours"], f"{figure['label']}, ours: {told}", low, high)
 
 
-def _theirs(figure: PublishedFigure) -> Dot:
-    told = f"{figure['label']}, published: {percent(figure['theirs'])}"
-    return Dot(figure["label"], "published", 100 * figure["theirs"], told)
-
-
-def _dots_figure(name: str, axis: str, rows: Sequence[Dot], table: Table) -> Figure:
-    return Figure(name, [Chart(name, lambda width: dots(rows, width, axis))], table)
+def _theirs(label: str, figure: float) -> Dot:
+    return Dot(label, "published", 100 * figure, f"{label}, published: {percent(figure)}")

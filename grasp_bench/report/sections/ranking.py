@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from grasp_bench.report.charts.row_charts import Dot, Whisker, dots, whiskers
-from grasp_bench.report.document import BLANK, Chart, Column, Entry, Figure, Table, mark_best
+from grasp_bench.report.document import BLANK, Column, Entry, Figure, Head, Table, mark_best
 from grasp_bench.report.formatting import count, p_value, percent, percent_with_spread, points_with_interval
 from grasp_bench.report.page.blocks import Block, Folded, Heading, PageSection, Prose
 from grasp_bench.report.schema import Marked, Ranking, RankingTests, Row, Stat
@@ -30,27 +30,23 @@ def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
     rows = ordered_rows(ranking, protocol, metric)
     metrics = _shown_metrics(rows, protocol, metric)
     tests = ranking["tests"].get(protocol, {}).get(metric)
-    columns = [
-        Column("#"),
-        Column("method", "left"),
-        Column("seeds"),
-        *_metric_columns(metrics),
-        Column("users"),
-    ]
-    cells_by_metric = [_metric_entries(rows, protocol, name) for name in metrics]
+    spare = [Column(name, spare=True) for name in metrics[1:]]
+    heads: list[Head] = ["#", Column("method", "left"), "seeds", metric, *spare, "users"]
+    by_metric = [entries_of(rows, [mean_of(row, protocol, name) for row in rows]) for name in metrics]
+    equals = [] if tests is None else [label for label in tests["tier"] if label != tests["best"]]
     entries, place = [], 0
-    for index, row in enumerate(rows):
-        ranked = overall(row, protocol, metric) is not None and has_place(row)
-        place += ranked
-        name = Entry(label_of(row), tier=tests is not None and _in_tier(tests, row["label"]))
-        values = [column[index] for column in cells_by_metric]
-        number = Entry(_place(place, row) if ranked else BLANK)
-        entries.append([number, name, Entry(seeds_of(row)), *values, Entry(count(row["users"]))])
+    for row, *values in zip(rows, *by_metric, strict=True):
+        number = BLANK
+        if mean_of(row, protocol, metric) is not None and has_place(row):
+            place += 1
+            number = f"({place})" if _lacks_seeds(row) else str(place)
+        name = Entry(label_of(row), tier=row["label"] in equals)
+        entries.append([number, name, seeds_of(row), *values, count(row["users"])])
     notes = [*seed_notes(rows), *mark_notes(rows), *not_above_controls(rows, protocol, metric)]
     notes += ranking["warnings"]
     if tests is not None:
         notes[:0] = _tier_notes(tests)
-    return Table(f"{protocol} ranking by {metric}", columns, entries, notes)
+    return Table.of_texts(f"{protocol} ranking by {metric}", heads, entries, notes, names=0)
 
 
 def _tier_notes(tests: RankingTests) -> list[str]:
@@ -81,15 +77,21 @@ def ordered_rows(ranking: Ranking, protocol: str, metric: str) -> list[Row]:
     """Rows by descending mean of the metric; rows without it at the end, by name."""
 
     def key(row: Row) -> tuple[bool, float, str]:
-        stat = overall(row, protocol, metric)
+        stat = mean_of(row, protocol, metric)
         return stat is None, -stat["mean"] if stat else 0.0, row["label"]
 
     return sorted(ranking["rows"], key=key)
 
 
-def overall(row: Row, protocol: str, metric: str) -> Stat | None:
-    """The method's mean over all users and the seeds that are there, None when there is none."""
-    return row["values"].get(protocol, {}).get("overall", {}).get(metric)
+def mean_of(row: Row, protocol: str, metric: str, group: str = "overall") -> Stat | None:
+    """The method's mean over a group of users and the seeds that are there, None when there is none."""
+    return row["values"].get(protocol, {}).get(group, {}).get(metric)
+
+
+def values_of_seeds(row: Row, protocol: str, metric: str, seeds: Sequence[int]) -> list[str]:
+    """The metric of each of these seeds, blank where it is not there."""
+    by_seed = row["per_seed"].get(protocol, {})
+    return [percent(by_seed.get(str(seed), {}).get(metric)) for seed in seeds]
 
 
 def entries_of(rows: Sequence[Row], stats: Sequence[Stat | None]) -> list[Entry]:
@@ -103,19 +105,15 @@ def entries_of(rows: Sequence[Row], stats: Sequence[Stat | None]) -> list[Entry]
 def not_above_controls(rows: Sequence[Row], protocol: str, metric: str) -> list[str]:
     """A sentence for the best control that nothing has trained, and what is not above it."""
     untrained = [row for row in rows if row["kind"] == "control" and row["coordinates"].get("name")]
-    means = {row["label"]: stat["mean"] for row in untrained if (stat := overall(row, protocol, metric))}
+    means = {row["label"]: stat["mean"] for row in untrained if (stat := mean_of(row, protocol, metric))}
     if not means:
         return []
     best = max(means, key=lambda label: means[label])
-    methods = {label_of(row): overall(row, protocol, metric) for row in rows if row["kind"] != "control"}
+    methods = {label_of(row): mean_of(row, protocol, metric) for row in rows if row["kind"] != "control"}
     below = [label for label, stat in methods.items() if stat and stat["mean"] <= means[best]]
     if not below:
         return []
     return [f"Not above {best} {CONTROL_MARK} (untrained): {', '.join(below)}."]
-
-
-def _metric_entries(rows: list[Row], protocol: str, metric: str) -> list[Entry]:
-    return entries_of(rows, [overall(row, protocol, metric) for row in rows])
 
 
 def _shown_metrics(rows: list[Row], protocol: str, metric: str) -> list[str]:
@@ -124,24 +122,12 @@ def _shown_metrics(rows: list[Row], protocol: str, metric: str) -> list[str]:
     return [metric, *others[: MOST_COLUMNS - 1]]
 
 
-def _metric_columns(metrics: list[str]) -> list[Column]:
-    return [Column(name, spare=index > 0) for index, name in enumerate(metrics)]
-
-
-def _in_tier(tests: RankingTests, label: str) -> bool:
-    return label in tests["tier"] and label != tests["best"]
-
-
 def seeds_of(row: Row) -> str:
     """`3`, or `1 of 3` of a method that lacks some; blank for what has no seed."""
     if not row["planned_seeds"] and not row["seeds"]:
         return BLANK
     finished, planned = len(row["seeds"]), len(row["planned_seeds"])
     return f"{finished} of {planned}" if _lacks_seeds(row) else str(finished)
-
-
-def _place(place: int, row: Row) -> str:
-    return f"({place})" if _lacks_seeds(row) else str(place)
 
 
 def _lacks_seeds(row: Row) -> bool:
@@ -188,7 +174,10 @@ def mark_notes(rows: Sequence[Marked]) -> list[str]:
 
 
 SERIES = ("method", "control", "one of its seeds")
-DIFFERENCE = "points of {} in percent, less the best"
+WHISKERS_NOTE = (
+    "Whiskers: 95 % interval for other users and trainings. A hollow dot: not distinguishable from the best, "
+    "or trained once."
+)
 
 
 def board_section(material: PageMaterial) -> PageSection | None:
@@ -213,7 +202,7 @@ def _means(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | 
     """Means, and the seeds that they are of; controls by another sign."""
     metric, rows = material.metric, []
     for row in ordered_rows(ranking, protocol, material.metric):
-        stat = overall(row, protocol, metric)
+        stat = mean_of(row, protocol, metric)
         if stat is None:
             continue
         label, seeds = label_of(row), row["per_seed"].get(protocol, {})
@@ -226,22 +215,20 @@ def _means(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | 
     if not rows:
         return None
     name = f"{metric} of every method, {protocol} ranking{material.suffix(ranking)}"
-    chart = Chart(name, lambda width: dots(rows, width, f"{metric}, percent", series=SERIES, zero=True))
-    return Figure(name, [chart], _means_table(ranking, protocol, metric, name))
+    table, axis = _means_table(ranking, protocol, metric, name), f"{metric}, percent"
+    return Figure.of_one(name, lambda width: dots(rows, width, axis, series=SERIES, zero=True), table)
 
 
 def _means_table(ranking: Ranking, protocol: str, metric: str, title: str) -> Table:
     """Means and seeds of everything, controls too."""
-    rows = [row for row in ordered_rows(ranking, protocol, metric) if overall(row, protocol, metric)]
+    rows = [row for row in ordered_rows(ranking, protocol, metric) if mean_of(row, protocol, metric)]
     seeds = sorted({seed for row in rows for seed in row["seeds"]})
-    columns = [Column("method", "left"), Column(metric), *(Column(f"seed {seed}") for seed in seeds)]
-    entries = []
-    for row in rows:
-        by_seed = row["per_seed"].get(protocol, {})
-        values = [percent(by_seed.get(str(seed), {}).get(metric)) for seed in seeds]
-        texts = [label_of(row), percent_with_spread(overall(row, protocol, metric)), *values]
-        entries.append([Entry(text) for text in texts])
-    return Table(title, columns, entries, mark_notes(rows))
+    entries = [
+        [label_of(row), percent_with_spread(mean_of(row, protocol, metric)),
+         *values_of_seeds(row, protocol, metric, seeds)]
+        for row in rows
+    ]  # fmt: skip
+    return Table.of_texts(title, ["method", metric, *(f"seed {s}" for s in seeds)], entries, mark_notes(rows))
 
 
 def _to_best(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | None:
@@ -251,20 +238,13 @@ def _to_best(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure 
     if tests is None or table is None:
         return None
     rows = [
-        Whisker(
-            label=pair["label"],
-            value=100 * pair["test"]["difference"],
-            low=100 * pair["test"]["low"],
-            high=100 * pair["test"]["high"],
-            tip=f"{pair['label']}: {points_with_interval(pair['test'])}, p BH {p_value(pair['p_bh'])}",
+        Whisker.of_difference(
+            pair["label"], pair["test"],
+            f"{pair['label']}: {points_with_interval(pair['test'])}, p BH {p_value(pair['p_bh'])}",
             hollow=pair["label"] in tests["tier"] or pair["p_holm"] is None,
         )
         for pair in tests["pairs"]
-    ]
+    ]  # fmt: skip
     name = f"Difference to {tests['best']}, {protocol} ranking{material.suffix(ranking)}"
-    chart = Chart(name, lambda width: whiskers(rows, width, DIFFERENCE.format(metric)))
-    note = (
-        "Whiskers: 95 % interval for other users and trainings. A hollow dot: not distinguishable from the "
-        "best, or trained once."
-    )
-    return Figure(name, [chart], table, [note])
+    axis = f"points of {metric} in percent, less the best"
+    return Figure.of_one(name, lambda width: whiskers(rows, width, axis), table, [WHISKERS_NOTE])

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
+from grasp_bench.report.document import BLANK, Column, Head, Section, Table
 from grasp_bench.report.formatting import (
     count,
     effect,
@@ -41,11 +41,16 @@ def claims_section(board: Board) -> Section:
     if not claims:
         return Section("Declared hypotheses", lines=[NONE_DECLARED], kind="claims")
     tests = [claim["test"] for claim in claims]
-    columns = [Column("hypothesis", "left"), Column("by", "left"), *columns_of_tests(tests)]
-    columns += [Column("p Holm"), Column("verdict", "left")]
-    rows = [_claim_row(claim, columns) for claim in claims]
-    table = Table("", columns, rows, [*_family_notes(claims), *notes_of_tests(tests)])
-    return Section("Declared hypotheses", [table], [_sentence(claim) for claim in claims], kind="claims")
+    columns = columns_of_tests(tests)
+    heads: list[Head] = ["hypothesis", "by", *columns, "p Holm", Column("verdict", "left")]
+    rows = [
+        [f"{claim['better']} > {claim['than']}", f"{claim['metric']} {claim['protocol']}",
+         *entries_of_test(claim["test"], columns), p_value(claim["p_holm"]), short_verdict(claim)]
+        for claim in claims
+    ]  # fmt: skip
+    table = Table.of_texts("", heads, rows, [*_family_notes(claims), *notes_of_tests(tests)], names=2)
+    sentences = [f"{claim['better']} > {claim['than']}: {claim['words']}." for claim in claims]
+    return Section("Declared hypotheses", [table], sentences, kind="claims")
 
 
 def _family_notes(claims: Sequence[Claim]) -> list[str]:
@@ -71,19 +76,15 @@ def exploratory_table(ranking: Ranking, protocol: str, metric: str) -> Table | N
     if tests is None or not tests["pairs"]:
         return None
     found = [pair["test"] for pair in tests["pairs"]]
-    columns = [
-        Column("method", "left"),
-        Column("trainings", spare=True),
-        *columns_of_tests(found),
-        Column("p BH"),
-    ]
+    columns = columns_of_tests(found)
+    heads: list[Head] = ["method", Column("trainings", spare=True), *columns, "p BH"]
     rows = [
-        [Entry(pair["label"]), Entry(trainings_of(pair["test"])), *entries_of_test(pair["test"], columns),
-         Entry(p_value(pair["p_bh"]))]
+        [pair["label"], trainings_of(pair["test"]), *entries_of_test(pair["test"], columns),
+         p_value(pair["p_bh"])]
         for pair in tests["pairs"]
     ]  # fmt: skip
     notes = [f"Differences to {tests['best']}.", *notes_of_tests(found)]
-    return Table(f"Exploratory: {metric}, {protocol} ranking, against the best", columns, rows, notes)
+    return Table.of_texts(f"Exploratory: {metric}, {protocol} ranking, against the best", heads, rows, notes)
 
 
 def shuffled_table(ranking: Ranking, protocol: str, metric: str) -> Table | None:
@@ -91,18 +92,17 @@ def shuffled_table(ranking: Ranking, protocol: str, metric: str) -> Table | None
     tests = ranking["tests"].get(protocol, {}).get(metric)
     if tests is None or not tests["shuffled"]:
         return None
-    columns = [
-        Column("method", "left"), Column("over", "left"), Column("trainings shuffled", spare=True),
-        Column("gain [95 % CI]"), Column("left when shuffled [95 % CI]"), Column("p"), Column("", "left"),
+    heads: list[Head] = [
+        "method", "over", Column("trainings shuffled", spare=True), "gain [95 % CI]",
+        "left when shuffled [95 % CI]", "p", Column("", "left"),
     ]  # fmt: skip
     rows = [
-        [Entry(each["label"]), Entry(each["over"]), Entry(str(each["left"]["trainings"][0])),
-         Entry(points_with_interval(each["gain"])), Entry(points_with_interval(each["left"])),
-         Entry(p_value(each["left"]["p"])), Entry(each["words"])]
+        [each["label"], each["over"], str(each["left"]["trainings"][0]), points_with_interval(each["gain"]),
+         points_with_interval(each["left"]), p_value(each["left"]["p"]), each["words"]]
         for each in tests["shuffled"]
     ]  # fmt: skip
     notes = ["Embeddings permuted among users and among items. p of what is left, uncorrected."]
-    return Table(f"{metric}, {protocol} ranking", columns, rows, notes)
+    return Table.of_texts(f"{metric}, {protocol} ranking", heads, rows, notes, names=2)
 
 
 def columns_of_tests(tests: Sequence[PairTest | None]) -> list[Column]:
@@ -112,14 +112,10 @@ def columns_of_tests(tests: Sequence[PairTest | None]) -> list[Column]:
     return [Column(head, spare=head not in DECIDING) for head in heads]
 
 
-def entries_of_test(test: PairTest | None, columns: Sequence[Column]) -> list[Entry]:
-    """One entry for each of `columns_of_tests` that stand among these columns."""
+def entries_of_test(test: PairTest | None, columns: Sequence[Column]) -> list[str]:
+    """One text for each of `columns_of_tests`, empty without a test."""
     texts = {} if test is None else _texts(test)
-    return [
-        Entry(texts.get(column.head, ""))
-        for column in columns
-        if column.head in (*DECIDING, *SIZES, *OF_USERS)
-    ]
+    return [texts.get(column.head, "") for column in columns]
 
 
 def notes_of_tests(tests: Sequence[PairTest | None]) -> list[str]:
@@ -131,34 +127,17 @@ def notes_of_tests(tests: Sequence[PairTest | None]) -> list[str]:
 def trainings_of(test: PairTest) -> str:
     """`3`, or `3 / 5` where the sides differ; blank for what nothing trains."""
     first, second = test["trainings"]
-    return " / ".join(
-        str(each) if each else BLANK for each in ([first] if first == second else [first, second])
-    )
+    return " / ".join(str(each or BLANK) for each in dict.fromkeys((first, second)))
 
 
 def _texts(test: PairTest) -> dict[str, str]:
-    return {
-        DECIDING[0]: points_with_interval(test),
-        DECIDING[1]: p_value(test["p"]),
-        SIZES[0]: probability(test["superiority"]),
-        SIZES[1]: effect(test["cohens_dz"]),
-        SIZES[2]: effect(test["rank_biserial"]),
-        SIZES[3]: f"{count(test['gained'])} / {count(test['lost'])}",
-        OF_USERS[0]: p_value(test["p_permutation"]),
-        OF_USERS[1]: p_value(test["p_t"]),
-        OF_USERS[2]: p_value(test["p_wilcoxon"]),
-    }
-
-
-def _claim_row(claim: Claim, columns: Sequence[Column]) -> list[Entry]:
-    name = Entry(f"{claim['better']} > {claim['than']}")
-    by = Entry(f"{claim['metric']} {claim['protocol']}")
-    tested = entries_of_test(claim["test"], columns)
-    return [name, by, *tested, Entry(p_value(claim["p_holm"])), Entry(short_verdict(claim))]
-
-
-def _sentence(claim: Claim) -> str:
-    return f"{claim['better']} > {claim['than']}: {claim['words']}."
+    deciding = points_with_interval(test), p_value(test["p"])
+    sizes = (
+        probability(test["superiority"]), effect(test["cohens_dz"]), effect(test["rank_biserial"]),
+        f"{count(test['gained'])} / {count(test['lost'])}",
+    )  # fmt: skip
+    of_users = p_value(test["p_permutation"]), p_value(test["p_t"]), p_value(test["p_wilcoxon"])
+    return dict(zip((*DECIDING, *SIZES, *OF_USERS), (*deciding, *sizes, *of_users), strict=True))
 
 
 def hypotheses_section(material: PageMaterial) -> PageSection | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from grasp_bench.report.formatting import VERDICTS, percent, points_with_interval
 from grasp_bench.report.page.blocks import PageSection, Prose
 from grasp_bench.report.schema import Ranking, RankingTests
-from grasp_bench.report.sections.ranking import not_above_controls, ordered_rows, overall
+from grasp_bench.report.sections.ranking import mean_of, not_above_controls, ordered_rows
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
     from grasp_bench.report.page.material import PageMaterial
@@ -38,7 +38,7 @@ def _ranking_lines(material: PageMaterial, ranking: Ranking, protocol: str) -> I
     if tests is None or tests["best"] is None:
         return
     best = next(row for row in ranking["rows"] if row["label"] == tests["best"])
-    value = overall(best, protocol, metric)
+    value = mean_of(best, protocol, metric)
     told = percent(value["mean"] if value else None)
     yield f"{where}: “{tests['best']}” has the highest {metric} ({told} %); {_against_best(tests)}."
     for note in not_above_controls(ordered_rows(ranking, protocol, metric), protocol, metric):

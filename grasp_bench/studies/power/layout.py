@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grasp_bench.report.document import BLANK, Column, Document, Entry, Section, Table
-from grasp_bench.report.formatting import count, percent, points
+from grasp_bench.report.document import BLANK, Document, Section, Table
+from grasp_bench.report.formatting import count, percent, percent_with_interval, points
 from grasp_bench.stats.levels import ALPHA
 from grasp_bench.stats.power import MOST_TRAININGS
 from grasp_bench.stats.trainings import factors
@@ -24,8 +24,8 @@ def lay_out_power(found: SeedsNeeded) -> Document:
     """Arrange one section for each dataset, metric and protocol: components first, then seeds."""
     several = len({scale["protocol_hash"] for scale in found["scales"]}) > 1
     sections = [_section(scale, found, several) for scale in found["scales"]]
-    untold = [f"Not told: {name} (not finished, or not measured so)." for name in found["untold"]]
-    return Document(f"{found['name']}: how many seeds", [UNITS, *untold], sections)
+    absent = [f"Not told: {name} (not finished, or not measured so)." for name in found["untold"]]
+    return Document(f"{found['name']}: how many seeds", [UNITS, *absent], sections)
 
 
 def _section(scale: ScalePower, found: SeedsNeeded, several: bool) -> Section:
@@ -37,19 +37,17 @@ def _section(scale: ScalePower, found: SeedsNeeded, several: bool) -> Section:
 
 
 def _components(methods: Sequence[MethodParts]) -> Table:
-    heads = ("trainings", "mean", "sd users (a user)", "sd trainings [95 %]", "sd rest")
-    columns = [Column("method", "left"), *(Column(head) for head in heads)]
+    heads = ["method", "trainings", "mean", "sd users (a user)", "sd trainings [95 %]", "sd rest"]
     rows = [
-        [Entry(each["label"]), Entry(str(each["trainings"])), Entry(percent(each["mean"])),
-         Entry(_users(each)), Entry(_trainings(each)), Entry(percent(each["rest"]))]
+        [each["label"], str(each["trainings"]), percent(each["mean"]), *_spreads(each), percent(each["rest"])]
         for each in methods
-    ]  # fmt: skip
+    ]
     once = [each["label"] for each in methods if each["rest"] is None]
     notes = [PARTS_NOTE, *([ONCE_NOTE.format(", ".join(once))] if once else [])]
     known = [each["trainings"] for each in methods if each["rest"] is not None]
     if known:
         notes.append(_how_well_known(min(known)))
-    return Table("Components of variance", columns, rows, notes)
+    return Table.of_texts("Components of variance", heads, rows, notes)
 
 
 def _how_well_known(trainings: int) -> str:
@@ -62,17 +60,17 @@ def _how_well_known(trainings: int) -> str:
 
 
 def _seeds(pairs: Sequence[PairPower], found: SeedsNeeded) -> Table:
-    heads = ["trainings", "difference", "sd users", "detects now"]
+    heads = ["pair", "trainings", "difference", "sd users", "detects now"]
     heads += [f"{size:g} {'point' if size == 1 else 'points'}" for size in found["points"]]
-    columns = [Column("pair", "left"), *(Column(head) for head in heads)]
-    rows = [
-        [Entry(f"{pair['better']} > {pair['than']}" if found["declared"] else pair["better"]),
-         Entry(_today(pair)), Entry(points(pair["difference"])), Entry(percent(pair["users"])),
-         Entry(percent(pair["tells"])), *_needs(pair, len(found["points"]))]
-        for pair in pairs
-    ]  # fmt: skip
+    rows = []
+    for pair in pairs:
+        name = f"{pair['better']} > {pair['than']}" if found["declared"] else pair["better"]
+        today = " / ".join(str(each or BLANK) for each in dict.fromkeys(pair["trainings"]))
+        figures = points(pair["difference"]), percent(pair["users"]), percent(pair["tells"])
+        needs = [need_text(each) for each in pair["needs"]] or [BLANK] * len(found["points"])
+        rows.append([name, today, *figures, *needs])
     title = f"Seeds needed: trainings of each method that tell a difference with {power_text(found['power'])}"
-    return Table(title, columns, rows, _notes(pairs, found))
+    return Table.of_texts(title, heads, rows, _notes(pairs, found))
 
 
 def power_text(power: float) -> str:
@@ -100,26 +98,12 @@ def _notes(pairs: Sequence[PairPower], found: SeedsNeeded) -> list[str]:
     return notes
 
 
-def _users(method: MethodParts) -> str:
-    if method["users"] is None:
-        return BLANK
-    return f"{percent(method['users'])} ({percent(method['user'])})"
-
-
-def _trainings(method: MethodParts) -> str:
-    if method["interval"] is None:
-        return BLANK
-    low, high = method["interval"]
-    return f"{percent(method['between_trainings'])} [{percent(low)}, {percent(high)}]"
-
-
-def _today(pair: PairPower) -> str:
-    first, second = (str(each) if each else BLANK for each in pair["trainings"])
-    return first if first == second else f"{first} / {second}"
-
-
-def _needs(pair: PairPower, size: int) -> list[Entry]:
-    return [Entry(need_text(each)) for each in pair["needs"]] or [Entry(BLANK)] * size
+def _spreads(method: MethodParts) -> tuple[str, str]:
+    """Between users and between trainings; blank of a method that was trained once."""
+    if method["interval"] is None or method["between_trainings"] is None:
+        return BLANK, BLANK
+    users = f"{percent(method['users'])} ({percent(method['user'])})"
+    return users, percent_with_interval(method["between_trainings"], *method["interval"])
 
 
 def need_text(each: Need) -> str:
