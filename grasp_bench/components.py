@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         EnhancerSettings,
         LossSettings,
         NoiseSettings,
+        SamplerSettings,
         SearcherSettings,
     )
     from grasp_bench.spec.text import TextSettings
@@ -99,5 +100,14 @@ CONTROLS: Components[ControlSettings] = Components(
         "item_knn": "grasp_bench.controls.settings:ItemKnnSettings",
         "random": "grasp_bench.controls.settings:RandomSettings",
         "constant": "grasp_bench.controls.settings:ConstantSettings",
+    },
+)
+SAMPLERS: Components[SamplerSettings] = Components(
+    "sampler",
+    {
+        "tpe": "grasp_bench.studies.tuning.samplers_settings:TPESettings",
+        "gp": "grasp_bench.studies.tuning.samplers_settings:GPSettings",
+        "grid": "grasp_bench.studies.tuning.samplers_settings:GridSettings",
+        "random": "grasp_bench.studies.tuning.samplers_settings:RandomSettings",
     },
 )

@@ -105,7 +105,7 @@ def test_every_registered_component_can_be_imported() -> None:
     for registry in (RENDERERS, STAGES):
         assert all(registry.get(name) for name in registry)
     kinds = [found for found in vars(components).values() if isinstance(found, Components)]
-    assert len(kinds) == 8
+    assert len(kinds) == 9
     assert all(kind.implementation(name) for kind in kinds for name in kind)
     assert set(STAGES) == set(STAGE_VERSIONS)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from grasp_bench.components import ENCODERS, ENHANCERS
+from grasp_bench.components import ENCODERS, ENHANCERS, SAMPLERS
+from grasp_bench.core.words import listed
 from grasp_bench.spec.choices import EncoderSource, Text
 from grasp_bench.spec.controls import NAMES, SHUFFLED, ControlName, ControlSeeds, ImportedRun
 from grasp_bench.spec.dataset import Dataset, ProtocolName
@@ -19,6 +20,11 @@ from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section, refuse_repeats
 from grasp_bench.spec.text import TextFileSettings
 from grasp_bench.spec.training import SeedList, Seeds, Training
+
+if TYPE_CHECKING:
+    SamplerName = str
+else:
+    SamplerName = Literal[*SAMPLERS]
 
 
 class Tuning(Section):
@@ -37,8 +43,8 @@ class Tuning(Section):
         "alone is searched.",
     )
 
-    sampler: Literal["tpe", "gp", "grid", "random"] = Field(
-        "tpe",
+    sampler: SamplerName = Field(
+        SAMPLERS.default,
         description="grid starts from the spec's own values: first the points that differ in one key, which "
         "give a curve for each key, then the rest.",
     )
@@ -58,8 +64,9 @@ class Tuning(Section):
     def _something_to_search(self) -> Tuning:
         if self.each is None and not self.space:
             raise ValueError("space needs at least one key, or `each: method` the keys that methods declare")
-        if self.each is not None and self.sampler == "grid":
-            raise ValueError("sampler grid has no ranges, and methods declare some: use tpe, gp or random")
+        if self.each is not None and SAMPLERS.get(self.sampler).needs_choices:
+            others = listed([name for name in SAMPLERS if not SAMPLERS.get(name).needs_choices])
+            raise ValueError(f"sampler {self.sampler} has no ranges, and methods declare some: use {others}")
         return self
 
 

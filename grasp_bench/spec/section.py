@@ -186,6 +186,16 @@ class NoiseSettings(Component):
     reads_categories: ClassVar[bool] = False
 
 
+class SamplerSettings(Component):
+    """Settings of a sampler of `grasp-bench tune`; its implementation builds Optuna's sampler from a seed.
+
+    Attributes:
+        needs_choices: its points are all combinations of choices, queued before the search; no ranges.
+    """
+
+    needs_choices: ClassVar[bool] = False
+
+
 class SearcherSettings(Component):
     """Settings of a searcher.
 

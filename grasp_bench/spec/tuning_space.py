@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from grasp_bench.components import SAMPLERS
 from grasp_bench.spec.experiment import Experiment, Tuning
 from grasp_bench.spec.problems import Problems
 from grasp_bench.spec.shape import Choice as Variants
@@ -76,7 +77,9 @@ def check_space(tree: Node, problems: Problems) -> None:
     found, compared = locate(tree, PATH), locate(tree, ("compare",))
     if not found.whole or not isinstance(found.node.value, dict):
         return
-    grid = plain(locate(tree, ("tuning", "sampler")).node) == "grid"
+    named = locate(tree, ("tuning", "sampler"))
+    sampler = plain(named.node) if named.whole else SAMPLERS.default
+    grid = sampler in SAMPLERS and SAMPLERS.get(sampler).needs_choices
     dimensions: dict[str, Dimension] = {}
     for key, entry in found.node.value.items():
         path = (*PATH, key)
@@ -92,7 +95,9 @@ def check_space(tree: Node, problems: Problems) -> None:
             problems.add(entry.node.place, path, str(error))
             continue
         if grid and isinstance(dimensions[key], Range):
-            message = "sampler grid needs a choice, and two numbers are a range: list more values, or end "
+            message = (
+                f"sampler {sampler} needs a choice, and two numbers are a range: list more values, or end "
+            )
             problems.add(entry.node.place, path, f"{message}the list with the word 'choice'")
     if grid and grid_size(dimensions) > LARGEST_GRID:
         problems.add(found.key_place, PATH, f"the grid has {grid_size(dimensions):,} points")

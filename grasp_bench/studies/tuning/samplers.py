@@ -14,6 +14,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from grasp_bench.components import SAMPLERS
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.store import Artefact
 from grasp_bench.spec.experiment import Tuning
@@ -30,7 +31,7 @@ class SeededByPlace(BaseSampler):
     search that was interrupted the points it would have had, and no two workers the same draws.
 
     Args:
-        name: tpe, gp or random; a grid's trials are queued and sample nothing.
+        name: of the registry `components.SAMPLERS`.
         seed: of the search.
         place: of a trial's number, how many trials that count have a lower one.
         worker: name of this process, stored in each trial to queue it again if the process dies.
@@ -50,7 +51,7 @@ class SeededByPlace(BaseSampler):
         seed = int(content_hash([self._seed, self._place(trial.number)]), 16) % 2**32
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            self._current = _sampler(self._name, seed)
+            self._current = SAMPLERS.implementation(self._name)(seed)
         self._current.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -74,12 +75,18 @@ class SeededByPlace(BaseSampler):
         self._current.after_trial(study, trial, state, values)
 
 
-def _sampler(name: str, seed: int) -> BaseSampler:
-    if name == "tpe":
-        # Points that other workers are at count as bad ones, so that they are not asked for twice.
-        return TPESampler(seed=seed, constant_liar=True)
-    if name == "gp":
-        return GPSampler(seed=seed, warn_independent_sampling=False)
+def tpe(seed: int) -> BaseSampler:
+    """Build TPE. Points that other workers are at count as bad ones, so that they are not asked for twice."""
+    return TPESampler(seed=seed, constant_liar=True)
+
+
+def gp(seed: int) -> BaseSampler:
+    """Build the Gaussian process sampler."""
+    return GPSampler(seed=seed, warn_independent_sampling=False)
+
+
+def uniform(seed: int) -> BaseSampler:
+    """Build the sampler of independent draws; the queued points of a grid leave it nothing to draw."""
     return RandomSampler(seed=seed)
 
 

@@ -79,7 +79,7 @@ class Search:
         config, base = self._config, self._config.base
         requeue_dead(self._study)
         points: list[Mapping[str, Any]] = [base.first] if base.first is not None else []
-        if base.tuning.sampler == "grid":
+        if base.needs_choices:
             points = list(grid(base.space, resolved_values(base.experiment)))
         if points:
             kept = [{key: encoded(value) for key, value in point.items()} for point in points]
@@ -220,7 +220,7 @@ def searched(base: Base, options: SearchOptions, fingerprint: Fingerprints, idle
     Raises RunFailedError when every trial failed, or what all of them need cannot be made.
     """
     total = options.trials or base.tuning.trials
-    if base.tuning.sampler == "grid":
+    if base.needs_choices:
         total = min(total, grid_size(base.space))
     searches = identity(base, fingerprint)
     seconds = _look_ahead(base, options, fingerprint)

@@ -10,6 +10,7 @@ from typing import Any
 
 from optuna.trial import Trial
 
+from grasp_bench.components import SAMPLERS
 from grasp_bench.core.errors import SpecError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.store import Store
@@ -41,6 +42,11 @@ class Base:
     left_out: tuple[str, ...]
     method: str | None = None
     first: Mapping[str, Any] | None = None
+
+    @property
+    def needs_choices(self) -> bool:
+        """Whether all points are queued before the search."""
+        return SAMPLERS.get(self.tuning.sampler).needs_choices
 
     @property
     def space(self) -> dict[str, Dimension]:

@@ -119,7 +119,7 @@ class Trials:
 
     def _is_duplicate(self, trial: Trial) -> bool:
         """Whether another machine has queued the same point of a grid."""
-        return self._base.tuning.sampler == "grid" and is_duplicate(self._study, trial.number, trial.params)
+        return self._base.needs_choices and is_duplicate(self._study, trial.number, trial.params)
 
     def _end(self, node: Node, said: str, started: float) -> None:
         named = replace(node, label=f"{node.label}: {said}")
@@ -272,4 +272,4 @@ def search(config: SearchConfig, device: str, worker: str, send: Callable[[Any],
 def _wanted(study: Study, base: Base, total: int) -> bool:
     """Whether a trial is left to make; those of a grid are queued."""
     requeue_dead(study)
-    return left(study, total) > 0 and (base.tuning.sampler != "grid" or waiting(study))
+    return left(study, total) > 0 and (not base.needs_choices or waiting(study))
