@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
-    found: dict[str, object] = {"cpu": platform.processor(), "users": asked.users, "seeds": asked.seeds}
+    found: dict[str, object] = {"cpu": platform.machine(), "users": asked.users, "seeds": asked.seeds}
     for name, variant in VARIANTS.items():
         with tempfile.TemporaryDirectory() as folder, variant():
             spec = Path(folder) / "gbce.yaml"
