@@ -17,7 +17,6 @@ from grasp_bench.cli.options import (
     ResultsPath,
     SpecPath,
     StorePath,
-    TableFormat,
 )
 from grasp_bench.cli.output import log_in_json, note
 from grasp_bench.cli.plan import Device
@@ -42,7 +41,7 @@ def audit(
         int, typer.Option("--memory", min=16, metavar="MB", help="What one block of scores may take.")
     ] = 512,
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress.")] = LogFormat.auto,
-    output: FormatOption = TableFormat.rich,
+    output: FormatOption = "rich",
 ) -> None:
     """Run a spec under the published and the strict protocol, and say which hypotheses hold under which.
 

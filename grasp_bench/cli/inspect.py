@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,7 +16,6 @@ from grasp_bench.cli.options import (
     ResultsPath,
     SpecPath,
     StorePath,
-    TableFormat,
 )
 from grasp_bench.cli.output import console, say_json, say_whole
 from grasp_bench.cli.studies import display, freshness, leave, plan_of
@@ -26,14 +24,7 @@ app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=Fa
 app.command("freshness")(freshness)
 
 
-class Side(StrEnum):
-    """Whose texts."""
-
-    users = "users"
-    items = "items"
-
-
-SideOption = Annotated[Side, typer.Option("--side", help="Users or items.")]
+SideOption = Annotated[Literal["users", "items"], typer.Option("--side", help="Users or items.")]
 CellOption = Annotated[
     str | None, typer.Option("--cell", metavar="SLUG", help="A cell of the spec; the first that has text.")
 ]
@@ -51,11 +42,11 @@ def text(
     spec: SpecPath,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     store: StorePath = DEFAULT_STORE,
-    side: SideOption = Side.items,
+    side: SideOption = "items",
     cell: CellOption = None,
     sample: SampleOption = 5,
     seed: SeedOption = 0,
-    output: FormatOption = TableFormat.rich,
+    output: FormatOption = "rich",
 ) -> None:
     """Show sampled texts, their statistics, claims without ground, and held-out items that they tell of."""
     from grasp_bench.core.store import Store
@@ -63,7 +54,7 @@ def text(
     from grasp_bench.studies.inspection.layout import lay_out_text
     from grasp_bench.studies.inspection.texts import inspect_text
 
-    opened = load_texts(plan_of(spec, overrides, store), Store(store), side.value, cell)
+    opened = load_texts(plan_of(spec, overrides, store), Store(store), side, cell)
     found = inspect_text(opened, sample, seed)
     display(found, lay_out_text(found), output)
 
@@ -73,11 +64,11 @@ def neighbours(
     spec: SpecPath,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     store: StorePath = DEFAULT_STORE,
-    side: SideOption = Side.items,
+    side: SideOption = "items",
     cell: CellOption = None,
     sample: SampleOption = 5,
     seed: SeedOption = 0,
-    output: FormatOption = TableFormat.rich,
+    output: FormatOption = "rich",
 ) -> None:
     """Show sampled neighbours, their agreement with behaviour against random partners, hubs and clones."""
     from grasp_bench.core.store import Store
@@ -85,7 +76,7 @@ def neighbours(
     from grasp_bench.studies.inspection.layout import lay_out_neighbours
     from grasp_bench.studies.inspection.neighbours import inspect_neighbours
 
-    opened = load_neighbours(plan_of(spec, overrides, store), Store(store), side.value, cell)
+    opened = load_neighbours(plan_of(spec, overrides, store), Store(store), side, cell)
     found = inspect_neighbours(opened, sample, seed)
     display(found, lay_out_neighbours(found), output)
 
@@ -99,7 +90,7 @@ def prompts(
     persistence: Annotated[
         float, typer.Option("--p", min=0.01, max=0.999, help="Persistence of rank-biased overlap.")
     ] = 0.9,
-    output: FormatOption = TableFormat.rich,
+    output: FormatOption = "rich",
 ) -> None:
     """Compare the texts of a spec: overlap of the neighbours they lead to, metrics of their cells."""
     from grasp_bench.core.store import Store
@@ -107,14 +98,6 @@ def prompts(
 
     found = compare_prompts(plan_of(spec, overrides, store), Store(store), results, persistence)
     display(found, lay_out_prompts(found), output)
-
-
-class Format(StrEnum):
-    """How an inspection is printed."""
-
-    rich = "rich"
-    md = "md"
-    json = "json"
 
 
 @app.command("attention")
@@ -142,8 +125,9 @@ def attention(
     ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which users are drawn, who is hit.")] = 0,
     output: Annotated[
-        Format, typer.Option("--format", help="Tables for people, Markdown, JSON for programs.")
-    ] = Format.rich,
+        Literal["rich", "md", "json"],
+        typer.Option("--format", help="Tables for people, Markdown, JSON for programs."),
+    ] = "rich",
 ) -> None:  # fmt: skip
     """Show attention weights of histories: spread, saturation, head and tail, corrupted context, heat maps.
 
@@ -164,9 +148,9 @@ def attention(
     document = lay_out_attention(found)
     if cell == "*" and not corrupt:
         leave("attention", found, results, leaderboard)
-    if output is Format.json:
+    if output == "json":
         say_json(found)
-    elif output is Format.md:
+    elif output == "md":
         say_whole(document_text(document))
     else:
         show(document.unfolded, console())

@@ -13,6 +13,8 @@ from grasp_bench.cli.options import (
     DEFAULT_RESULTS,
     DEFAULT_STORE,
     DatasetOption,
+    FormatOption,
+    OnlyOption,
     Overrides,
     ResultsPath,
     SpecPath,
@@ -33,13 +35,6 @@ if TYPE_CHECKING:
     from grasp_bench.spec.experiment import Experiment
 
 
-class Format(StrEnum):
-    """Output format of a plan."""
-
-    rich = "rich"
-    json = "json"
-
-
 class Device(StrEnum):
     """Devices of the workers."""
 
@@ -54,16 +49,12 @@ def plan(
     store: StorePath = DEFAULT_STORE,
     results: ResultsPath = DEFAULT_RESULTS,
     dataset: DatasetOption = None,
-    only: Annotated[
-        str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
-    ] = "*",
+    only: OnlyOption = "*",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Worker processes for the estimate.")
     ] = None,
     device: Annotated[Device, typer.Option("--device", help="Where models would run.")] = Device.auto,
-    output: Annotated[
-        Format, typer.Option("--format", help="Tables for people, JSON for programs.")
-    ] = Format.rich,
+    output: FormatOption = "rich",
 ) -> None:
     """Show stages, cells, the cache, and a rough estimate of time, memory and money. Runs nothing."""
     from grasp_bench import api
@@ -77,7 +68,7 @@ def plan(
     chosen, now, guess, places = found.chosen, found.status, found.estimate, found.devices
     looks = looks_of(loaded.experiment)
     more = len(whole.only(only).cells) - len(chosen.cells) if looks else 0
-    if output is Format.json:
+    if output == "json":
         further = {"looks": looks, "further_cells": more} if looks else {}
         money = _money_as_json(chosen, now, Store(store))
         say_json(_as_json(chosen, now, guess, places, store) | further | money)

@@ -17,6 +17,7 @@ from grasp_bench.cli.options import (
     DEFAULT_STORE,
     FormatOption,
     LeaderboardPath,
+    OnlyOption,
     Overrides,
     ResultsPath,
     SpecPath,
@@ -83,7 +84,7 @@ def _shared(
     store: StorePath = DEFAULT_STORE,
     results: ResultsPath = DEFAULT_RESULTS,
     leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
-    output: FormatOption = TableFormat.rich,
+    output: FormatOption = "rich",
 ) -> None:
     """Options of every study command."""
 
@@ -128,7 +129,7 @@ def leave(name: str, found: Mapping[str, Any], results: Path, leaderboard: Path)
 
 def display(found: Any, document: Document, output: TableFormat) -> None:
     """Print findings as JSON, or their document as tables."""
-    if output is TableFormat.json:
+    if output == "json":
         from grasp_bench.report.renderers.json_text import as_json
 
         say_json(as_json(found))
@@ -136,11 +137,6 @@ def display(found: Any, document: Document, output: TableFormat) -> None:
     from grasp_bench.report.renderers.terminal import show
 
     show(document, console())
-
-
-OnlyOption = Annotated[
-    str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-s42'.")
-]
 
 
 @study_command("latency")

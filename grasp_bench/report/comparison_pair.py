@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from grasp_bench.core.errors import GraspBenchError, IncomparableError, UnknownNameError
 from grasp_bench.core.words import did_you_mean
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import Material, difference_of_protocol, read_material
+from grasp_bench.report.comparable_cells import StoredResults, difference_of_protocol, read_results
 from grasp_bench.report.methods import Method, NamePattern
 from grasp_bench.report.rows import make_row
 from grasp_bench.report.schema import PROTOCOLS, PairTest, Row
@@ -74,13 +74,13 @@ def compare_pair(folder: Path, first: str, second: str, metric: str | None = Non
     Every method has the seeds that it has: trainings are not paired. Raises UnknownNameError (with a
     suggestion) for names that are not there, IncomparableError for cells that may not share a ranking.
     """
-    material = read_material(folder)
-    left, right = find_sides(first, second, material)
+    stored = read_results(folder)
+    left, right = find_sides(first, second, stored)
     rows = left.row(), right.row()
     shared = [p for p in PROTOCOLS if all(p in row["values"] for row in rows)]
     if not shared:
         raise IncomparableError(f"{first} and {second} have no ranking in common (sampled, full)")
-    chosen = metric or material.study.metric
+    chosen = metric or stored.study.metric
     _require_measured(chosen, rows, shared)
     values = UserValues()
     return Pair(
@@ -178,42 +178,42 @@ class PairSide:
         return make_row(self.name, self.method, self.cells, self.seeds)
 
 
-def find_sides(first: str, second: str, material: Material) -> tuple[PairSide, PairSide]:
+def find_sides(first: str, second: str, stored: StoredResults) -> tuple[PairSide, PairSide]:
     """Resolve two names to cells of one protocol.
 
     Raises UnknownNameError (with a suggestion) for names that are not there, IncomparableError for
     cells that may not share a ranking.
     """
-    return _one_protocol(_sides(first, material), _sides(second, material))
+    return _one_protocol(_sides(first, stored), _sides(second, stored))
 
 
-def _sides(name: str, material: Material) -> list[PairSide]:
+def _sides(name: str, stored: StoredResults) -> list[PairSide]:
     """Everything that a name may mean: a slug, a label, or a short name of a single method."""
-    for cell in material.collected.cells:
+    for cell in stored.collected.cells:
         if cell.slug == name:
             return [PairSide(name, cell.method, (cell,))]
-    named = [method for method, label in material.labels.items() if label == name]
-    fitting = named or [method for method in material.labels if NamePattern.parse(name).fits(method)]
+    named = [method for method, label in stored.labels.items() if label == name]
+    fitting = named or [method for method in stored.labels if NamePattern.parse(name).fits(method)]
     if not fitting:
-        raise _unknown(name, material)
+        raise _unknown(name, stored)
     if len(fitting) > 1:
-        labels = ", ".join(material.labels[method] for method in fitting)
+        labels = ", ".join(stored.labels[method] for method in fitting)
         raise UnknownNameError(f"'{name}' fits several methods", hint=f"choose one of: {labels}")
-    label, method = material.labels[fitting[0]], fitting[0]
+    label, method = stored.labels[fitting[0]], fitting[0]
     sides = [
-        PairSide(label, method, tuple(p.cells[method])) for p in material.partitions if p.cells.get(method)
+        PairSide(label, method, tuple(p.cells[method])) for p in stored.partitions if p.cells.get(method)
     ]
     if not sides:
         raise IncomparableError(f"{label} has no finished cell", hint="grasp-bench run the spec first")
     return sides
 
 
-def _unknown(name: str, material: Material) -> GraspBenchError:
-    for slug, reason in material.collected.left_out:
+def _unknown(name: str, stored: StoredResults) -> GraspBenchError:
+    for slug, reason in stored.collected.left_out:
         if slug == name:
             return IncomparableError(f"{name} is left out: {reason}", hint="grasp-bench run the spec again")
-    labels = sorted(material.labels.values())
-    names = [*labels, *(cell.slug for cell in material.collected.cells)]
+    labels = sorted(stored.labels.values())
+    names = [*labels, *(cell.slug for cell in stored.collected.cells)]
     return UnknownNameError(
         f"no method or cell '{name}'{did_you_mean(name, names)}", hint=f"methods here: {', '.join(labels)}"
     )

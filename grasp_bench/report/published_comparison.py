@@ -11,7 +11,7 @@ from typing import Any
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import ComparableCells, Material
+from grasp_bench.report.comparable_cells import ComparableCells, StoredResults
 from grasp_bench.report.group_membership import Bools, read_membership
 from grasp_bench.report.methods import Method
 from grasp_bench.report.schema import Difference, PublishedComparison, PublishedFigure, SourcedEntry
@@ -26,20 +26,20 @@ Name = tuple[str | None, str | None, str | None, str | None]  # backbone, enhanc
 
 
 def compare_published(
-    partition: ComparableCells, material: Material, values: UserValues
+    partition: ComparableCells, stored: StoredResults, values: UserValues
 ) -> PublishedComparison | None:
     """Compare what was published about the methods of a ranking; None where the spec names nothing.
 
     Raises DataError when the groups' file does not give the means that metrics.json says.
     """
-    published = material.study.published or {}
+    published = stored.study.published or {}
     dataset = min((method.dataset for method in partition.planned), default="")
     theirs = published.get("datasets", {}).get(dataset)
     if theirs is None:
         return None
     rows, known = theirs["rows"], {key: method for method in partition.planned if (key := _key(method))}
-    figures = _Figures(partition, material, values)
-    data = _data(theirs["facts"], material.study.cards.get(dataset) or {})
+    figures = _Figures(partition, stored, values)
+    data = _data(theirs["facts"], stored.study.cards.get(dataset) or {})
     return PublishedComparison(
         source=dict(published.get("source") or {}),
         dataset=theirs["name"],
@@ -63,7 +63,7 @@ def _sourced(row: Mapping[str, Any], partition: ComparableCells, figures: _Figur
     """The row beside each of our methods that it is about and has its figures; once alone, without any."""
     about = [method for method in partition.planned if partition.cells.get(method)]
     beside: dict[str | None, list[PublishedFigure]] = {
-        figures.material.labels[method]: found
+        figures.stored.labels[method]: found
         for method in about
         if _names(row) == _key(method) and (found := list(figures.of_method(method, [row])))
     }
@@ -84,7 +84,7 @@ class _Figures:
     """Our figures and their intervals; users' groups are read once."""
 
     partition: ComparableCells
-    material: Material
+    stored: StoredResults
     values: UserValues
 
     def __post_init__(self) -> None:
@@ -113,7 +113,7 @@ class _Figures:
         interval = figure_interval(Trainings.of(known)) if len(known) == len(cells) else None
         mean = interval.mean if interval else sum(means) / len(means)
         return PublishedFigure(
-            label=self.material.labels[method],
+            label=self.stored.labels[method],
             table=row.get("table") or row["source"]["reference"],
             group=group,
             metric=metric,

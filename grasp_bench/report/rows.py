@@ -8,7 +8,7 @@ from typing import Any
 
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.methods import Method
-from grasp_bench.report.schema import GROUPS, PROTOCOLS, Ranking, Row, Stat
+from grasp_bench.report.schema import GROUPS, PROTOCOLS, Board, Ranking, Row, Stat
 
 
 def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_seeds: Sequence[int]) -> Row:
@@ -56,6 +56,17 @@ def measured_metrics(rankings: Iterable[Ranking]) -> list[str]:
             for groups in row["values"].values():
                 found.update(dict.fromkeys(groups.get("overall", {})))
     return list(found)
+
+
+def protocols_in_order(ranking: Ranking, first: str) -> list[str]:
+    """The protocols of a ranking, the given one first."""
+    return sorted(ranking["protocols"], key=lambda name: name != first)
+
+
+def suffix_of(board: Board, ranking: Ranking) -> str:
+    """What tells a ranking from the others of a board; nothing where it is the only one."""
+    several = len(board["rankings"]) > 1
+    return f", {ranking['dataset']} ({ranking['protocol_hash']})" if several else ""
 
 
 def _all_have(cells: Sequence[ResultCell], protocol: str) -> bool:

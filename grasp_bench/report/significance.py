@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import ComparableCells, read_material
+from grasp_bench.report.comparable_cells import ComparableCells, read_results
 from grasp_bench.report.methods import Method
 from grasp_bench.report.schema import AgainstBest, LeftOfGain, PairTest, RankingTests
 from grasp_bench.report.user_values import UserValues
@@ -91,13 +91,13 @@ def ablation_deltas(folder: Path, metric: str, protocols: Sequence[str]) -> Delt
 
     A pair whose values were not all measured is left out. Raises as `UserValues` does for damaged cells.
     """
-    material, values = read_material(folder), UserValues()
+    stored, values = read_results(folder), UserValues()
     return {
         partition.protocol_hash: {
-            protocol: _ablation_deltas(partition, material.labels, protocol, metric, values)
+            protocol: _ablation_deltas(partition, stored.labels, protocol, metric, values)
             for protocol in protocols
         }
-        for partition in material.partitions
+        for partition in stored.partitions
     }
 
 

@@ -132,7 +132,7 @@ class StudyRun:
 
 
 def run_study(
-    loaded: LoadedSpec, whole: Plan, only: str, config: RunConfig, tell: Callable[[str], None]
+    loaded: LoadedSpec, whole: Plan, only: str, config: RunConfig, note: Callable[[str], None]
 ) -> StudyRun:
     """Make the cells whose slug matches `only`; judge, and add seeds to methods of undecided hypotheses.
 
@@ -155,9 +155,9 @@ def run_study(
         further = counts.further(judgement)
         if further == counts:
             for line in verdicts(judgement):
-                tell(line)
+                note(line)
             return ran
-        tell(look_summary(judgement, counts, further))
+        note(look_summary(judgement, counts, further))
         counts = further
 
 

@@ -75,7 +75,7 @@ class _Comparison:
 
 
 def measure_latency(
-    plan: Plan, chosen: Plan, store: Store, measure: Measure, tell: Callable[[str], None]
+    plan: Plan, chosen: Plan, store: Store, measure: Measure, note: Callable[[str], None]
 ) -> Latency:
     """Time the trained cells of `chosen`; their backbones may be any of the plan's, and are shown too.
 
@@ -83,9 +83,9 @@ def measure_latency(
     """
     cells, left_out = trained_cells(chosen, store)
     for slug in left_out:
-        tell(f"left out: {slug} is not trained yet")
-    comparisons = [_compare(cell, bare, store, measure, tell) for cell, bare in _pairs(cells, plan, store)]
-    cold = _cold(comparisons, store, measure, tell)
+        note(f"left out: {slug} is not trained yet")
+    comparisons = [_compare(cell, bare, store, measure, note) for cell, bare in _pairs(cells, plan, store)]
+    cold = _cold(comparisons, store, measure, note)
     trained = [cell for cell in plan.cells if cell.kind == "trained"]
     named = labels(trained)
     met = {
@@ -149,9 +149,9 @@ def _is_bare(cell: Cell) -> bool:
 
 
 def _compare(
-    cell: Cell, bare: Cell | None, store: Store, measure: Measure, tell: Callable[[str], None]
+    cell: Cell, bare: Cell | None, store: Store, measure: Measure, note: Callable[[str], None]
 ) -> _Comparison:
-    tell(f"measuring {cell.slug}" + (f" against {bare.slug}" if bare else ""))
+    note(f"measuring {cell.slug}" + (f" against {bare.slug}" if bare else ""))
     loaded = {
         each.slug: load_paths(each, store, measure.threads, measure.top) for each in (cell, bare) if each
     }
@@ -186,7 +186,7 @@ def _requests(loaded: Loaded, measure: Measure) -> list[Request]:
 
 
 def _cold(
-    comparisons: Sequence[_Comparison], store: Store, measure: Measure, tell: Callable[[str], None]
+    comparisons: Sequence[_Comparison], store: Store, measure: Measure, note: Callable[[str], None]
 ) -> dict[tuple[str, Path], NDArray[np.float64]]:
     """First requests of fresh processes, the cells by turns."""
     asked: dict[tuple[str, Path], tuple[Cell, _Comparison]] = {}
@@ -205,7 +205,7 @@ def _cold(
         for each in (comparison.requests[number % len(comparison.requests)],)
     ]
     if starts:
-        tell(f"starting {len(starts)} fresh processes, one after the other")
+        note(f"starting {len(starts)} fresh processes, one after the other")
     ms = np.array(first_requests(starts)).reshape(measure.cold, len(asked))
     return {key: ms[:, place] for place, key in enumerate(asked)} if measure.cold else {}
 
