@@ -85,8 +85,7 @@ def prepare(
     ] = None,
     url: Urls = [],  # noqa: B006
     sha256: Annotated[
-        list[str],
-        typer.Option("--sha256", metavar="FILE=HEX", help="Expected checksum of a raw file."),
+        list[str], typer.Option("--sha256", metavar="FILE=HEX", help="Expected checksum of a raw file.")
     ] = [],  # noqa: B006
 ) -> None:
     """Make interactions.csv and items.csv of a public dataset by the published rule.

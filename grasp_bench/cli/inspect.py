@@ -6,17 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from grasp_bench.cli.options import (
-    DEFAULT_LEADERBOARD,
-    DEFAULT_RESULTS,
-    DEFAULT_STORE,
-    FormatOption,
-    LeaderboardPath,
-    Overrides,
-    ResultsPath,
-    SpecPath,
-    StorePath,
-)
+from grasp_bench.cli import options
 from grasp_bench.cli.output import console, say_json, say_whole
 from grasp_bench.cli.studies import display, freshness, leave, plan_of
 
@@ -39,14 +29,14 @@ def inspect() -> None:
 
 @app.command("text")
 def text(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
     side: SideOption = "items",
     cell: CellOption = None,
     sample: SampleOption = 5,
     seed: SeedOption = 0,
-    output: FormatOption = "rich",
+    output: options.FormatOption = "rich",
 ) -> None:
     """Show sampled texts, their statistics, claims without ground, and held-out items that they tell of."""
     from grasp_bench.core.store import Store
@@ -61,14 +51,14 @@ def text(
 
 @app.command("neighbours")
 def neighbours(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
     side: SideOption = "items",
     cell: CellOption = None,
     sample: SampleOption = 5,
     seed: SeedOption = 0,
-    output: FormatOption = "rich",
+    output: options.FormatOption = "rich",
 ) -> None:
     """Show sampled neighbours, their agreement with behaviour against random partners, hubs and clones."""
     from grasp_bench.core.store import Store
@@ -83,14 +73,14 @@ def neighbours(
 
 @app.command("prompts")
 def prompts(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
-    results: ResultsPath = DEFAULT_RESULTS,
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
     persistence: Annotated[
         float, typer.Option("--p", min=0.01, max=0.999, help="Persistence of rank-biased overlap.")
     ] = 0.9,
-    output: FormatOption = "rich",
+    output: options.FormatOption = "rich",
 ) -> None:
     """Compare the texts of a spec: overlap of the neighbours they lead to, metrics of their cells."""
     from grasp_bench.core.store import Store
@@ -102,11 +92,11 @@ def prompts(
 
 @app.command("attention")
 def attention(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
-    results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
+    leaderboard: options.LeaderboardPath = options.DEFAULT_LEADERBOARD,
     cell: Annotated[
         str, typer.Option("--cell", metavar="GLOB", help="Trained cells whose slug matches; by default all.")
     ] = "*",

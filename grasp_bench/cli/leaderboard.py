@@ -8,15 +8,7 @@ from typing import Annotated
 import typer
 
 from grasp_bench import api
-from grasp_bench.cli.options import (
-    DEFAULT_LEADERBOARD,
-    DEFAULT_RESULTS,
-    FormatOption,
-    LeaderboardPath,
-    Protocol,
-    ResultsOf,
-    ResultsPath,
-)
+from grasp_bench.cli import options
 from grasp_bench.cli.output import console, note, say, say_json, say_whole
 from grasp_bench.cli.studies import display
 from grasp_bench.core.errors import MissingFileError
@@ -24,8 +16,8 @@ from grasp_bench.report.renderers.registry import RENDERERS
 
 
 def leaderboard(
-    spec: ResultsOf = None,
-    results: ResultsPath = DEFAULT_RESULTS,
+    spec: options.ResultsOf = None,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
     format: Annotated[
         str, typer.Option("--format", metavar="|".join(RENDERERS), help="How the board is written.")
     ] = RENDERERS.default,
@@ -34,13 +26,12 @@ def leaderboard(
         str | None, typer.Option("--metric", metavar="NAME@K", help="Rank by this metric, e.g. HR@20.")
     ] = None,
     protocol: Annotated[
-        Protocol | None, typer.Option("--protocol", help="Rank by the full or the sampled ranking.")
+        options.Protocol | None, typer.Option("--protocol", help="Rank by the full or the sampled ranking.")
     ] = None,
     every: Annotated[
-        bool,
-        typer.Option("--all", help="Write the boards of all results, in all formats, to --leaderboard."),
+        bool, typer.Option("--all", help="Write the boards of all results, in all formats, to --leaderboard.")
     ] = False,
-    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
+    leaderboard: options.LeaderboardPath = options.DEFAULT_LEADERBOARD,
 ) -> None:
     """Rank the methods of a spec, with significance, from stored results alone."""
     if every:
@@ -92,13 +83,13 @@ def _write_all(spec: str | None, results: Path, leaderboard: Path) -> None:
 
 
 def report(
-    spec: ResultsOf = None,
+    spec: options.ResultsOf = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Where to; by default leaderboard/<spec>.report.html."),
     ] = None,
-    results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
+    leaderboard: options.LeaderboardPath = options.DEFAULT_LEADERBOARD,
 ) -> None:
     """Write one HTML file that needs no network: board, figures, studies, data, provenance."""
     path = api.report(spec, out=out, results=results, leaderboard=leaderboard)
@@ -114,11 +105,11 @@ def compare(
             "--spec", metavar="SPEC", help="A spec's name, its file, or a results folder; else the only one."
         ),
     ] = None,
-    results: ResultsPath = DEFAULT_RESULTS,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
     metric: Annotated[
         str | None, typer.Option("--metric", metavar="NAME@K", help="The metric that is tested, e.g. HR@20.")
     ] = None,
-    output: FormatOption = "rich",
+    output: options.FormatOption = "rich",
 ) -> None:
     """Explain A less B: how much, how sure, for whom, and which settings differ."""
     from grasp_bench.report.comparison_layout import lay_out_pair
@@ -130,8 +121,8 @@ def compare(
 
 
 def power(
-    spec: ResultsOf = None,
-    results: ResultsPath = DEFAULT_RESULTS,
+    spec: options.ResultsOf = None,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
     metric: Annotated[
         str | None,
         typer.Option(
@@ -139,7 +130,7 @@ def power(
         ),
     ] = None,
     protocol: Annotated[
-        Protocol | None, typer.Option("--protocol", help="Instead of the ranking that is declared.")
+        options.Protocol | None, typer.Option("--protocol", help="Instead of the ranking that is declared.")
     ] = None,
     points: Annotated[
         list[float] | None,
@@ -150,7 +141,7 @@ def power(
     sure: Annotated[
         float, typer.Option("--power", min=0.5, max=0.99, help="The chance with which it shall be told.")
     ] = 0.8,
-    output: FormatOption = "rich",
+    output: options.FormatOption = "rich",
 ) -> None:
     """Say how many seeds it takes to tell a difference, from stored results alone."""
     from grasp_bench.report.locate import find_results
@@ -158,6 +149,6 @@ def power(
     from grasp_bench.studies.power.seeds_needed import POINTS, PowerOptions, seeds_needed
 
     sizes = tuple(sorted(set(points))) if points else POINTS
-    options = PowerOptions(metric, protocol, sizes, sure)
-    found = seeds_needed(find_results(spec, results), options)
+    wanted = PowerOptions(metric, protocol, sizes, sure)
+    found = seeds_needed(find_results(spec, results), wanted)
     display(found, lay_out_power(found), output)

@@ -40,10 +40,7 @@ DatasetOption = Annotated[
 StorePath = Annotated[
     Path,
     typer.Option(
-        "--store",
-        metavar="FOLDER",
-        envvar="GRASP_BENCH_STORE",
-        help="Folder of artefacts and checkpoints.",
+        "--store", metavar="FOLDER", envvar="GRASP_BENCH_STORE", help="Folder of artefacts and checkpoints."
     ),
 ]
 ResultsPath = Annotated[

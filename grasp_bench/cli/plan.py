@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grasp_bench.cli.options import (
-    DEFAULT_RESULTS,
-    DEFAULT_STORE,
-    DatasetOption,
-    FormatOption,
-    OnlyOption,
-    Overrides,
-    ResultsPath,
-    SpecPath,
-    StorePath,
-    load_for,
-)
+from grasp_bench.cli import options
 from grasp_bench.cli.output import console, note, say, say_json
 from grasp_bench.plan.nodes import STAGE_VERSIONS
 
@@ -44,17 +33,17 @@ class Device(StrEnum):
 
 
 def plan(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
-    results: ResultsPath = DEFAULT_RESULTS,
-    dataset: DatasetOption = None,
-    only: OnlyOption = "*",
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
+    dataset: options.DatasetOption = None,
+    only: options.OnlyOption = "*",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Worker processes for the estimate.")
     ] = None,
     device: Annotated[Device, typer.Option("--device", help="Where models would run.")] = Device.auto,
-    output: FormatOption = "rich",
+    output: options.FormatOption = "rich",
 ) -> None:
     """Show stages, cells, the cache, and a rough estimate of time, memory and money. Runs nothing."""
     from grasp_bench import api
@@ -62,7 +51,7 @@ def plan(
     from grasp_bench.report.study import looks_of
     from grasp_bench.spec.demo import mark_of
 
-    loaded = load_for(spec, overrides, dataset)
+    loaded = options.load_for(spec, overrides, dataset)
     whole = api.plan(loaded, store=store)
     found = api.forecast(loaded, whole, store=store, only=only, device=device.value, workers=workers)
     chosen, now, guess, places = found.chosen, found.status, found.estimate, found.devices

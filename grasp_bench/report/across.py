@@ -10,13 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from grasp_bench.report.across_schema import (
-    AcrossDatasets,
-    AcrossRow,
-    FriedmanTest,
-    OutOfRanks,
-    RankPair,
-)
+from grasp_bench.report.across_schema import AcrossDatasets, AcrossRow, FriedmanTest, OutOfRanks, RankPair
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.comparable_cells import ComparableCells, StoredResults
 from grasp_bench.report.document import DECIMALS
@@ -268,14 +262,10 @@ def methods_across(
         rows = {row["label"]: row for row in ranking["rows"]}
         for method in partition.planned:
             if method.rate == 0:
-                method_across = found.setdefault(_anywhere(method), MethodAcross("", {}, {}))
+                variant = tuple(entry for entry in method.variant if entry[0] != SOURCE)
+                anywhere = replace(method, dataset="", variant=variant)
+                method_across = found.setdefault(anywhere, MethodAcross("", {}, {}))
                 method_across.rows[name] = rows[stored.labels[method]]
                 method_across.cells[name] = partition.cells.get(method, [])
     labels = label_methods(list(found))
     return [replace(method_across, label=labels[method]) for method, method_across in found.items()]
-
-
-def _anywhere(method: Method) -> Method:
-    """The method without what says on which dataset."""
-    variant = tuple(entry for entry in method.variant if entry[0] != SOURCE)
-    return replace(method, dataset="", variant=variant)

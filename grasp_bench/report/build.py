@@ -92,14 +92,13 @@ def _ranking(partition: ComparableCells, stored: StoredResults, values: UserValu
 
 
 def _warnings(dataset: str, cards: Mapping[str, Any]) -> list[str]:
-    """What the cards of a dataset warn of; of splits told apart by a setting, each sentence once."""
-    own = (card for name, card in cards.items() if name == dataset or _is_split_of(dataset, name))
+    """What the cards of a dataset and of its splits, such as `toy (min_user=5)`, warn of, once each."""
+    own = (
+        card
+        for name, card in cards.items()
+        if name == dataset or (name.startswith(f"{dataset} (") and "=" in name.removeprefix(dataset))
+    )
     return list(dict.fromkeys(line for card in own for line in card.get("warnings", ())))
-
-
-def _is_split_of(dataset: str, name: str) -> bool:
-    """Whether a card's name is the dataset's with settings: `toy (min_user=5)`."""
-    return name.startswith(f"{dataset} (") and "=" in name.removeprefix(dataset)
 
 
 def _missing(stored: StoredResults) -> list[LeftOut]:

@@ -110,15 +110,12 @@ def _decide(family: Sequence[_PendingClaim]) -> None:
         for each, look, p in zip(family, least, adjusted, strict=True):
             if look is not None and each.claim["verdict"] in (UNTESTED, UNDECIDED):
                 last = each.looks[min(stage, len(each.looks) - 1)]
-                seen, verdict = (last, UNDECIDED) if p >= ALPHA else (look, _verdict(each.claim, look.found))
+                verdicts = OF_A_SIZE if each.claim["at_least"] else ANY_SIZE
+                seen, verdict = (last, UNDECIDED) if p >= ALPHA else (look, verdicts[look.found.where])
                 each.claim |= {"p_holm": p, "verdict": verdict, "look": seen.trainings}
     for each in family:
         if each.sides is not None and not each.decides:
             each.claim["verdict"] = ONE_TRAINING
-
-
-def _verdict(claim: Claim, found: Region) -> str:
-    return (OF_A_SIZE if claim["at_least"] else ANY_SIZE)[found.where]
 
 
 def _shown(pending: _PendingClaim) -> tuple[Trainings, Trainings]:

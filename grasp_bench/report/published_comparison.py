@@ -39,15 +39,18 @@ def compare_published(
         return None
     rows, known = theirs["rows"], {key: method for method in partition.planned if (key := _key(method))}
     figures = _Figures(partition, stored, values)
-    data = _data(theirs["facts"], stored.study.cards.get(dataset) or {})
+    facts, card = theirs["facts"], stored.study.cards.get(dataset) or {}
+    sizes = {"users": facts.get("actual_users", facts["users"]), "items": facts["items"]}
+    # Ours is None while the split has left no card.
+    data = [Difference(key=key, ours=card.get(key), theirs=size) for key, size in sizes.items()]
     return PublishedComparison(
         source=dict(published.get("source") or {}),
         dataset=theirs["name"],
         data=data,
         other_data=any(fact["ours"] != fact["theirs"] for fact in data),
         settings=list(_settings(published, partition)),
-        groups=list(_groups(theirs["facts"], partition.all_cells)),
-        notes=[*published.get("notes", ()), *filter(None, [theirs["facts"].get("note")])],
+        groups=list(_groups(facts, partition.all_cells)),
+        notes=[*published.get("notes", ()), *filter(None, [facts.get("note")])],
         figures=[
             figure
             for method in partition.planned
@@ -163,12 +166,6 @@ def _called(row: Mapping[str, Any]) -> str:
     return f"{name}/{row['ablation']}" if row["ablation"] else name
 
 
-def _data(facts: Mapping[str, Any], card: Mapping[str, Any]) -> list[Difference]:
-    """Users and items there and here; None here while the split has left no card."""
-    theirs = {"users": facts.get("actual_users", facts["users"]), "items": facts["items"]}
-    return [Difference(key=key, ours=card.get(key), theirs=value) for key, value in theirs.items()]
-
-
 def _settings(published: Mapping[str, Any], partition: ComparableCells) -> Iterator[Difference]:
     """Settings that the source tells and that some cell has otherwise; ours as `4 / 8` where cells differ."""
     cells = [cell for cell in partition.all_cells if cell.method.kind == "trained"]
@@ -187,16 +184,12 @@ def _settings(published: Mapping[str, Any], partition: ComparableCells) -> Itera
 def _groups(facts: Mapping[str, Any], cells: Sequence[ResultCell]) -> Iterator[Difference]:
     """Thresholds of head and tail there, and what makes a head here."""
     for key in ("head_user_from", "head_item_from"):
-        rules = {_rule(cell, key) for cell in cells}
+        groups = [cell.info.get("settings", {}).get("protocol", {}).get("groups", {}) for cell in cells]
+        rules = {str(each.get(key) or each.get("rule")) for each in groups}
         if key in facts and rules and rules != {str(facts[key])}:
             yield Difference(
                 key=f"dataset.protocol.groups.{key}", ours=" / ".join(sorted(rules)), theirs=facts[key]
             )
-
-
-def _rule(cell: ResultCell, key: str) -> str:
-    groups = cell.info.get("settings", {}).get("protocol", {}).get("groups", {})
-    return str(groups.get(key) or groups.get("rule"))
 
 
 def _setting(cell: ResultCell, key: str) -> Any:

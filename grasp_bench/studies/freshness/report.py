@@ -7,13 +7,7 @@ from functools import partial
 
 from grasp_bench.report.charts.curves import CurvePoint, curves
 from grasp_bench.report.document import BLANK, Chart, Document, Figure, Section, Table
-from grasp_bench.report.formatting import (
-    count,
-    p_value,
-    percent,
-    percent_with_interval,
-    points_with_interval,
-)
+from grasp_bench.report.formatting import count, p_value, percent, percent_with_interval, points_with_interval
 from grasp_bench.report.studies import Study
 from grasp_bench.studies.freshness.schema import Age, Freshness, FreshnessCurve
 
@@ -86,8 +80,5 @@ def _row(age: Age) -> list[str]:
 
 
 STUDY = Study(
-    title="Freshness",
-    command="grasp-bench inspect freshness",
-    schema=Freshness,
-    document=lay_out_freshness,
+    title="Freshness", command="grasp-bench inspect freshness", schema=Freshness, document=lay_out_freshness
 )

@@ -88,12 +88,7 @@ def measure_latency(
     cold = _cold(comparisons, store, measure, note)
     trained = [cell for cell in plan.cells if cell.kind == "trained"]
     named = labels(trained)
-    met = {
-        cell.slug
-        for comparison in comparisons
-        for cell in (comparison.cell, comparison.bare)
-        if cell is not None
-    }
+    met = {cell.slug for each in comparisons for cell in (each.cell, each.bare) if cell is not None}
     found = [_result(cell, named[cell.slug], comparisons, cold) for cell in trained if cell.slug in met]
     items, candidates = comparisons[0].items, len(comparisons[0].requests[0].candidates)
     return {
@@ -192,11 +187,8 @@ def _cold(
     asked: dict[tuple[str, Path], tuple[Cell, _Comparison]] = {}
     for comparison in comparisons:
         for slug, path, _ in comparison.taken:
-            cell = (
-                comparison.cell
-                if comparison.cell.slug == slug or comparison.bare is None
-                else comparison.bare
-            )
+            bare = comparison.bare
+            cell = bare if bare is not None and bare.slug == slug else comparison.cell
             asked.setdefault((slug, path), (cell, comparison))
     starts = [
         Start(store.root, cell, path, "catalogue", each.user, each.candidates, measure.threads, measure.top)
@@ -220,7 +212,10 @@ def _result(
     ways = {
         key: [comparison.timed(cell.slug)[key] for comparison in mine] for key in mine[0].timed(cell.slug)
     }
-    timings = [_warm(path, ranking, Times.together(times)) for (path, ranking), times in ways.items()]
+    timings = []
+    for (path, ranking), several in ways.items():
+        times = Times.together(several)
+        timings.append(_timing(path, ranking, "warm", times.ms, float(np.median(times.cpu_ms))))
     timings += [
         _timing(path, "catalogue", "cold", ms, None) for (slug, path), ms in cold.items() if slug == cell.slug
     ]
@@ -266,10 +261,6 @@ def _extra(path: Path, ranking: Ranking, differences: Times) -> Extra:
         "cpu_ms": float(np.median(differences.cpu_ms)),
         "verdict": verdict,
     }
-
-
-def _warm(path: Path, ranking: Ranking, times: Times) -> Timing:
-    return _timing(path, ranking, "warm", times.ms, float(np.median(times.cpu_ms)))
 
 
 def _timing(

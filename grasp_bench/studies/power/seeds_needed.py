@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grasp_bench.core.errors import DataError, IncomparableError, UnknownNameError
-from grasp_bench.core.words import did_you_mean
+from grasp_bench.core.errors import DataError, IncomparableError
 from grasp_bench.report.claims import POINT, Hypothesis
 from grasp_bench.report.comparable_cells import ComparableCells, StoredResults, read_results
 from grasp_bench.report.methods import Method, hypothesis_pairs
+from grasp_bench.report.rows import require_metric
 from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.power import POWER, Outlook
@@ -64,7 +64,7 @@ def seeds_needed(folder: Path, options: PowerOptions) -> SeedsNeeded:
         points=list(options.points),
         declared=bool(study.hypotheses),
         scales=[scale for scale in found if scale["methods"]],
-        untold=list(dict.fromkeys(_untold(study.hypotheses, declared, stored))),
+        untold=list(dict.fromkeys(_unmeasured(study.hypotheses, declared, stored))),
     )
 
 
@@ -88,7 +88,7 @@ def _methods_of(hypothesis: Hypothesis, stored: StoredResults) -> list[tuple[Met
     return hypothesis_pairs(hypothesis["better"], hypothesis["than"], stored.labels, noise=noise)
 
 
-def _untold(
+def _unmeasured(
     hypotheses: Iterable[Hypothesis], declared: Iterable[DeclaredPair], stored: StoredResults
 ) -> Iterator[str]:
     """Yield hypotheses without a pair of methods, and pairs that were not measured together."""
@@ -131,7 +131,12 @@ def _scale(
         if pair.home is partition and (pair.metric, pair.protocol) == (metric, protocol)
     ]
     if not stored.study.hypotheses:
-        pairs = _against_best([m for m in order if m.kind != "control" and not _leaks(partition, m)])
+        placed = [
+            method
+            for method in order
+            if method.kind != "control" and not any(cell.leaks for cell in partition.cells[method])
+        ]
+        pairs = [(other, placed[0]) for other in placed[1:]]
     return ScalePower(
         dataset=", ".join(sorted({method.dataset for method in ranked})),
         protocol_hash=partition.protocol_hash,
@@ -145,14 +150,6 @@ def _scale(
 def _ranked(partition: ComparableCells, metric: str, protocol: str) -> list[Method]:
     """Methods of which every cell has a value."""
     return [method for method, cells in partition.cells.items() if is_measured(cells, protocol, metric)]
-
-
-def _against_best(order: Sequence[Method]) -> list[tuple[Method, Method]]:
-    return [(other, order[0]) for other in order[1:]]
-
-
-def _leaks(partition: ComparableCells, method: Method) -> bool:
-    return any(cell.leaks for cell in partition.cells[method])
 
 
 def _parts(label: str, method: Trainings) -> MethodParts:
@@ -199,8 +196,5 @@ def _require_measured(folder: Path, stored: StoredResults, options: PowerOptions
         for name in (cell.metrics.get(each) or {}).get("overall", {})
         if name != "n"
     }
-    if metric and metric not in names:
-        raise UnknownNameError(
-            f"metric '{metric}' was not measured{did_you_mean(metric, list(names))}",
-            hint=f"choose one of: {', '.join(names)}",
-        )
+    if metric:
+        require_metric(metric, list(names))
