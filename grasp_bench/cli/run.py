@@ -189,6 +189,8 @@ def tune(
 ) -> None:  # fmt: skip
     """Search the keys of `tuning.space` for the best validation value; no test item is read.
 
+    With `tuning: {each: method}` every compared method is searched, all with the same number of trials.
+
     The same command goes on after an interrupt; started on several machines with one --storage, all work at
     one search. What trainings the store has is reused, and a later `run` reuses those of the search.
     """
@@ -198,7 +200,9 @@ def tune(
 
     require("optuna", extra="tune")
     from grasp_bench.report.renderers.terminal import show
-    from grasp_bench.studies.tuning.best_spec import refuse_existing, write_best_spec
+    from grasp_bench.studies.tuning.best_spec import refuse_existing, write_best_spec, write_tuned_spec
+    from grasp_bench.studies.tuning.methods import tune_methods
+    from grasp_bench.studies.tuning.methods_report import lay_out_method_tuning
     from grasp_bench.studies.tuning.report import lay_out_tuning
     from grasp_bench.studies.tuning.search import SearchOptions, tune
 
@@ -210,12 +214,23 @@ def tune(
     devices = tuple(found_devices[place % len(found_devices)] for place in range(count))
     # A scheduler's way to say stop: save like after Ctrl-C, so that the next command can resume.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    found = tune(
-        loaded,
-        SearchOptions(store, results, leaderboard, devices, trials, storage, study, memory, log_format.value),
+    options = SearchOptions(
+        store, results, leaderboard, devices, trials, storage, study, memory, log_format.value
     )
-    show(lay_out_tuning(found), console())
-    note(f"written: {results / found['spec'] / 'tuning.json'}, {leaderboard / found['spec']}.tuning.md")
+    asked, name = loaded.experiment.tuning, loaded.experiment.name
+    of_methods = asked is not None and asked.each is not None
+    if of_methods:
+        methods = tune_methods(loaded, options)
+        document = lay_out_method_tuning(methods)
+    else:
+        found = tune(loaded, options)
+        document = lay_out_tuning(found)
+    show(document, console())
+    kind = "method_tuning" if of_methods else "tuning"
+    note(f"written: {results / name / kind}.json, {leaderboard / name}.{kind}.md")
     if write_spec is not None:
-        write_best_spec(write_spec, loaded, found)
+        if of_methods:
+            write_tuned_spec(write_spec, loaded, methods)
+        else:
+            write_best_spec(write_spec, loaded, found)
         note(f"written: {write_spec}; next: grasp-bench run {write_spec}")

@@ -135,7 +135,7 @@ def _requests(experiment: Experiment) -> list[Request]:
         for values in itertools.product(*experiment.compare.values()):
             compared = dict(zip(experiment.compare, values, strict=True))
             try:
-                patched = _patched(base, compared, patch, ablation)
+                patched = _patched(base, experiment, compared, ablation)
             except SpecError as error:
                 problems.update(dict.fromkeys(error.problems))
                 continue
@@ -148,8 +148,9 @@ def _requests(experiment: Experiment) -> list[Request]:
 
 
 def _patched(
-    base: Patcher, compared: Mapping[str, Any], patch: Mapping[str, Any], ablation: str | None
+    base: Patcher, experiment: Experiment, compared: Mapping[str, Any], ablation: str | None
 ) -> Experiment:
+    patch = experiment.ablations[ablation] if ablation else {}
     keys = [(f"compare.{key}", key) for key in compared]
     keys += [(f"ablations.{ablation}.{key}", key) for key in patch]
     problems = [
@@ -160,7 +161,7 @@ def _patched(
     if problems:
         raise SpecError(problems)
     try:
-        return base.apply({**compared, **patch})
+        return base.apply(experiment.cell_patch(compared, ablation))
     except SpecError as error:
         where = f"ablations.{ablation}" if ablation else "compare"
         raise SpecError([f"{where}: {line}" for line in error.problems]) from None

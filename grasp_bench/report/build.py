@@ -44,6 +44,7 @@ def build_board(folder: Path, key: str) -> Board:
             for slug, reason in stored.collected.left_out
         ],
         cards=dict(study.cards),
+        tuned=dict(study.tuned),
     )
     _test(board, stored, metric, values)
     for ranking, partition in zip(board["rankings"], stored.partitions, strict=True):

@@ -15,6 +15,7 @@ from grasp_bench.report.sections.noise import noise_section
 from grasp_bench.report.sections.published import published_section
 from grasp_bench.report.sections.ranking import ranking_table
 from grasp_bench.report.sections.significance import claims_section, exploratory_table, shuffled_table
+from grasp_bench.report.sections.tuned import tuned_section
 
 TableMaker = Callable[[Ranking, str, str], Table | None]
 
@@ -28,6 +29,7 @@ def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = N
     sections: list[Section | None] = []
     sections += [_ranking_section(board, ranking, protocol, metric) for ranking in board["rankings"]]
     sections += [across_section(board["across"]), gaps_section(board), claims_section(board)]
+    sections.append(tuned_section(board, protocol, metric))
     sections += [noise_section(ranking, protocol, suffix_of(board, ranking)) for ranking in board["rankings"]]
     sections += [published_section(ranking, suffix_of(board, ranking)) for ranking in board["rankings"]]
     for ranking in board["rankings"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -298,7 +298,10 @@ class LeftOut(TypedDict):
 
 
 class Board(TypedDict):
-    """Everything that the renderers show; `across` is there where several datasets are."""
+    """Everything that the renderers show; `across` is there where several datasets are.
+
+    `tuned` maps a method to what a search found for it; boards of older results lack it.
+    """
 
     format: int
     key: str
@@ -312,3 +315,4 @@ class Board(TypedDict):
     missing: list[LeftOut]
     left_out: list[LeftOut]
     cards: dict[str, Any]
+    tuned: NotRequired[dict[str, Any]]

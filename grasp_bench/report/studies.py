@@ -21,6 +21,7 @@ from grasp_bench.report.document import Document, Section
 
 TARGETS = {  # in the order of a page
     "tuning": "grasp_bench.studies.tuning.report:STUDY",
+    "method_tuning": "grasp_bench.studies.tuning.methods_report:STUDY",
     "attention": "grasp_bench.studies.attention.report:STUDY",
     "latency": "grasp_bench.studies.latency.report:STUDY",
     "freshness": "grasp_bench.studies.freshness.report:STUDY",

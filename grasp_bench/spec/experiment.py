@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -17,7 +18,7 @@ from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import Section, refuse_repeats
 from grasp_bench.spec.text import TextFileSettings
-from grasp_bench.spec.training import Seeds, Training
+from grasp_bench.spec.training import SeedList, Seeds, Training
 
 
 class Tuning(Section):
@@ -25,7 +26,16 @@ class Tuning(Section):
 
     In `space`, two numbers are a range, of integers if the key takes integers; `[1e-4, 1e-2, log]` is a
     logarithmic range. A longer list, a list of other values, and `[32, 64, choice]` are choices.
+
+    `each: method` searches every compared method by itself, all with the same number of trials: the keys that
+    its components declare, and those of `space`, which replace or extend them.
     """
+
+    each: Literal["method"] | None = Field(
+        None,
+        description="method: a search for each compared method, with `trials` each. Without it the base cell "
+        "alone is searched.",
+    )
 
     sampler: Literal["tpe", "gp", "grid", "random"] = Field(
         "tpe",
@@ -36,8 +46,30 @@ class Tuning(Section):
         "none", description="Stops a trial early by the validation curve of its first seed."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the sampler; trainings use `seeds`.")
+    trial_seeds: SeedList | None = Field(
+        None, description="Seeds of each trial's trainings, where fewer than the spec's `seeds` shall do."
+    )
     trials: int = Field(30, ge=1, description="Total number of trials, those of earlier commands included.")
-    space: dict[str, tuple[Any, ...]] = Field(min_length=1)
+    space: dict[str, tuple[Any, ...]] = Field(
+        default={}, description="Dotted key to its range or choice; may be left out with `each: method`."
+    )
+
+    @model_validator(mode="after")
+    def _something_to_search(self) -> Tuning:
+        if self.each is None and not self.space:
+            raise ValueError("space needs at least one key, or `each: method` the keys that methods declare")
+        if self.each is not None and self.sampler == "grid":
+            raise ValueError("sampler grid has no ranges, and methods declare some: use tpe, gp or random")
+        return self
+
+
+class Tuned(Section):
+    """Values that a search found for one method, and what finding them took (`grasp-bench tune`)."""
+
+    values: dict[str, Any] = Field(description="Dotted patch of the method's cells.")
+    trials: int | None = Field(None, ge=1, description="Trials of its search.")
+    seconds: float | None = Field(None, ge=0, description="Training time of its search.")
+    validation: float | None = Field(None, description="Best validation value, higher by the choice itself.")
 
 
 class Hypothesis(Section):
@@ -96,6 +128,11 @@ class Experiment(Section):
     ablations: dict[str, dict[str, Any]] = Field(
         default={}, description="Name of an ablation to its dotted patch on each compared cell."
     )
+    tuned: dict[str, Tuned] = Field(
+        default={},
+        description="Method (sasrec+grasp, sasrec+grasp/softmax) to the values found for it. An ablation "
+        "without an entry has those of its method below its own.",
+    )
     controls: tuple[ControlName, ...] | None = Field(
         None,
         description="Untuned baseline rows. By default all that apply except `ease`; `[]` for none.",
@@ -111,6 +148,17 @@ class Experiment(Section):
     tuning: Tuning | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     published: Published | None = None
+
+    def cell_patch(self, compared: Mapping[str, Any], ablation: str | None) -> dict[str, Any]:
+        """Return the patch of a cell: compared values, those found for its method, and its ablation's."""
+        own = self.ablations[ablation] if ablation else {}
+        chosen = {**compared, **own}
+        backbone = chosen.get("model.backbone", self.model.backbone)
+        name = f"{backbone}+{chosen.get('model.enhancer', self.model.enhancer)}"
+        if ablation and (exact := self.tuned.get(f"{name}/{ablation}")) is not None:
+            return {**chosen, **exact.values}
+        found = self.tuned.get(name)
+        return {**compared, **(found.values if found else {}), **own}
 
     @property
     def first_seeds(self) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -58,6 +58,10 @@ def _plain(default: Any) -> Any:
     return list(default) if isinstance(default, tuple) else default
 
 
+# Dotted keys and their values, as `tuning.space` writes them.
+Space = Mapping[str, tuple[Any, ...]]
+
+
 class Component(Section):
     """Settings of one component.
 
@@ -74,7 +78,13 @@ class ModelPart(Component):
     """Settings of a backbone or an enhancer: the keys of `model:` that both read.
 
     A subclass adds its own keys and may check them with a `model_validator(mode="after")`.
+
+    Attributes:
+        space: the keys that `tuning: {each: method}` searches where this component is used, as `tuning.space`
+            writes them.
     """
+
+    space: ClassVar[Space] = {}
 
     embedding_dim: int = Field(64, ge=2, description="The paper's d, hidden width of the backbone.")
     max_len: int = Field(100, ge=2)
@@ -93,6 +103,13 @@ class ModelPart(Component):
     def own_keys(cls) -> tuple[str, ...]:
         """Return the component's own keys as a spec writes them."""
         return tuple(info.alias or name for name, (_, info) in cls.own_fields().items())
+
+
+# Searched of every backbone.
+WIDTH_AND_DROPOUT: Space = {
+    "model.embedding_dim": (32, 64, 128),
+    "model.dropout": (0.1, 0.6),
+}
 
 
 class BackboneSettings(ModelPart):

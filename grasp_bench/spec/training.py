@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from grasp_bench.components import LOSSES
-from grasp_bench.spec.section import Section, refuse_repeats, settled
+from grasp_bench.spec.section import Section, Space, refuse_repeats, settled
 
 if TYPE_CHECKING:
     LossKind = str
@@ -142,7 +142,17 @@ class Loss(Section):
 
 
 class Training(Section):
-    """Training by Adam with early stopping, by default on the loss of eq. 6 with one negative."""
+    """Training by Adam with early stopping, by default on the loss of eq. 6 with one negative.
+
+    Attributes:
+        space: the keys that `tuning: {each: method}` searches of every method, as `tuning.space` writes them.
+    """
+
+    space: ClassVar[Space] = {
+        "training.lr": (3e-4, 3e-3, "log"),
+        "training.weight_decay": (0.0, 1e-6, 1e-5, 1e-4),
+        "training.loss": tuple(LOSSES),
+    }
 
     batch_size: int = Field(128, ge=1, description="Users per step.")
     lr: float = Field(1e-3, gt=0)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from grasp_bench.components import ENHANCERS
 from grasp_bench.core.errors import SpecError
+from grasp_bench.core.words import did_you_mean, listed
 from grasp_bench.spec.controls import SHUFFLED, controls_asked
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
@@ -57,6 +58,7 @@ def check_patches(
 def check_combinations(experiment: Experiment, tree: Node, problems: Problems) -> None:
     """Note problems of patches in combination, and hypotheses about unknown methods."""
     methods = _build_cells(experiment, tree, problems)
+    _check_tuned(experiment, methods, tree, problems)
     if not problems.found:
         check_hypotheses(experiment, methods, tree, problems)
 
@@ -82,6 +84,10 @@ def _patches(tree: Node) -> Iterator[Patch]:
         if isinstance(entry.node.value, dict):
             path = ("ablations", name)
             yield Patch(dotted(path), entry.node.value, path, entry.key_place, "ablations")
+    for name, _ in _entries(tree, "tuned"):
+        above = ("tuned", name, "values")
+        if (found := locate(tree, above)).whole and isinstance(found.node.value, dict):
+            yield Patch(dotted(above), found.node.value, above, found.key_place, None)
     for key, entry in _entries(tree, "tuning", "space"):
         values = _items(entry.node)
         for value in values[: len(told_values([plain(each) for each in values]))][:MOST_VALUES]:
@@ -164,9 +170,8 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
     )
     there_are = math.prod(len(values) for values in experiment.compare.values()) * len(names)
     for ablation, cell in itertools.islice(combinations, MAX_COMBINATIONS):
-        patch = experiment.ablations[ablation] if ablation else {}
         try:
-            model = base.apply({**cell, **patch}).model
+            model = base.apply(experiment.cell_patch(cell, ablation)).model
         except SpecError as error:
             new = [line for line in error.problems if line not in said]
             said.update(new)
@@ -179,6 +184,24 @@ def _build_cells(experiment: Experiment, tree: Node, problems: Problems) -> Meth
             methods.add((model.backbone, model.enhancer, ablation))
     named = _controls(experiment, methods, tree, problems) | {run.name for run in experiment.imported}
     return Methods(frozenset(methods), named, complete=there_are <= MAX_COMBINATIONS)
+
+
+def _check_tuned(experiment: Experiment, methods: Methods, tree: Node, problems: Problems) -> None:
+    """Check that `tuned` names methods of the spec, and no key that is compared."""
+    known = [
+        f"{backbone}+{name}" + (f"/{ablation}" if ablation else "")
+        for backbone, name, ablation in methods.found
+    ]
+    for name, tuned in experiment.tuned.items():
+        place = locate(tree, ("tuned", name)).key_place
+        if methods.complete and name not in known:
+            hint = did_you_mean(name, known) or f"; there are: {listed(sorted(known))}"
+            problems.add(place, ("tuned", name), f"no method '{name}' in this spec{hint}")
+        for key in tuned.values.keys() & experiment.compare.keys():
+            path = ("tuned", name, "values", key)
+            problems.add(
+                locate(tree, path).key_place, path, "is also compared: remove it from one of the two"
+            )
 
 
 def _controls(experiment: Experiment, methods: set[Method], tree: Node, problems: Problems) -> frozenset[str]:

@@ -50,7 +50,7 @@ def problems_of(text: str, *overrides: str) -> list[str]:
             "3:33 tuning.space.model.dropout: the range [0.5, 0.1] does",
         ),
         ("tuning: {space: {model.dropout: []}}", "3:33 tuning.space.model.dropout: needs at least one value"),
-        ("tuning: {space: {}}", "3:17 tuning.space: must not be empty"),
+        ("tuning: {space: {}}", "3:1 tuning: space needs at least one key"),
     ],
 )
 def test_a_wrong_patch_is_told_at_its_place(text: str, expected: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 
-from grasp_bench.spec.section import BackboneSettings
+from grasp_bench.spec.section import WIDTH_AND_DROPOUT, BackboneSettings, Space
 
 
 class BERT4RecSettings(BackboneSettings):
@@ -12,6 +14,7 @@ class BERT4RecSettings(BackboneSettings):
 
     implementation = "grasp_bench.models.backbones.bert4rec:BERT4Rec"
     masked_training = True
+    space: ClassVar[Space] = {**WIDTH_AND_DROPOUT, "model.mask_probability": (0.2, 0.8)}
 
     blocks: int = Field(2, ge=1)
     heads: int = Field(1, ge=1)

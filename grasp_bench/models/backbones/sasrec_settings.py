@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 
-from grasp_bench.spec.section import BackboneSettings
+from grasp_bench.spec.section import WIDTH_AND_DROPOUT, BackboneSettings, Space
 
 
 class SASRecSettings(BackboneSettings):
     """Self-attention over the history (Kang and McAuley, ICDM 2018)."""
 
     implementation = "grasp_bench.models.backbones.sasrec:SASRec"
+    space: ClassVar[Space] = {**WIDTH_AND_DROPOUT, "model.blocks": (1, 2, 3)}
 
     blocks: int = Field(2, ge=1)
     heads: int = Field(1, ge=1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from grasp_bench.spec.section import EnhancerSettings
+from grasp_bench.spec.section import EnhancerSettings, Space
 
 
 class GraspSettings(EnhancerSettings):
@@ -16,6 +16,7 @@ class GraspSettings(EnhancerSettings):
     reads = ("user_embeddings", "item_embeddings", "user_neighbours", "item_neighbours")
     reads_profile_per_position = True
     shuffled_control = True
+    space: ClassVar[Space] = {"index.num_neighbours": (3, 30), "model.id_residual": (False, True)}
 
     attention: Literal["sigmoid", "softmax", "none"] = "sigmoid"
     softmax_over: Literal["prefix", "sequence"] = Field(

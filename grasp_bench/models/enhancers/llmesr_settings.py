@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from grasp_bench.spec.section import EnhancerSettings
+from grasp_bench.spec.section import EnhancerSettings, Space
 
 
 class LLMESRSettings(EnhancerSettings):
@@ -16,6 +16,7 @@ class LLMESRSettings(EnhancerSettings):
     implementation = "grasp_bench.models.enhancers.llmesr:LLMESR"
     reads = ("item_embeddings", "user_neighbours")
     shuffled_control = True
+    space: ClassVar[Space] = {"index.num_neighbours": (3, 30), "model.distil_weight": (1e-3, 1.0, "log")}
 
     collaborative_init: Literal["pca", "random"] = Field(
         "pca", description="llmesr: initial values of its ID table."

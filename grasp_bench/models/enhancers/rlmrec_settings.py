@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from grasp_bench.spec.section import EnhancerSettings
+from grasp_bench.spec.section import EnhancerSettings, Space
 
 
 class RLMRecSettings(EnhancerSettings):
@@ -14,6 +14,10 @@ class RLMRecSettings(EnhancerSettings):
 
     implementation = "grasp_bench.models.enhancers.rlmrec:RLMRec"
     reads = ("user_embeddings", "item_embeddings")
+    space: ClassVar[Space] = {
+        "model.align_weight": (1e-3, 1.0, "log"),
+        "model.align_temperature": (0.05, 1.0, "log"),
+    }
 
     alignment: Literal["contrastive", "generative"] = "contrastive"
     align: Literal["both", "items", "users"] = Field("both", description="rlmrec: representations to align.")

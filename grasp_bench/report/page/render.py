@@ -37,6 +37,7 @@ from grasp_bench.report.sections.published import paper_section
 from grasp_bench.report.sections.ranking import board_section
 from grasp_bench.report.sections.significance import hypotheses_section
 from grasp_bench.report.sections.summary import summary_section
+from grasp_bench.report.sections.tuned import tuned_page_section
 from grasp_bench.report.significance import AblationDelta, Deltas, ablation_deltas
 from grasp_bench.report.studies import Findings, read_findings
 
@@ -82,8 +83,8 @@ def read_page_data(folder: Path) -> PageData:
 
 SectionMaker = Callable[[PageData], PageSection | None]
 BEFORE_STUDIES: tuple[SectionMaker, ...] = (
-    summary_section, hypotheses_section, board_section, across_page_section, paper_section, ablations_section,
-    noise_page_section,
+    summary_section, hypotheses_section, board_section, across_page_section, tuned_page_section,
+    paper_section, ablations_section, noise_page_section,
 )  # fmt: skip
 BEHIND_STUDIES: tuple[SectionMaker, ...] = (groups_section, data_section, gaps, provenance_section)
 

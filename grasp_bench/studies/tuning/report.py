@@ -42,7 +42,7 @@ def lay_out_tuning(found: Tuning) -> Document:
     sections = [Section("Best", lines=_best(found))]
     sections += [Section(title, figures) for title, figures in parts.items() if figures]
     if found["trials"]:
-        sections.append(Section("Trials", [_trials(found)], folded=True))
+        sections.append(Section("Trials", [trials_figure(found)], folded=True))
     return Document(f"Tuning: {found['spec']}", lines, [*sections, Section("Notes", lines=found["notes"])])
 
 
@@ -130,7 +130,8 @@ def _importance(found: Tuning) -> Figure:
     return Figure(name, [Chart(name, lambda width: bars(drawn, width, "share of importance"))], table)
 
 
-def _trials(found: Tuning) -> Figure:
+def trials_figure(found: Tuning) -> Figure:
+    """All trials of a search, by number, with their values and training time."""
     keys, seeds = list(found["space"]), [str(seed) for seed in found["seeds"]]
     marks = mark_best([trial["value"] for trial in found["trials"]])
     points, rows = [], []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -78,8 +78,10 @@ class Search:
         """Queue trials of dead workers and points of a grid; return how many trials are not begun."""
         config, base = self._config, self._config.base
         requeue_dead(self._study)
+        points: list[Mapping[str, Any]] = [base.first] if base.first is not None else []
         if base.tuning.sampler == "grid":
-            points = grid(base.space, resolved_values(base.experiment))
+            points = list(grid(base.space, resolved_values(base.experiment)))
+        if points:
             kept = [{key: encoded(value) for key, value in point.items()} for point in points]
             fill(self._study, kept, config.total, config.kept.locks / "queue.lock")
         return left(self._study, config.total)
@@ -205,6 +207,18 @@ def tune(loaded: LoadedSpec, options: SearchOptions) -> Tuning:
     fingerprint = Fingerprints(cache_file(options.store))
     idle = ineffective_keys(base, fingerprint)
     _refuse_idle(base, idle, loaded.path)
+    found = searched(base, options, fingerprint, idle)
+    hashing.write(options.results / found["spec"] / FILE, found)
+    text = document_text(lay_out_tuning(found))
+    atomic.write_text(options.leaderboard / f"{found['spec']}.tuning.md", text)
+    return found
+
+
+def searched(base: Base, options: SearchOptions, fingerprint: Fingerprints, idle: Sequence[str]) -> Tuning:
+    """Search one cell until there are enough trials, and collect the findings; writes no results.
+
+    Raises RunFailedError when every trial failed, or what all of them need cannot be made.
+    """
     total = options.trials or base.tuning.trials
     if base.tuning.sampler == "grid":
         total = min(total, grid_size(base.space))
@@ -216,10 +230,9 @@ def tune(loaded: LoadedSpec, options: SearchOptions) -> Tuning:
     config = SearchConfig(base, kept, searches, total, options.store, STAGES, threads, options.memory_mb)
     _run_search(config, study, options, seconds)
     found = tuning_of(base, study, total, idle)
-    _write(found, options)
     failed = [trial for trial in found["trials"] if trial["state"] == "failed"]
     if failed and len(failed) == len(found["trials"]):
-        raise RunFailedError(f"all {len(failed)} trials failed", hint="see the notes above; hint the space")
+        raise RunFailedError(f"all {len(failed)} trials failed", hint="see the notes above; change the space")
     return found
 
 
@@ -261,9 +274,3 @@ def _run_search(config: SearchConfig, study: Study, options: SearchOptions, seco
             search.run(view)
     finally:
         view.close()
-
-
-def _write(found: Tuning, options: SearchOptions) -> None:
-    hashing.write(options.results / found["spec"] / FILE, found)
-    text = document_text(lay_out_tuning(found))
-    atomic.write_text(options.leaderboard / f"{found['spec']}.tuning.md", text)

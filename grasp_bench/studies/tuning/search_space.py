@@ -23,18 +23,24 @@ from grasp_bench.spec.tuning_space import Choice, Dimension, Range, space_of
 # What a spec asks besides its base cell, and the value that asks for nothing.
 NOT_SEARCHED: dict[str, Any] = {
     "compare": {}, "ablations": {}, "noise": None, "controls": (), "imported": (), "hypotheses": (),
-    "published": None, "tuning": None,
+    "published": None, "tuning": None, "tuned": {},
 }  # fmt: skip
 TOLD = ("compare", "ablations", "noise", "imported")
 
 
 @dataclass(frozen=True)
 class Base:
-    """The spec's base cell for all seeds, its `tuning` section, and the sections that are not searched."""
+    """The cell that is searched, for all seeds, its `tuning` section, and the sections that are not searched.
+
+    It is the spec's base cell, or with `each: method` a compared `method`. `first` is the point that is tried
+    first, the method's own values; None where the sampler chooses it.
+    """
 
     experiment: Experiment
     tuning: Tuning
     left_out: tuple[str, ...]
+    method: str | None = None
+    first: Mapping[str, Any] | None = None
 
     @property
     def space(self) -> dict[str, Dimension]:
@@ -48,7 +54,15 @@ def base_of(experiment: Experiment, spec: str) -> Base:
         example = "tuning: {space: {index.num_neighbours: [1, 50]}}"
         raise SpecError([f"{spec} tuning: required key is missing; for example {example}"])
     left_out = tuple(name for name in TOLD if getattr(experiment, name))
-    return Base(experiment.with_first_seeds().model_copy(update=NOT_SEARCHED), experiment.tuning, left_out)
+    searched = experiment.model_copy(
+        update={**NOT_SEARCHED, "seeds": seeds_of(experiment, experiment.tuning)}
+    )
+    return Base(searched, experiment.tuning, left_out)
+
+
+def seeds_of(experiment: Experiment, tuning: Tuning) -> tuple[int, ...]:
+    """The seeds of each trial's trainings."""
+    return tuning.trial_seeds or experiment.first_seeds
 
 
 def plan_of(base: Base, params: Mapping[str, Any], fingerprint: Fingerprint) -> Plan:

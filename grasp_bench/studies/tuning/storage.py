@@ -163,7 +163,9 @@ def study_location(
         raise SpecError([f"--study {study}: letters, digits, dot, dash and underscore only"])
     tuning = base.tuning
     decisive = [identity(base, fingerprint), tuning.sampler, tuning.pruner, tuning.seed]
-    name = study or f"{base.experiment.name}-{content_hash(decisive)[:8]}"
+    of_method = "-" + re.sub(r"[^A-Za-z0-9_]+", "-", base.method) if base.method else ""
+    own = f"{base.experiment.name}{of_method}-{content_hash(decisive)[:8]}"
+    name = own if study is None else f"{study}{of_method}"
     folder = store / "tuning"
     address = storage or str(folder / f"{name}.journal")
     beside = folder if URL in address else Path(address).parent
