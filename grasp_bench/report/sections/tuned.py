@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from grasp_bench.report.document import BLANK, Entry, Section, Table
+from grasp_bench.report.document import BLANK, Content, Entry, Section, Table
 from grasp_bench.report.formatting import count, duration, percent, points
 from grasp_bench.report.page.blocks import PageSection
 from grasp_bench.report.schema import Board, Ranking
@@ -40,7 +40,7 @@ def _table(board: Board, ranking: Ranking, protocol: str, metric: str) -> Table:
         figure = mean_of(row, protocol, metric)
         if figure is not None and row["coordinates"].get("backbone"):
             test.setdefault(_name(row["coordinates"]), figure["mean"])
-    rows = []
+    rows: list[list[Content]] = []
     for name, found in board.get("tuned", {}).items():
         if found.get("trials") is None:
             continue
