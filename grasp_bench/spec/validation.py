@@ -117,21 +117,17 @@ VARIABLE_KEY = "api_key_env"
 LONG_NAME = 20
 
 
-def without_secrets(tree: Node, problems: Problems) -> Node:
+def without_secrets(node: Node, problems: Problems, path: tuple[Part, ...] = ()) -> Node:
     """Remove values that look like access keys and note a problem for each, without its value."""
-    return _checked(tree, (), problems)
-
-
-def _checked(node: Node, path: tuple[Part, ...], problems: Problems) -> Node:
     if isinstance(node.value, dict):
         entries = {
-            key: Entry(entry.key_place, _checked(entry.node, (*path, key), problems))
+            key: Entry(entry.key_place, without_secrets(entry.node, problems, (*path, key)))
             for key, entry in node.value.items()
         }
-        return Node(entries, node.place, node.variables, node.broken, node.size)
+        return replace(node, value=entries)
     if isinstance(node.value, list):
-        items = [_checked(item, (*path, k), problems) for k, item in enumerate(node.value)]
-        return Node(items, node.place, node.variables, node.broken, node.size)
+        items = [without_secrets(item, problems, (*path, k)) for k, item in enumerate(node.value)]
+        return replace(node, value=items)
     if not isinstance(node.value, str):
         return node
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
