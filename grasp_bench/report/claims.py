@@ -11,8 +11,9 @@ from grasp_bench.report.comparable_cells import ComparableCells, StoredResults
 from grasp_bench.report.formatting import ONE_TRAINING, UNDECIDED, UNTESTED, words_of
 from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.schema import Claim
-from grasp_bench.report.significance import is_measured, pair_tests
+from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
+from grasp_bench.stats.comparison import compare_all
 from grasp_bench.stats.correction import holm, shares
 from grasp_bench.stats.crossed import ABOVE, BELOW, EQUIVALENT, Region, difference, region
 from grasp_bench.stats.levels import ALPHA
@@ -66,7 +67,7 @@ def judge(stored: StoredResults, values: UserValues) -> list[Claim]:
         each.looks = list(_looks_at(each, stored.study.looks))
     for family in ("declared", "noise"):
         _decide([each for each in pending if each.claim["family"] == family])
-    tests = iter(pair_tests([_shown(each) for each in pending if each.sides is not None]))
+    tests = iter(compare_all([_shown(each) for each in pending if each.sides is not None]))
     for each in pending:
         if each.sides is not None:
             claim = each.claim

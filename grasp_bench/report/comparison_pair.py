@@ -16,8 +16,8 @@ from grasp_bench.report.formatting import flattened
 from grasp_bench.report.methods import Method, NamePattern
 from grasp_bench.report.rows import make_row, require_metric
 from grasp_bench.report.schema import PROTOCOLS, PairTest, Row
-from grasp_bench.report.significance import pair_test
 from grasp_bench.report.user_values import UserValues
+from grasp_bench.stats.comparison import compare
 from grasp_bench.stats.crossed import difference
 
 
@@ -108,7 +108,7 @@ def _under(
         if name in theirs
     }
     return ProtocolPair(
-        test=pair_test(*sides[metric]),
+        test=compare(*sides[metric]),
         metrics=[
             MetricDifference(metric=name, first=a.mean, second=b.mean, difference=found.difference, p=found.p)
             for name, (a, b) in sides.items()

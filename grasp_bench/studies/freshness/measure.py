@@ -30,13 +30,14 @@ from grasp_bench.plan.compile import Plan
 from grasp_bench.report.cells import ResultCell, read_current
 from grasp_bench.report.methods import Method, label_methods, method_of
 from grasp_bench.report.schema import PROTOCOLS
-from grasp_bench.report.significance import corrected, pair_test
+from grasp_bench.report.significance import corrected
 from grasp_bench.report.study import read_study
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.services.tokens import TokenCounter, counter
 from grasp_bench.spec.patches import SECTIONS
 from grasp_bench.spec.text import PromptSettings
 from grasp_bench.stages.text import TABLE, entities_of, read_texts
+from grasp_bench.stats.comparison import compare
 from grasp_bench.stats.intervals import figure_interval
 from grasp_bench.studies.freshness.schema import Age, Freshness, FreshnessCurve
 from grasp_bench.text.generated import messages_of
@@ -244,7 +245,7 @@ def _ages(
     for stale, cells in found.items():
         aged = values.trainings(cells, protocol, metric)
         figure, asked = figure_interval(aged), tokens.asked(stale)
-        test = pair_test(aged, fresh) if stale != freshest else None
+        test = compare(aged, fresh) if stale != freshest else None
         ages.append(
             Age(
                 stale=stale,
