@@ -177,8 +177,8 @@ def _ascent_facts(found: Ascent) -> Facts:
     return {"pairs": found.pairs, "ascending": found.share, "implied_ties": found.implied_ties}
 
 
-def _ascent(told: Facts) -> Ascent:
-    return Ascent(told["pairs"], round(told["pairs"] * told["ascending"]))
+def _ascent(facts: Facts) -> Ascent:
+    return Ascent(facts["pairs"], round(facts["pairs"] * facts["ascending"]))
 
 
 def _percent(share: float) -> str:

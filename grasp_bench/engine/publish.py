@@ -208,8 +208,8 @@ def _knowledge(experiment: Experiment) -> dict[str, Any]:
 def _imported(cell: Cell, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of an imported run, and the share of it that was absent."""
     run = run_of(cell)
-    told = {"run": Path(run.run).name, "absent_share": facts.get("absent_share")}
-    return {"imported": {**run.model_dump(mode="json", exclude={"name", "seed"}), **told}}
+    origin = {"run": Path(run.run).name, "absent_share": facts.get("absent_share")}
+    return {"imported": {**run.model_dump(mode="json", exclude={"name", "seed"}), **origin}}
 
 
 def _maker(cell: Cell, store: Store) -> dict[str, Any]:

@@ -169,8 +169,8 @@ class Answer:
 
 def checksum_of(key: bytes, answer: Answer) -> bytes:
     """Return a checksum of 8 bytes that shows whether an answer was altered on disk."""
-    told = (answer.finish, answer.input_tokens, answer.output_tokens, answer.cost_usd)
-    return hashlib.blake2b(b"".join((key, answer.content, repr(told).encode())), digest_size=8).digest()
+    facts = (answer.finish, answer.input_tokens, answer.output_tokens, answer.cost_usd)
+    return hashlib.blake2b(b"".join((key, answer.content, repr(facts).encode())), digest_size=8).digest()
 
 
 @dataclass(frozen=True)

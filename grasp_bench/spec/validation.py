@@ -42,11 +42,11 @@ def build(tree: Node) -> Experiment | list[Finding]:
         findings = [_finding(each, tree) for each in details]
     found = [(finding, each) for finding, each in zip(findings, details, strict=True) if finding is not None]
     found.sort(key=lambda pair: (pair[0].place.line, pair[0].place.column))
-    told = [
+    explained = [
         replace(finding, message=message(each, finding.path, values))
         for finding, each in found[:MOST_EXPLAINED]
     ]
-    return [*told, *(finding for finding, _ in found[MOST_EXPLAINED:])]
+    return [*explained, *(finding for finding, _ in found[MOST_EXPLAINED:])]
 
 
 def _finding(error: ErrorDetails, tree: Node) -> Finding | None:

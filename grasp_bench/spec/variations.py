@@ -298,9 +298,9 @@ def too_many(experiment: Experiment) -> Excess | None:
     if asked <= MAX_CELLS:
         return None
     counts = factors | runs
-    told = ", ".join(f"{dotted(path)} {count:,}" for path, count in counts.items() if count > 1)
+    sizes = ", ".join(f"{dotted(path)} {count:,}" for path, count in counts.items() if count > 1)
     return Excess(
         max(counts, key=lambda path: counts[path]),
-        f"the spec has {asked:,} cells ({told}); at most {MAX_CELLS:,} are allowed: vary less, or write "
+        f"the spec has {asked:,} cells ({sizes}); at most {MAX_CELLS:,} are allowed: vary less, or write "
         "several specs",
     )
