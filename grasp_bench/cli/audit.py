@@ -7,18 +7,7 @@ from typing import Annotated
 
 import typer
 
-from grasp_bench.cli.options import (
-    DEFAULT_LEADERBOARD,
-    DEFAULT_RESULTS,
-    DEFAULT_STORE,
-    FormatOption,
-    LeaderboardPath,
-    Overrides,
-    ResultsPath,
-    SpecPath,
-    StorePath,
-    TableFormat,
-)
+from grasp_bench.cli import options
 from grasp_bench.cli.output import log_in_json, note
 from grasp_bench.cli.plan import Device
 from grasp_bench.cli.run import ExecutorName, LogFormat
@@ -26,11 +15,11 @@ from grasp_bench.cli.studies import display
 
 
 def audit(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
-    results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
+    leaderboard: options.LeaderboardPath = options.DEFAULT_LEADERBOARD,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Worker processes; by default one a GPU or core.")
     ] = None,
@@ -42,7 +31,7 @@ def audit(
         int, typer.Option("--memory", min=16, metavar="MB", help="What one block of scores may take.")
     ] = 512,
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="Progress.")] = LogFormat.auto,
-    output: FormatOption = TableFormat.rich,
+    output: options.FormatOption = "rich",
 ) -> None:
     """Run a spec under the published and the strict protocol, and say which hypotheses hold under which.
 

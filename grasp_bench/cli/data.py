@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -37,13 +36,6 @@ Urls = Annotated[
 BETWEEN_CHANGES, BETWEEN_LINES = 0.2, 10.0  # seconds
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
-
-
-class Format(StrEnum):
-    """Output format of a card."""
-
-    table = "table"
-    json = "json"
 
 
 @app.callback()
@@ -93,8 +85,7 @@ def prepare(
     ] = None,
     url: Urls = [],  # noqa: B006
     sha256: Annotated[
-        list[str],
-        typer.Option("--sha256", metavar="FILE=HEX", help="Expected checksum of a raw file."),
+        list[str], typer.Option("--sha256", metavar="FILE=HEX", help="Expected checksum of a raw file.")
     ] = [],  # noqa: B006
 ) -> None:
     """Make interactions.csv and items.csv of a public dataset by the published rule.
@@ -166,8 +157,8 @@ def card(
     ],
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     output: Annotated[
-        Format, typer.Option("--format", help="Table for people, JSON for programs.")
-    ] = Format.table,
+        Literal["table", "json"], typer.Option("--format", help="Table for people, JSON for programs.")
+    ] = "table",
 ) -> None:
     """Print the card of a dataset: sizes, lengths, repeat and unseen targets, clones, ties, repairs.
 
@@ -177,7 +168,7 @@ def card(
     from grasp_bench.data.card_table import card_table
 
     found = card_of_dataset(_dataset(source, overrides))
-    if output is Format.json:
+    if output == "json":
         say_json(found)
     else:
         console().print(card_table(found))

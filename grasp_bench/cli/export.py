@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from grasp_bench.cli.leaderboard import Protocol
-from grasp_bench.cli.options import DEFAULT_STORE, Overrides, SpecPath, StorePath
+from grasp_bench.cli.options import DEFAULT_STORE, OnlyOption, Overrides, Protocol, SpecPath, StorePath
 from grasp_bench.cli.output import note, say
 from grasp_bench.cli.plan import Device
 from grasp_bench.cli.studies import plan_of
@@ -33,15 +31,13 @@ def runs(
     spec: SpecPath,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     store: StorePath = DEFAULT_STORE,
-    only: Annotated[
-        str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
-    ] = "*",
+    only: OnlyOption = "*",
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FOLDER", help="Where to; by default exports/<spec>.")
     ] = None,
     protocol: Annotated[
         Protocol, typer.Option("--protocol", help="Ranking among sampled negatives, or of the catalogue.")
-    ] = Protocol.SAMPLED,
+    ] = "sampled",
     depth: Annotated[
         int | None,
         typer.Option(
@@ -77,7 +73,7 @@ def runs(
         elif cell.kind == "imported":
             note(f"left out: {cell.slug} is an imported run: use the file that it was imported from")
         else:
-            asked = RunOptions(protocol.value, depth, packed)
+            asked = RunOptions(protocol, depth, packed)
             _report(export_cell(cell, Store(store), folder, asked, context))
 
 
@@ -122,22 +118,15 @@ def scorer(
     )
 
 
-class Kind(StrEnum):
-    """Whose vectors."""
-
-    users = "users"
-    items = "items"
-    both = "both"
-
-
 @app.command("embeddings")
 def embeddings(
     spec: SpecPath,
     cell: CellOption,
     out: OutOption,
     kind: Annotated[
-        Kind, typer.Option("--kind", help="States of users, vectors of items, or both.")
-    ] = Kind.both,
+        Literal["users", "items", "both"],
+        typer.Option("--kind", help="States of users, vectors of items, or both."),
+    ] = "both",
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     store: StorePath = DEFAULT_STORE,
 ) -> None:
@@ -150,7 +139,7 @@ def embeddings(
     from grasp_bench.studies.serving import cell_named
 
     plan = plan_of(spec, overrides, store)
-    for table in export_embeddings(cell_named(plan, cell), plan.name, Store(store), out, kind.value):
+    for table in export_embeddings(cell_named(plan, cell), plan.name, Store(store), out, kind):
         say(f"{table.path}: {table.rows:,} rows of {table.width}")
         if "users_averaged" in table.metadata:
             share = 100 * float(table.metadata["overlap@10"])

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from grasp_bench.cli.options import (
-    DEFAULT_LEADERBOARD,
-    DEFAULT_RESULTS,
-    DEFAULT_STORE,
-    FormatOption,
-    LeaderboardPath,
-    Overrides,
-    ResultsPath,
-    SpecPath,
-    StorePath,
-    TableFormat,
-)
+from grasp_bench.cli import options
 from grasp_bench.cli.output import console, say_json, say_whole
 from grasp_bench.cli.studies import display, freshness, leave, plan_of
 
@@ -26,14 +14,7 @@ app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=Fa
 app.command("freshness")(freshness)
 
 
-class Side(StrEnum):
-    """Whose texts."""
-
-    users = "users"
-    items = "items"
-
-
-SideOption = Annotated[Side, typer.Option("--side", help="Users or items.")]
+SideOption = Annotated[Literal["users", "items"], typer.Option("--side", help="Users or items.")]
 CellOption = Annotated[
     str | None, typer.Option("--cell", metavar="SLUG", help="A cell of the spec; the first that has text.")
 ]
@@ -48,14 +29,14 @@ def inspect() -> None:
 
 @app.command("text")
 def text(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
-    side: SideOption = Side.items,
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    side: SideOption = "items",
     cell: CellOption = None,
     sample: SampleOption = 5,
     seed: SeedOption = 0,
-    output: FormatOption = TableFormat.rich,
+    output: options.FormatOption = "rich",
 ) -> None:
     """Show sampled texts, their statistics, claims without ground, and held-out items that they tell of."""
     from grasp_bench.core.store import Store
@@ -63,21 +44,21 @@ def text(
     from grasp_bench.studies.inspection.layout import lay_out_text
     from grasp_bench.studies.inspection.texts import inspect_text
 
-    opened = load_texts(plan_of(spec, overrides, store), Store(store), side.value, cell)
+    opened = load_texts(plan_of(spec, overrides, store), Store(store), side, cell)
     found = inspect_text(opened, sample, seed)
     display(found, lay_out_text(found), output)
 
 
 @app.command("neighbours")
 def neighbours(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
-    side: SideOption = Side.items,
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    side: SideOption = "items",
     cell: CellOption = None,
     sample: SampleOption = 5,
     seed: SeedOption = 0,
-    output: FormatOption = TableFormat.rich,
+    output: options.FormatOption = "rich",
 ) -> None:
     """Show sampled neighbours, their agreement with behaviour against random partners, hubs and clones."""
     from grasp_bench.core.store import Store
@@ -85,21 +66,21 @@ def neighbours(
     from grasp_bench.studies.inspection.layout import lay_out_neighbours
     from grasp_bench.studies.inspection.neighbours import inspect_neighbours
 
-    opened = load_neighbours(plan_of(spec, overrides, store), Store(store), side.value, cell)
+    opened = load_neighbours(plan_of(spec, overrides, store), Store(store), side, cell)
     found = inspect_neighbours(opened, sample, seed)
     display(found, lay_out_neighbours(found), output)
 
 
 @app.command("prompts")
 def prompts(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
-    results: ResultsPath = DEFAULT_RESULTS,
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
     persistence: Annotated[
         float, typer.Option("--p", min=0.01, max=0.999, help="Persistence of rank-biased overlap.")
     ] = 0.9,
-    output: FormatOption = TableFormat.rich,
+    output: options.FormatOption = "rich",
 ) -> None:
     """Compare the texts of a spec: overlap of the neighbours they lead to, metrics of their cells."""
     from grasp_bench.core.store import Store
@@ -109,21 +90,13 @@ def prompts(
     display(found, lay_out_prompts(found), output)
 
 
-class Format(StrEnum):
-    """How an inspection is printed."""
-
-    rich = "rich"
-    md = "md"
-    json = "json"
-
-
 @app.command("attention")
 def attention(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
-    results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
+    leaderboard: options.LeaderboardPath = options.DEFAULT_LEADERBOARD,
     cell: Annotated[
         str, typer.Option("--cell", metavar="GLOB", help="Trained cells whose slug matches; by default all.")
     ] = "*",
@@ -142,8 +115,9 @@ def attention(
     ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which users are drawn, who is hit.")] = 0,
     output: Annotated[
-        Format, typer.Option("--format", help="Tables for people, Markdown, JSON for programs.")
-    ] = Format.rich,
+        Literal["rich", "md", "json"],
+        typer.Option("--format", help="Tables for people, Markdown, JSON for programs."),
+    ] = "rich",
 ) -> None:  # fmt: skip
     """Show attention weights of histories: spread, saturation, head and tail, corrupted context, heat maps.
 
@@ -164,9 +138,9 @@ def attention(
     document = lay_out_attention(found)
     if cell == "*" and not corrupt:
         leave("attention", found, results, leaderboard)
-    if output is Format.json:
+    if output == "json":
         say_json(found)
-    elif output is Format.md:
+    elif output == "md":
         say_whole(document_text(document))
     else:
         show(document.unfolded, console())

@@ -2,64 +2,36 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grasp_bench import api
-from grasp_bench.cli.options import (
-    DEFAULT_LEADERBOARD,
-    DEFAULT_RESULTS,
-    FormatOption,
-    LeaderboardPath,
-    ResultsPath,
-    TableFormat,
-)
+from grasp_bench.cli import options
 from grasp_bench.cli.output import console, note, say, say_json, say_whole
 from grasp_bench.cli.studies import display
 from grasp_bench.core.errors import MissingFileError
-
-
-class Format(StrEnum):
-    """Formats of a board."""
-
-    RICH = "rich"
-    MD = "md"
-    CSV = "csv"
-    JSON = "json"
-    LATEX = "latex"
-    HTML = "html"
-    SVG = "svg"
-
-
-class Protocol(StrEnum):
-    """Which ranking comes first."""
-
-    FULL = "full"
-    SAMPLED = "sampled"
+from grasp_bench.report.renderers.registry import RENDERERS
 
 
 def leaderboard(
-    spec: Annotated[
-        str | None,
-        typer.Argument(metavar="[SPEC]", help="A spec's name, its file, or a results folder; the only one."),
-    ] = None,
-    results: ResultsPath = DEFAULT_RESULTS,
-    format: Annotated[Format, typer.Option("--format", help="How the board is written.")] = Format.RICH,
+    spec: options.ResultsOf = None,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
+    format: Annotated[
+        str, typer.Option("--format", metavar="|".join(RENDERERS), help="How the board is written.")
+    ] = RENDERERS.default,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it to a file.")] = None,
     metric: Annotated[
         str | None, typer.Option("--metric", metavar="NAME@K", help="Rank by this metric, e.g. HR@20.")
     ] = None,
     protocol: Annotated[
-        Protocol | None, typer.Option("--protocol", help="Rank by the full or the sampled ranking.")
+        options.Protocol | None, typer.Option("--protocol", help="Rank by the full or the sampled ranking.")
     ] = None,
     every: Annotated[
-        bool,
-        typer.Option("--all", help="Write the boards of all results, in all formats, to --leaderboard."),
+        bool, typer.Option("--all", help="Write the boards of all results, in all formats, to --leaderboard.")
     ] = False,
-    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
+    leaderboard: options.LeaderboardPath = options.DEFAULT_LEADERBOARD,
 ) -> None:
     """Rank the methods of a spec, with significance, from stored results alone."""
     if every:
@@ -69,19 +41,19 @@ def leaderboard(
     from grasp_bench.report.board import load_board
     from grasp_bench.report.layout import lay_out
     from grasp_bench.report.locate import find_results
-    from grasp_bench.report.renderers.registry import RENDERERS
 
+    render = RENDERERS.get(format)
     board = load_board(find_results(spec, results), metric=metric)
-    document = lay_out(board, metric=metric, protocol=protocol.value if protocol else None)
-    if format is Format.RICH and out is None:
+    document = lay_out(board, metric=metric, protocol=protocol)
+    if format == "rich" and out is None:
         from grasp_bench.report.renderers.terminal import show
 
         show(document, console())
         return
-    if format is Format.JSON and out is None:
+    if format == "json" and out is None:
         say_json(board)
         return
-    text = RENDERERS.get(format.value)(board, document)
+    text = render(board, document)
     if out is None:
         say_whole(text)
     else:
@@ -111,16 +83,13 @@ def _write_all(spec: str | None, results: Path, leaderboard: Path) -> None:
 
 
 def report(
-    spec: Annotated[
-        str | None,
-        typer.Argument(metavar="[SPEC]", help="A spec's name, its file, or a results folder; the only one."),
-    ] = None,
+    spec: options.ResultsOf = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Where to; by default leaderboard/<spec>.report.html."),
     ] = None,
-    results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
+    leaderboard: options.LeaderboardPath = options.DEFAULT_LEADERBOARD,
 ) -> None:
     """Write one HTML file that needs no network: board, figures, studies, data, provenance."""
     path = api.report(spec, out=out, results=results, leaderboard=leaderboard)
@@ -136,11 +105,11 @@ def compare(
             "--spec", metavar="SPEC", help="A spec's name, its file, or a results folder; else the only one."
         ),
     ] = None,
-    results: ResultsPath = DEFAULT_RESULTS,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
     metric: Annotated[
         str | None, typer.Option("--metric", metavar="NAME@K", help="The metric that is tested, e.g. HR@20.")
     ] = None,
-    output: FormatOption = TableFormat.rich,
+    output: options.FormatOption = "rich",
 ) -> None:
     """Explain A less B: how much, how sure, for whom, and which settings differ."""
     from grasp_bench.report.comparison_layout import lay_out_pair
@@ -152,11 +121,8 @@ def compare(
 
 
 def power(
-    spec: Annotated[
-        str | None,
-        typer.Argument(metavar="[SPEC]", help="A spec's name, its file, or a results folder; the only one."),
-    ] = None,
-    results: ResultsPath = DEFAULT_RESULTS,
+    spec: options.ResultsOf = None,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
     metric: Annotated[
         str | None,
         typer.Option(
@@ -164,7 +130,7 @@ def power(
         ),
     ] = None,
     protocol: Annotated[
-        Protocol | None, typer.Option("--protocol", help="Instead of the ranking that is declared.")
+        options.Protocol | None, typer.Option("--protocol", help="Instead of the ranking that is declared.")
     ] = None,
     points: Annotated[
         list[float] | None,
@@ -175,7 +141,7 @@ def power(
     sure: Annotated[
         float, typer.Option("--power", min=0.5, max=0.99, help="The chance with which it shall be told.")
     ] = 0.8,
-    output: FormatOption = TableFormat.rich,
+    output: options.FormatOption = "rich",
 ) -> None:
     """Say how many seeds it takes to tell a difference, from stored results alone."""
     from grasp_bench.report.locate import find_results
@@ -183,6 +149,6 @@ def power(
     from grasp_bench.studies.power.seeds_needed import POINTS, PowerOptions, seeds_needed
 
     sizes = tuple(sorted(set(points))) if points else POINTS
-    options = PowerOptions(metric, protocol.value if protocol else None, sizes, sure)
-    found = seeds_needed(find_results(spec, results), options)
+    wanted = PowerOptions(metric, protocol, sizes, sure)
+    found = seeds_needed(find_results(spec, results), wanted)
     display(found, lay_out_power(found), output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,13 +20,8 @@ class Stand(StrEnum):
     demo = "demo"
 
 
-class TableFormat(StrEnum):
-    """Output format of most commands."""
-
-    rich = "rich"
-    json = "json"
-
-
+Protocol = Literal["full", "sampled"]
+TableFormat = Literal["rich", "json"]
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec file.")]
 SpecPaths = Annotated[list[Path], typer.Argument(metavar="SPEC", help="One or more YAML files.")]
 Overrides = Annotated[
@@ -45,10 +40,7 @@ DatasetOption = Annotated[
 StorePath = Annotated[
     Path,
     typer.Option(
-        "--store",
-        metavar="FOLDER",
-        envvar="GRASP_BENCH_STORE",
-        help="Folder of artefacts and checkpoints.",
+        "--store", metavar="FOLDER", envvar="GRASP_BENCH_STORE", help="Folder of artefacts and checkpoints."
     ),
 ]
 ResultsPath = Annotated[
@@ -58,6 +50,13 @@ LeaderboardPath = Annotated[
     Path, typer.Option("--leaderboard", metavar="FOLDER", help="Folder of rendered boards and studies.")
 ]
 FormatOption = Annotated[TableFormat, typer.Option("--format", help="Tables for people, JSON for programs.")]
+OnlyOption = Annotated[
+    str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
+]
+ResultsOf = Annotated[
+    str | None,
+    typer.Argument(metavar="[SPEC]", help="A spec's name, its file, or a results folder; the only one."),
+]
 
 # Defaults of the options above: `def run(spec: SpecPath, store: StorePath = DEFAULT_STORE)`.
 DEFAULT_STORE, DEFAULT_RESULTS, DEFAULT_LEADERBOARD = STORE, RESULTS, LEADERBOARD

@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grasp_bench.cli.options import (
-    DEFAULT_RESULTS,
-    DEFAULT_STORE,
-    DatasetOption,
-    Overrides,
-    ResultsPath,
-    SpecPath,
-    StorePath,
-    load_for,
-)
+from grasp_bench.cli import options
 from grasp_bench.cli.output import console, note, say, say_json
 from grasp_bench.plan.nodes import STAGE_VERSIONS
 
@@ -33,13 +24,6 @@ if TYPE_CHECKING:
     from grasp_bench.spec.experiment import Experiment
 
 
-class Format(StrEnum):
-    """Output format of a plan."""
-
-    rich = "rich"
-    json = "json"
-
-
 class Device(StrEnum):
     """Devices of the workers."""
 
@@ -49,21 +33,17 @@ class Device(StrEnum):
 
 
 def plan(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
-    results: ResultsPath = DEFAULT_RESULTS,
-    dataset: DatasetOption = None,
-    only: Annotated[
-        str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
-    ] = "*",
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
+    dataset: options.DatasetOption = None,
+    only: options.OnlyOption = "*",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Worker processes for the estimate.")
     ] = None,
     device: Annotated[Device, typer.Option("--device", help="Where models would run.")] = Device.auto,
-    output: Annotated[
-        Format, typer.Option("--format", help="Tables for people, JSON for programs.")
-    ] = Format.rich,
+    output: options.FormatOption = "rich",
 ) -> None:
     """Show stages, cells, the cache, and a rough estimate of time, memory and money. Runs nothing."""
     from grasp_bench import api
@@ -71,13 +51,13 @@ def plan(
     from grasp_bench.report.study import looks_of
     from grasp_bench.spec.demo import mark_of
 
-    loaded = load_for(spec, overrides, dataset)
+    loaded = options.load_for(spec, overrides, dataset)
     whole = api.plan(loaded, store=store)
     found = api.forecast(loaded, whole, store=store, only=only, device=device.value, workers=workers)
     chosen, now, guess, places = found.chosen, found.status, found.estimate, found.devices
     looks = looks_of(loaded.experiment)
     more = len(whole.only(only).cells) - len(chosen.cells) if looks else 0
-    if output is Format.json:
+    if output == "json":
         further = {"looks": looks, "further_cells": more} if looks else {}
         money = _money_as_json(chosen, now, Store(store))
         say_json(_as_json(chosen, now, guess, places, store) | further | money)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from importlib.resources import files
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -97,13 +96,6 @@ def _count_cells(loaded: LoadedSpec) -> str:
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
 
 
-class Format(StrEnum):
-    """Output format of `explain`."""
-
-    table = "table"
-    json = "json"
-
-
 @app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of spec files, for editors."""
@@ -117,23 +109,19 @@ def explain(
     spec: SpecPath,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
     output: Annotated[
-        Format, typer.Option("--format", help="Table for people, JSON for programs.")
-    ] = Format.table,
+        Literal["table", "json"], typer.Option("--format", help="Table for people, JSON for programs.")
+    ] = "table",
 ) -> None:
     """Print every resolved value of a spec and its source."""
-    from grasp_bench.spec.loading import load
+    from grasp_bench.spec.loading import load, resolved_values
 
-    rows = _rows(load(spec, overrides))
-    if output is Format.json:
+    loaded = load(spec, overrides)
+    values = resolved_values(loaded.experiment)
+    rows = [(key, value, loaded.sources[key]) for key, value in values.items()]
+    if output == "json":
         say_json([{"key": key, "value": value, "source": source} for key, value, source in rows])
     else:
         _print_table(rows)
-
-
-def _rows(loaded: LoadedSpec) -> list[tuple[str, Any, str]]:
-    from grasp_bench.spec.loading import resolved_values
-
-    return [(key, value, loaded.sources[key]) for key, value in resolved_values(loaded.experiment).items()]
 
 
 def _print_table(rows: list[tuple[str, Any, str]]) -> None:

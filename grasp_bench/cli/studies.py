@@ -11,18 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grasp_bench.cli.options import (
-    DEFAULT_LEADERBOARD,
-    DEFAULT_RESULTS,
-    DEFAULT_STORE,
-    FormatOption,
-    LeaderboardPath,
-    Overrides,
-    ResultsPath,
-    SpecPath,
-    StorePath,
-    TableFormat,
-)
+from grasp_bench.cli import options
 from grasp_bench.cli.output import console, note, say_json
 
 if TYPE_CHECKING:
@@ -52,7 +41,7 @@ def study_command(name: str, *, published: bool = False) -> Callable[[StudyFunct
 
     Example:
         >>> @study_command("probe")
-        ... def probe(inputs: Inputs, only: OnlyOption = "*") -> Mapping[str, Any]: ...
+        ... def probe(inputs: Inputs, only: options.OnlyOption = "*") -> Mapping[str, Any]: ...
     """
 
     def decorate(study: StudyFunction) -> Callable[..., None]:
@@ -67,9 +56,9 @@ def study_command(name: str, *, published: bool = False) -> Callable[[StudyFunct
             document = leave(name, found, results, common["leaderboard"])
             display(found, document, common["output"])
 
-        options = list(inspect.signature(study, eval_str=True).parameters.values())[1:]
+        own = list(inspect.signature(study, eval_str=True).parameters.values())[1:]
         *first, output = inspect.signature(_shared, eval_str=True).parameters.values()
-        parameters = [*first, *options, output]
+        parameters = [*first, *own, output]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {each.name: each.annotation for each in parameters}
         return command
@@ -78,12 +67,12 @@ def study_command(name: str, *, published: bool = False) -> Callable[[StudyFunct
 
 
 def _shared(
-    spec: SpecPath,
-    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
-    store: StorePath = DEFAULT_STORE,
-    results: ResultsPath = DEFAULT_RESULTS,
-    leaderboard: LeaderboardPath = DEFAULT_LEADERBOARD,
-    output: FormatOption = TableFormat.rich,
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    results: options.ResultsPath = options.DEFAULT_RESULTS,
+    leaderboard: options.LeaderboardPath = options.DEFAULT_LEADERBOARD,
+    output: options.FormatOption = "rich",
 ) -> None:
     """Options of every study command."""
 
@@ -126,9 +115,9 @@ def leave(name: str, found: Mapping[str, Any], results: Path, leaderboard: Path)
     return document
 
 
-def display(found: Any, document: Document, output: TableFormat) -> None:
+def display(found: Any, document: Document, output: options.TableFormat) -> None:
     """Print findings as JSON, or their document as tables."""
-    if output is TableFormat.json:
+    if output == "json":
         from grasp_bench.report.renderers.json_text import as_json
 
         say_json(as_json(found))
@@ -138,15 +127,10 @@ def display(found: Any, document: Document, output: TableFormat) -> None:
     show(document, console())
 
 
-OnlyOption = Annotated[
-    str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-s42'.")
-]
-
-
 @study_command("latency")
 def latency(
     inputs: Inputs,
-    only: OnlyOption = "*",
+    only: options.OnlyOption = "*",
     requests: Annotated[int, typer.Option("--requests", min=2, help="Requests a cell.")] = 300,
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a request.")] = 1,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Requests at once, for throughput.")] = 64,
@@ -168,7 +152,7 @@ def latency(
 @study_command("probe")
 def probe(
     inputs: Inputs,
-    only: OnlyOption = "*",
+    only: options.OnlyOption = "*",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which users teach, and which items.")] = 0,
     users: Annotated[int, typer.Option("--users", min=4, help="Users at most, drawn by seed.")] = 50_000,
 ) -> Mapping[str, Any]:

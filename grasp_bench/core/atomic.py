@@ -45,17 +45,8 @@ def fsync_path(path: Path) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file so that no reader ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    fsync_path(path.parent)
+    with stream(path) as file:
+        file.write(data)
 
 
 @contextmanager

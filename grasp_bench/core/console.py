@@ -14,7 +14,6 @@ from grasp_bench.core.shown import shown, shown_line
 
 if TYPE_CHECKING:
     from rich.table import Table
-    from rich.text import Text
 
 
 class ShowingConsole(Console):
@@ -55,8 +54,6 @@ def add_rows(table: Table, rows: Sequence[Sequence[Text]], width: int) -> None:
     rich lays out every row separately. Many rows that need no folding are passed as one row of as many lines,
     which looks the same and is much faster.
     """
-    from rich.text import Text
-
     heads = [str(column.header) for column in table.columns]
     one_line = all("\n" not in text.plain for row in rows for text in row)
     if one_line and len(rows) > LONG and natural_width(heads, rows) <= width:
@@ -69,8 +66,6 @@ def add_rows(table: Table, rows: Sequence[Sequence[Text]], width: int) -> None:
 
 def natural_width(heads: Sequence[str], rows: Sequence[Sequence[Text]]) -> int:
     """Return the width of a table of these columns without folding."""
-    from rich.text import Text
-
     columns = zip(*([Text(head) for head in heads], *rows), strict=True)
     return sum(max(map(_longest_line, column)) + BORDERS for column in columns) + 1
 

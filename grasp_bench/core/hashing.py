@@ -19,10 +19,15 @@ def content_hash(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
-def file_hash(path: Path) -> str:
-    """Hash a file's bytes, streamed."""
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits, streamed."""
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:HASH_LENGTH]
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """Hash a file's bytes."""
+    return sha256_of(path)[:HASH_LENGTH]
 
 
 KEY = "checksum"

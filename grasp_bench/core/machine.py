@@ -22,13 +22,7 @@ BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 def features() -> frozenset[str]:
     """Return the names of instruction sets; empty without /proc/cpuinfo."""
-    try:
-        found = re.search(
-            r"^(?:flags|Features)\s*:\s*(.+)$", CPUINFO.read_text(errors="replace"), re.MULTILINE
-        )
-    except OSError:
-        return frozenset()
-    return frozenset(found.group(1).split()) if found else frozenset()
+    return frozenset((_field(CPUINFO, "(?:flags|Features)") or "").split())
 
 
 def has_bfloat16() -> bool:
@@ -76,8 +70,8 @@ def devices(choice: str) -> list[str]:
 
 def describe(device: str) -> str:
     """Describe the machine in one line, such as "2 × AMD EPYC 7763, CPU"."""
-    name = f"{cores()} × {_cpu_model()}"
-    return f"{name}, {_gpu_model(device) if device.startswith('cuda') else 'CPU'}"
+    model = _field(CPUINFO, "model name") or platform.processor() or platform.machine()
+    return f"{cores()} × {model}, {_gpu_model(device) if device.startswith('cuda') else 'CPU'}"
 
 
 def load() -> float | None:
@@ -88,22 +82,20 @@ def load() -> float | None:
         return None
 
 
-def _cpu_model() -> str:
+def _field(path: Path, name: str) -> str | None:
+    """Return the first value of `name: value` in a file of the kernel; None without the file or the name."""
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        found = re.search(rf"^{name}\s*:\s*(.+)$", path.read_text(errors="replace"), re.MULTILINE)
     except OSError:
-        found = None
-    return found.group(1).strip() if found else platform.processor() or platform.machine()
+        return None
+    return found.group(1).strip() if found else None
 
 
 def _gpu_model(device: str) -> str:
     folders = sorted(NVIDIA.iterdir()) if NVIDIA.is_dir() else []
     index = int(device.partition(":")[2] or 0)
-    try:
-        found = re.search(r"^Model:\s*(.+)$", (folders[index] / "information").read_text(), re.MULTILINE)
-    except (OSError, IndexError):
-        found = None
-    return found.group(1).strip() if found else device
+    model = _field(folders[index] / "information", "Model") if index < len(folders) else None
+    return model or device
 
 
 def _torch_has_cuda() -> bool:

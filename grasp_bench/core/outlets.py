@@ -16,7 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from typing import IO, Any, NoReturn, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from grasp_bench.core.shown import shown, shown_json
 
@@ -50,30 +50,6 @@ class _Over:
             self.write(line)
 
 
-class Results(_Over):
-    """A stream for results. Raises SystemExit when the reader has gone, and any other OSError once."""
-
-    def write(self, text: str) -> int:
-        """Write text; end the process when nobody reads it."""
-        try:
-            return self._under.write(text)
-        except OSError as error:
-            self._fail(error)
-
-    def flush(self) -> None:
-        """Write buffered text."""
-        try:
-            self._under.flush()
-        except OSError as error:
-            self._fail(error)
-
-    def _fail(self, error: OSError) -> NoReturn:
-        discard(self._under)
-        if isinstance(error, BrokenPipeError):
-            raise SystemExit(READER_GONE)
-        raise error
-
-
 class Remarks(_Over):
     """A stream for remarks: a full disk or a closed terminal does not stop the work."""
 
@@ -81,16 +57,29 @@ class Remarks(_Over):
         """Write text; after an error, discard all text."""
         try:
             return self._under.write(text)
-        except OSError:
-            discard(self._under)
+        except OSError as error:
+            self._fail(error)
             return len(text)
 
     def flush(self) -> None:
         """Write buffered text."""
         try:
             self._under.flush()
-        except OSError:
-            discard(self._under)
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        discard(self._under)
+
+
+class Results(Remarks):
+    """A stream for results. Raises SystemExit when the reader has gone, and any other OSError once."""
+
+    def _fail(self, error: OSError) -> None:
+        super()._fail(error)
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(READER_GONE)
+        raise error
 
 
 class Outlet(_Over):

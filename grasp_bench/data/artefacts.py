@@ -49,8 +49,7 @@ def read_train(path: Path) -> TrainPart:
 
     Raises StoreError when the files are missing or disagree.
     """
-    num_users = _rows(path / "users.parquet")
-    num_items = _rows(path / "items.parquet")
+    num_users, num_items = _counts(path)
     train_users, train_items = _read_part(path / "train.parquet", num_users, num_items)
     valid_users, valid_items = _read_part(path / "valid.parquet", num_users, num_items)
     if np.any(np.diff(train_users) < 0):
@@ -63,7 +62,7 @@ def read_train(path: Path) -> TrainPart:
 
 def read_test(path: Path) -> tuple[Ints, Ints]:
     """Read the locked targets: users and items, (V,) int32 each, ascending by user."""
-    return _read_part(path / "test.parquet", _rows(path / "users.parquet"), _rows(path / "items.parquet"))
+    return _read_part(path / "test.parquet", *_counts(path))
 
 
 def read_split(path: Path) -> Split:
@@ -83,7 +82,7 @@ def read_rest(path: Path, window: str) -> Part:
     file = path / f"{window}_rest.parquet"
     if not integrity.lists(path, file.name):
         return NOTHING
-    return Part(*_read_part(file, _rows(path / "users.parquet"), _rows(path / "items.parquet")))
+    return Part(*_read_part(file, *_counts(path)))
 
 
 def read_user_ids(path: Path) -> list[str]:
@@ -134,6 +133,11 @@ def _read(path: Path, columns: list[str] | None) -> pl.DataFrame:
         return pl.read_parquet(integrity.verified(path), columns=columns, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from None
+
+
+def _counts(path: Path) -> tuple[int, int]:
+    """Count the users and the items of a split."""
+    return _rows(path / "users.parquet"), _rows(path / "items.parquet")
 
 
 def _rows(path: Path) -> int:

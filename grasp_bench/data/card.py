@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from grasp_bench.data.prepare import Prepared, prepare
@@ -25,8 +24,7 @@ HISTOGRAM_FROM = (1, 2, 3, 4, 5, 6, 8, 11, 16, 21, 31, 51, 101, 201, 501, 1001)
 MANY_CLONES = 10
 
 Card = dict[str, Any]
-
-Facts = dict[str, Any]
+Facts = dict[str, Any]  # of a part of the card
 
 
 def card_of_dataset(dataset: Dataset) -> Card:
@@ -58,7 +56,9 @@ def card_of(prepared: Prepared, split: Split) -> Card:
         "order": prepared.order,
         "time_ties": tie_share(sequences),
         "missing_titles": prepared.repairs["missing_titles"],
-        "items_with_text": _items_with_text(prepared.items),
+        "items_with_text": {
+            column.name: len(column) - column.null_count() for column in prepared.items.drop("item_id")
+        },
         "filtered": prepared.filtered,
         "repairs": prepared.repairs,
         "item_order": order_facts(split, sequences.item_ids, tied),
@@ -114,12 +114,6 @@ def tie_share(sequences: Sequences) -> dict[str, Any]:
         "interactions": int(tied.sum()),
         "users": len(np.unique(users[tied])) / sequences.num_users,
     }
-
-
-def _items_with_text(items: pl.DataFrame) -> dict[str, int]:
-    """Count the items with a value in each text column."""
-    names = [name for name in items.columns if name != "item_id"]
-    return {name: len(items) - items[name].null_count() for name in names}
 
 
 def _share(flags: NDArray[np.bool_]) -> float:
@@ -183,8 +177,8 @@ def _ascent_facts(found: Ascent) -> Facts:
     return {"pairs": found.pairs, "ascending": found.share, "implied_ties": found.implied_ties}
 
 
-def _ascent(told: Facts) -> Ascent:
-    return Ascent(told["pairs"], round(told["pairs"] * told["ascending"]))
+def _ascent(facts: Facts) -> Ascent:
+    return Ascent(facts["pairs"], round(facts["pairs"] * facts["ascending"]))
 
 
 def _percent(share: float) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
+from rich.text import TextType
 
 from grasp_bench.core.console import plain
 from grasp_bench.data.card import Card
@@ -33,10 +34,7 @@ def card_table(card: Card) -> RenderableType:
 
 def _facts(card: Card) -> Table:
     title = plain(f"Dataset card: {card['name']}", "table.title")
-    table = Table(title=title, box=box.SIMPLE_HEAD, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    table.add_column(style="dim")
+    table = _table(title, ("left", "bold"), ("right", ""), ("left", "dim"))
     clones, lengths, filtered = card["cloned_users"], card["lengths"], card["filtered"]
     left_out = ", ".join(
         f"{filtered[f'{what}_left_out']:,} {what}" for what in ("users", "items", "interactions")
@@ -56,9 +54,9 @@ def _facts(card: Card) -> Table:
         _add_windows(table, card["temporal"])
     table.add_row("cloned users", _percent(clones["any"]), "share their exact sequence with somebody")
     table.add_row("", _percent(clones["ten_or_more"]), "with ten or more others")
-    table.add_row(
-        plain(f"ties in {card['order']}"), f"{card['time_ties']['interactions']:,}", _tied_users(card)
-    )
+    ties = card["time_ties"]
+    tied_users = f"equal to the one before; {_percent(ties['users'])} of users have some"
+    table.add_row(plain(f"ties in {card['order']}"), f"{ties['interactions']:,}", tied_users)
     _add_order(table, card["item_order"])
     for column, count in card["items_with_text"].items():
         table.add_row(plain(f"items with {column}"), f"{count:,}", _percent(count / card["items"]))
@@ -96,10 +94,7 @@ def _add_order(table: Table, found: Card) -> None:
 
 
 def _lengths(card: Card) -> Table:
-    table = Table(title="Users by length of history", box=box.SIMPLE_HEAD, show_header=False)
-    table.add_column(justify="right", style="bold")
-    table.add_column(justify="right")
-    table.add_column(style="cyan")
+    table = _table("Users by length of history", ("right", "bold"), ("right", ""), ("left", "cyan"))
     most = max(part["users"] for part in card["lengths"]["histogram"])
     for part in card["lengths"]["histogram"]:
         low, high, users = part["from"], part["to"], part["users"]
@@ -109,16 +104,18 @@ def _lengths(card: Card) -> Table:
 
 
 def _findings(card: Card) -> Table:
-    table = Table(title="Found while reading", box=box.SIMPLE_HEAD, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(justify="right")
+    table = _table("Found while reading", ("left", "bold"), ("right", ""))
     for key, words in REPAIRS.items():
         table.add_row(words, f"{card['repairs'][key]:,}")
     return table
 
 
-def _tied_users(card: Card) -> str:
-    return f"equal to the one before; {_percent(card['time_ties']['users'])} of users have some"
+def _table(title: TextType, *columns: tuple[JustifyMethod, str]) -> Table:
+    """Make a table without a header, given the justification and style of each column."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, show_header=False)
+    for justify, style in columns:
+        table.add_column(justify=justify, style=style)
+    return table
 
 
 def _percent(share: float) -> str:

@@ -69,9 +69,7 @@ def repair_unknown_items(
         return interactions
     unknown = ~interactions.frame["item"].is_in(known.to_list())
     what = "item '{item}' is not in the items file"
-    _count("unknown_items", interactions, unknown, repair, counts, what, "keep (or drop)")
-    drop = repair.unknown_items == "drop"
-    return interactions.replace(interactions.frame.filter(~unknown)) if drop else interactions
+    return _repair("unknown_items", interactions, unknown, repair, counts, what, "keep (or drop)")
 
 
 def repair_duplicates(interactions: Interactions, repair: Repair, counts: Counts) -> Interactions:
@@ -83,9 +81,7 @@ def repair_duplicates(interactions: Interactions, repair: Repair, counts: Counts
         pl.struct("user", "item", "order").is_first_distinct().alias("first")
     ).to_series()
     what = "user '{user}' has item '{item}' twice with the same {column}"
-    _count("duplicates", interactions, later, repair, counts, what, "keep (or drop)")
-    drop = repair.duplicates == "drop"
-    return interactions.replace(interactions.frame.filter(~later)) if drop else interactions
+    return _repair("duplicates", interactions, later, repair, counts, what, "keep (or drop)")
 
 
 def repair_order(interactions: Interactions, repair: Repair, counts: Counts) -> Interactions:
@@ -99,12 +95,12 @@ def repair_order(interactions: Interactions, repair: Repair, counts: Counts) -> 
     step = pl.col("order").diff().over("user")
     back = grouped.select((step < 0).fill_null(False)).to_series()
     what = "user '{user}' goes back in {column}"
-    _count("unsorted", interactions.replace(grouped), back, repair, counts, what, "sort")
+    _repair("unsorted", interactions.replace(grouped), back, repair, counts, what, "sort")
     ordered = grouped.sort("first", "order", ROW)
     tied = ordered.select((step == 0).fill_null(False)).to_series()
     what = "user '{user}' has two interactions of the same {column}"
     options = "keep (or shuffle, block)"
-    _count("time_ties", interactions.replace(ordered), tied, repair, counts, what, options)
+    _repair("time_ties", interactions.replace(ordered), tied, repair, counts, what, options)
     return interactions.replace(ordered.drop("first"))
 
 
@@ -115,12 +111,8 @@ def check_short_users(interactions: Interactions, staying: pl.Series, min_user: 
     kept = users.filter(staying).unique()
     left_out = left_out.filter(~left_out.is_in(kept.to_list()))
     if len(left_out) and repair.short_users == "refuse":
-        raise _refusal(
-            f"{interactions.table.path}: user '{left_out[0]}' falls short of min_user {min_user}",
-            len(left_out),
-            "short_users: drop",
-            what="user",
-        )
+        message = f"{interactions.table.path}: user '{left_out[0]}' falls short of min_user {min_user}"
+        raise _refusal(message, len(left_out), "short_users: drop", what="user")
     return len(left_out)
 
 
@@ -128,31 +120,23 @@ def check_titles(items: pl.DataFrame, path: str, repair: Repair) -> int:
     """Count the items without a title; refuse if the spec says so."""
     missing = items.filter(pl.col("title").is_null())
     if len(missing) and repair.empty_text == "refuse":
-        raise _refusal(
-            f"{path}: item '{missing['item_id'][0]}' has no title",
-            len(missing),
-            "empty_text: keep",
-            what="item",
-        )
+        message = f"{path}: item '{missing['item_id'][0]}' has no title"
+        raise _refusal(message, len(missing), "empty_text: keep", what="item")
     return len(missing)
 
 
-def _count(
-    key: str,
-    interactions: Interactions,
-    bad: pl.Series,
-    repair: Repair,
-    counts: Counts,
-    what: str,
-    options: str,
-) -> None:
-    """Count the bad rows under `key`, and refuse them if `dataset.repair.<key>` says so."""
-    counts[key] = int(bad.sum())
-    if counts[key] and getattr(repair, key) == "refuse":
+def _repair(
+    key: str, interactions: Interactions, bad: pl.Series, repair: Repair, counts: Counts,
+    what: str, options: str,
+) -> Interactions:  # fmt: skip
+    """Count the bad rows under `key`; refuse, drop or keep them as `dataset.repair.<key>` says."""
+    counts[key], choice = int(bad.sum()), getattr(repair, key)
+    if counts[key] and choice == "refuse":
         first = interactions.frame.filter(bad).row(0, named=True)
         message = what.format(user=first["user"], item=first["item"], column=interactions.order)
-        where = interactions.where(int(first[ROW]))
+        where = interactions.table.where(int(first[ROW]))
         raise _refusal(f"{where}: {message}", counts[key], f"{key}: {options}")
+    return interactions.replace(interactions.frame.filter(~bad)) if choice == "drop" else interactions
 
 
 def _refusal(message: str, count: int, option: str, what: str = "row") -> DataError:

@@ -40,8 +40,12 @@ def read_items(table: Table, columns: Columns, repair: Repair) -> tuple[pl.DataF
     for name in ("title", "category"):
         if name not in frame.columns:
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
-    others = [name for name in frame.columns if name not in ("item_id", "title", "category")]
-    return _without_repeats(table, frame.select("item_id", "title", "category", *others), repair)
+    frame = frame.select("item_id", "title", "category", pl.exclude("item_id", "title", "category"))
+    if repair.duplicate_items == "refuse":
+        hint = "remove them, or set dataset.repair.duplicate_items: first"
+        _refuse_repeats(table, frame["item_id"], "item", hint)
+    first = frame["item_id"].is_first_distinct()
+    return frame.filter(first), int((~first).sum())
 
 
 def nothing_known(item_ids: list[str]) -> pl.DataFrame:
@@ -62,21 +66,12 @@ def _refuse_clash(table: Table, named: dict[str, str]) -> None:
         if column != name and name in table.frame.columns and name not in named:
             raise DataError(
                 f"{table.path}: columns '{column}' and '{name}' would both become '{name}'",
-                hint=f"rename one of them, or point dataset.columns at '{name}'",
+                hint=f"rename one of them, or point dataset.columns.{name.removesuffix('_id')} at '{name}'",
             )
 
 
 def _item_text(table: Table, column: str, name: str) -> pl.Series:
     return column_text(table, column, PATH_JOIN if name == "category" else LIST_JOIN).alias(name)
-
-
-def _without_repeats(table: Table, frame: pl.DataFrame, repair: Repair) -> tuple[pl.DataFrame, int]:
-    later = ~frame["item_id"].is_first_distinct()
-    if repair.duplicate_items == "refuse":
-        _refuse_repeats(
-            table, frame["item_id"], "item", "remove them, or set dataset.repair.duplicate_items: first"
-        )
-    return frame.filter(~later), int(later.sum())
 
 
 def read_users(table: Table, columns: Columns, user_ids: list[str]) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -87,11 +82,7 @@ def read_users(table: Table, columns: Columns, user_ids: list[str]) -> tuple[pl.
     missing user column, bad ids, nested columns, and users listed twice.
     """
     table.require(columns.user)
-    if columns.user != USER_ID and USER_ID in table.frame.columns:
-        raise DataError(
-            f"{table.path}: columns '{columns.user}' and '{USER_ID}' would both become '{USER_ID}'",
-            hint=f"rename one of them, or point dataset.columns.user at '{USER_ID}'",
-        )
+    _refuse_clash(table, {columns.user: USER_ID})
     others = [name for name in table.frame.columns if name not in (columns.user, ROW)]
     listed = table.frame.select(
         entity_ids(table, columns.user).alias(USER_ID),

@@ -44,14 +44,12 @@ def item_counts_in_training(train: TrainPart) -> Counts:
     return np.bincount(train.train_items, minlength=train.num_items)
 
 
-def item_counts_everywhere(split: Split) -> Counts:
-    """Count each item's interactions, held-out ones too (`count_on: all`, as in the paper), (num_items,)."""
-    return np.bincount(split.whole_history()[0], minlength=split.num_items)
-
-
 def item_counts(split: Split, groups: Groups) -> Counts:
-    """Count each item's interactions in the part that `groups.count_on` names, (num_items,) int64."""
-    return item_counts_in_training(split) if groups.count_on == "train" else item_counts_everywhere(split)
+    """Count each item's interactions in the part that `count_on` names, (num_items,) int64."""
+    if groups.count_on == "train":
+        return item_counts_in_training(split)
+    # Held-out interactions too, as in the paper.
+    return np.bincount(split.whole_history()[0], minlength=split.num_items)
 
 
 def group_members(

@@ -33,10 +33,6 @@ class Interactions:
     frame: pl.DataFrame
     order: str
 
-    def where(self, row: int) -> str:
-        """Name a row of the file."""
-        return self.table.where(row)
-
     def replace(self, frame: pl.DataFrame) -> Interactions:
         """The same file with other rows."""
         return Interactions(self.table, frame, self.order)

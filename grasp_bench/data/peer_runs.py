@@ -16,8 +16,8 @@ import polars as pl
 from grasp_bench.core import ranks
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.tables.csv_files import LINE, csv_fault, scan_csv
-from grasp_bench.core.tables.files import names_in_short
 from grasp_bench.core.tables.text_files import most_streamed, reading, survey
+from grasp_bench.core.words import listed
 
 CSV_COLUMNS = ("user_id", "item_id", "score")
 TREC_LINE = r"^\s*(?<user_id>\S+)\s+\S+\s+(?<item_id>\S+)\s+\S+\s+(?<score>\S+)\s+\S+\s*$"
@@ -86,7 +86,7 @@ def read_peer_run(
     try:
         numbered.sink_parquet(scratch)
     except UNREADABLE as error:
-        raise FAULTS[read_as](path, error) from None
+        raise (csv_fault(path) if read_as == "csv" else _trec_fault(path, error)) from None
     rows = _check(path, pl.scan_parquet(scratch, glob=False), lines)
     return PeerRun(path, scratch, user_ids, item_ids, rows)
 
@@ -97,15 +97,11 @@ def _csv_lines(path: Path) -> pl.LazyFrame:
     for name in CSV_COLUMNS:
         if name not in columns:
             raise DataError(
-                f"{path}:1: column '{name}' is missing; there are: {names_in_short(columns)}",
+                f"{path}:1: column '{name}' is missing; there are: {listed(columns)}",
                 hint=HINTS["csv"],
             )
     blank = pl.all_horizontal(pl.col(columns).is_null())
     return lines.filter(~blank).select(pl.col(LINE).alias("line"), *CSV_COLUMNS)
-
-
-def _csv_fault(path: Path, error: Exception) -> DataError:
-    return csv_fault(path)
 
 
 def _trec_lines(path: Path) -> pl.LazyFrame:
@@ -125,7 +121,6 @@ def _trec_fault(path: Path, error: Exception) -> DataError:
 
 
 LINES: dict[str, Callable[[Path], pl.LazyFrame]] = {"csv": _csv_lines, "trec": _trec_lines}
-FAULTS: dict[str, Callable[[Path, Exception], DataError]] = {"csv": _csv_fault, "trec": _trec_fault}
 HINTS = {
     "csv": f"write a header and one line a pair: {','.join(CSV_COLUMNS)}",
     "trec": "write one line a pair: user_id Q0 item_id rank score tag",
@@ -153,7 +148,7 @@ def _check(path: Path, scores: pl.LazyFrame, lines: pl.LazyFrame) -> int:
     ).collect(engine="streaming")
     facts = found.row(0, named=True)
     if not facts["rows"]:
-        raise _empty(path)
+        raise DataError(f"{path}: holds no score", hint="write the scores of the run into it")
     firsts = {name: facts[f"first_{name}"] for name in wrong if facts[f"first_{name}"] is not None}
     if firsts:
         name = min(firsts, key=lambda key: firsts[key])
@@ -180,7 +175,3 @@ def _unusable(path: Path, line: int, name: str, given: dict[str, str | None], co
 
 def _so_many(count: int) -> str:
     return "the only line so" if count == 1 else f"{count:,} lines so"
-
-
-def _empty(path: Path) -> DataError:
-    return DataError(f"{path}: holds no score", hint="write the scores of the run into it")

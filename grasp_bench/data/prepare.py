@@ -54,8 +54,9 @@ def prepare(dataset: Dataset) -> Prepared:
     """
     located = locate(dataset)
     columns = Columns() if located.generated else dataset.columns
-    interactions = interactions_of(_interactions_table(located), columns)
-    known, repeated = _known_items(located, dataset, columns)
+    table, item_table = _tables(located)
+    interactions = interactions_of(table, columns)
+    known, repeated = (None, 0) if item_table is None else read_items(item_table, columns, dataset.repair)
     repairs = {"duplicate_items": repeated}
     listed = None if known is None else known["item_id"]
     interactions = repair_unknown_items(interactions, listed, dataset.repair, repairs)
@@ -69,33 +70,20 @@ def prepare(dataset: Dataset) -> Prepared:
     items = nothing_known(sequences.item_ids) if known is None else rows_for(known, sequences.item_ids)
     text_path = str(located.items or located.interactions or located.name)
     repairs["missing_titles"] = check_titles(items, text_path, dataset.repair)
-    users, users_file = _known_users(located, columns, sequences.user_ids)
+    users, users_file = None, dict[str, int]()
+    if located.users is not None:
+        users, users_file = read_users(read_table(located.users), columns, sequences.user_ids)
     return Prepared(
         located.name, sequences, items, interactions.order, repairs, filtered, dataset.repair.time_ties,
         users, users_file,
     )  # fmt: skip
 
 
-def _interactions_table(located: DatasetFiles) -> Table:
-    return demo.interactions() if located.interactions is None else read_table(located.interactions)
-
-
-def _known_items(
-    located: DatasetFiles, dataset: Dataset, columns: Columns
-) -> tuple[pl.DataFrame | None, int]:
-    if located.generated:
-        return read_items(demo.items(), columns, dataset.repair)
-    if located.items is None:
-        return None, 0
-    return read_items(read_table(located.items), columns, dataset.repair)
-
-
-def _known_users(
-    located: DatasetFiles, columns: Columns, user_ids: list[str]
-) -> tuple[pl.DataFrame | None, dict[str, int]]:
-    if located.users is None:
-        return None, {}
-    return read_users(read_table(located.users), columns, user_ids)
+def _tables(located: DatasetFiles) -> tuple[Table, Table | None]:
+    """Return the tables of interactions and of items, None without an items file."""
+    if located.interactions is None:
+        return demo.interactions(), demo.items()
+    return read_table(located.interactions), read_table(located.items) if located.items else None
 
 
 def _filter(interactions: Interactions, dataset: Dataset) -> tuple[Interactions, dict[str, int]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.tables.files import names_in_short, place_of, read_file
-from grasp_bench.core.words import did_you_mean
+from grasp_bench.core.tables.files import place_of, read_file
+from grasp_bench.core.words import did_you_mean, listed
 
 ROW = "__row__"  # index of a row among all rows of its file
 
@@ -30,7 +30,7 @@ class Table:
             if column not in there:
                 raise DataError(
                     f"{self.path}: no column '{column}'{did_you_mean(column, there)}",
-                    hint=f"the file has {names_in_short(there)}: name the right ones under dataset.columns",
+                    hint=f"the file has {listed(there)}: name the right ones under dataset.columns",
                 )
 
     def where(self, row: int) -> str:
@@ -75,24 +75,16 @@ def column_text(table: Table, column: str, join: str = LIST_JOIN) -> pl.Series:
 def entity_ids(table: Table, column: str) -> pl.Series:
     """Read a column of ids as text. Raises DataError for ids that are null, empty, padded or not ids."""
     values = table.frame[column]
-    if not (values.dtype == pl.String or values.dtype.is_integer() or values.dtype == pl.Null):
-        try:
-            values = _categories_as_text(values)
-        except TypeError:
-            raise DataError(
-                f"{table.path}: column '{column}' holds {values.dtype}, not ids",
-                hint="ids are text or whole numbers: convert the column, or name another in dataset.columns",
-            ) from None
+    text = isinstance(values.dtype, pl.String | pl.Categorical | pl.Enum | pl.Null)
+    if not (text or values.dtype.is_integer()):
+        raise DataError(
+            f"{table.path}: column '{column}' holds {values.dtype}, not ids",
+            hint="ids are text or whole numbers: convert the column, or name another in dataset.columns",
+        )
     ids = values.cast(pl.String)
     refuse_rows(table, ids.is_null() | (ids.str.strip_chars() == ""), f"{column} is empty")
     refuse_rows(table, ids != ids.str.strip_chars(), f"{column} begins or ends with white space")
     return ids
-
-
-def _categories_as_text(values: pl.Series) -> pl.Series:
-    if isinstance(values.dtype, pl.Categorical | pl.Enum):
-        return values.cast(pl.String)
-    raise TypeError(values.dtype)
 
 
 def refuse_rows(table: Table, bad: pl.Series, what: str, hint: str = "") -> None:

@@ -52,8 +52,8 @@ def cuts_of(sequences: Sequences, order: str, settings: Temporal, name: str) -> 
         test_from = _later_share(times, settings.test_share)
     if not times[0] < valid_from < test_from <= times[-1]:
         raise DataError(
-            f"{name}: cut at {order} {_told(valid_from, times)} and {_told(test_from, times)} of "
-            f"{_told(times[0], times)} to {_told(times[-1], times)}, training or a window is empty",
+            f"{name}: cut at {order} {_as_text(valid_from, times)} and {_as_text(test_from, times)} of "
+            f"{_as_text(times[0], times)} to {_as_text(times[-1], times)}, training or a window is empty",
             hint="set dataset.protocol.temporal to other shares, or to times in ascending order",
         )
     return Cuts(valid_from, test_from)
@@ -132,5 +132,5 @@ def _unit(time: float) -> float | None:
     return 1000.0**thousands if 0 <= thousands <= 3 else None
 
 
-def _told(time: float, times: NDArray[Any]) -> str:
+def _as_text(time: float, times: NDArray[Any]) -> str:
     return as_date(time, Cuts(float(np.median(times)), 0.0)) or f"{time:g}"

@@ -36,8 +36,6 @@ def resolve_dtype(dtype: str, device: str) -> str:
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
     """Let torch use `count` threads inside the block."""
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, count))
     try:
@@ -138,11 +136,5 @@ def sampled_overlap(
     if len(distinct) < 2:
         return {}
     overlap = neighbour_overlap(vectors[[row_of[text] for text in distinct]], encode(distinct))
-    return {
-        "neighbour_overlap": {
-            "with": "float32",
-            "k": NEIGHBOURS,
-            "texts": len(distinct),
-            "share": round(overlap, 4),
-        }
-    }
+    share = {"with": "float32", "k": NEIGHBOURS, "texts": len(distinct), "share": round(overlap, 4)}
+    return {"neighbour_overlap": share}

@@ -18,7 +18,8 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.files import require_file
-from grasp_bench.core.tables.files import names_in_short, place_of, read_file
+from grasp_bench.core.tables.files import place_of, read_file
+from grasp_bench.core.words import listed
 from grasp_bench.encoders.pickled import read_pickled_array
 from grasp_bench.encoders.vectors import check_vectors, fill_with_mean, normalize
 from grasp_bench.spec.encoder import ID_MAP, vector_files
@@ -210,7 +211,7 @@ def _column(table: pl.DataFrame, names: Sequence[str], path: Path) -> str:
             return name
     raise DataError(
         f"{path}: has no column '{names[0]}'",
-        hint=f"it has {names_in_short(table.columns)}; rename one to '{names[0]}'",
+        hint=f"it has {listed(table.columns)}; rename one to '{names[0]}'",
     )
 
 

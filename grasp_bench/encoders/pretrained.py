@@ -6,6 +6,7 @@ are a transformer, a mean over tokens and perhaps a normalisation: these need no
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 from collections.abc import Sequence
@@ -43,8 +44,6 @@ def locate_model(name: str) -> Path:
 
 def weights_digest(folder: Path) -> str:
     """Return the SHA-256 of all weight files of a folder, in order of their names."""
-    import hashlib
-
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as stream:
@@ -125,10 +124,7 @@ class MeanPooledTransformer:
                 folder, attn_implementation="sdpa", use_safetensors=True, local_files_only=True
             )
         except Exception as error:  # both libraries raise bare exceptions for damaged files
-            raise DataError(
-                f"{folder}: the model cannot be loaded: {str(error).splitlines()[0]}",
-                hint="download it again; weights must be in safetensors",
-            ) from None
+            raise _not_loaded(folder, error) from None
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(min(max_tokens, _longest_input(folder, config)))
         self.network = model.eval().requires_grad_(False).to(device)
@@ -211,10 +207,7 @@ class LibraryModel:
                 str(folder), device=device, local_files_only=True, model_kwargs={"use_safetensors": True}
             )
         except Exception as error:  # the library raises bare exceptions for damaged folders
-            raise DataError(
-                f"{folder}: the model cannot be loaded: {str(error).splitlines()[0]}",
-                hint="download it again; weights must be in safetensors",
-            ) from None
+            raise _not_loaded(folder, error) from None
         longest = self.network.max_seq_length
         self.network.max_seq_length = min(max_tokens, longest) if longest else max_tokens
         self._device = device
@@ -231,3 +224,10 @@ class LibraryModel:
         with torch.autocast(self._device.split(":")[0], autocast, enabled=enabled):
             found = self.network.encode(list(tokens), batch_size=len(tokens), show_progress_bar=False)
         return np.asarray(found, dtype=np.float32)
+
+
+def _not_loaded(folder: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{folder}: the model cannot be loaded: {str(error).splitlines()[0]}",
+        hint="download it again; weights must be in safetensors",
+    )

@@ -168,13 +168,13 @@ def _torch() -> Iterator[Finding]:
 
 
 def _cpu() -> Iterator[Finding]:
-    from grasp_bench.core.machine import cores, describe
-
     there = machine.features()
     known = [flag for flag in CPU_FLAGS if flag in there]
     native = machine.has_bfloat16()
     yield Finding(
-        "ok", "cpu", f"{describe('cpu')}; {cores()} usable; {' '.join(known) or 'features unknown'}"
+        "ok",
+        "cpu",
+        f"{machine.describe('cpu')}; {machine.cores()} usable; {' '.join(known) or 'features unknown'}",
     )
     yield Finding("ok" if native else "note", "bfloat16", "native" if native else "emulated: float32 is used")
 
@@ -245,8 +245,6 @@ def _store(store: Path) -> Iterator[Finding]:
 
 def _artefacts(root: Path) -> Iterator[Finding]:
     """Report artefacts without checksums, and damaged ones that were set aside; no file is opened."""
-    from grasp_bench.core.store import Store
-
     store = Store(root)
     stages = sorted({sidecar.parent.parent.name for sidecar in root.glob(f"*/*/{SIDECAR}")})
     found = [artefact for stage in stages for artefact in store.artefacts(stage)]

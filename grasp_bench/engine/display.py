@@ -20,13 +20,23 @@ from grasp_bench.plan.nodes import Node
 SECONDS_BETWEEN_LINES = 15.0
 
 
-class PlainDisplay(Callback):
-    """Prints a timestamped line for each start and end, and every 15 seconds of a node."""
+class Display(Callback):
+    """A callback that counts ended nodes out of `total`."""
 
-    def __init__(self, total: int, eta: Eta | None = None, stream: IO[str] | None = None) -> None:
+    def __init__(self, total: int, eta: Eta | None = None) -> None:
         self._total = total
         self._eta = eta
         self._ended = 0
+
+    def _seconds_left_of(self, node: Node) -> float | None:
+        return None if self._eta is None else self._eta.seconds_left_of(node)
+
+
+class PlainDisplay(Display):
+    """Prints a timestamped line for each start and end, and every 15 seconds of a node."""
+
+    def __init__(self, total: int, eta: Eta | None = None, stream: IO[str] | None = None) -> None:
+        super().__init__(total, eta)
         self._stream = stream or sys.stderr
         self._said: dict[str, float] = {}
 
@@ -45,7 +55,9 @@ class PlainDisplay(Callback):
         if event.total and now - self._said.get(progress.node.hash, 0.0) < SECONDS_BETWEEN_LINES:
             return
         self._said[progress.node.hash] = now
-        self.note(f"        {progress.node.label}: {described(progress)}{self._rest_of(progress.node)}")
+        left = self._seconds_left_of(progress.node)
+        rest = "" if left is None else f"  about {roughly(left)} left"
+        self.note(f"        {progress.node.label}: {described(progress)}{rest}")
 
     def finished(self, done: Done) -> None:
         """Print the end of a node and how many have ended."""
@@ -59,10 +71,6 @@ class PlainDisplay(Callback):
         self._ended += 1
         self.note(f"FAILED  {failure.node.label}: {failure.message}")
 
-    def _rest_of(self, node: Node) -> str:
-        left = None if self._eta is None else self._eta.seconds_left_of(node)
-        return "" if left is None else f"  about {roughly(left)} left"
-
     def _whole(self) -> str:
         """Describe finished cells and the time left."""
         if self._eta is None:
@@ -72,13 +80,8 @@ class PlainDisplay(Callback):
         return cells + left
 
 
-class JsonDisplay(Callback):
+class JsonDisplay(Display):
     """Prints one JSON object a line, for programs (docs/running.md)."""
-
-    def __init__(self, total: int, eta: Eta | None = None) -> None:
-        self._total = total
-        self._ended = 0
-        self._eta = eta
 
     def _say(self, event: str, **fields: Any) -> None:
         line = {"time": round(time.time(), 3), "event": event, **fields}
@@ -103,7 +106,7 @@ class JsonDisplay(Callback):
     def progress(self, progress: Progress) -> None:
         """Event "progress"."""
         event, node = progress.event, progress.node
-        left = None if self._eta is None else self._eta.seconds_left_of(node)
+        left = self._seconds_left_of(node)
         rate = None if self._eta is None else self._eta.rate_of(node)
         self._say_of(
             "progress",

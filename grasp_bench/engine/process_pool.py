@@ -122,9 +122,9 @@ class ProcessPool:
                 return []
         task = worker.task
         worker.process.join(SECONDS_TO_SAVE)
-        broken = [_died(task, worker)] if task is not None else []
+        ends: list[End] = [_died(task, worker)] if task is not None else []
         self._remove(slot)
-        return list(broken)
+        return ends
 
     def _remove(self, slot: int) -> None:
         worker = self._workers.pop(slot)

@@ -15,7 +15,7 @@ from grasp_bench.plan.controls import run_of
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.encoder import VectorFileSettings
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.section import asked_of
+from grasp_bench.spec.section import explicit_values
 
 INSTEAD = {"template": "the default template stands in for them", "drop": "they have no text"}
 NAMES = {"na": "NA", "over_long": "over-long"}
@@ -115,9 +115,7 @@ def _require_figures(cell: Cell, metrics: Artefact) -> None:
     """Check metrics without checksums against the ranks beside them."""
     if "files" in metrics.sidecar:
         return
-    from grasp_bench.core.published import metrics_problem
-
-    problem = metrics_problem(metrics.path, cell.experiment.dataset.protocol.ties)
+    problem = published.metrics_problem(metrics.path, cell.experiment.dataset.protocol.ties)
     if problem is not None:
         integrity.reject(metrics.path, f"{metrics.path}: {problem}")
 
@@ -196,9 +194,12 @@ def _model(experiment: Experiment) -> dict[str, Any]:
 
 def _knowledge(experiment: Experiment) -> dict[str, Any]:
     """Return the sources of text and vectors, with file names instead of paths."""
-    sections: dict[str, Any] = {"encoder": asked_of(experiment.encoder), "index": asked_of(experiment.index)}
+    sections: dict[str, Any] = {
+        "encoder": explicit_values(experiment.encoder),
+        "index": explicit_values(experiment.index),
+    }
     if not isinstance(experiment.encoder, VectorFileSettings):
-        sections["text"] = {name: asked_of(source) for name, source in experiment.text}
+        sections["text"] = {name: explicit_values(source) for name, source in experiment.text}
     for section in (sections["encoder"], *sections.get("text", {}).values()):
         section |= {key: Path(section[key]).name for key in PATH_KEYS if isinstance(section.get(key), str)}
     return sections
@@ -207,8 +208,8 @@ def _knowledge(experiment: Experiment) -> dict[str, Any]:
 def _imported(cell: Cell, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of an imported run, and the share of it that was absent."""
     run = run_of(cell)
-    told = {"run": Path(run.run).name, "absent_share": facts.get("absent_share")}
-    return {"imported": {**run.model_dump(mode="json", exclude={"name", "seed"}), **told}}
+    origin = {"run": Path(run.run).name, "absent_share": facts.get("absent_share")}
+    return {"imported": {**run.model_dump(mode="json", exclude={"name", "seed"}), **origin}}
 
 
 def _maker(cell: Cell, store: Store) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from rich.progress import BarColumn, ProgressColumn, TaskID, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.progress import Task as Bar
@@ -19,67 +22,15 @@ from grasp_bench.plan.nodes import Node
 NARROW = 110  # below this width, clock and note columns are left out
 
 
-class _Count(ProgressColumn):
-    """`40/200 epochs`; of the whole run, nodes or cells."""
+class _TextColumn(ProgressColumn):
+    """A column of the text that `text_of` gives for each bar."""
 
-    def __init__(self, eta: Eta | None) -> None:
-        super().__init__(Column(no_wrap=True, justify="right"))
-        self._eta = eta
-
-    def render(self, task: Bar) -> Text:
-        if task.total is None:
-            return Text("")
-        count = f"{task.completed:,.0f}/{task.total:,.0f}"
-        if task.fields["node"] is None:
-            cells = self._eta
-            return Text(f"{count} nodes" if cells is None else f"{cells.cells_finished}/{cells.cells} cells")
-        return Text(f"{count} {task.fields['unit']}".rstrip())
-
-
-class _Label(ProgressColumn):
-    """The label of a node, or `all`."""
-
-    def __init__(self) -> None:
-        super().__init__(Column(no_wrap=True, overflow="ellipsis", ratio=3, min_width=12))
+    def __init__(self, text_of: Callable[[Bar], Text], **column: Any) -> None:
+        super().__init__(Column(no_wrap=True, **column))
+        self._text_of = text_of
 
     def render(self, task: Bar) -> Text:
-        return plain(task.description, "bold" if task.fields["node"] is None else "")
-
-
-class _Note(ProgressColumn):
-    """The note of a stage."""
-
-    def __init__(self) -> None:
-        super().__init__(Column(no_wrap=True, overflow="ellipsis", ratio=4))
-
-    def render(self, task: Bar) -> Text:
-        return plain(task.fields["note"], "dim")
-
-
-class _Rate(ProgressColumn):
-    """Units per second."""
-
-    def __init__(self) -> None:
-        super().__init__(Column(no_wrap=True, justify="right"))
-
-    def render(self, task: Bar) -> Text:
-        return Text(f"{task.speed:,.3g}/s" if task.speed and task.fields["node"] else "", style="dim")
-
-
-class _Left(ProgressColumn):
-    """Estimated time left, of a node or of the whole run."""
-
-    def __init__(self, eta: Eta | None) -> None:
-        super().__init__(Column(no_wrap=True, justify="right"))
-        self._eta = eta
-
-    def render(self, task: Bar) -> Text:
-        if self._eta is None:
-            return Text("")
-        node = task.fields["node"]
-        left = self._eta.seconds_left() if node is None else self._eta.seconds_left_of(node)
-        style = "bold" if node is None else ""
-        return Text(f"about {roughly(left)} left" if left else "", style=style)
+        return self._text_of(task)
 
 
 class RichDisplay(Callback):
@@ -87,16 +38,17 @@ class RichDisplay(Callback):
 
     def __init__(self, total: int, eta: Eta | None = None) -> None:
         console = ShowingConsole(stderr=True)
+        self._eta = eta
         columns: list[ProgressColumn] = [
-            _Label(),
+            _TextColumn(_label, overflow="ellipsis", ratio=3, min_width=12),
             BarColumn(bar_width=12),
-            _Count(eta),
-            _Rate(),
-            _Left(eta),
+            _TextColumn(self._count, justify="right"),
+            _TextColumn(_rate, justify="right"),
+            _TextColumn(self._left, justify="right"),
         ]
         if console.width >= NARROW:
             columns.insert(-1, TimeElapsedColumn(Column(no_wrap=True)))
-            columns.append(_Note())
+            columns.append(_TextColumn(_note, overflow="ellipsis", ratio=4))
         self._bars = Bars(*columns, console=console, transient=True, expand=True)
         self._running: dict[str, TaskID] = {}
         self._whole = self._add("all", total, None) if total else None
@@ -115,13 +67,8 @@ class RichDisplay(Callback):
         """Move a bar."""
         event, bar = progress.event, self._running.get(progress.node.hash)
         if bar is not None:
-            self._bars.update(
-                bar,
-                completed=event.done,
-                total=event.total or None,
-                unit=event.unit,
-                note=event.note,
-            )
+            total = event.total or None
+            self._bars.update(bar, completed=event.done, total=total, unit=event.unit, note=event.note)
 
     def finished(self, done: Done) -> None:
         """Turn a bar into a line."""
@@ -140,6 +87,24 @@ class RichDisplay(Callback):
         """Remove the bars."""
         self._bars.stop()
 
+    def _count(self, bar: Bar) -> Text:
+        """`40/200 epochs`; of the whole run, nodes or cells."""
+        if bar.total is None:
+            return Text("")
+        count = f"{bar.completed:,.0f}/{bar.total:,.0f}"
+        if bar.fields["node"] is not None:
+            return Text(f"{count} {bar.fields['unit']}".rstrip())
+        eta = self._eta
+        return Text(f"{count} nodes" if eta is None else f"{eta.cells_finished}/{eta.cells} cells")
+
+    def _left(self, bar: Bar) -> Text:
+        """Estimated time left, of a node or of the whole run."""
+        if self._eta is None:
+            return Text("")
+        node = bar.fields["node"]
+        left = self._eta.seconds_left() if node is None else self._eta.seconds_left_of(node)
+        return Text(f"about {roughly(left)} left" if left else "", style="bold" if node is None else "")
+
     def _add(self, label: str, total: int | None, node: Node | None) -> TaskID:
         return self._bars.add_task(label, total=total, unit="", note="", node=node)
 
@@ -149,3 +114,17 @@ class RichDisplay(Callback):
             self._bars.remove_task(bar)
         if self._whole is not None:
             self._bars.advance(self._whole)
+
+
+def _label(bar: Bar) -> Text:
+    """The label of a node, or `all`."""
+    return plain(bar.description, "bold" if bar.fields["node"] is None else "")
+
+
+def _note(bar: Bar) -> Text:
+    return plain(bar.fields["note"], "dim")
+
+
+def _rate(bar: Bar) -> Text:
+    """Units per second."""
+    return Text(f"{bar.speed:,.3g}/s" if bar.speed and bar.fields["node"] else "", style="dim")

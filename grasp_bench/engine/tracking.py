@@ -68,17 +68,17 @@ class TrackerCallback(Callback):
                 self._begin(cell)
                 for epoch, figures in _curve(cell, self._store):
                     self._log(cell, epoch, figures)
-                self._end(cell, _final(self._store.get("metrics", cell.hash)), "finished")
+                self._end(cell.hash, _final(self._store.get("metrics", cell.hash)), "finished")
 
     def failed(self, failure: Failure) -> None:
         """End the open runs that need a failed node."""
         for cell in self._readers[failure.node.hash]:
-            self._end(cell, {}, "failed")
+            self._end(cell.hash, {}, "failed")
 
     def close(self) -> None:
         """End open runs and wait a while for the trackers."""
         for digest in list(self._logged):
-            self._close_run(digest, {}, "interrupted")
+            self._end(digest, {}, "interrupted")
         for thread in self._threads:
             thread.close()
 
@@ -95,14 +95,10 @@ class TrackerCallback(Callback):
             run = self._runs[cell.hash]
             self._submit(lambda tracker: tracker.log(run, epoch, figures))
 
-    def _end(self, cell: Cell, figures: Mapping[str, float], state: State) -> None:
-        if cell.hash in self._logged:
-            self._close_run(cell.hash, figures, state)
-
-    def _close_run(self, digest: str, figures: Mapping[str, float], state: State) -> None:
-        run = self._runs[digest]
-        del self._logged[digest]
-        self._submit(lambda tracker: tracker.end(run, figures, state))
+    def _end(self, digest: str, figures: Mapping[str, float], state: State) -> None:
+        if self._logged.pop(digest, None) is not None:
+            run = self._runs[digest]
+            self._submit(lambda tracker: tracker.end(run, figures, state))
 
     def _submit(self, act: Act) -> None:
         for thread in self._threads:

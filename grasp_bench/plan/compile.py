@@ -25,7 +25,7 @@ from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.patches import SECTIONS, Patcher
 from grasp_bench.spec.problems import dotted
-from grasp_bench.spec.section import settled
+from grasp_bench.spec.section import without_defaults
 from grasp_bench.spec.variations import too_many
 
 Value = TypeVar("Value", bound=Hashable)
@@ -189,7 +189,7 @@ def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node], 
                 "ties": protocol.ties,
                 "exclude_history": protocol.exclude_history,
                 "also_full_ranking": protocol.also_full_ranking,
-                "groups": settled(protocol.groups, LATER_GROUP_KEYS),
+                "groups": without_defaults(protocol.groups, LATER_GROUP_KEYS),
             }
         ),
     )

@@ -17,7 +17,7 @@ from grasp_bench.spec.index import AUTO, Index
 from grasp_bench.spec.locations import ROOT_VARIABLE, DatasetFiles, root_in_words
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
-from grasp_bench.spec.section import asked_of
+from grasp_bench.spec.section import explicit_values
 from grasp_bench.spec.service import DELIVERY_KEYS, Service
 from grasp_bench.spec.text import PromptSettings, TextFileSettings
 
@@ -173,7 +173,7 @@ def _noisy_texts(noise: Noise, seed: int, clean: Mapping[str, Node]) -> dict[str
 def _text_node(experiment: Experiment, side: str, split: Node, fingerprint: Fingerprint) -> Node:
     """Settings: side, source, and `file` (hash) if the source names one."""
     source = experiment.text.users if side == "users" else experiment.text.items
-    settings: dict[str, Any] = {"side": side, "source": asked_of(source)}
+    settings: dict[str, Any] = {"side": side, "source": explicit_values(source)}
     if settings["source"].get("scope") == "prefix" and not has_prefixes(experiment):
         settings["source"]["scope"] = "train"  # this cell does not read the prefixes
     locations: dict[str, Any] = {}
@@ -194,7 +194,7 @@ def _embeddings_node(
     encoder: EncoderSource, side: str, inputs: dict[str, Node], fingerprint: Fingerprint
 ) -> Node:
     """Settings: side, encoder (without paths and keys of the other side), `files` if there are any."""
-    settings: dict[str, Any] = {"side": side, "encoder": asked_of(encoder)}
+    settings: dict[str, Any] = {"side": side, "encoder": explicit_values(encoder)}
     take_out(settings["encoder"], ("reduce", OTHER_PREFIX[side]))
     locations: dict[str, Any] = {}
     if isinstance(encoder, VectorFileSettings):

@@ -9,7 +9,7 @@ from typing import Any
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.nodes import Node, make_node, nodes_leading_to
 from grasp_bench.spec.dataset import LATER_GROUP_KEYS, Protocol
-from grasp_bench.spec.section import settled
+from grasp_bench.spec.section import without_defaults
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def metric_settings(protocol: Protocol) -> dict[str, Any]:
     return {
         "cutoffs": list(protocol.cutoffs),
         "ties": protocol.ties,
-        "groups": settled(protocol.groups, LATER_GROUP_KEYS),
+        "groups": without_defaults(protocol.groups, LATER_GROUP_KEYS),
     }
 
 

@@ -10,15 +10,9 @@ from typing import cast
 
 import numpy as np
 
-from grasp_bench.report.across_schema import (
-    AcrossDatasets,
-    AcrossRow,
-    FriedmanTest,
-    OutOfRanks,
-    RankPair,
-)
+from grasp_bench.report.across_schema import AcrossDatasets, AcrossRow, FriedmanTest, OutOfRanks, RankPair
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import ComparableCells, Material
+from grasp_bench.report.comparable_cells import ComparableCells, StoredResults
 from grasp_bench.report.document import DECIMALS
 from grasp_bench.report.methods import SOURCE, Method, label_methods
 from grasp_bench.report.schema import Ranking, Row
@@ -54,14 +48,16 @@ class Scale:
         return method_across.mean(dataset, self.protocol, self.metric)
 
 
-def across_datasets(rankings: Sequence[Ranking], material: Material, scale: Scale) -> AcrossDatasets | None:
+def across_datasets(
+    rankings: Sequence[Ranking], stored: StoredResults, scale: Scale
+) -> AcrossDatasets | None:
     """Compare methods over the rankings that differ in nothing but the dataset; None of a single dataset."""
-    family = family_of(material.partitions)
+    family = family_of(stored.partitions)
     if len(family) < 2:
         return None
     datasets = list(family)
-    sides = {name: (rankings[index], material.partitions[index]) for name, index in family.items()}
-    entrants = methods_across(sides, material)
+    sides = {name: (rankings[index], stored.partitions[index]) for name, index in family.items()}
+    entrants = methods_across(sides, stored)
     why_not = {
         method_across.label: _why_unranked(method_across, datasets, scale) for method_across in entrants
     }
@@ -258,7 +254,7 @@ def other_rankings(rankings: Sequence[Ranking], family: Mapping[str, int]) -> li
 
 
 def methods_across(
-    sides: Mapping[str, tuple[Ranking, ComparableCells]], material: Material
+    sides: Mapping[str, tuple[Ranking, ComparableCells]], stored: StoredResults
 ) -> list[MethodAcross]:
     """Methods without noise, put together over datasets and named without them."""
     found: dict[Method, MethodAcross] = {}
@@ -266,14 +262,10 @@ def methods_across(
         rows = {row["label"]: row for row in ranking["rows"]}
         for method in partition.planned:
             if method.rate == 0:
-                method_across = found.setdefault(_anywhere(method), MethodAcross("", {}, {}))
-                method_across.rows[name] = rows[material.labels[method]]
+                variant = tuple(entry for entry in method.variant if entry[0] != SOURCE)
+                anywhere = replace(method, dataset="", variant=variant)
+                method_across = found.setdefault(anywhere, MethodAcross("", {}, {}))
+                method_across.rows[name] = rows[stored.labels[method]]
                 method_across.cells[name] = partition.cells.get(method, [])
     labels = label_methods(list(found))
     return [replace(method_across, label=labels[method]) for method, method_across in found.items()]
-
-
-def _anywhere(method: Method) -> Method:
-    """The method without what says on which dataset."""
-    variant = tuple(entry for entry in method.variant if entry[0] != SOURCE)
-    return replace(method, dataset="", variant=variant)

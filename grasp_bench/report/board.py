@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import cast
 
 from grasp_bench.core import hashing
-from grasp_bench.core.errors import DataError, UnknownNameError
-from grasp_bench.core.words import did_you_mean
+from grasp_bench.core.errors import DataError
 from grasp_bench.report.cells import cell_folders, fingerprint
-from grasp_bench.report.rows import measured_metrics
+from grasp_bench.report.rows import measured_metrics, require_metric
 from grasp_bench.report.schema import FORMAT, Board
 
 FILE = "board.json"
@@ -32,23 +31,14 @@ def load_board(folder: Path, *, metric: str | None = None) -> Board:
 
         board = build_board(folder, key)
         _keep(folder / FILE, board)
-    require_metric(board, metric or board["metric"])
+    if measured := measured_metrics(board["rankings"]):
+        require_metric(metric or board["metric"], measured)
     if not _tested(board, metric or board["metric"]):
         from grasp_bench.report.build import add_tests
 
         add_tests(folder, board, metric or board["metric"])
         _keep(folder / FILE, board)
     return board
-
-
-def require_metric(board: Board, metric: str) -> None:
-    """Raise UnknownNameError unless the metric was measured."""
-    measured = measured_metrics(board["rankings"])
-    if measured and metric not in measured:
-        raise UnknownNameError(
-            f"metric '{metric}' was not measured{did_you_mean(metric, measured)}",
-            hint=f"choose one of: {', '.join(measured)}",
-        )
 
 
 def _tested(board: Board, metric: str) -> bool:

@@ -145,6 +145,13 @@ def read_cell(folder: Path, members: dict[str, GroupMembers | None] | None = Non
     return cell
 
 
+def read_current(folder: Path, hashes: Mapping[str, str]) -> dict[str, ResultCell]:
+    """Read the finished cells of these slugs; those made by other settings (another hash) are left out."""
+    there = [slug for slug in hashes if (folder / slug / CELL_FILE).is_file()]
+    found = {slug: read_cell(folder / slug) for slug in there}
+    return {slug: cell for slug, cell in found.items() if cell.info.get("hash") == hashes[slug]}
+
+
 def _require_believable(cell: ResultCell, members: dict[str, GroupMembers | None]) -> None:
     """The files must be those that were published; where nothing says which, ranks must give the figures."""
     files = cell.info.get("files")

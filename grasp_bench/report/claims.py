@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import ComparableCells
+from grasp_bench.report.comparable_cells import ComparableCells, StoredResults
 from grasp_bench.report.formatting import ONE_TRAINING, UNDECIDED, UNTESTED, words_of
 from grasp_bench.report.methods import Method, hypothesis_pairs
 from grasp_bench.report.schema import Claim
-from grasp_bench.report.significance import is_measured, pair_tests
+from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
+from grasp_bench.stats.comparison import compare_all
 from grasp_bench.stats.correction import holm, shares
 from grasp_bench.stats.crossed import ABOVE, BELOW, EQUIVALENT, Region, difference, region
 from grasp_bench.stats.levels import ALPHA
@@ -22,19 +23,6 @@ Hypothesis = Mapping[str, Any]
 ANY_SIZE = {ABOVE: "supported", BELOW: "refuted"}
 OF_A_SIZE = {ABOVE: "better", EQUIVALENT: "equivalent", BELOW: "worse"}
 POINT = 100  # figures are fractions, `at_least` is points of percent
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What hypotheses are judged by: finished cells, what their methods are called, and users' values.
-
-    `looks` are the trainings at which a study looks that adds seeds until it is decided; none otherwise.
-    """
-
-    partitions: Sequence[ComparableCells]
-    labels: Mapping[Method, str]
-    values: UserValues = field(default_factory=UserValues)
-    looks: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -62,23 +50,24 @@ class _PendingClaim:
         return self.sides is not None and all(side.known for side in self.sides)
 
 
-def judge(hypotheses: Sequence[Hypothesis], evidence: Evidence) -> list[Claim]:
-    """Test every declared hypothesis; one that cannot be tested stays in its family with p = 1.
+def judge(stored: StoredResults, values: UserValues) -> list[Claim]:
+    """Test every declared hypothesis of a study by its finished cells.
 
-    Those about a noise rate above 0 are a family of their own.
+    One that cannot be tested stays in its family with p = 1. Those about a noise rate above 0 are a family of
+    their own. Where seeds are added until it is decided, `study.looks` are the trainings at each look.
     """
-    pending = [each for hypothesis in hypotheses for each in _expand(hypothesis, evidence)]
+    pending = [each for hypothesis in stored.study.hypotheses for each in _expand(hypothesis, stored, values)]
     leaking = {
-        evidence.labels[method]
-        for partition in evidence.partitions
+        stored.labels[method]
+        for partition in stored.partitions
         for method, cells in partition.cells.items()
         if any(cell.leaks for cell in cells)
     }
     for each in pending:
-        each.looks = list(_looks_at(each, evidence.looks))
+        each.looks = list(_looks_at(each, stored.study.looks))
     for family in ("declared", "noise"):
         _decide([each for each in pending if each.claim["family"] == family])
-    tests = iter(pair_tests([_shown(each) for each in pending if each.sides is not None]))
+    tests = iter(compare_all([_shown(each) for each in pending if each.sides is not None]))
     for each in pending:
         if each.sides is not None:
             claim = each.claim
@@ -122,15 +111,12 @@ def _decide(family: Sequence[_PendingClaim]) -> None:
         for each, look, p in zip(family, least, adjusted, strict=True):
             if look is not None and each.claim["verdict"] in (UNTESTED, UNDECIDED):
                 last = each.looks[min(stage, len(each.looks) - 1)]
-                seen, verdict = (last, UNDECIDED) if p >= ALPHA else (look, _verdict(each.claim, look.found))
+                verdicts = OF_A_SIZE if each.claim["at_least"] else ANY_SIZE
+                seen, verdict = (last, UNDECIDED) if p >= ALPHA else (look, verdicts[look.found.where])
                 each.claim |= {"p_holm": p, "verdict": verdict, "look": seen.trainings}
     for each in family:
         if each.sides is not None and not each.decides:
             each.claim["verdict"] = ONE_TRAINING
-
-
-def _verdict(claim: Claim, found: Region) -> str:
-    return (OF_A_SIZE if claim["at_least"] else ANY_SIZE)[found.where]
 
 
 def _shown(pending: _PendingClaim) -> tuple[Trainings, Trainings]:
@@ -143,24 +129,26 @@ def _shown(pending: _PendingClaim) -> tuple[Trainings, Trainings]:
     return sides
 
 
-def _expand(hypothesis: Hypothesis, evidence: Evidence) -> list[_PendingClaim]:
+def _expand(hypothesis: Hypothesis, stored: StoredResults, values: UserValues) -> list[_PendingClaim]:
     """One claim a pair of methods that the hypothesis is about; at least one, untested if need be."""
-    better, than = hypothesis["better"], hypothesis["than"]
-    pairs = hypothesis_pairs(better, than, evidence.labels, noise=hypothesis.get("noise") or 0.0)
+    better, than, noise = hypothesis["better"], hypothesis["than"], hypothesis.get("noise") or 0.0
+    pairs = hypothesis_pairs(better, than, stored.labels, noise=noise)
     if not pairs:
-        known = ", ".join(sorted(evidence.labels.values()))
-        claim = _claim(hypothesis, better, than, hypothesis.get("noise") or 0.0)
+        known = ", ".join(sorted(stored.labels.values()))
+        claim = _claim(hypothesis, better, than, noise)
         return [_untested(claim, f"no such pair on this board ({known})")]
-    return [_pending(hypothesis, pair, evidence) for pair in pairs]
+    return [_pending(hypothesis, pair, stored, values) for pair in pairs]
 
 
-def _pending(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Evidence) -> _PendingClaim:
+def _pending(
+    hypothesis: Hypothesis, pair: tuple[Method, Method], stored: StoredResults, values: UserValues
+) -> _PendingClaim:
     """Both sides of one pair, or the reason why there is nothing to test."""
-    left, right = (evidence.labels[method] for method in pair)
+    left, right = (stored.labels[method] for method in pair)
     claim = _claim(hypothesis, left, right, max(method.rate for method in pair))
-    home = next((p for p in evidence.partitions if all(p.cells.get(method) for method in pair)), None)
+    home = next((p for p in stored.partitions if all(p.cells.get(method) for method in pair)), None)
     if home is None:
-        return _untested(claim, _why_apart(pair, evidence))
+        return _untested(claim, _why_apart(pair, stored))
     protocol, metric = hypothesis["protocol"], hypothesis["metric"]
     both = [home.cells[method] for method in pair]
     if not all(cell.metrics.get(protocol) for cells in both for cell in cells):
@@ -168,12 +156,12 @@ def _pending(hypothesis: Hypothesis, pair: tuple[Method, Method], evidence: Evid
     # Ranks could be cut anywhere; those of an imported list mean nothing beyond its depth.
     if not all(is_measured(cells, protocol, metric) for cells in both):
         return _untested(claim, f"{metric} ({protocol}) was not measured of both")
-    first_look = min(evidence.looks, default=0)
+    first_look = min(stored.study.looks, default=0)
     if any(1 < len(cells) < first_look for cells in both):
         return _untested(claim, f"the first look is at {first_look} trainings of both")
-    claim |= {"seeds": _seeds(both[0]), "than_seeds": _seeds(both[1]), "looks": list(evidence.looks)}
-    first, second = (evidence.values.trainings(cells, protocol, metric) for cells in both)
-    return _PendingClaim(claim, _on_part_of(pair, home, evidence.labels), (first, second))
+    claim |= {"seeds": _seeds(both[0]), "than_seeds": _seeds(both[1]), "looks": list(stored.study.looks)}
+    first, second = (values.trainings(cells, protocol, metric) for cells in both)
+    return _PendingClaim(claim, _on_part_of(pair, home, stored.labels), (first, second))
 
 
 def _seeds(cells: Sequence[ResultCell]) -> list[int]:
@@ -185,11 +173,9 @@ def _untested(claim: Claim, why: str) -> _PendingClaim:
     return _PendingClaim(claim)
 
 
-def _why_apart(pair: tuple[Method, Method], evidence: Evidence) -> str:
+def _why_apart(pair: tuple[Method, Method], stored: StoredResults) -> str:
     absent = [
-        evidence.labels[method]
-        for method in pair
-        if not any(p.cells.get(method) for p in evidence.partitions)
+        stored.labels[method] for method in pair if not any(p.cells.get(method) for p in stored.partitions)
     ]
     if absent:
         return f"{' and '.join(absent)} has no finished seed"

@@ -32,7 +32,7 @@ class ComparableCells:
 
 
 @dataclass(frozen=True)
-class Material:
+class StoredResults:
     """What is read from a results folder before anything is computed."""
 
     study: Study
@@ -41,13 +41,13 @@ class Material:
     labels: Mapping[Method, str]
 
 
-def read_material(folder: Path) -> Material:
+def read_results(folder: Path) -> StoredResults:
     """Read study and cells of a folder and sort them into partitions and methods."""
     study = read_study(folder)
     collected = collect(folder, study)
     partitions = tuple(_partition(collected.cells, study))
     methods = {method for partition in partitions for method in partition.planned}
-    return Material(study, collected, partitions, label_methods(sorted(methods, key=repr)))
+    return StoredResults(study, collected, partitions, label_methods(sorted(methods, key=repr)))
 
 
 def why_apart(partition: ComparableCells, partitions: Sequence[ComparableCells]) -> str | None:

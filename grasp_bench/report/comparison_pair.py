@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -10,12 +11,13 @@ from typing import Any, TypedDict
 from grasp_bench.core.errors import GraspBenchError, IncomparableError, UnknownNameError
 from grasp_bench.core.words import did_you_mean
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import Material, difference_of_protocol, read_material
+from grasp_bench.report.comparable_cells import StoredResults, difference_of_protocol, read_results
+from grasp_bench.report.formatting import flattened
 from grasp_bench.report.methods import Method, NamePattern
-from grasp_bench.report.rows import make_row
+from grasp_bench.report.rows import make_row, require_metric
 from grasp_bench.report.schema import PROTOCOLS, PairTest, Row
-from grasp_bench.report.significance import pair_test
 from grasp_bench.report.user_values import UserValues
+from grasp_bench.stats.comparison import compare
 from grasp_bench.stats.crossed import difference
 
 
@@ -74,14 +76,15 @@ def compare_pair(folder: Path, first: str, second: str, metric: str | None = Non
     Every method has the seeds that it has: trainings are not paired. Raises UnknownNameError (with a
     suggestion) for names that are not there, IncomparableError for cells that may not share a ranking.
     """
-    material = read_material(folder)
-    left, right = find_sides(first, second, material)
+    stored = read_results(folder)
+    left, right = find_sides(first, second, stored)
     rows = left.row(), right.row()
     shared = [p for p in PROTOCOLS if all(p in row["values"] for row in rows)]
     if not shared:
         raise IncomparableError(f"{first} and {second} have no ranking in common (sampled, full)")
-    chosen = metric or material.study.metric
-    _require_measured(chosen, rows, shared)
+    chosen = metric or stored.study.metric
+    overall = [row["values"][p]["overall"] for row in rows for p in shared]
+    require_metric(chosen, [name for name in overall[0] if all(name in values for values in overall)])
     values = UserValues()
     return Pair(
         first=left.name,
@@ -95,38 +98,25 @@ def compare_pair(folder: Path, first: str, second: str, metric: str | None = Non
     )
 
 
-def _require_measured(metric: str, rows: Sequence[Row], protocols: Sequence[str]) -> None:
-    measured = list(rows[0]["values"][protocols[0]]["overall"])
-    if any(metric not in row["values"][p]["overall"] for row in rows for p in protocols):
-        raise UnknownNameError(
-            f"metric '{metric}' was not measured{did_you_mean(metric, measured)}",
-            hint=f"choose one of: {', '.join(measured)}",
-        )
-
-
 def _under(
     protocol: str, metric: str, left: PairSide, right: PairSide, rows: tuple[Row, Row], values: UserValues
 ) -> ProtocolPair:
-    first, second = (values.trainings(side.cells, protocol, metric) for side in (left, right))
+    ours, theirs = (row["values"][protocol]["overall"] for row in rows)
+    sides = {
+        name: (values.trainings(left.cells, protocol, name), values.trainings(right.cells, protocol, name))
+        for name in ours
+        if name in theirs
+    }
     return ProtocolPair(
-        test=pair_test(first, second),
-        metrics=list(_metric_differences(protocol, left, right, rows, values)),
+        test=compare(*sides[metric]),
+        metrics=[
+            MetricDifference(metric=name, first=a.mean, second=b.mean, difference=found.difference, p=found.p)
+            for name, (a, b) in sides.items()
+            for found in (difference(a, b),)
+        ],
         groups=list(_group_differences(protocol, metric, rows)),
         seeds=list(_seed_means(protocol, metric, rows)),
     )
-
-
-def _metric_differences(
-    protocol: str, left: PairSide, right: PairSide, rows: tuple[Row, Row], values: UserValues
-) -> Iterator[MetricDifference]:
-    ours, theirs = (row["values"][protocol]["overall"] for row in rows)
-    for metric in ours:
-        if metric in theirs:
-            first, second = (values.trainings(side.cells, protocol, metric) for side in (left, right))
-            found = difference(first, second)
-            yield MetricDifference(
-                metric=metric, first=first.mean, second=second.mean, difference=found.difference, p=found.p
-            )
 
 
 def _group_differences(protocol: str, metric: str, rows: tuple[Row, Row]) -> Iterator[GroupDifference]:
@@ -146,18 +136,10 @@ def _seed_means(protocol: str, metric: str, rows: tuple[Row, Row]) -> Iterator[S
 
 def _differing_settings(left: PairSide, right: PairSide) -> Iterator[tuple[str, Any, Any]]:
     """Dotted settings of the first cells that are not the same."""
-    ours, theirs = (dict(_flatten(side.cells[0].info.get("settings") or {})) for side in (left, right))
+    ours, theirs = (dict(flattened(side.cells[0].info.get("settings") or {})) for side in (left, right))
     for key in dict.fromkeys([*ours, *theirs]):
         if ours.get(key) != theirs.get(key):
             yield key, ours.get(key), theirs.get(key)
-
-
-def _flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, entry in value.items():
-        if isinstance(entry, Mapping) and entry:
-            yield from _flatten(entry, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", entry
 
 
 @dataclass(frozen=True)
@@ -178,42 +160,42 @@ class PairSide:
         return make_row(self.name, self.method, self.cells, self.seeds)
 
 
-def find_sides(first: str, second: str, material: Material) -> tuple[PairSide, PairSide]:
+def find_sides(first: str, second: str, stored: StoredResults) -> tuple[PairSide, PairSide]:
     """Resolve two names to cells of one protocol.
 
     Raises UnknownNameError (with a suggestion) for names that are not there, IncomparableError for
     cells that may not share a ranking.
     """
-    return _one_protocol(_sides(first, material), _sides(second, material))
+    return _one_protocol(_sides(first, stored), _sides(second, stored))
 
 
-def _sides(name: str, material: Material) -> list[PairSide]:
+def _sides(name: str, stored: StoredResults) -> list[PairSide]:
     """Everything that a name may mean: a slug, a label, or a short name of a single method."""
-    for cell in material.collected.cells:
+    for cell in stored.collected.cells:
         if cell.slug == name:
             return [PairSide(name, cell.method, (cell,))]
-    named = [method for method, label in material.labels.items() if label == name]
-    fitting = named or [method for method in material.labels if NamePattern.parse(name).fits(method)]
+    named = [method for method, label in stored.labels.items() if label == name]
+    fitting = named or [method for method in stored.labels if NamePattern.parse(name).fits(method)]
     if not fitting:
-        raise _unknown(name, material)
+        raise _unknown(name, stored)
     if len(fitting) > 1:
-        labels = ", ".join(material.labels[method] for method in fitting)
+        labels = ", ".join(stored.labels[method] for method in fitting)
         raise UnknownNameError(f"'{name}' fits several methods", hint=f"choose one of: {labels}")
-    label, method = material.labels[fitting[0]], fitting[0]
+    label, method = stored.labels[fitting[0]], fitting[0]
     sides = [
-        PairSide(label, method, tuple(p.cells[method])) for p in material.partitions if p.cells.get(method)
+        PairSide(label, method, tuple(p.cells[method])) for p in stored.partitions if p.cells.get(method)
     ]
     if not sides:
         raise IncomparableError(f"{label} has no finished cell", hint="grasp-bench run the spec first")
     return sides
 
 
-def _unknown(name: str, material: Material) -> GraspBenchError:
-    for slug, reason in material.collected.left_out:
+def _unknown(name: str, stored: StoredResults) -> GraspBenchError:
+    for slug, reason in stored.collected.left_out:
         if slug == name:
             return IncomparableError(f"{name} is left out: {reason}", hint="grasp-bench run the spec again")
-    labels = sorted(material.labels.values())
-    names = [*labels, *(cell.slug for cell in material.collected.cells)]
+    labels = sorted(stored.labels.values())
+    names = [*labels, *(cell.slug for cell in stored.collected.cells)]
     return UnknownNameError(
         f"no method or cell '{name}'{did_you_mean(name, names)}", hint=f"methods here: {', '.join(labels)}"
     )
@@ -221,14 +203,13 @@ def _unknown(name: str, material: Material) -> GraspBenchError:
 
 def _one_protocol(firsts: Sequence[PairSide], seconds: Sequence[PairSide]) -> tuple[PairSide, PairSide]:
     """The two sides under one protocol hash; refused with the reason when there are none."""
-    for left in firsts:
-        for right in seconds:
-            if left.cells[0].protocol_hash == right.cells[0].protocol_hash:
-                if left.cells == right.cells:
-                    raise IncomparableError(
-                        f"'{left.name}' and '{right.name}' are the same", hint="name two different methods"
-                    )
-                return left, right
+    for left, right in itertools.product(firsts, seconds):
+        if left.cells == right.cells:
+            raise IncomparableError(
+                f"'{left.name}' and '{right.name}' are the same", hint="name two different methods"
+            )
+        if left.cells[0].protocol_hash == right.cells[0].protocol_hash:
+            return left, right
     left, right = firsts[0], seconds[0]
     reason = difference_of_protocol(left.cells, right.cells)
     raise IncomparableError(

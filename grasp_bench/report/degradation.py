@@ -123,7 +123,7 @@ def _curve(each: NoiseSeries, label: str, alone: NoiseSeries | None) -> NoiseCur
         label=label,
         backbone=each.method.backbone,
         trainings=[each.values[rate].count for rate in rates],
-        points=[NoisePoint(rate=rate, **_figure(each.values[rate])) for rate in rates],
+        points=[_point(rate, each.values[rate]) for rate in rates],
         area=_interval(each.area()) if each.whole else None,
         retained=_retained(each) if each.whole else None,
         below=below,
@@ -132,9 +132,9 @@ def _curve(each: NoiseSeries, label: str, alone: NoiseSeries | None) -> NoiseCur
     )
 
 
-def _figure(values: Trainings) -> Interval:
+def _point(rate: float, values: Trainings) -> NoisePoint:
     found = figure_interval(values)
-    return Interval(mean=found.mean, low=found.low, high=found.high)
+    return NoisePoint(rate=rate, mean=found.mean, low=found.low, high=found.high)
 
 
 def _interval(terms: Terms) -> Interval:
@@ -203,9 +203,5 @@ def _drop_pairs(series: Sequence[NoiseSeries]) -> list[tuple[NoiseSeries, NoiseS
     if len(series) <= ALL_PAIRS_OF:
         return list(itertools.combinations(series, 2))
     there = [each for each in series if each.rates[0] in each.values]
-    best = max(there, key=_at_the_lowest_rate, default=None)
+    best = max(there, key=lambda each: each.values[each.rates[0]].mean, default=None)
     return [] if best is None else [(each, best) for each in there if each is not best]
-
-
-def _at_the_lowest_rate(each: NoiseSeries) -> float:
-    return each.values[each.rates[0]].mean

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from grasp_bench.report.document import Document, Section, Table
 from grasp_bench.report.formatting import UNITS
+from grasp_bench.report.rows import protocols_in_order, suffix_of
 from grasp_bench.report.schema import Board, Ranking
 from grasp_bench.report.sections.across import across_section
 from grasp_bench.report.sections.details import card_table, gaps_section, provenance_table, seed_table
@@ -29,8 +30,8 @@ def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = N
     sections += [_ranking_section(board, ranking, protocol, metric) for ranking in board["rankings"]]
     sections += [across_section(board["across"]), gaps_section(board), claims_section(board)]
     sections.append(tuned_section(board, protocol, metric))
-    sections += [noise_section(ranking, protocol, _of(board, ranking)) for ranking in board["rankings"]]
-    sections += [published_section(ranking, _of(board, ranking)) for ranking in board["rankings"]]
+    sections += [noise_section(ranking, protocol, suffix_of(board, ranking)) for ranking in board["rankings"]]
+    sections += [published_section(ranking, suffix_of(board, ranking)) for ranking in board["rankings"]]
     for ranking in board["rankings"]:
         sections += _finer_sections(board, ranking, protocol, metric)
     sections.append(_everywhere("Shuffled embeddings", board, protocol, metric, shuffled_table))
@@ -52,13 +53,13 @@ def _ranking_section(board: Board, ranking: Ranking, first: str, metric: str) ->
     lines = [f"Ranked apart: {ranking['why_apart']}."] if ranking["why_apart"] else []
     if first not in ranking["protocols"]:
         lines.append(f"No {first} ranking was stored here.")
-    tables = [ranking_table(ranking, name, metric) for name in _in_order(ranking, first)]
+    tables = [ranking_table(ranking, name, metric) for name in protocols_in_order(ranking, first)]
     return Section(heading, tables, lines, kind="ranking")
 
 
 def _finer_sections(board: Board, ranking: Ranking, first: str, metric: str) -> list[Section | None]:
     """Groups by the ranking's metric, by others where there is room to fold them, and beyond accuracy."""
-    protocols, suffix = _in_order(ranking, first), _of(board, ranking)
+    protocols, suffix = protocols_in_order(ranking, first), suffix_of(board, ranking)
     main, others = (
         [table for name in protocols for each in metrics for table in group_tables(ranking, name, each)]
         for metrics in ([metric], group_metrics(ranking, metric))
@@ -73,7 +74,7 @@ def _finer_sections(board: Board, ranking: Ranking, first: str, metric: str) -> 
 
 def _everywhere(title: str, board: Board, first: str, metric: str, make: TableMaker) -> Section | None:
     """The same table for every ranking and protocol."""
-    made = (make(r, name, metric) for r in board["rankings"] for name in _in_order(r, first))
+    made = (make(r, name, metric) for r in board["rankings"] for name in protocols_in_order(r, first))
     tables = [table for table in made if table is not None]
     return Section(title, tables, folded=True) if tables else None
 
@@ -81,21 +82,11 @@ def _everywhere(title: str, board: Board, first: str, metric: str, make: TableMa
 def _provenance(board: Board) -> Section:
     runs = [provenance_table(ranking) for ranking in board["rankings"]]
     cards = [card_table(name, card) for name, card in board["cards"].items()]
-    hashes = [f"Protocol hash{_of(board, r)}: {r['protocol_hash']}." for r in board["rankings"]]
+    hashes = [f"Protocol hash{suffix_of(board, r)}: {r['protocol_hash']}." for r in board["rankings"]]
     return Section("Provenance", [*runs, *cards], hashes, folded=True)
-
-
-def _in_order(ranking: Ranking, first: str) -> list[str]:
-    """The ranking's protocols, the asked-for one first."""
-    return sorted(ranking["protocols"], key=lambda name: name != first)
 
 
 def _heading(board: Board, ranking: Ranking) -> str:
     ties = f"ties: {ranking['ties']}" if ranking["ties"] else "not run yet"
     suffix = f", protocol {ranking['protocol_hash']}" if len(board["rankings"]) > 1 else ""
     return f"Leaderboard: {ranking['dataset']} ({ties}{suffix})"
-
-
-def _of(board: Board, ranking: Ranking) -> str:
-    several = len(board["rankings"]) > 1
-    return f", {ranking['dataset']} ({ranking['protocol_hash']})" if several else ""

@@ -20,12 +20,14 @@ def find_results(word: str | None, results: Path, files: Sequence[str] = (STUDY_
     MissingFileError when `results` is not there, DataError when it is empty.
     """
     known = _known(results, files)
-    if word is None:
-        return _only(known, results)
+    names = ", ".join(sorted(known))
+    if word is None and len(known) > 1:
+        raise UnknownNameError(f"{results} has results of several specs", hint=f"name one of: {names}")
+    word = next(iter(known), "") if word is None else word
     if word in known:
         return known[word]
     path = Path(word)
-    if path.is_dir():
+    if word and path.is_dir():
         return path
     name = _name_in_spec(path) if path.suffix in (".yaml", ".yml") else word
     if name in known:
@@ -34,7 +36,7 @@ def find_results(word: str | None, results: Path, files: Sequence[str] = (STUDY_
         raise MissingFileError(f"{results}: no results here", hint="grasp-bench run a spec first")
     raise UnknownNameError(
         f"no results of '{name}' in {results}{did_you_mean(name, known)}",
-        hint=f"results are there for: {', '.join(sorted(known))}",
+        hint=f"results are there for: {names}",
     )
 
 
@@ -45,16 +47,6 @@ def _known(results: Path, files: Sequence[str]) -> dict[str, Path]:
     folders = {path.parent for file in files for path in results.glob(f"*/{file}")}
     folders |= {path.parent.parent for path in results.glob(f"*/*/{CELL_FILE}")}
     return {folder.name: folder for folder in sorted(folders)}
-
-
-def _only(known: dict[str, Path], results: Path) -> Path:
-    if len(known) == 1:
-        return next(iter(known.values()))
-    if not known:
-        raise MissingFileError(f"{results}: no results here", hint="grasp-bench run a spec first")
-    raise UnknownNameError(
-        f"{results} has results of several specs", hint=f"name one of: {', '.join(sorted(known))}"
-    )
 
 
 def _name_in_spec(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import ComparableCells, Material
+from grasp_bench.report.comparable_cells import ComparableCells, StoredResults
 from grasp_bench.report.group_membership import Bools, read_membership
 from grasp_bench.report.methods import Method
 from grasp_bench.report.schema import Difference, PublishedComparison, PublishedFigure, SourcedEntry
@@ -26,28 +26,31 @@ Name = tuple[str | None, str | None, str | None, str | None]  # backbone, enhanc
 
 
 def compare_published(
-    partition: ComparableCells, material: Material, values: UserValues
+    partition: ComparableCells, stored: StoredResults, values: UserValues
 ) -> PublishedComparison | None:
     """Compare what was published about the methods of a ranking; None where the spec names nothing.
 
     Raises DataError when the groups' file does not give the means that metrics.json says.
     """
-    published = material.study.published or {}
+    published = stored.study.published or {}
     dataset = min((method.dataset for method in partition.planned), default="")
     theirs = published.get("datasets", {}).get(dataset)
     if theirs is None:
         return None
     rows, known = theirs["rows"], {key: method for method in partition.planned if (key := _key(method))}
-    figures = _Figures(partition, material, values)
-    data = _data(theirs["facts"], material.study.cards.get(dataset) or {})
+    figures = _Figures(partition, stored, values)
+    facts, card = theirs["facts"], stored.study.cards.get(dataset) or {}
+    sizes = {"users": facts.get("actual_users", facts["users"]), "items": facts["items"]}
+    # Ours is None while the split has left no card.
+    data = [Difference(key=key, ours=card.get(key), theirs=size) for key, size in sizes.items()]
     return PublishedComparison(
         source=dict(published.get("source") or {}),
         dataset=theirs["name"],
         data=data,
         other_data=any(fact["ours"] != fact["theirs"] for fact in data),
         settings=list(_settings(published, partition)),
-        groups=list(_groups(theirs["facts"], partition.all_cells)),
-        notes=[*published.get("notes", ()), *filter(None, [theirs["facts"].get("note")])],
+        groups=list(_groups(facts, partition.all_cells)),
+        notes=[*published.get("notes", ()), *filter(None, [facts.get("note")])],
         figures=[
             figure
             for method in partition.planned
@@ -63,7 +66,7 @@ def _sourced(row: Mapping[str, Any], partition: ComparableCells, figures: _Figur
     """The row beside each of our methods that it is about and has its figures; once alone, without any."""
     about = [method for method in partition.planned if partition.cells.get(method)]
     beside: dict[str | None, list[PublishedFigure]] = {
-        figures.material.labels[method]: found
+        figures.stored.labels[method]: found
         for method in about
         if _names(row) == _key(method) and (found := list(figures.of_method(method, [row])))
     }
@@ -84,7 +87,7 @@ class _Figures:
     """Our figures and their intervals; users' groups are read once."""
 
     partition: ComparableCells
-    material: Material
+    stored: StoredResults
     values: UserValues
 
     def __post_init__(self) -> None:
@@ -113,7 +116,7 @@ class _Figures:
         interval = figure_interval(Trainings.of(known)) if len(known) == len(cells) else None
         mean = interval.mean if interval else sum(means) / len(means)
         return PublishedFigure(
-            label=self.material.labels[method],
+            label=self.stored.labels[method],
             table=row.get("table") or row["source"]["reference"],
             group=group,
             metric=metric,
@@ -163,12 +166,6 @@ def _called(row: Mapping[str, Any]) -> str:
     return f"{name}/{row['ablation']}" if row["ablation"] else name
 
 
-def _data(facts: Mapping[str, Any], card: Mapping[str, Any]) -> list[Difference]:
-    """Users and items there and here; None here while the split has left no card."""
-    theirs = {"users": facts.get("actual_users", facts["users"]), "items": facts["items"]}
-    return [Difference(key=key, ours=card.get(key), theirs=value) for key, value in theirs.items()]
-
-
 def _settings(published: Mapping[str, Any], partition: ComparableCells) -> Iterator[Difference]:
     """Settings that the source tells and that some cell has otherwise; ours as `4 / 8` where cells differ."""
     cells = [cell for cell in partition.all_cells if cell.method.kind == "trained"]
@@ -187,16 +184,12 @@ def _settings(published: Mapping[str, Any], partition: ComparableCells) -> Itera
 def _groups(facts: Mapping[str, Any], cells: Sequence[ResultCell]) -> Iterator[Difference]:
     """Thresholds of head and tail there, and what makes a head here."""
     for key in ("head_user_from", "head_item_from"):
-        rules = {_rule(cell, key) for cell in cells}
+        groups = [cell.info.get("settings", {}).get("protocol", {}).get("groups", {}) for cell in cells]
+        rules = {str(each.get(key) or each.get("rule")) for each in groups}
         if key in facts and rules and rules != {str(facts[key])}:
             yield Difference(
                 key=f"dataset.protocol.groups.{key}", ours=" / ".join(sorted(rules)), theirs=facts[key]
             )
-
-
-def _rule(cell: ResultCell, key: str) -> str:
-    groups = cell.info.get("settings", {}).get("protocol", {}).get("groups", {})
-    return str(groups.get(key) or groups.get("rule"))
 
 
 def _setting(cell: ResultCell, key: str) -> Any:

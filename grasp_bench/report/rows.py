@@ -6,9 +6,11 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from grasp_bench.core.errors import UnknownNameError
+from grasp_bench.core.words import did_you_mean
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.methods import Method
-from grasp_bench.report.schema import GROUPS, PROTOCOLS, Ranking, Row, Stat
+from grasp_bench.report.schema import GROUPS, PROTOCOLS, Board, Ranking, Row, Stat
 
 
 def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_seeds: Sequence[int]) -> Row:
@@ -31,9 +33,11 @@ def make_row(label: str, method: Method, cells: Sequence[ResultCell], planned_se
         kind=method.kind,
         leaks=sorted({name for cell in cells for name in cell.leaks}),
         substituted=sorted({line for cell in cells for line in cell.substituted}),
-        users=_users(cells),
-        values={p: _groups(cells, p) for p in PROTOCOLS if _all_have(cells, p)},
-        group_users=_group_users(cells),
+        users=_users(cells, ["overall"]).get("overall"),
+        values={
+            p: _groups(cells, p) for p in PROTOCOLS if cells and all(cell.metrics.get(p) for cell in cells)
+        },
+        group_users=_users(cells, GROUPS),
         beyond=_stats([cell.metrics.get("beyond") or {} for cell in cells]),
         per_seed={
             p: {
@@ -58,8 +62,24 @@ def measured_metrics(rankings: Iterable[Ranking]) -> list[str]:
     return list(found)
 
 
-def _all_have(cells: Sequence[ResultCell], protocol: str) -> bool:
-    return bool(cells) and all(cell.metrics.get(protocol) for cell in cells)
+def require_metric(metric: str, measured: Sequence[str]) -> None:
+    """Raise UnknownNameError unless the metric is among those that were measured."""
+    if metric not in measured:
+        raise UnknownNameError(
+            f"metric '{metric}' was not measured{did_you_mean(metric, measured)}",
+            hint=f"choose one of: {', '.join(measured)}",
+        )
+
+
+def protocols_in_order(ranking: Ranking, first: str) -> list[str]:
+    """The protocols of a ranking, the given one first."""
+    return sorted(ranking["protocols"], key=lambda name: name != first)
+
+
+def suffix_of(board: Board, ranking: Ranking) -> str:
+    """What tells a ranking from the others of a board; nothing where it is the only one."""
+    several = len(board["rankings"]) > 1
+    return f", {ranking['dataset']} ({ranking['protocol_hash']})" if several else ""
 
 
 def _groups(cells: Sequence[ResultCell], protocol: str) -> dict[str, dict[str, Stat]]:
@@ -74,11 +94,12 @@ def _stats(per_seed: Sequence[Mapping[str, Any]]) -> dict[str, Stat]:
     """Mean and spread of every metric that all seeds have a number for."""
     rows = [_numbers(values) for values in per_seed]
     shared = [name for name in rows[0] if all(name in row for row in rows)] if rows else []
-    return {name: _stat([row[name] for row in rows]) for name in shared}
-
-
-def _stat(values: Sequence[float]) -> Stat:
-    return Stat(mean=statistics.fmean(values), sd=statistics.stdev(values) if len(values) > 1 else None)
+    several = len(rows) > 1
+    return {
+        name: Stat(mean=statistics.fmean(values), sd=statistics.stdev(values) if several else None)
+        for name in shared
+        for values in ([row[name] for row in rows],)
+    }
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
@@ -86,19 +107,15 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if name != "n" and value is not None}
 
 
-def _counts(cells: Iterable[ResultCell], group: str) -> set[int]:
-    sections = (cell.metrics.get(p, {}).get(group) or {} for cell in cells for p in PROTOCOLS)
-    return {int(section["n"]) for section in sections if "n" in section}
-
-
-def _users(cells: Sequence[ResultCell]) -> int | None:
-    counts = _counts(cells, "overall")
-    return counts.pop() if len(counts) == 1 else None
-
-
-def _group_users(cells: Sequence[ResultCell]) -> dict[str, int]:
-    counted = {group: _counts(cells, group) for group in GROUPS}
-    return {group: counts.pop() for group, counts in counted.items() if len(counts) == 1}
+def _users(cells: Sequence[ResultCell], groups: Sequence[str]) -> dict[str, int]:
+    """The number of users of each group, where all cells agree on it."""
+    found = {}
+    for group in groups:
+        sections = (cell.metrics.get(p, {}).get(group) or {} for cell in cells for p in PROTOCOLS)
+        counts = {int(section["n"]) for section in sections if "n" in section}
+        if len(counts) == 1:
+            found[group] = counts.pop()
+    return found
 
 
 def _provenance(cell: ResultCell) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, NotRequired
 from typing_extensions import TypedDict
 
 from grasp_bench.report.across_schema import AcrossDatasets
+from grasp_bench.stats.levels import PairTest as PairTest
 
 FORMAT = 12  # part of the cache key: raise it when the shape or the meaning of a number changes
 PROTOCOLS = ("full", "sampled")
@@ -71,28 +72,6 @@ class DifferenceInterval(TypedDict):
     difference: float
     low: float
     high: float
-
-
-class PairTest(DifferenceInterval):
-    """A stats.comparison.Comparison: `p`, `low` and `high` are of users and trainings crossed, and decide.
-
-    `p` is None where one side was trained once. What is corrected (Holm, Benjamini–Hochberg) is `p`; the
-    effect sizes and the tests over users (`p_t`, `p_permutation`, `p_wilcoxon`) speak of these trainings
-    alone.
-    """
-
-    n: int
-    gained: int
-    lost: int
-    p: float | None
-    freedom: float
-    trainings: list[int]
-    superiority: float
-    cohens_dz: float | None
-    rank_biserial: float
-    p_t: float
-    p_permutation: float
-    p_wilcoxon: float | None
 
 
 class AgainstBest(TypedDict):

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import TypedDict
 
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import ComparableCells, read_material
+from grasp_bench.report.comparable_cells import ComparableCells, read_results
 from grasp_bench.report.methods import Method
 from grasp_bench.report.schema import AgainstBest, LeftOfGain, PairTest, RankingTests
 from grasp_bench.report.user_values import UserValues
-from grasp_bench.stats.comparison import compare_all
+from grasp_bench.stats.comparison import compare, compare_all
 from grasp_bench.stats.correction import benjamini_hochberg, holm, of_known
 from grasp_bench.stats.levels import ALPHA
-from grasp_bench.stats.trainings import Trainings
-
-
-def pair_test(first: Trainings, second: Trainings) -> PairTest:
-    """All tests of first less second, as stored in board.json."""
-    (test,) = pair_tests([(first, second)])
-    return test
-
-
-def pair_tests(pairs: Sequence[tuple[Trainings, Trainings]]) -> list[PairTest]:
-    """The tests of many pairs, which cost less together than one by one."""
-    return [
-        cast(PairTest, asdict(comparison) | {"trainings": list(comparison.trainings)})
-        for comparison in compare_all(pairs)
-    ]
 
 
 def corrected(tests: Sequence[PairTest]) -> list[float | None]:
@@ -61,7 +46,7 @@ def tests_against_best(
     if not order:
         return RankingTests(best=None, tier=[], pairs=[], shuffled=[])
     best, *others = order
-    tests = pair_tests([(ranked[label], ranked[best]) for label in others])
+    tests = compare_all([(ranked[label], ranked[best]) for label in others])
     by_holm = of_known(holm, [test["p"] for test in tests])
     pairs = [
         AgainstBest(label=label, test=test, p_bh=bh, p_holm=p)
@@ -91,13 +76,13 @@ def ablation_deltas(folder: Path, metric: str, protocols: Sequence[str]) -> Delt
 
     A pair whose values were not all measured is left out. Raises as `UserValues` does for damaged cells.
     """
-    material, values = read_material(folder), UserValues()
+    stored, values = read_results(folder), UserValues()
     return {
         partition.protocol_hash: {
-            protocol: _ablation_deltas(partition, material.labels, protocol, metric, values)
+            protocol: _ablation_deltas(partition, stored.labels, protocol, metric, values)
             for protocol in protocols
         }
-        for partition in material.partitions
+        for partition in stored.partitions
     }
 
 
@@ -108,7 +93,7 @@ def _ablation_deltas(
         method: cells for method, cells in partition.cells.items() if is_measured(cells, protocol, metric)
     }
     pairs = list(_ablated_pairs(there))
-    tests = pair_tests(
+    tests = compare_all(
         [
             (
                 values.trainings(there[ablated], protocol, metric),
@@ -153,7 +138,7 @@ def left_of_gains(
     found = []
     for shuffled, base, alone in _trios(there):
         values_of = {m: values.trainings(there[m], protocol, metric) for m in (shuffled, base, alone)}
-        gain, left = (pair_test(values_of[method], values_of[alone]) for method in (base, shuffled))
+        gain, left = (compare(values_of[method], values_of[alone]) for method in (base, shuffled))
         words = _left_words(gain, left)
         found.append(LeftOfGain(label=labels[base], over=labels[alone], gain=gain, left=left, words=words))
     return found

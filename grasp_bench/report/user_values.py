@@ -89,13 +89,14 @@ def _read_ranks(cell: ResultCell) -> pl.DataFrame:
         raise DataError(f"{path}: cannot be read ({error})", hint=hint) from None
     absent = [name for name in ("user", "item") if name not in frame.columns]
     if absent:
-        raise DataError(f"{path}: column '{absent[0]}' is missing", hint=hint)
-    if frame.is_empty():
-        raise DataError(f"{path}: holds no user", hint=hint)
-    frame = frame.sort("user")
-    if frame["user"].n_unique() != frame.height:
-        raise DataError(f"{path}: a user has more than one row", hint=hint)
-    return frame
+        problem = f"column '{absent[0]}' is missing"
+    elif frame.is_empty():
+        problem = "holds no user"
+    elif frame["user"].n_unique() != frame.height:
+        problem = "a user has more than one row"
+    else:
+        return frame.sort("user")
+    raise DataError(f"{path}: {problem}", hint=hint)
 
 
 def _require_same_targets(slug: str, frame: pl.DataFrame, reference: str, other: pl.DataFrame) -> None:

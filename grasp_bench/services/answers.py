@@ -231,15 +231,15 @@ def tokens_of(body: Any, response: Any, most: tuple[int, int], has_output: bool)
     usage = getattr(response, "usage", None)
     wrapped = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
     sides = []
-    for keys, told, bound, least in (
+    for keys, reported, bound, least in (
         (INPUT_KEYS, wrapped[0], most[0], 1),
         (OUTPUT_KEYS, wrapped[1], most[1], int(has_output)),
     ):
-        own = _counted(body, keys) if body is not None else _whole(told)
+        own = _counted(body, keys) if body is not None else _whole(reported)
         if own is None and body is not None and not bound:
             own = 0  # an embedding has no output tokens
         # litellm adds tokens that some providers count separately: reasoning, cached prompts.
-        counted = own if own is None else max(own, _whole(told) or 0)
+        counted = own if own is None else max(own, _whole(reported) or 0)
         sides.append(bound if counted is None or counted < least else counted)
     return sides[0], sides[1]
 

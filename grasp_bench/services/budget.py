@@ -25,8 +25,14 @@ DOLLAR_SLACK = 1e-9  # float sums may be off by a billionth of a dollar
 class Amount:
     """Tokens and dollars; dollars are 0 when the price is unknown (then no limit in dollars is set)."""
 
-    tokens: int
-    dollars: float
+    tokens: int = 0
+    dollars: float = 0.0
+
+    def __add__(self, other: Amount) -> Amount:
+        return Amount(self.tokens + other.tokens, self.dollars + other.dollars)
+
+    def __sub__(self, other: Amount) -> Amount:
+        return Amount(self.tokens - other.tokens, self.dollars - other.dollars)
 
 
 class Budget:
@@ -40,28 +46,25 @@ class Budget:
         self._most_dollars = service.max_cost_usd
         self._most_tokens = service.max_tokens_total
         self._spent = amount_spent(spent, price)
-        self._reserved = Amount(0, 0.0)
+        self._reserved = Amount()
         self._reservations = 0
 
     def reserve(self, most: Amount) -> bool:
         """Reserve an amount; return False without reserving when a limit could be exceeded."""
-        tokens = self._spent.tokens + self._reserved.tokens + most.tokens
-        dollars = self._spent.dollars + self._reserved.dollars + most.dollars
-        if self._most_tokens is not None and tokens > self._most_tokens:
+        could_be = self._spent + self._reserved + most
+        if self._most_tokens is not None and could_be.tokens > self._most_tokens:
             return False
-        if self._most_dollars is not None and dollars > self._most_dollars + DOLLAR_SLACK:
+        if self._most_dollars is not None and could_be.dollars > self._most_dollars + DOLLAR_SLACK:
             return False
-        self._reserved = Amount(self._reserved.tokens + most.tokens, self._reserved.dollars + most.dollars)
+        self._reserved += most
         self._reservations += 1
         return True
 
     def settle(self, most: Amount, real: Amount) -> None:
         """Replace a reservation by what the request took (nothing, if it was never sent)."""
         self._reservations -= 1
-        self._reserved = Amount(self._reserved.tokens - most.tokens, self._reserved.dollars - most.dollars)
-        if self.idle:
-            self._reserved = Amount(0, 0.0)  # float sums drift
-        self._spent = Amount(self._spent.tokens + real.tokens, self._spent.dollars + real.dollars)
+        self._reserved = Amount() if self.idle else self._reserved - most  # float sums drift
+        self._spent += real
 
     @property
     def idle(self) -> bool:
@@ -172,7 +175,7 @@ class SpendController:
     def release(self, reservation: Reservation) -> None:
         """Cancel the reservation and the entry of a request that was not sent or not billed."""
         self._writer.commit(Transaction(self._payer, closed=reservation.entry))
-        self._count(reservation, Amount(0, 0.0))
+        self._count(reservation, Amount())
 
     def lose(self, reservation: Reservation) -> None:
         """Count a request that was perhaps billed at its upper bound; its entry stays."""

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from grasp_bench.core import atomic
@@ -53,14 +52,9 @@ class ClientThread:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
-            if error is not None:
-                self._call_in_loop(self._workers.stop)
-            else:
-                self._call_in_loop(self._workers.finish)
+            self._call_in_loop(self._workers.finish if error is None else self._workers.stop)
             self._wait(GRACE_SECONDS if isinstance(error, KeyboardInterrupt) else None)
         except KeyboardInterrupt:
             if error is None:
@@ -86,9 +80,8 @@ class ClientThread:
 
     def _work(self) -> None:
         try:
-            with asyncio.Runner(
-                loop_factory=lambda: self._loop
-            ) as runner:  # cancels tasks that libraries leave
+            # The runner cancels tasks that libraries leave.
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._workers.run())
         except Exception as error:
             self._workers.failure = self._workers.failure or error

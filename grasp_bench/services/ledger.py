@@ -27,7 +27,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from grasp_bench.core.errors import StoreError
@@ -114,7 +113,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Create the tables; of several processes that find an empty file, one does."""
-    with _transaction(connection):
+    with transaction(connection):
         empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
         if _version(connection) == 0 and empty:
             for statement in filter(str.strip, TABLES.split(";")):
@@ -125,14 +124,15 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 def _add_checksums(connection: sqlite3.Connection) -> None:
     """Upgrade a ledger of version 1; its answers stay without checksums."""
-    with _transaction(connection):
+    with transaction(connection):
         if _version(connection) < VERSION:
             connection.execute("ALTER TABLE answers ADD COLUMN checksum BLOB")
             connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what the block writes, or roll all of it back."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -169,8 +169,8 @@ class Answer:
 
 def checksum_of(key: bytes, answer: Answer) -> bytes:
     """Return a checksum of 8 bytes that shows whether an answer was altered on disk."""
-    told = (answer.finish, answer.input_tokens, answer.output_tokens, answer.cost_usd)
-    return hashlib.blake2b(b"".join((key, answer.content, repr(told).encode())), digest_size=8).digest()
+    facts = (answer.finish, answer.input_tokens, answer.output_tokens, answer.cost_usd)
+    return hashlib.blake2b(b"".join((key, answer.content, repr(facts).encode())), digest_size=8).digest()
 
 
 @dataclass(frozen=True)
@@ -203,9 +203,7 @@ class Ledger:
     def __enter__(self) -> Ledger:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from grasp_bench.core import atomic
 from grasp_bench.core.errors import MissingFileError, StoreError
@@ -20,6 +21,7 @@ from grasp_bench.services.ledger import (
     connect,
     create_tables,
     damaged_unless,
+    transaction,
 )
 from grasp_bench.services.requests import KEY_BYTES
 
@@ -29,7 +31,7 @@ SMALLEST_ROW = 40  # bytes; bounds the row numbers to try when no index lists th
 JOURNAL_MODE = slice(18, 20)
 PAGE_COUNT = slice(28, 32)
 FREE_PAGES = slice(32, 40)
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -99,17 +101,15 @@ def _salvage(copy: Path, fresh: Path) -> tuple[int, int]:
             answers = _Table(out, "answers", 9, "sqlite_autoindex_answers_1", _is_answer)
             payers = _Table(out, "payers", 6, "sqlite_autoindex_payers_1", _is_payer)
             intentions = _Table(out, "intentions", 5, "intentions_of_payer", _is_intention)
-            into.execute("BEGIN")
-            into.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?,?,?)", answers.rows())
-            into.executemany("INSERT OR IGNORE INTO payers VALUES (?,?,?,?,?,?)", payers.rows())
-            into.executemany("INSERT OR IGNORE INTO intentions VALUES (?,?,?,?,?)", intentions.rows())
-            into.execute(_AT_LEAST_ITS_ANSWERS)
-            into.execute("COMMIT")
+            with transaction(into):
+                for table in (answers, payers, intentions):
+                    marks = ",".join("?" * table.width)
+                    into.executemany(f"INSERT OR IGNORE INTO {table.name} VALUES ({marks})", table.rows())
+                into.execute(_AT_LEAST_ITS_ANSWERS)
         into.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         saved = int(into.execute("SELECT count(*) FROM answers").fetchone()[0])
-        into.execute(
-            "PRAGMA journal_mode = DELETE"
-        )  # a single file, to be renamed; `connect` turns WAL on again
+        # A single file, to be renamed; `connect` turns WAL on again.
+        into.execute("PRAGMA journal_mode = DELETE")
     return saved, answers.unreadable
 
 
@@ -154,18 +154,16 @@ def _replace_first_page(copy: Path) -> None:
         stream.write(first)
 
 
+@dataclass
 class _Table:
     """Rows of one table, in order, skipping unreadable pages."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, name: str, width: int, index: str, sound: Callable[[Row], bool]
-    ) -> None:
-        self._width = width  # columns; an earlier version's answers have fewer
-        self._connection = connection
-        self._name = name
-        self._index = index
-        self._sound = sound
-        self.unreadable = 0
+    connection: sqlite3.Connection
+    name: str
+    width: int  # columns; an earlier version's answers have fewer
+    index: str
+    is_sound: Callable[[Row], bool]
+    unreadable: int = 0
 
     def rows(self) -> Iterator[Row]:
         """Yield every readable valid row; count the others."""
@@ -173,11 +171,11 @@ class _Table:
         others: Iterator[int] | None = None
         while last is not None:
             try:
-                query = f"SELECT rowid, * FROM {self._name} NOT INDEXED WHERE rowid > ? ORDER BY rowid"
-                for number, *row in self._connection.execute(query, (last,)):
+                query = f"SELECT rowid, * FROM {self.name} NOT INDEXED WHERE rowid > ? ORDER BY rowid"
+                for number, *row in self.connection.execute(query, (last,)):
                     last = int(number)
-                    if self._sound(tuple(row)):
-                        yield (*row, *[None] * (self._width - len(row)))
+                    if self.is_sound(tuple(row)):
+                        yield (*row, *[None] * (self.width - len(row)))
                     else:
                         self.unreadable += 1
                 return
@@ -187,12 +185,12 @@ class _Table:
 
     def _before_next_readable(self, last: int, numbers: Iterator[int]) -> int | None:
         """Return the number before the next readable row after `last`; None when there is none."""
-        query = f"SELECT * FROM {self._name} NOT INDEXED WHERE rowid = ?"
+        query = f"SELECT * FROM {self.name} NOT INDEXED WHERE rowid = ?"
         for number in numbers:
             if number <= last:
                 continue
             with suppress(sqlite3.Error):
-                if self._connection.execute(query, (number,)).fetchone() is not None:
+                if self.connection.execute(query, (number,)).fetchone() is not None:
                     return number - 1
             self.unreadable += 1
         return None
@@ -200,57 +198,41 @@ class _Table:
     def _numbers(self) -> Iterator[int]:
         """Yield row numbers in ascending order: those of the index, else all that fit into the file."""
         with suppress(sqlite3.Error):
-            query = f"SELECT rowid FROM {self._name} INDEXED BY {self._index}"
-            return iter(sorted(int(number) for (number,) in self._connection.execute(query)))
+            query = f"SELECT rowid FROM {self.name} INDEXED BY {self.index}"
+            return iter(sorted(int(number) for (number,) in self.connection.execute(query)))
         with suppress(sqlite3.Error):
-            query = f"SELECT max(rowid) FROM {self._name}"
-            last = int(self._connection.execute(query).fetchone()[0] or 0)
+            query = f"SELECT max(rowid) FROM {self.name}"
+            last = int(self.connection.execute(query).fetchone()[0] or 0)
             return iter(range(1, min(last, self._most_rows()) + 1))
         return iter(range(1, self._most_rows() + 1))
 
     def _most_rows(self) -> int:
         pages, size = (
-            self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+            self.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
         )
         return int(pages) * int(size) // SMALLEST_ROW
 
 
 def _is_answer(row: Row) -> bool:
-    key, content, finish, inward, outward, cost, payer, at, *checksum = row
-    if not (
-        isinstance(key, bytes)
-        and len(key) == KEY_BYTES
-        and isinstance(content, bytes)
-        and isinstance(finish, str)
-        and finish.isprintable()
-        and isinstance(payer, str)
-        and isinstance(inward, int)
-        and isinstance(outward, int)
-        and min(inward, outward) >= 0
-        and isinstance(at, int)
-        and (cost is None or isinstance(cost, float))
-    ):
+    *columns, payer, at, checksum = (*row, None)[:9]
+    if not _are((*columns, payer, at), bytes, bytes, str, int, int, float | None, str, int):
         return False
-    kept = Answer(content, finish, inward, outward, cost)
-    return checksum in ([], [None], [checksum_of(key, kept)])
+    key, answer = columns[0], Answer(*columns[1:])
+    counts = answer.input_tokens, answer.output_tokens
+    whole = len(key) == KEY_BYTES and answer.finish.isprintable() and min(counts) >= 0
+    return whole and checksum in (None, checksum_of(key, answer))
 
 
 def _is_payer(row: Row) -> bool:
-    payer, requests, inward, outward, cost, unpriced = row
-    counts = (requests, inward, outward, unpriced)
-    return (
-        isinstance(payer, str)
-        and isinstance(cost, float)
-        and all(isinstance(each, int) and each >= 0 for each in counts)
-    )
+    _, requests, inward, outward, _, unpriced = row
+    counts = requests, inward, outward, unpriced
+    return _are(row, str, int, int, int, float, int) and min(counts) >= 0
 
 
 def _is_intention(row: Row) -> bool:
-    number, payer, key, tokens, cost = row
-    return (
-        isinstance(number, int)
-        and isinstance(payer, str)
-        and isinstance(key, bytes)
-        and isinstance(tokens, int)
-        and (cost is None or isinstance(cost, float))
-    )
+    return _are(row, int, str, bytes, int, float | None)
+
+
+def _are(values: Row, *types: Any) -> bool:
+    """Return True when each value is of the type in its place."""
+    return all(isinstance(value, kind) for value, kind in zip(values, types, strict=True))

@@ -16,10 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import TracebackType
 
 from grasp_bench.core.errors import StoreError
-from grasp_bench.services.ledger import Answer, checksum_of, connect, damaged_unless
+from grasp_bench.services.ledger import Answer, checksum_of, connect, damaged_unless, transaction
 
 MOST_IN_ONE_COMMIT = 1024
 Done = Callable[[StoreError | None], None]  # called once a transaction is on disk, or with the error
@@ -63,9 +62,7 @@ class LedgerWriter:
     def __enter__(self) -> LedgerWriter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def commit(self, transaction: Transaction) -> asyncio.Future[None]:
@@ -114,15 +111,8 @@ class LedgerWriter:
         return group
 
     def _commit(self, connection: sqlite3.Connection, transactions: Sequence[Transaction]) -> None:
-        with damaged_unless(self._path):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                _write_transactions(connection, transactions)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+        with damaged_unless(self._path), transaction(connection):
+            _write_transactions(connection, transactions)
 
 
 def _write_transactions(connection: sqlite3.Connection, transactions: Sequence[Transaction]) -> None:

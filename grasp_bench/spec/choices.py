@@ -13,15 +13,12 @@ from grasp_bench.spec.text import TextSettings
 
 if TYPE_CHECKING:
     EncoderSource = EncoderSettings
+    TextSource = TextSettings
 else:
     EncoderSource = Annotated[
         Union[tuple(ENCODERS.get(name) for name in ENCODERS)],  # noqa: UP007 - made of a list
         Field(discriminator="kind"),
     ]
-
-if TYPE_CHECKING:
-    TextSource = TextSettings
-else:
     TextSource = Annotated[
         Union[tuple(TEXT_PROVIDERS.get(name) for name in TEXT_PROVIDERS)],  # noqa: UP007 - made of a list
         Field(discriminator="provider"),

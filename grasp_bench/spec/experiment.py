@@ -17,7 +17,7 @@ from grasp_bench.spec.index import Index
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
-from grasp_bench.spec.section import Section, refuse_repeats
+from grasp_bench.spec.section import MetricName, Section, refuse_repeats
 from grasp_bench.spec.text import TextFileSettings
 from grasp_bench.spec.training import SeedList, Seeds, Training
 
@@ -88,7 +88,7 @@ class Hypothesis(Section):
 
     better: str = Field(min_length=1)
     than: str = Field(min_length=1)
-    metric: str = Field("NDCG@10", pattern=r"^(NDCG|HR|MRR)@[1-9][0-9]*$")
+    metric: MetricName = "NDCG@10"
     protocol: Literal["sampled", "full"] = "full"
     at_least: float = Field(
         0.0,

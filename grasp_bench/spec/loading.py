@@ -20,7 +20,7 @@ from grasp_bench.spec.protocols import with_preset
 from grasp_bench.spec.published import PublishedFigures
 from grasp_bench.spec.published_reading import read_published
 from grasp_bench.spec.shape import Choice, section_at
-from grasp_bench.spec.tree import Entry, Node, Place, locate, merge, plain, remove
+from grasp_bench.spec.tree import Entry, Node, Place, locate, merge, plain, remove, walk
 from grasp_bench.spec.validation import build, salvage, without_secrets
 from grasp_bench.spec.variations import check_combinations, check_patches
 from grasp_bench.spec.yaml_reader import MAX_BYTES, read_file, read_text
@@ -55,15 +55,8 @@ def sources(experiment: Experiment, tree: Node) -> dict[str, str]:
 
 def _origin(node: Node) -> str:
     """Return a value's source; a list comes from the environment if one of its items does."""
-    names = tuple(dict.fromkeys(_variables(node)))
-    return Node(None, node.place, names).origin
-
-
-def _variables(node: Node) -> Iterator[str]:
-    yield from node.variables
-    if isinstance(node.value, list):
-        for item in node.value:
-            yield from _variables(item)
+    names = dict.fromkeys(name for _, _, each in walk(node) for name in each.variables)
+    return Node(None, node.place, tuple(names)).origin
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from grasp_bench.core.words import did_you_mean
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.problems import Problems, describe, dotted
 from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
-from grasp_bench.spec.tree import Node, Part, Place
+from grasp_bench.spec.tree import Node, Part, Place, walk
 
 ROOT_VARIABLE = "GRASP_BENCH_DATA"
 DEFAULT_ROOT = "data"  # in the working directory
@@ -58,8 +58,8 @@ def locate(dataset: Dataset) -> DatasetFiles:
     """
     located = _whole(dataset)
     sample = None if dataset.sample_users is None else f"sample of {dataset.sample_users} users"
-    told = ", ".join(filter(None, (sample, dataset.repair.told())))
-    return replace(located, name=f"{located.name} ({told})") if told else located
+    notes = ", ".join(filter(None, (sample, dataset.repair.order_note())))
+    return replace(located, name=f"{located.name} ({notes})") if notes else located
 
 
 def _whole(dataset: Dataset) -> DatasetFiles:
@@ -228,18 +228,9 @@ def what_is_wrong(key: str, name: str, wanted: tuple[str, ...]) -> str | None:
 
 def texts_of(tree: Node) -> Iterator[tuple[str, tuple[Part, ...], Node]]:
     """Yield dotted key, path and node of every text of a spec; dotted keys have no list indices."""
-    return _texts(tree, "", ())
-
-
-def _texts(node: Node, key: str, path: tuple[Part, ...]) -> Iterator[tuple[str, tuple[Part, ...], Node]]:
-    if isinstance(node.value, dict):
-        for name, entry in node.value.items():
-            yield from _texts(entry.node, f"{key}.{name}" if key else name, (*path, name))
-    elif isinstance(node.value, list):
-        for place, item in enumerate(node.value):
-            yield from _texts(item, key, (*path, place))
-    elif isinstance(node.value, str):
-        yield key, path, node
+    for path, _, node in walk(tree):
+        if isinstance(node.value, str):
+            yield ".".join(part for part in path if isinstance(part, str)), path, node
 
 
 ENDS_OF_KEYS = (":", " ", ".", "[")
@@ -251,7 +242,7 @@ def at_its_place(tree: Node) -> Iterator[None]:
     try:
         yield
     except SpecError as error:
-        places = [(dotted(path), place) for path, place in _keys(tree, (), tree.place)]
+        places = [(dotted(path), place) for path, place, _ in walk(tree) if path]
         raise SpecError([_placed(line, tree, places) for line in error.problems], error.more) from None
     except (DataError, MissingFileError) as error:
         for key, _, node in texts_of(tree):
@@ -267,15 +258,3 @@ def _placed(line: str, tree: Node, places: list[tuple[str, Place]]) -> str:
     begun = [found for found in places if line.startswith(tuple(found[0] + end for end in ENDS_OF_KEYS))]
     _, place = max(begun, key=lambda found: len(found[0]), default=("", tree.place))
     return f"{place} {line}"
-
-
-def _keys(node: Node, path: tuple[Part, ...], place: Place) -> Iterator[tuple[tuple[Part, ...], Place]]:
-    """Yield the paths of a tree and the place of each key or item."""
-    if path:
-        yield path, place
-    if isinstance(node.value, dict):
-        for name, entry in node.value.items():
-            yield from _keys(entry.node, (*path, name), entry.key_place)
-    elif isinstance(node.value, list):
-        for index, item in enumerate(node.value):
-            yield from _keys(item, (*path, index), item.place)

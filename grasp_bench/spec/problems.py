@@ -80,8 +80,8 @@ class Problems:
     def raise_if_any(self) -> None:
         """Raise SpecError with all problems, if there are any."""
         if self.found:
-            told = self.lines()
-            raise SpecError(told, len(self.found) - len(told))
+            lines = self.lines()
+            raise SpecError(lines, len(self.found) - len(lines))
 
     def _order(self, problem: Problem) -> tuple[int, int, int]:
         file = problem.place.file

@@ -13,13 +13,12 @@ from pydantic import Field, model_validator
 
 from grasp_bench.spec.controls import ControlName
 from grasp_bench.spec.model import BackboneName, EnhancerName
-from grasp_bench.spec.section import Section
+from grasp_bench.spec.section import MetricName, Section
 
 Group = Literal[
     "head_user", "tail_user", "head_item", "tail_item", "repeat", "new",
     "same_time", "later", "ascending", "descending", "seen_transition", "unseen_transition",
 ]  # fmt: skip
-MetricName = Annotated[str, Field(pattern=r"^(NDCG|HR|MRR)@[1-9][0-9]*$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Figures = Annotated[dict[MetricName, Percent], Field(min_length=1)]
 Scalar = str | int | float | bool

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from grasp_bench.spec.section import Section, settled
+from grasp_bench.spec.section import Section, without_defaults
 
 # The former name of `time_ties: keep`, which hashes still contain.
 KEEP_IN_HASHES = "file_order"
@@ -70,7 +70,7 @@ class Repair(Section):
             return f"time_ties: {self.time_ties}"
         return "ascending_runs: shuffle" if self.ascending_runs == "shuffle" else None
 
-    def told(self) -> str | None:
+    def order_note(self) -> str | None:
         """Return the note on the order in the dataset's name; None for the file's order."""
         words = {
             "time_ties: shuffle": "equal times shuffled",
@@ -82,7 +82,7 @@ class Repair(Section):
 
 def hashed(repair: Repair) -> dict[str, Any]:
     """Return keys and JSON values as they enter hashes; `repair_of` is the inverse."""
-    values = settled(repair, ("ascending_runs",))
+    values = without_defaults(repair, ("ascending_runs",))
     if repair.reordering is None:
         del values["order_seed"]
     if repair.time_ties == "keep":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+MetricName = Annotated[str, Field(pattern=r"^(NDCG|HR|MRR)@[1-9][0-9]*$")]
 
 
 class Section(BaseModel):
@@ -30,7 +32,7 @@ def refuse_repeats(key: str, values: Sequence[Hashable]) -> None:
 SILENT: tuple[Any, ...] = (None, "", [], "refuse", "fail")
 
 
-def asked_of(section: Section) -> dict[str, Any]:
+def explicit_values(section: Section) -> dict[str, Any]:
     """Return keys and JSON values, without keys at a default that is one of `SILENT`.
 
     Node hashes use this, so that a later version may add such a key without changing hashes.
@@ -39,12 +41,12 @@ def asked_of(section: Section) -> dict[str, Any]:
     silent = {
         info.alias or name
         for name, info in type(section).model_fields.items()
-        if _plain(info.default) in SILENT
+        if (list(info.default) if isinstance(info.default, tuple) else info.default) in SILENT
     }
     return {key: value for key, value in values.items() if not (key in silent and value in SILENT)}
 
 
-def settled(section: Section, later: Collection[str]) -> dict[str, Any]:
+def without_defaults(section: Section, later: Collection[str]) -> dict[str, Any]:
     """Return keys and JSON values, without those of `later` that have their default.
 
     `later` are keys added after artefacts had been hashed without them; their default is the old behaviour.
@@ -52,10 +54,6 @@ def settled(section: Section, later: Collection[str]) -> dict[str, Any]:
     values = section.model_dump(mode="json", by_alias=True)
     idle = {key for key in later if getattr(section, key) == type(section).model_fields[key].default}
     return {key: value for key, value in values.items() if key not in idle}
-
-
-def _plain(default: Any) -> Any:
-    return list(default) if isinstance(default, tuple) else default
 
 
 # Dotted keys and their values, as `tuning.space` writes them.

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from grasp_bench.components import LOSSES
-from grasp_bench.spec.section import Section, Space, refuse_repeats, settled
+from grasp_bench.spec.section import MetricName, Section, Space, refuse_repeats, without_defaults
 
 if TYPE_CHECKING:
     LossKind = str
@@ -166,7 +166,7 @@ class Training(Section):
     max_epochs: int = Field(200, ge=1)
     patience: int = Field(20, ge=1, description="Validations without improvement before training stops.")
     eval_every: int = Field(1, ge=1, description="Epochs between validations.")
-    monitor: str = Field("NDCG@10", pattern=r"^(NDCG|HR|MRR)@[1-9][0-9]*$")
+    monitor: MetricName = "NDCG@10"
     monitor_protocol: Literal["sampled", "full"] = Field(
         "sampled", description="Validation ranking for early stopping; presets set it."
     )
@@ -189,7 +189,7 @@ class Training(Section):
 
     def effective(self) -> dict[str, Any]:
         """Return the keys and values that enter a training's hash."""
-        values = {**settled(self, LATER_KEYS), "loss": self.loss.effective()}
+        values = {**without_defaults(self, LATER_KEYS), "loss": self.loss.effective()}
         if values["loss"] == Loss().effective():
             del values["loss"]
         return values

@@ -61,6 +61,19 @@ def plain(node: Node) -> Any:
     return node.value
 
 
+def walk(
+    node: Node, path: tuple[Part, ...] = (), key_place: Place | None = None
+) -> Iterator[tuple[tuple[Part, ...], Place, Node]]:
+    """Yield path, place of the key (of an item: its own) and node of a tree and of all below it."""
+    yield path, key_place or node.place, node
+    if isinstance(node.value, dict):
+        for key, entry in node.value.items():
+            yield from walk(entry.node, (*path, key), entry.key_place)
+    elif isinstance(node.value, list):
+        for index, item in enumerate(node.value):
+            yield from walk(item, (*path, index))
+
+
 class View(Mapping[str, Any]):
     """A read-only view of a mapping node: equals `plain`, without a copy of the whole tree."""
 
@@ -123,27 +136,23 @@ def assign(node: Node, path: Sequence[str], entry: Entry) -> Node:
     return Node(entries, node.place)
 
 
-def merge(base: Node, overlay: Node, replaces: Callable[[tuple[str, ...], Node, Node], bool]) -> Node:
+def merge(
+    base: Node,
+    overlay: Node,
+    replaces: Callable[[tuple[str, ...], Node, Node], bool],
+    path: tuple[str, ...] = (),
+) -> Node:
     """Merge a tree into another: mappings key by key, everything else is replaced.
 
     `replaces(path, base, overlay)` is True for a mapping that must be replaced as a whole.
     """
-    return _merge(base, overlay, (), replaces)
-
-
-def _merge(
-    base: Node,
-    overlay: Node,
-    path: tuple[str, ...],
-    replaces: Callable[[tuple[str, ...], Node, Node], bool],
-) -> Node:
     mappings = isinstance(base.value, dict) and isinstance(overlay.value, dict)
     if not mappings or replaces(path, base, overlay):
         return overlay
     entries = dict(base.value)
     for key, entry in overlay.value.items():
         below = entries.get(key)
-        node = _merge(below.node, entry.node, (*path, key), replaces) if below else entry.node
+        node = merge(below.node, entry.node, replaces, (*path, key)) if below else entry.node
         entries[key] = Entry(entry.key_place, node)
     return Node(entries, overlay.place)
 

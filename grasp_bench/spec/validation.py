@@ -42,11 +42,11 @@ def build(tree: Node) -> Experiment | list[Finding]:
         findings = [_finding(each, tree) for each in details]
     found = [(finding, each) for finding, each in zip(findings, details, strict=True) if finding is not None]
     found.sort(key=lambda pair: (pair[0].place.line, pair[0].place.column))
-    told = [
+    explained = [
         replace(finding, message=message(each, finding.path, values))
         for finding, each in found[:MOST_EXPLAINED]
     ]
-    return [*told, *(finding for finding, _ in found[MOST_EXPLAINED:])]
+    return [*explained, *(finding for finding, _ in found[MOST_EXPLAINED:])]
 
 
 def _finding(error: ErrorDetails, tree: Node) -> Finding | None:
@@ -117,21 +117,17 @@ VARIABLE_KEY = "api_key_env"
 LONG_NAME = 20
 
 
-def without_secrets(tree: Node, problems: Problems) -> Node:
+def without_secrets(node: Node, problems: Problems, path: tuple[Part, ...] = ()) -> Node:
     """Remove values that look like access keys and note a problem for each, without its value."""
-    return _checked(tree, (), problems)
-
-
-def _checked(node: Node, path: tuple[Part, ...], problems: Problems) -> Node:
     if isinstance(node.value, dict):
         entries = {
-            key: Entry(entry.key_place, _checked(entry.node, (*path, key), problems))
+            key: Entry(entry.key_place, without_secrets(entry.node, problems, (*path, key)))
             for key, entry in node.value.items()
         }
-        return Node(entries, node.place, node.variables, node.broken, node.size)
+        return replace(node, value=entries)
     if isinstance(node.value, list):
-        items = [_checked(item, (*path, k), problems) for k, item in enumerate(node.value)]
-        return Node(items, node.place, node.variables, node.broken, node.size)
+        items = [without_secrets(item, problems, (*path, k)) for k, item in enumerate(node.value)]
+        return replace(node, value=items)
     if not isinstance(node.value, str):
         return node
     key = next((part for part in reversed(path) if isinstance(part, str)), "")

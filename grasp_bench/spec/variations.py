@@ -1,6 +1,7 @@
-"""Check the patches of a spec (`compare`, `ablations`, `tuning.space`) when it is loaded.
+"""Check the patches (`compare`, `ablations`, `tuning.space`) and the hypotheses of a spec when it is loaded.
 
-A cell may run hours later; an invalid patch is reported now, at its line and column.
+A cell may run hours later, and the board names methods after all the training: an invalid patch or a misspelt
+method is reported now, at its line and column.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from grasp_bench.core.errors import SpecError
 from grasp_bench.core.words import did_you_mean, listed
 from grasp_bench.spec.controls import SHUFFLED, controls_asked
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.hypotheses import Method, Methods, check_hypotheses
 from grasp_bench.spec.patches import CELL, PATCH, SECTIONS, Patcher
 from grasp_bench.spec.problems import Problem, Problems, dotted
 from grasp_bench.spec.tree import Entry, Node, Part, Place, locate, plain
@@ -105,10 +105,8 @@ def _check_names(tree: Node, problems: Problems) -> None:
         if name != name.strip():
             problems.add(entry.key_place, ("ablations", name), "the name begins or ends with a space")
         if len(name) > LONGEST_NAME:
-            problems.add(
-                entry.key_place, ("ablations", name),
-                f"the name has {len(name)} characters; at most {LONGEST_NAME} are allowed",
-            )  # fmt: skip
+            text = f"the name has {len(name)} characters; at most {LONGEST_NAME} are allowed"
+            problems.add(entry.key_place, ("ablations", name), text)
 
 
 def _entries(tree: Node, *path: str) -> list[tuple[str, Entry]]:
@@ -218,6 +216,64 @@ def _controls(experiment: Experiment, methods: set[Method], tree: Node, problems
     return frozenset(asked) - {SHUFFLED}
 
 
+Method = tuple[str, str, str | None]  # backbone, enhancer, ablation
+
+
+@dataclass(frozen=True)
+class Methods:
+    """The methods of a spec; not `complete` when there were too many combinations to build all.
+
+    `named` are rows without a model: controls and imported runs.
+    """
+
+    found: frozenset[Method]
+    named: frozenset[str]
+    complete: bool
+
+    def names(self) -> list[str]:
+        """Return every name of each method: `grasp/softmax` and `sasrec+grasp/softmax`."""
+        short = {
+            (backbone, f"{name}/{ablation}" if ablation else name) for backbone, name, ablation in self.found
+        }
+        return sorted(
+            self.named | {name for _, name in short} | {f"{backbone}+{name}" for backbone, name in short}
+        )
+
+
+def check_hypotheses(experiment: Experiment, methods: Methods, tree: Node, problems: Problems) -> None:
+    """Note hypotheses about unknown methods, cutoffs or protocols, and `seeds.until` without hypotheses."""
+    if not experiment.hypotheses and not isinstance(experiment.seeds, tuple):
+        path = ("seeds", "until")
+        text = "there are no hypotheses to decide; declare some or give a list of seeds"
+        problems.add(locate(tree, path).node.place, path, text)
+    names = methods.names()
+    known = frozenset(names)
+    protocol = experiment.dataset.protocol
+    for index, hypothesis in enumerate(experiment.hypotheses):
+        wrong: dict[str, str] = {}
+        for side, given in (("better", hypothesis.better), ("than", hypothesis.than)):
+            name = given.partition(" (")[0]  # a board's label may add the variant: "grasp (max_len=50)"
+            if methods.complete and name not in known:
+                hint = (did_you_mean(name, names) or f"; there are: {listed(names)}") if problems.room else ""
+                wrong[side] = f"no method '{given}' in this spec{hint}"
+        if hypothesis.better == hypothesis.than:
+            wrong["than"] = f"'{hypothesis.than}' is compared with itself"
+        if int(hypothesis.metric.partition("@")[2]) not in protocol.cutoffs:
+            wrong["metric"] = f"{hypothesis.metric} is not among dataset.protocol.cutoffs"
+        if hypothesis.protocol == "full" and not protocol.also_full_ranking:
+            wrong["protocol"] = "'full' needs dataset.protocol.also_full_ranking"
+        rates = (0.0,) if experiment.noise is None else experiment.noise.rates
+        labels = all(" (" in given for given in (hypothesis.better, hypothesis.than))
+        if hypothesis.noise not in rates and not labels:
+            there = ", ".join(f"{rate:g}" for rate in rates)
+            wrong["noise"] = (
+                f"{hypothesis.noise:g} is not among noise.rates ({there}); name one of them, or add it there"
+            )
+        for key, message in wrong.items():
+            place = locate(tree, ("hypotheses", index, key)).node.place
+            problems.add(place, ("hypotheses", index, key), message)
+
+
 MAX_CELLS = 10_000
 
 
@@ -242,9 +298,9 @@ def too_many(experiment: Experiment) -> Excess | None:
     if asked <= MAX_CELLS:
         return None
     counts = factors | runs
-    told = ", ".join(f"{dotted(path)} {count:,}" for path, count in counts.items() if count > 1)
+    sizes = ", ".join(f"{dotted(path)} {count:,}" for path, count in counts.items() if count > 1)
     return Excess(
         max(counts, key=lambda path: counts[path]),
-        f"the spec has {asked:,} cells ({told}); at most {MAX_CELLS:,} are allowed: vary less, or write "
+        f"the spec has {asked:,} cells ({sizes}); at most {MAX_CELLS:,} are allowed: vary less, or write "
         "several specs",
     )

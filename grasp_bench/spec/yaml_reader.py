@@ -6,6 +6,7 @@ are bounded before they cost memory, and every key and value keeps its place.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -53,11 +54,8 @@ def read_file(path: Path, name: str, problems: Problems, *, included: bool = Fal
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
-        problems.add(
-            Place(name, line, column, included),
-            "",
-            f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}",
-        )
+        message = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
+        problems.add(Place(name, line, column, included), "", message)
         return None
     return read_text(text, Place(name, 0, 0, included), problems)
 
@@ -241,7 +239,7 @@ class _Builder:
         if isinstance(node.value, dict | list):
             wrong = "a key must be text, not a mapping or a list"
         elif not isinstance(node.value, str):
-            wrong = f"a key must be text; quote it: '{_yaml_word(node.value)}'"
+            wrong = f"a key must be text; quote it: '{json.dumps(node.value)}'"
         elif node.value == "<<":
             wrong = "merge keys are not part of YAML 1.2; use include:"
         elif not node.value:
@@ -261,8 +259,3 @@ class _Builder:
             where = f" at {first.line}:{first.column}" if first.line else ""
             self.problems.add(node.place, (*self._path(), name), f"duplicate key; it is already given{where}")
         return name
-
-
-def _yaml_word(value: Any) -> str:
-    words = {None: "null", True: "true", False: "false"}
-    return words[value] if value is None or isinstance(value, bool) else str(value)

@@ -25,6 +25,12 @@ class Interval:
     high: float
 
 
+def _middle(estimates: Values) -> Interval:
+    """Interval between the quantiles of the resampled estimates."""
+    low, high = np.quantile(estimates, TAILS)
+    return Interval(float(low), float(high))
+
+
 def mean_interval(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: int = SEED) -> Interval:
     """Interval of the mean difference over resampled users; the same seed gives the same interval.
 
@@ -34,8 +40,7 @@ def mean_interval(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: i
     if np.ptp(d) == 0:
         return Interval(float(d[0]), float(d[0]))
     means = _resampled_sums(d, resamples, np.random.default_rng(seed)) / d.size
-    low, high = np.quantile(means, TAILS)
-    return Interval(float(low), float(high))
+    return _middle(means)
 
 
 def median_interval(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int = SEED) -> Interval:
@@ -49,8 +54,7 @@ def median_interval(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int 
     for start in range(0, resamples, step := max(1, _DRAWS_AT_ONCE // n)):
         ranks = rng.integers(0, n, (min(step, resamples - start), n), dtype=np.int32)
         medians.append(np.median(ordered[ranks], axis=1))
-    low, high = np.quantile(np.concatenate(medians), TAILS)
-    return Interval(float(low), float(high))
+    return _middle(np.concatenate(medians))
 
 
 def _resampled_sums(d: Values, resamples: int, rng: np.random.Generator) -> Values:
@@ -100,12 +104,7 @@ def ratio_interval(
     tops, bottoms = np.empty(resamples), np.empty(resamples)
     for k in range(resamples):
         drawn = rng.integers(0, len(top), len(top), dtype=np.int32)
-        tops[k], bottoms[k] = _drawn_mean(top, drawn), _drawn_mean(bottom, drawn)
+        tops[k], bottoms[k] = top.take(drawn).mean(), bottom.take(drawn).mean()
     if not (bottoms > 0).all():
         return None
-    low, high = np.quantile(tops / bottoms, TAILS)
-    return Interval(float(low), float(high))
-
-
-def _drawn_mean(values: Values, drawn: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> float:
-    return float(values.take(drawn).mean())
+    return _middle(tops / bottoms)

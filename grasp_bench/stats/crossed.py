@@ -70,15 +70,11 @@ class Contrast:
 
     def above(self, value: float) -> float:
         """One-sided p of "the difference is at most `value`"."""
-        if self.error == 0:
-            return 0.0 if self.difference > value else 1.0
-        from scipy import stats
-
-        return float(stats.t.sf((self.difference - value) / self.error, self.freedom))
+        return self._tail(self.difference - value)
 
     def below(self, value: float) -> float:
         """One-sided p of "the difference is at least `value`"."""
-        return self._mirrored().above(-value)
+        return self._tail(value - self.difference)
 
     @property
     def p(self) -> float | None:
@@ -87,10 +83,12 @@ class Contrast:
             return None
         return min(1.0, 2 * min(self.above(0.0), self.below(0.0)))
 
-    def _mirrored(self) -> Contrast:
-        return Contrast(
-            -self.difference, self.users_variance, self.trainings_variance, self.freedom, self.decides
-        )
+    def _tail(self, distance: float) -> float:
+        if self.error == 0:
+            return 0.0 if distance > 0 else 1.0
+        from scipy import stats
+
+        return float(stats.t.sf(distance / self.error, self.freedom))
 
 
 def difference(first: Trainings, second: Trainings) -> Contrast:

@@ -23,7 +23,7 @@ def checked_table(values_SU: Sequence[ArrayLike]) -> Values:
     if not rows:
         raise DataError("no training to compare", hint="run the spec: no seed of the method is finished")
     same_users(rows)
-    return _finite(np.stack(rows))
+    return checked(np.stack(rows))
 
 
 def same_users(rows: Sequence[NDArray[Any]]) -> None:
@@ -44,14 +44,20 @@ def paired_differences(first: ArrayLike, second: ArrayLike) -> Values:
 
     Raises IncomparableError when the lengths differ, DataError when empty or not finite.
     """
-    a, b = _finite(np.asarray(first)), _finite(np.asarray(second))
+    a, b = checked(first), checked(second)
     same_users([a, b])
     return np.round(a - b, DECIMALS)
 
 
-def checked(differences: ArrayLike) -> Values:
-    """Return float64 differences of shape (users,); DataError when empty or not finite."""
-    return _finite(np.asarray(differences))
+def checked(values: ArrayLike) -> Values:
+    """Return float64 values of any shape; DataError when empty or not finite."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.size == 0:
+        raise DataError("no users to compare", hint="the split has no evaluated user")
+    bad = int(array.size - np.isfinite(array).sum())
+    if bad:
+        raise DataError(f"{bad} of {array.size} per-user values are NaN or infinite")
+    return array
 
 
 def require_same_users(label: str, users: NDArray[Any], other: str, users_other: NDArray[Any]) -> None:
@@ -65,13 +71,3 @@ def require_same_users(label: str, users: NDArray[Any], other: str, users_other:
         f"{only_other.size} only in {other} (e.g. user {examples})",
         hint="delete the result folder that is out of date and run the spec again",
     )
-
-
-def _finite(values: NDArray[Any]) -> Values:
-    array = np.asarray(values, dtype=np.float64)
-    if array.size == 0:
-        raise DataError("no users to compare", hint="the split has no evaluated user")
-    bad = int(array.size - np.isfinite(array).sum())
-    if bad:
-        raise DataError(f"{bad} of {array.size} per-user values are NaN or infinite")
-    return array

@@ -89,11 +89,8 @@ def _loaded(store: Store, cell: Cell, side: Side, text: Artefact | None, table: 
     split = store.get("split", cell.nodes["split"].hash).path
     source = cell.experiment.text.users if side == "users" else cell.experiment.text.items
     told = source if f"{ROLES[side]}_text" in cell.nodes else None
-    subjects = (
-        entities_of(split, side, "train")
-        if told is None
-        else entities_of(split, side, told.scope, told.stale or 0)
-    )
+    scope, stale = (told.scope, told.stale or 0) if told else ("train", 0)
+    subjects = entities_of(split, side, scope, stale)
     return LoadedSide(
         cell=cell.slug,
         side=side,
@@ -101,7 +98,7 @@ def _loaded(store: Store, cell: Cell, side: Side, text: Artefact | None, table: 
         split=read_split(split),
         groups=cell.experiment.dataset.protocol.groups,
         subjects=subjects,
-        texts=_texts(text, len(subjects.ids)) if text is not None else None,
+        texts=None if text is None else _texts(text, len(subjects.ids)),
         facts=text.sidecar.get("facts", {}) if text is not None else {},
         table=table,
     )
@@ -123,22 +120,16 @@ def _table_if_there(store: Store, cell: Cell, side: Side) -> Table | None:
 
 def _cell(plan: Plan, role: str, slug: str | None, what: str) -> Cell:
     having = {cell.slug: cell for cell in plan.cells if role in cell.nodes}
-    if slug is None:
-        if having:
-            return next(iter(having.values()))
+    if slug is None and not having:
         raise UnknownNameError(
             f"{plan.name}: no cell has {what}", hint="inspect a spec with an enhancer that reads text"
         )
-    if slug in having:
-        return having[slug]
-    if any(cell.slug == slug for cell in plan.cells):
-        raise UnknownNameError(
-            f"{plan.name}: cell '{slug}' has no {what}", hint=f"choose one of: {', '.join(having)}"
-        )
-    raise UnknownNameError(
-        f"{plan.name}: no cell '{slug}'{did_you_mean(slug, having)}",
-        hint=f"choose one of: {', '.join(having)}",
-    )
+    slug = slug or next(iter(having))
+    if slug not in having:
+        there = any(cell.slug == slug for cell in plan.cells)
+        wrong = f"cell '{slug}' has no {what}" if there else f"no cell '{slug}'{did_you_mean(slug, having)}"
+        raise UnknownNameError(f"{plan.name}: {wrong}", hint=f"choose one of: {', '.join(having)}")
+    return having[slug]
 
 
 def _finished(store: Store, cell: Cell, role: str, spec: str, what: str) -> Artefact:

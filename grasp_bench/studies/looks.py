@@ -10,8 +10,8 @@ from pathlib import Path
 from grasp_bench.engine.publish import identity
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.report.build import claims_of
-from grasp_bench.report.comparable_cells import Material, read_material
+from grasp_bench.report.claims import judge
+from grasp_bench.report.comparable_cells import StoredResults, read_results
 from grasp_bench.report.formatting import UNDECIDED, short_verdict
 from grasp_bench.report.methods import Method, method_of
 from grasp_bench.report.schema import Claim
@@ -22,7 +22,7 @@ from grasp_bench.report.user_values import UserValues
 class Judgement:
     """The verdicts on a study's hypotheses by its finished cells."""
 
-    material: Material
+    stored: StoredResults
     claims: Sequence[Claim]
 
     @property
@@ -33,18 +33,18 @@ class Judgement:
     def sides(self, claim: Claim) -> list[Method]:
         """The two methods of a claim."""
         named = (claim["better"], claim["than"])
-        return [method for method, label in self.material.labels.items() if label in named]
+        return [method for method, label in self.stored.labels.items() if label in named]
 
     def is_whole(self, method: Method) -> bool:
         """True when a method is there with every seed that is planned for it."""
-        homes = [partition for partition in self.material.partitions if method in partition.planned]
+        homes = [partition for partition in self.stored.partitions if method in partition.planned]
         return all(home.cells.get(method) and not home.unfinished(method) for home in homes)
 
 
 def judged(folder: Path) -> Judgement:
     """Judge the hypotheses of `results/<spec>` by the cells that its study.json plans."""
-    material = read_material(folder)
-    return Judgement(material, claims_of(material, UserValues()))
+    stored = read_results(folder)
+    return Judgement(stored, judge(stored, UserValues()))
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class SeedCounts:
 
 def look_summary(judgement: Judgement, before: SeedCounts, after: SeedCounts) -> str:
     """Say what a look left undecided, and what is trained next."""
-    labels = judgement.material.labels
+    labels = judgement.stored.labels
     more = [
         f"{labels[method]} to {count} seeds"
         for method, count in after.counts.items()

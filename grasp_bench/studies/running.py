@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.selection import with_seeds
+from grasp_bench.report.formatting import flattened
 from grasp_bench.report.study import FILE, looks_of, write_study
 from grasp_bench.spec.loading import LoadedSpec
 
@@ -62,26 +63,14 @@ def _distinct_names(dataset: str, splits: Sequence[Node]) -> dict[str, Node]:
     """Settings tell the splits of one dataset apart: equal settings are one split."""
     if len(splits) == 1:
         return {dataset: splits[0]}
-    settings = [dict(_flat(_told(node))) for node in splits]
-    keys = dict.fromkeys(key for each in settings for key in each)
+    settings = [dict(flattened(node.settings)) for node in splits]
+    # Hashes of source files are no settings.
+    keys = dict.fromkeys(key for each in settings for key in each if key.partition(".")[0] != "files")
     differing = [key for key in keys if len({repr(each.get(key)) for each in settings}) > 1]
     return {
         f"{dataset} ({', '.join(f'{key}={each[key]}' for key in differing if key in each)})": node
         for node, each in zip(splits, settings, strict=True)
     }
-
-
-def _told(node: Node) -> dict[str, Any]:
-    """Settings without the hashes of source files."""
-    return {key: value for key, value in node.settings.items() if key != "files"}
-
-
-def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def write_user_groups(plan: Plan, store: Store, folder: Path) -> dict[str, str]:
@@ -91,7 +80,9 @@ def write_user_groups(plan: Plan, store: Store, folder: Path) -> dict[str, str]:
     is left alone, so that a finished run loads no arrays; any other is written anew. Raises DamagedError for
     a damaged split, OSError where the folder cannot be written.
     """
-    known, files = _known(folder), {}
+    known, files = dict[str, str](), {}
+    with suppress(DataError):  # not there yet, or damaged
+        known = read_object(folder / FILE).get("files", {})
     for protocol_hash, cell in {cell.protocol_hash: cell for cell in plan.cells}.items():
         name, split = MEMBERS.format(protocol_hash), cell.nodes["split"]
         digest = known.get(name)
@@ -101,13 +92,6 @@ def write_user_groups(plan: Plan, store: Store, folder: Path) -> dict[str, str]:
         if digest is not None:
             files[name] = digest
     return files
-
-
-def _known(folder: Path) -> dict[str, str]:
-    try:
-        return dict(read_object(folder / FILE).get("files", {}))
-    except DataError:  # not there yet, or damaged
-        return {}
 
 
 def _write(cell: Cell, store: Store, folder: Path) -> None:
@@ -132,7 +116,7 @@ class StudyRun:
 
 
 def run_study(
-    loaded: LoadedSpec, whole: Plan, only: str, config: RunConfig, tell: Callable[[str], None]
+    loaded: LoadedSpec, whole: Plan, only: str, config: RunConfig, note: Callable[[str], None]
 ) -> StudyRun:
     """Make the cells whose slug matches `only`; judge, and add seeds to methods of undecided hypotheses.
 
@@ -155,9 +139,9 @@ def run_study(
         further = counts.further(judgement)
         if further == counts:
             for line in verdicts(judgement):
-                tell(line)
+                note(line)
             return ran
-        tell(look_summary(judgement, counts, further))
+        note(look_summary(judgement, counts, further))
         counts = further
 
 

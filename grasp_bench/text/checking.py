@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,12 @@ class _Example:
         return "title: word; category: word"
 
 
+EXAMPLES: dict[Side, dict[str, Any]] = {
+    "items": {"item": _Example()},
+    "users": {"user": _Example(), "titles": ["word", "word"], "items": [_Example(), _Example()]},
+}
+
+
 def check_templates(loaded: LoadedSpec) -> None:
     """Raise SpecError for every template of a spec that is unknown, does not compile, or has no end.
 
@@ -55,27 +60,12 @@ def _fault(name: str, side: Side) -> str | None:
         return None
     from grasp_bench.text.templates import EndlessTemplateError, Prompt
 
+    prompt = None
     try:
         prompt = Prompt(name, side)
+        prompt.fill(EXAMPLE, **EXAMPLES[side])
     except GraspBenchError as error:
-        return _told(error)
-    try:
-        prompt.fill(EXAMPLE, **dict(_variables(side)))
-    except EndlessTemplateError as error:
-        return _told(error)
-    except GraspBenchError:  # a real entity may have a number instead of a word
-        return None
+        if prompt is not None and not isinstance(error, EndlessTemplateError):
+            return None  # a real entity may have a number instead of a word
+        return f"{error.message}; {error.hint}" if error.hint else error.message
     return None
-
-
-def _told(error: GraspBenchError) -> str:
-    return f"{error.message}; {error.hint}" if error.hint else error.message
-
-
-def _variables(side: Side) -> Iterator[tuple[str, Any]]:
-    if side == "items":
-        yield "item", _Example()
-    else:
-        yield "user", _Example()
-        yield "titles", ["word", "word"]
-        yield "items", [_Example(), _Example()]

@@ -103,11 +103,6 @@ def make_lexicon(
     return Lexicon(kind, kept, len(names) - len(kept))
 
 
-def is_id(column: str) -> bool:
-    """Return True for columns of ids, which are not attributes."""
-    return column in ID_COLUMNS
-
-
 KINDS = {"brand": 1, "category": 1, "title": 2}  # columns of names, with the least number of tokens of a name
 _PARTS = re.compile(r"\s*[>|]\s*")  # of a path of categories
 _LIST_MARK = re.compile(r"^\s*\d{1,3}[.)]\s", re.MULTILINE)
@@ -128,10 +123,10 @@ class KindCount:
     """Counts for one kind: claims, ungrounded claims, texts with a claim, texts with an ungrounded one.
     `left_out` counts names too generic to search for."""
 
-    claims: int
-    ungrounded: int
-    texts: int
-    texts_ungrounded: int
+    claims: int = 0
+    ungrounded: int = 0
+    texts: int = 0
+    texts_ungrounded: int = 0
     left_out: int = 0
 
 
@@ -189,8 +184,9 @@ class GroundingCheck:
                     texts_ungrounded=bool(wrong),
                 )
                 ungrounded += [Claim(entity, kind, " ".join(name)) for name in wrong]
-        left_out = {lexicon.kind: lexicon.generic for lexicon in self._lexicons}
-        kinds = {kind: _kind_count(count, left_out.get(kind, 0)) for kind, count in counts.items()}
+        for lexicon in self._lexicons:
+            counts[lexicon.kind]["left_out"] = lexicon.generic
+        kinds = {kind: KindCount(**count) for kind, count in counts.items()}
         made_by = np.array([sum(map(len, made.values())) for made in self._claims], dtype=np.int64)
         return Grounding(kinds, tuple(ungrounded), made_by)
 
@@ -201,16 +197,12 @@ class GroundingCheck:
             raise DataError(f"a history names item {max(rows)} of {len(self._attributes)}") from None
 
 
-def _kind_count(count: Counter[str], left_out: int) -> KindCount:
-    return KindCount(
-        count["claims"], count["ungrounded"], count["texts"], count["texts_ungrounded"], left_out
-    )
-
-
 def _columns(items: pl.DataFrame, texts: Sequence[str]) -> dict[str, list[list[list[str]]]]:
     """Return the tokens of each part of each cell, by column, without ids and copied columns."""
     columns = {
-        name: items[name].cast(pl.String).fill_null("").to_list() for name in items.columns if not is_id(name)
+        column.name: column.cast(pl.String).fill_null("").to_list()
+        for column in items
+        if column.name not in ID_COLUMNS
     }
     if len(texts) == items.height:
         columns = {name: values for name, values in columns.items() if not _copied(values, texts)}

@@ -9,8 +9,8 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.files import require_file
-from grasp_bench.core.tables.files import names_in_short, read_file
-from grasp_bench.core.words import did_you_mean
+from grasp_bench.core.tables.files import read_file
+from grasp_bench.core.words import did_you_mean, listed
 from grasp_bench.text.precomputed_settings import PrecomputedText
 from grasp_bench.text.providers import Account, Entities, Side, TextStream
 from grasp_bench.text.template_renderer import TemplateRenderer
@@ -87,7 +87,7 @@ def _require(table: pl.DataFrame, column: str, path: Path, key: str) -> None:
     if column not in table.columns:
         raise DataError(
             f"{path}: has no column '{column}'{did_you_mean(column, table.columns)}",
-            hint=f"set {key} to one of: {names_in_short(table.columns)}",
+            hint=f"set {key} to one of: {listed(table.columns)}",
         )
 
 

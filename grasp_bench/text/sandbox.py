@@ -123,9 +123,8 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
         """Compute `left operator right`, counted by the largest possible result."""
         match operator:
             case "*" if isinstance(left, int | float) and isinstance(right, int | float):
-                self.spend(
-                    self._weight(left) * self._weight(right)
-                )  # time grows with the square for long numbers
+                # Time grows with the square for long numbers.
+                self.spend(self._weight(left) * self._weight(right))
             case "*":
                 times, repeated = (left, right) if isinstance(left, int) else (right, left)
                 self.spend(self._weight(repeated) * max(1, times if isinstance(times, int) else 1))
@@ -251,11 +250,10 @@ class _Counting(NodeTransformer):
     def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:
         return self._with(node, "call")
 
-    def visit_FilterBlock(self, node: nodes.FilterBlock) -> nodes.Node:
+    def visit_FilterBlock(self, node: nodes.FilterBlock | nodes.AssignBlock) -> nodes.Node:
         return self._with(node, "filter")
 
-    def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.Node:
-        return self._with(node, "filter")
+    visit_AssignBlock = visit_FilterBlock
 
     def visit_Assign(self, node: nodes.Assign) -> nodes.Node:
         self.generic_visit(node)
@@ -274,6 +272,4 @@ class _Counting(NodeTransformer):
 
 
 def _through(name: str, node: Any) -> nodes.Filter:
-    return nodes.Filter(
-        node, name, [], [], None, None, lineno=node.lineno, environment=node.environment
-    )  # fmt: skip
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno, environment=node.environment)

@@ -149,8 +149,11 @@ class TemplateRenderer:
 
     def facts(self) -> dict[str, Any]:
         """Return template, missing attributes and shortened histories; complete once all are rendered."""
-        told = {"template": self.prompt.name, "template_version": self.prompt.version}
-        facts: dict[str, Any] = {**told, "items_without_attributes": self._items.undescribed()}
+        facts: dict[str, Any] = {
+            "template": self.prompt.name,
+            "template_version": self.prompt.version,
+            "items_without_attributes": self._items.undescribed(),
+        }
         items, users = self._items.facts(), self._users.facts()
         facts["absent_columns"] = [f"item.{name}" for name in items["absent_columns"]]
         facts["absent_columns"] += [f"user.{name}" for name in users["absent_columns"]]

@@ -15,7 +15,6 @@ import traceback
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import (
@@ -247,12 +246,8 @@ def _compiled(name: str, side: Side, source: str) -> tuple[MeteredEnvironment | 
 
 def _line_of(error: BaseException) -> int:
     """Return the template's line that raised."""
-    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if _is_template(frame)]
-    return lines[-1] if lines else 1
-
-
-def _is_template(frame: FrameType) -> bool:
-    return frame.f_code.co_filename == "<template>"
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((each.lineno or 1 for each in reversed(frames) if each.filename == "<template>"), 1)
 
 
 def _in_words(error: BaseException) -> str:

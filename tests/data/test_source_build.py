@@ -13,9 +13,9 @@ from raw_files import Review, latest_small, review_2014, review_2018, write_json
 from raw_server import Manners, serving
 
 from grasp_bench.core.errors import DataError, DownloadError, MissingFileError, UnknownNameError
+from grasp_bench.core.hashing import sha256_of
 from grasp_bench.data.sources import rules
 from grasp_bench.data.sources.build import BUILDERS, BuildResult, build, build_if_absent
-from grasp_bench.data.sources.download import sha256_of
 from grasp_bench.data.sources.raw_files import Sources
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.public_sets import PUBLIC_SETS

@@ -117,9 +117,9 @@ def test_no_more_is_remembered_than_may_stay(scratch: Path, monkeypatch: pytest.
     core = [(f"c{user}", f"i{item}", 5.0, item) for user in range(3) for item in range(3)]
     found = [(f"n{k}", "i0", 5.0, k) for k in range(20_000)] + core
     stored: list[int] = []
-    real = rules._to_a_fixed_point
-    monkeypatch.setitem(
-        rules._MASKS, "iterated", lambda user, *rest: (stored.append(len(user)), real(user, *rest))[1]
+    real = rules.iterated
+    monkeypatch.setattr(
+        rules, "iterated", lambda user, *rest: (stored.append(len(user)), real(user, *rest))[1]
     )
     assert by_rule(found, amazon.FASHION, scratch) == core
     assert stored[0] < 100

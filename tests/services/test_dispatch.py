@@ -35,7 +35,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "ledger.sqlite"
 
 
-def desk_at(
+def context_at(
     ledger: Path, service: Service, report: Callable[[int], None] = lambda answered: None
 ) -> ServiceContext:
     return ServiceContext(ledger, PAYER, service, report)
@@ -54,7 +54,7 @@ def only_answer(ledger: Path, service: Service) -> Answer:
     return answer
 
 
-def embedding_ask(service: Service, texts: list[str], **more: object) -> ServiceRequest:
+def batch_of(service: Service, texts: list[str], **more: object) -> ServiceRequest:
     keys = tuple(request_key("embedding", service, {"input": [text], **more}) for text in texts)
     return ServiceRequest(
         keys, {"input": texts, **more}, sum(map(most_tokens, texts)), 0, f"items '{texts[0]}'"
@@ -64,7 +64,7 @@ def embedding_ask(service: Service, texts: list[str], **more: object) -> Service
 def test_answers_are_kept_counted_and_reused(llm_server: Start, ledger: Path) -> None:
     server = llm_server(latency=0.01)
     service, reports = service_at(server), list[int]()
-    first = dispatch("chat", questions(service, 20), desk_at(ledger, service, reports.append))
+    first = dispatch("chat", questions(service, 20), context_at(ledger, service, reports.append))
     assert (first.sent, first.reused, first.retried) == (20, 0, 0)
     assert reports == sorted(reports)
     assert reports[-1] == 20
@@ -75,7 +75,7 @@ def test_answers_are_kept_counted_and_reused(llm_server: Start, ledger: Path) ->
     assert answer.cost_usd == pytest.approx((7 * 2 + answer.output_tokens * 10) / 1e6)
     counts = server.counts()
     assert first.spent.input_tokens + first.spent.output_tokens == counts.billed_tokens
-    again = dispatch("chat", questions(service, 20), desk_at(ledger, service))
+    again = dispatch("chat", questions(service, 20), context_at(ledger, service))
     assert again == Summary(sent=0, reused=20, retried=0, spent=first.spent)
     assert server.counts().received == 20
 
@@ -85,15 +85,15 @@ def test_what_is_answered_needs_neither_price_nor_key(
 ) -> None:
     server = llm_server()
     service = service_at(server)
-    dispatch("chat", questions(service, 3), desk_at(ledger, service))
+    dispatch("chat", questions(service, 3), context_at(ledger, service))
     monkeypatch.delenv("OPENAI_API_KEY")
     limited = service.model_copy(update={"price": None, "max_cost_usd": 1.0, "api_key_env": "NOT_THERE"})
-    assert dispatch("chat", questions(service, 3), desk_at(ledger, limited)).reused == 3
+    assert dispatch("chat", questions(service, 3), context_at(ledger, limited)).reused == 3
     with pytest.raises(ServiceError, match="NOT_THERE"):
-        dispatch("chat", questions(service, 4), desk_at(ledger, limited))
+        dispatch("chat", questions(service, 4), context_at(ledger, limited))
     monkeypatch.setenv("NOT_THERE", KEY)
     with pytest.raises(BudgetError, match="price of openai/test"):
-        dispatch("chat", questions(service, 4), desk_at(ledger, limited))
+        dispatch("chat", questions(service, 4), context_at(ledger, limited))
     assert server.counts().received == 3
 
 
@@ -103,7 +103,7 @@ def test_equal_asks_are_sent_once(llm_server: Start, ledger: Path) -> None:
     twice = (request for request in questions(service, 10) for _ in range(2))
     afterwards = questions(service, 10)
     both = (request for series in (twice, afterwards) for request in series)
-    assert dispatch("chat", both, desk_at(ledger, service)).reused == 20
+    assert dispatch("chat", both, context_at(ledger, service)).reused == 20
     assert server.counts().received == 10
 
 
@@ -120,16 +120,16 @@ def test_asks_are_pulled_as_slots_come_free(
             pulled += 1
             yield request
 
-    dispatch("chat", watched(), desk_at(ledger, service, lambda done: ahead.append(pulled - done)))
+    dispatch("chat", watched(), context_at(ledger, service, lambda done: ahead.append(pulled - done)))
     assert max(ahead) <= 16 + 4 * service.concurrency
 
 
-def test_no_asks_make_no_request(ledger: Path) -> None:
-    summary = dispatch("chat", iter(()), desk_at(ledger, Service(model="openai/test")))
+def test_nothing_to_ask_makes_no_request(ledger: Path) -> None:
+    summary = dispatch("chat", iter(()), context_at(ledger, Service(model="openai/test")))
     assert summary == Summary(0, 0, 0, Spent())
 
 
-def test_an_error_among_the_asks_waits_for_what_is_out(
+def test_an_error_among_the_requests_waits_for_those_in_flight(
     llm_server: Start, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatching, "LOOK_AHEAD", 16)
@@ -143,7 +143,7 @@ def test_an_error_among_the_asks_waits_for_what_is_out(
         raise DataError("item 'B7' has no title")
 
     with pytest.raises(DataError, match="B7"):
-        dispatch("chat", broken(), desk_at(ledger, service))
+        dispatch("chat", broken(), context_at(ledger, service))
     assert len(answered(ledger, service, 16)) == server.counts().received
     assert spent_in(ledger).lost_requests == 0
 
@@ -162,7 +162,7 @@ def test_answers_that_say_nothing_are_answers(
 ) -> None:
     server = llm_server(faults=[Fault(fault)])
     service = service_at(server)
-    assert dispatch("chat", questions(service, 1), desk_at(ledger, service)).sent == 1
+    assert dispatch("chat", questions(service, 1), context_at(ledger, service)).sent == 1
     answer = only_answer(ledger, service)
     assert (answer.finish, answer.content) == (finish, content)
 
@@ -170,13 +170,13 @@ def test_answers_that_say_nothing_are_answers(
 @pytest.mark.parametrize("fault", ["length", "content_filter"])
 def test_an_answer_that_was_cut_says_so(llm_server: Start, ledger: Path, fault: str) -> None:
     service = service_at(llm_server(faults=[Fault(fault)]))
-    dispatch("chat", questions(service, 1), desk_at(ledger, service))
+    dispatch("chat", questions(service, 1), context_at(ledger, service))
     assert only_answer(ledger, service).finish == fault
 
 
 def test_tokens_that_nobody_counts_are_taken_at_their_bounds(llm_server: Start, ledger: Path) -> None:
     service = service_at(llm_server(faults=[Fault("no_usage")]))
-    dispatch("chat", questions(service, 1), desk_at(ledger, service))
+    dispatch("chat", questions(service, 1), context_at(ledger, service))
     answer = only_answer(ledger, service)
     assert (answer.input_tokens, answer.output_tokens) == (most_tokens("question 0"), MAX_TOKENS)
 
@@ -189,8 +189,8 @@ def test_vectors_are_those_of_their_texts_and_tokens_add_up(
     server = llm_server(width=6)
     service = service_at(server)
     texts = [f"text number {k}" for k in range(7)]
-    request = embedding_ask(service, texts, **form)
-    dispatch("embedding", [request], desk_at(ledger, service))
+    request = batch_of(service, texts, **form)
+    dispatch("embedding", [request], context_at(ledger, service))
     with Ledger(ledger) as opened:
         found = [answer for answer in opened.find(request.keys) if answer is not None]
     vectors = np.array([np.frombuffer(answer.content, dtype="<f4") for answer in found])
@@ -204,10 +204,10 @@ def test_batches_that_overlap_ask_for_each_text_once(llm_server: Start, ledger: 
     service = service_at(server)
     batches = [["a", "b"], ["b", "c"], ["a", "c"], ["d"]]
     summary = dispatch(
-        "embedding", (embedding_ask(service, batch) for batch in batches), desk_at(ledger, service)
+        "embedding", (batch_of(service, batch) for batch in batches), context_at(ledger, service)
     )
     assert (summary.sent, summary.reused) == (3, 1)
-    assert dispatch("embedding", [embedding_ask(service, list("aecd"))], desk_at(ledger, service)).sent == 1
+    assert dispatch("embedding", [batch_of(service, list("aecd"))], context_at(ledger, service)).sent == 1
     sent = "".join(event["text"] for event in server.counts().of("received"))
     assert [sent.count(f'"{letter}"') for letter in "abcde"] == [1, 1, 1, 1, 1]
 
@@ -228,7 +228,7 @@ def test_an_interrupt_keeps_what_is_on_its_way(llm_server: Start, ledger: Path) 
     service = service_at(server, timeout_seconds=30.0)
     interrupt_when_out(server, service.concurrency)
     with pytest.raises(KeyboardInterrupt):
-        dispatch("chat", questions(service, 500), desk_at(ledger, service))
+        dispatch("chat", questions(service, 500), context_at(ledger, service))
     assert service.concurrency <= server.counts().received < 50
     assert len(answered(ledger, service, 500)) == server.counts().received
     assert spent_in(ledger).lost_requests == 0
@@ -242,7 +242,7 @@ def test_an_interrupt_does_not_wait_for_ever(
     service = service_at(server, timeout_seconds=200.0)
     interrupt_when_out(server, service.concurrency)
     with pytest.raises(KeyboardInterrupt):
-        dispatch("chat", questions(service, 500), desk_at(ledger, service))
+        dispatch("chat", questions(service, 500), context_at(ledger, service))
     lost = spent_in(ledger)
     assert lost.lost_requests == service.concurrency  # perhaps billed, and no more than was out
     assert lost.lost_cost_usd == pytest.approx(lost.lost_requests * cost_bound())
@@ -257,7 +257,7 @@ def test_a_failure_shows_neither_key_nor_prompt_however_it_is_printed(
 ) -> None:
     server = llm_server(api_key="sk-another")
     with pytest.raises(ServiceError) as raised:
-        dispatch("chat", questions(service_at(server), 1), desk_at(ledger, service_at(server)))
+        dispatch("chat", questions(service_at(server), 1), context_at(ledger, service_at(server)))
     error = raised.value
     assert error.__cause__ is None
     assert error.__context__ is None
@@ -276,19 +276,19 @@ def test_a_provider_that_stays_busy_ends_the_run_in_the_end(
     server = llm_server(faults=[Fault("status", status=429)])
     service = service_at(server, max_attempts=1, concurrency=1)
     with pytest.raises(ServiceError, match=r"too many requests, for .* \(429") as raised:
-        dispatch("chat", questions(service, 3), desk_at(ledger, service))
+        dispatch("chat", questions(service, 3), context_at(ledger, service))
     assert "requests_per_minute" in str(raised.value.hint)
     for status in (429, 503):
         server.change(faults=[Fault("status", status=status, retry_after=3600)])
         patient = service_at(server, concurrency=1)
         with pytest.raises(ServiceError, match=f"too many requests, for 1 h 00 min .{status}:"):
-            dispatch("chat", questions(patient, 3), desk_at(ledger, patient))
+            dispatch("chat", questions(patient, 3), context_at(ledger, patient))
 
 
 def test_requests_a_minute_are_kept(llm_server: Start, ledger: Path) -> None:
     server = llm_server()
     service = service_at(server, requests_per_minute=240)
-    dispatch("chat", questions(service, 12), desk_at(ledger, service))
+    dispatch("chat", questions(service, 12), context_at(ledger, service))
     arrivals = [event["at"] for event in server.counts().of("received")]
     assert arrivals[-1] - arrivals[0] >= 7 / 4 - 0.1  # four at once, then four a second
 
@@ -297,9 +297,9 @@ def test_a_lost_batch_may_be_cut_otherwise(llm_server: Start, ledger: Path) -> N
     """The provider has its answer by its idempotency key, which is no other batch's."""
     server = llm_server(honours_idempotency_key=True, width=6)
     service = service_at(server)
-    dispatch("embedding", [embedding_ask(service, list("abc"))], desk_at(ledger.with_name("lost"), service))
-    request = embedding_ask(service, list("ab"))
-    dispatch("embedding", [request], desk_at(ledger, service))
+    dispatch("embedding", [batch_of(service, list("abc"))], context_at(ledger.with_name("lost"), service))
+    request = batch_of(service, list("ab"))
+    dispatch("embedding", [request], context_at(ledger, service))
     with Ledger(ledger) as opened:
         found = [np.frombuffer(answer.content, dtype="<f4") for answer in opened.find(request.keys) if answer]
     np.testing.assert_array_equal(found, np.array([vector_of(t, 6) for t in "ab"], dtype=np.float32))
@@ -329,7 +329,7 @@ def test_the_library_sends_nothing_again_by_itself(llm_server: Start, ledger: Pa
     server = llm_server(faults=[Fault("status", status=500)])
     service = service_at(server, max_attempts=1)
     with pytest.raises(ServiceError, match="500 at 1 attempt"):
-        dispatch("embedding", [embedding_ask(service, ["a"])], desk_at(ledger, service))
+        dispatch("embedding", [batch_of(service, ["a"])], context_at(ledger, service))
     with pytest.raises(ServiceError, match="500 at 1 attempt"):
-        dispatch("chat", questions(service, 1), desk_at(ledger, service))
+        dispatch("chat", questions(service, 1), context_at(ledger, service))
     assert server.counts().received == 2

@@ -15,7 +15,7 @@ import pytest
 from grasp_bench.core.store import Store
 from grasp_bench.engine.run import RunConfig
 from grasp_bench.plan.compile import compile_plan
-from grasp_bench.report.comparable_cells import Material
+from grasp_bench.report.comparable_cells import StoredResults
 from grasp_bench.report.methods import Method
 from grasp_bench.report.schema import Claim
 from grasp_bench.report.study import read_study
@@ -67,17 +67,17 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Both hypotheses are decided at the first look unless the test says otherwise."""
-    here, judge = Place(tmp_path), looks.claims_of
+    here, judge = Place(tmp_path), looks.judge
 
-    def scripted(material: Material, values: UserValues) -> list[Any]:
+    def scripted(stored: StoredResults, values: UserValues) -> list[Any]:
         def verdict(claim: Claim) -> dict[str, Any]:
-            cells = [c for c in material.collected.cells if material.labels[c.method] == claim["better"]]
+            cells = [c for c in stored.collected.cells if stored.labels[c.method] == claim["better"]]
             enough = len(cells) >= here.decided_after.get(claim["better"], 2)
             return {"verdict": "supported" if enough else "undecided", "look": len(cells)}
 
-        return [{**claim, **verdict(claim)} for claim in judge(material, values)]
+        return [{**claim, **verdict(claim)} for claim in judge(stored, values)]
 
-    monkeypatch.setattr(looks, "claims_of", scripted)
+    monkeypatch.setattr(looks, "judge", scripted)
     return here
 
 
@@ -188,8 +188,8 @@ def test_seeds_are_added_where_they_can_decide(than: str, limits: dict[Method, i
     counts = {SASREC: 3} | ({SHUFFLED: 1} if SHUFFLED in limits else {})
     start = SeedCounts(counts, {SASREC: 12, **limits}, (3, 5, 8, 12))
     claim: Any = {"better": "grasp", "than": than, "verdict": "undecided"}
-    material: Any = SimpleNamespace(labels=LABELS, partitions=())
-    assert start.further(Judgement(material, [claim])).counts[SASREC] == expected
+    stored: Any = SimpleNamespace(labels=LABELS, partitions=())
+    assert start.further(Judgement(stored, [claim])).counts[SASREC] == expected
 
 
 def test_a_method_is_extended_once_for_all_hypotheses_that_name_it() -> None:
@@ -199,7 +199,7 @@ def test_a_method_is_extended_once_for_all_hypotheses_that_name_it() -> None:
         {"better": "grasp", "than": "none", "verdict": "undecided"},
         {"better": "grasp", "than": "markov", "verdict": "supported"},
     ]
-    material: Any = SimpleNamespace(labels={**LABELS, other: "none"}, partitions=())
-    first = start.further(Judgement(material, claims))
+    stored: Any = SimpleNamespace(labels={**LABELS, other: "none"}, partitions=())
+    first = start.further(Judgement(stored, claims))
     assert first.counts == {SASREC: 5, other: 5}  # the other catches up before both go on
-    assert first.further(Judgement(material, [claims[0], claims[0]])).counts == {SASREC: 8, other: 8}
+    assert first.further(Judgement(stored, [claims[0], claims[0]])).counts == {SASREC: 8, other: 8}

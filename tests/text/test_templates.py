@@ -8,27 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from made_up import ITEMS, entities
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
-from grasp_bench.text.providers import Entities, Side, write_texts
+from grasp_bench.text.providers import Side, write_texts
 from grasp_bench.text.template_settings import TemplateText
 from grasp_bench.text.templates import shipped_templates
-
-ITEMS = pl.DataFrame(
-    {
-        "item_id": ["a", "b", "c", "d"],
-        "title": ["Crème brûlée", "Rose  soap\n", None, " "],
-        "brand": ["Bär", None, "Ölwerk", None],
-        "price": [3.5, None, None, None],
-    }
-)
-
-
-def entities(side: Side, histories: list[list[int]] | None = None, items: pl.DataFrame = ITEMS) -> Entities:
-    histories = histories or [[0, 1]]
-    ids = items["item_id"].to_list() if side == "items" else [f"u{k}" for k in range(len(histories))]
-    offsets = np.cumsum([0, *map(len, histories)])
-    return Entities(side, ids, items, np.array([k for h in histories for k in h], dtype=np.int32), offsets)
 
 
 def texts(side: Side, histories: list[list[int]] | None = None, **keys: object) -> list[str]:

@@ -36,11 +36,6 @@ def place_of(path: Path, row: int) -> str:
     return f"{path}:{(csv_files if kind == '.csv' else json_lines).line_of(path, row)}"
 
 
-def names_in_short(names: list[str], most: int = 20) -> str:
-    """Join column names for an error, shortened for wide tables."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most:,} others" if len(names) > most else "")
-
-
 def _kind(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix
 

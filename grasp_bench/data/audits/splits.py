@@ -7,7 +7,6 @@ interactions instead: each must be in exactly one part, training before validati
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from grasp_bench.core.errors import LeakError
 from grasp_bench.data.sequences import Sequences
@@ -61,7 +60,8 @@ def audit_parts(split: Split, sequences: Sequences) -> None:
     differing = np.flatnonzero(found != expected)
     if len(differing):
         user = int(differing[0])
-        targets = _targets_of(split, user)
+        valid = split.valid_items[split.valid_users == user]
+        targets = [*valid.tolist(), *split.test_items[split.test_users == user].tolist()]
         in_training = [item for item in targets if item in split.train_sequence(user)]
         item = sequences.item_ids[(in_training or targets or items[offsets[user] :])[0]]
         raise LeakError(
@@ -72,12 +72,6 @@ def audit_parts(split: Split, sequences: Sequences) -> None:
     moved = np.flatnonzero(items != sequences.items)
     if len(moved):
         raise _leak(sequences, int(moved[0]), "is not where the history has it")
-
-
-def _targets_of(split: Split, user: int) -> list[int]:
-    valid: NDArray[np.int32] = split.valid_items[split.valid_users == user]
-    test: NDArray[np.int32] = split.test_items[split.test_users == user]
-    return [*valid.tolist(), *test.tolist()]
 
 
 def _leak(sequences: Sequences, row: int, what: str) -> LeakError:
@@ -92,7 +86,12 @@ def audit_in_time(split: Split, sequences: Sequences, cuts: Cuts) -> int:
     audit_order(sequences)
     audit_parts(split, sequences)
     # The parts are the histories in order, so their lengths say which row is in which of them.
-    lengths = [np.bincount(users, minlength=split.num_users) for users in _users_of_parts(split)]
+    users_of_parts = (
+        split.train_users,
+        np.concatenate([split.valid_users, split.valid_rest.users]),
+        np.concatenate([split.test_users, split.test_rest.users]),
+    )
+    lengths = [np.bincount(users, minlength=split.num_users) for users in users_of_parts]
     place = np.arange(len(sequences.items)) - sequences.offsets[:-1][sequences.users]
     windows = ((-np.inf, cuts.valid_from), (cuts.valid_from, cuts.test_from), (cuts.test_from, np.inf))
     start = np.zeros(split.num_users, dtype=np.int64)
@@ -100,18 +99,12 @@ def audit_in_time(split: Split, sequences: Sequences, cuts: Cuts) -> int:
         inside = (place >= start[sequences.users]) & (place < (start + length)[sequences.users])
         wrong = np.flatnonzero(inside & ((sequences.orders < begin) | (sequences.orders >= end)))
         if len(wrong):
-            raise _outside(sequences, int(wrong[0]), name, begin, end)
+            row = int(wrong[0])
+            where = f"at {sequences.orders[row]} it is not in {name}"
+            raise _leak(sequences, row, f"{where}, which is from {begin:g} to before {end:g}")
         start += length
     _audit_window_targets(split)
     return len(sequences.items)
-
-
-def _users_of_parts(split: Split) -> list[np.ndarray]:
-    return [
-        split.train_users,
-        np.concatenate([split.valid_users, split.valid_rest.users]),
-        np.concatenate([split.test_users, split.test_rest.users]),
-    ]
 
 
 def _audit_window_targets(split: Split) -> None:
@@ -127,16 +120,6 @@ def _audit_window_targets(split: Split) -> None:
             raise LeakError(f"user number {bare[0]} has a {name} target and no training part", hint=REBUILD)
 
 
-def _outside(sequences: Sequences, row: int, name: str, begin: float, end: float) -> LeakError:
-    user = sequences.user_ids[int(sequences.users[row])]
-    item = sequences.item_ids[int(sequences.items[row])]
-    return LeakError(
-        f"user '{user}', item '{item}': at {sequences.orders[row]} it is not in {name}, "
-        f"which is from {begin:g} to before {end:g}",
-        hint=REBUILD,
-    )
-
-
 def audit_steps(split: Split, sequences: Sequences) -> int:
     """Check a split by steps: each held-out part is one whole step. Returns and raises as `audit`."""
     audit_order(sequences)
@@ -145,10 +128,9 @@ def audit_steps(split: Split, sequences: Sequences) -> int:
     evaluated = np.flatnonzero(np.bincount(times, minlength=split.num_users) >= MIN_EVALUATED)
     for name, found in (("validation", split.valid_users), ("test", split.test_users)):
         if not np.array_equal(found, evaluated):
-            wrong = int(np.setxor1d(found, evaluated)[0]) if len(np.setxor1d(found, evaluated)) else 0
-            raise _step_leak(
-                sequences, wrong, f"{name} targets are not one for each user of three steps or more"
-            )
+            wrong = int(next(iter(np.setxor1d(found, evaluated)), 0))
+            what = f"{name} targets are not one for each user of three steps or more"
+            raise _step_leak(sequences, wrong, what)
     # The parts are the histories in order, so that their lengths say where each begins.
     orders, begin = sequences.orders, sequences.offsets[evaluated]
     valid = begin + split.train_lengths[evaluated]

@@ -21,7 +21,7 @@ from grasp_bench.core.progress import Report, silent
 from grasp_bench.data.entities import PATH_JOIN
 from grasp_bench.data.sources.raw_files import BuiltTables, interactions_table
 from grasp_bench.data.sources.records import numbered_lines, record_of
-from grasp_bench.data.sources.rules import KeptReviews, Review, Rule, apply_rule
+from grasp_bench.data.sources.rules import Review, Rule, apply_rule
 
 FASHION = Rule(min_user=3, min_item=2, core="iterated", rating_above=0.0)
 BEAUTY = Rule(min_user=5, min_item=5, core="single_pass")
@@ -64,19 +64,15 @@ def _build(
         )
     wanted = list(dict.fromkeys(kept.items))
     catalogue = catalogue_of(products, wanted, root, report)
+    unrated = {"reviews_without_rating_above_0": kept.read - kept.rated}
     counts = {
         "reviews_read": kept.read,
-        "reviews_without_rating_above_0": kept.read - kept.rated,
+        **({} if rule.rating_above is None else unrated),
         "items_without_metadata": len(wanted) - len(catalogue.texts),
         "products_listed_again": catalogue.repeats,
     }
-    if rule.rating_above is None:
-        del counts["reviews_without_rating_above_0"]
-    return BuiltTables(_interactions(kept), _items(wanted, catalogue), None, counts)
-
-
-def _interactions(kept: KeptReviews) -> pl.DataFrame:
-    return interactions_table(kept.users, kept.items, kept.ratings, kept.times)
+    interactions = interactions_table(kept.users, kept.items, kept.ratings, kept.times)
+    return BuiltTables(interactions, _items(wanted, catalogue), None, counts)
 
 
 def _items(wanted: list[str], catalogue: Catalogue) -> pl.DataFrame:

@@ -7,7 +7,6 @@ anew. A file gets its name when it is whole and, if a checksum is known, has the
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ from urllib.error import HTTPError, URLError
 
 from grasp_bench.core import atomic
 from grasp_bench.core.errors import DataError, DownloadError, StoreError
+from grasp_bench.core.hashing import sha256_of
 from grasp_bench.core.progress import Event, Report, silent
 from grasp_bench.data.sources.http import Response, open_url
 from grasp_bench.data.sources.records import numbered_lines
@@ -230,9 +230,3 @@ class PartialDownload:
         self.path.replace(target)
         atomic.fsync_path(target.parent)
         self._note.unlink(missing_ok=True)
-
-
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -15,8 +15,9 @@ from grasp_bench import __version__
 from grasp_bench.core import atomic
 from grasp_bench.core.atomic import acquire
 from grasp_bench.core.errors import DownloadError, MissingFileError
+from grasp_bench.core.hashing import sha256_of
 from grasp_bench.core.progress import Report, silent
-from grasp_bench.data.sources.download import fetch, sha256_of
+from grasp_bench.data.sources.download import fetch
 from grasp_bench.spec.public_sets import PublicSet, RawFile
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -219,15 +220,9 @@ def write_tables(
 
 
 def _write(path: Path, table: pl.DataFrame) -> str:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
+    with atomic.stream(path) as file:
         # Empty text is written as an absent value.
-        table.with_columns(pl.col(pl.String).replace("", None)).write_csv(temporary)
-        atomic.fsync_path(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    atomic.fsync_path(path.parent)
+        table.with_columns(pl.col(pl.String).replace("", None)).write_csv(file)
     return sha256_of(path)
 
 

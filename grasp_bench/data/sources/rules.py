@@ -107,6 +107,11 @@ class _Pool:
         self.counts[number] += 1
         return number
 
+    @property
+    def frequent(self) -> NDArray[np.bool_]:
+        """Mask of the numbered ids that occur at least `least` times."""
+        return np.array(self.counts, dtype=np.int64) >= self.least
+
 
 def apply_rule(reviews: Iterable[Review], rule: Rule, scratch: Path) -> KeptReviews:
     """Apply a rule to reviews in the order of their file; `scratch` is a folder for the temporary file."""
@@ -116,7 +121,10 @@ def apply_rule(reviews: Iterable[Review], rule: Rule, scratch: Path) -> KeptRevi
         spill.seek(0)
         columns = _candidates(_reviews_in(spill), users, items)
     user, item, ratings, times = columns
-    mask = _MASKS[rule.core](user, item, users, items)
+    if rule.core == "iterated":  # the sieves leave a superset of the core, and its core is the same
+        mask = iterated(user, item, rule.min_user, rule.min_item)
+    else:
+        mask = users.frequent[user] & items.frequent[item]
     user, item, ratings, times = user[mask], item[mask], ratings[mask], times[mask]
     place = user if rule.core == "iterated" else _by_first_appearance(user)
     order = np.lexsort((times, place))  # stable: equal times stay as in the file
@@ -159,20 +167,6 @@ def _candidates(
                 column.append(value)
     user_R, item_R, rating_R, time_R = (np.array(column) for column in columns)
     return user_R, item_R, rating_R, time_R
-
-
-def _to_a_fixed_point(user: Longs, item: Longs, users: _Pool, items: _Pool) -> NDArray[np.bool_]:
-    # The sieves leave a superset of the core, and its core is the same.
-    return iterated(user, item, users.least, items.least)
-
-
-def _counted_once(user: Longs, item: Longs, users: _Pool, items: _Pool) -> NDArray[np.bool_]:
-    frequent_user = np.array(users.counts, dtype=np.int64) >= users.least
-    frequent_item = np.array(items.counts, dtype=np.int64) >= items.least
-    return np.asarray(frequent_user[user] & frequent_item[item])
-
-
-_MASKS = {"iterated": _to_a_fixed_point, "single_pass": _counted_once}
 
 
 def _by_first_appearance(codes: Longs) -> Longs:

@@ -45,23 +45,22 @@ class TensorBoardTracker:
 
     def log(self, run: TrackedRun, epoch: int, figures: Mapping[str, float]) -> None:
         """Log one scalar for each figure."""
-        values = [
-            self._summaries.Summary.Value(tag=f"training/{name}", simple_value=value)
-            for name, value in figures.items()
-        ]
+        values = self._scalars({f"training/{name}": value for name, value in figures.items()})
         self._add(run, epoch, self._summaries.Summary(value=values))
 
     def end(self, run: TrackedRun, figures: Mapping[str, float], state: State) -> None:
         """Log the final figures as scalars of step 0."""
-        values = [
-            self._summaries.Summary.Value(tag=name, simple_value=value) for name, value in figures.items()
-        ]
-        self._add(run, 0, self._summaries.Summary(value=[*values, self._as_text("state", state)]))
+        values = [*self._scalars(figures), self._as_text("state", state)]
+        self._add(run, 0, self._summaries.Summary(value=values))
         self._open.pop(run).close()
 
     def _add(self, run: TrackedRun, step: int, summary: Any) -> None:
         event = self._events.Event(wall_time=time.time(), step=step, summary=summary)
         self._open[run].add_event(event)
+
+    def _scalars(self, figures: Mapping[str, float]) -> list[Any]:
+        value_of = self._summaries.Summary.Value
+        return [value_of(tag=name, simple_value=value) for name, value in figures.items()]
 
     def _as_text(self, tag: str, text: str) -> Any:
         metadata = self._text.create_summary_metadata(display_name=tag, description="")

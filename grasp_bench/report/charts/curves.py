@@ -30,40 +30,24 @@ def curves(points: Sequence[CurvePoint], width: int, x_title: str, y_title: str)
     Series with intervals are drawn a little beside each other; tips and tables have x as it is.
     """
     names = list(dict.fromkeys(point.series for point in points))
+    several = len(names) > 1
     told = series_encoding(width, names, offset=ABOVE_TITLE)
-    dashes = series_encoding(width, names, dashed=True)
+    dashes = series_encoding(width, names, dashed=True)["strokeDash"]
     x = _x_axis([point.x for point in points], x_title)
     y: Spec = {"type": "quantitative", "title": y_title, "scale": {"zero": False, "nice": True}}
     points = _apart(points, names)
-    colour = told["color"] if len(names) > 1 else {"value": ACCENT}
-    hidden = {**dashes["strokeDash"], "legend": None}
-    dot_ways = {"shape": told["shape"]} if len(names) > 1 else {}
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "line", "strokeWidth": 2, "aria": False},
-            "encoding": {"x": x, "y": {"field": "y", **y}, "color": colour, "strokeDash": hidden},
-        }
-    ]
+    shared = {"x": x, "color": told["color"] if several else {"value": ACCENT}}
+    mean, tip = {"y": {"field": "y", **y}}, {"description": {"field": "tip"}}
+    dashed = {"strokeDash": {**dashes, "legend": None}}
+    line: Spec = {"type": "line", "strokeWidth": 2, "aria": False}
+    layers: list[Spec] = [{"mark": line, "encoding": {**shared, **mean, **dashed}}]
     if any(point.low is not None for point in points):
-        layers.append(
-            {
-                "transform": [{"filter": "datum.low !== null"}],
-                "mark": {"type": "rule", "strokeWidth": 1.5},
-                "encoding": {
-                    "x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}, "color": colour,
-                    "description": {"field": "tip"},
-                },
-            }
-        )  # fmt: skip
-    layers.append(
-        {
-            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-            "encoding": {
-                "x": x, "y": {"field": "y", **y}, "color": colour, "description": {"field": "tip"},
-                **dot_ways,
-            },
-        }
-    )  # fmt: skip
+        ends = {"y": {"field": "low", **y}, "y2": {"field": "high"}}
+        whisker: Spec = {"mark": {"type": "rule", "strokeWidth": 1.5}, "encoding": {**shared, **ends, **tip}}
+        layers.append({"transform": [{"filter": "datum.low !== null"}], **whisker})
+    dot: Spec = {"type": "point", "filled": True, "size": 70, "opacity": 1}
+    shape = {"shape": told["shape"]} if several else {}
+    layers.append({"mark": dot, "encoding": {**shared, **mean, **tip, **shape}})
     return {
         "data": {"values": [asdict(point) for point in points]}, "layer": layers, "width": width,
         "height": 250 if is_narrow(width) else 300,

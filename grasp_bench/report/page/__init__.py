@@ -7,8 +7,6 @@ takes its colours from the page's CSS variables (one drawing serves light and da
 text. Tooltips take 30 lines of our own script. Each chart is drawn twice, for wide windows and for phones,
 because letters must not shrink with the picture.
 
-    material.py   what a page is made from
-    layout.py     which sections there are, in which order
     blocks.py     what a page contains besides tables and figures
-    render.py     blocks to HTML (Jinja2, autoescape), style and script inline; results folder to file
+    render.py     results folder to sections to HTML (Jinja2, autoescape), style and script inline
 """

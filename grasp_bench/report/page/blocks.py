@@ -33,7 +33,7 @@ class Commands:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer to one declared hypothesis; `kind` is a verdict (report/verdicts.py)."""
+    """The answer to one declared hypothesis; `kind` is a verdict (report/formatting.py)."""
 
     kind: str
     statement: str

@@ -1,11 +1,15 @@
-"""Arrange the sections of a report and render them as HTML; no script but its own may run."""
+"""Read what a report is made from, arrange its sections, and render them as HTML.
+
+No script but the page's own may run.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,11 +19,15 @@ from markupsafe import Markup
 
 from grasp_bench.core import atomic
 from grasp_bench.core.shown import shown
+from grasp_bench.report.board import load_board
+from grasp_bench.report.build import build_board
+from grasp_bench.report.cells import cell_folders, fingerprint
 from grasp_bench.report.charts.drawing import draw
 from grasp_bench.report.document import BLANK, Entry, Table
 from grasp_bench.report.formatting import UNITS, count
 from grasp_bench.report.page.blocks import Block, Fact, Folded, Heading, Page, PageSection, Prose
-from grasp_bench.report.page.material import PageMaterial, read_page_material
+from grasp_bench.report.rows import protocols_in_order, suffix_of
+from grasp_bench.report.schema import FORMAT, Board, Ranking
 from grasp_bench.report.sections.ablations import ablations_section
 from grasp_bench.report.sections.across import across_page_section
 from grasp_bench.report.sections.details import data_section, gaps, provenance_section
@@ -30,9 +38,50 @@ from grasp_bench.report.sections.ranking import board_section
 from grasp_bench.report.sections.significance import hypotheses_section
 from grasp_bench.report.sections.summary import summary_section
 from grasp_bench.report.sections.tuned import tuned_page_section
-from grasp_bench.report.studies import Findings
+from grasp_bench.report.significance import AblationDelta, Deltas, ablation_deltas
+from grasp_bench.report.studies import Findings, read_findings
 
-SectionMaker = Callable[[PageMaterial], PageSection | None]
+
+@dataclass(frozen=True)
+class PageData:
+    """The board of a spec, its ablations' deltas and its studies' findings."""
+
+    folder: Path
+    board: Board
+    deltas: Deltas
+    findings: Sequence[Findings]
+
+    @property
+    def metric(self) -> str:
+        """The metric that ranks."""
+        return self.board["metric"]
+
+    def protocols(self, ranking: Ranking) -> list[str]:
+        """The protocols of a ranking, the one that ranks first."""
+        return protocols_in_order(ranking, self.board["rank_by"])
+
+    def suffix(self, ranking: Ranking) -> str:
+        """What tells a ranking from the others of a board; nothing where it is the only one."""
+        return suffix_of(self.board, ranking)
+
+    def deltas_of(self, ranking: Ranking, protocol: str) -> Sequence[AblationDelta]:
+        """What the ablations of a ranking cost."""
+        return self.deltas.get(ranking["protocol_hash"], {}).get(protocol, ())
+
+
+def read_page_data(folder: Path) -> PageData:
+    """Read a results folder; raises as `load_board` and `read_findings` do.
+
+    A search leaves no cell: with findings of studies alone, the board has no ranking and is not cached.
+    """
+    findings = read_findings(folder)
+    alone = bool(findings) and not cell_folders(folder)
+    board = build_board(folder, fingerprint(folder, FORMAT)) if alone else load_board(folder)
+    protocols = list(dict.fromkeys(name for ranking in board["rankings"] for name in ranking["protocols"]))
+    return PageData(folder, board, ablation_deltas(folder, board["metric"], protocols), findings)
+
+
+SectionMaker = Callable[[PageData], PageSection | None]
 BEFORE_STUDIES: tuple[SectionMaker, ...] = (
     summary_section, hypotheses_section, board_section, across_page_section, tuned_page_section,
     paper_section, ablations_section, noise_page_section,
@@ -40,18 +89,18 @@ BEFORE_STUDIES: tuple[SectionMaker, ...] = (
 BEHIND_STUDIES: tuple[SectionMaker, ...] = (groups_section, data_section, gaps, provenance_section)
 
 
-def lay_out_page(material: PageMaterial) -> Page:
+def lay_out_page(data: PageData) -> Page:
     """Arrange everything that there is."""
     made = [
-        *(make(material) for make in BEFORE_STUDIES),
-        *map(study_section, material.findings),
-        *(make(material) for make in BEHIND_STUDIES),
+        *(make(data) for make in BEFORE_STUDIES),
+        *map(study_section, data.findings),
+        *(make(data) for make in BEHIND_STUDIES),
     ]
     return Page(
-        title=material.board["name"],
-        description=material.board["description"],
+        title=data.board["name"],
+        description=data.board["description"],
         units=UNITS,
-        facts=_facts(material),
+        facts=_facts(data),
         sections=[section for section in made if section is not None],
     )
 
@@ -71,13 +120,13 @@ def study_section(findings: Findings) -> PageSection | None:
     return PageSection(findings.name, findings.study.title, blocks)
 
 
-def _facts(material: PageMaterial) -> list[Fact]:
+def _facts(data: PageData) -> list[Fact]:
     """The size of it all."""
-    rows = [row for ranking in material.board["rankings"] for row in ranking["rows"]]
+    rows = [row for ranking in data.board["rankings"] for row in ranking["rows"]]
     ours = [row for row in rows if row["kind"] != "control"]
     seeds = {seed for row in rows for seed in row["seeds"]}
     finished = sum(len(row["slugs"]) for row in rows)
-    planned = finished + len(material.board["missing"])
+    planned = finished + len(data.board["missing"])
     facts = []
     if planned:
         facts += [
@@ -86,7 +135,7 @@ def _facts(material: PageMaterial) -> list[Fact]:
             Fact(str(len(seeds)), "seeds"),
             Fact(f"{finished} of {planned}", "cells finished"),
         ]
-    for name, card in material.board["cards"].items():
+    for name, card in data.board["cards"].items():
         told = [f"{count(card[key])} {key}" for key in ("users", "items", "interactions") if card.get(key)]
         if told:
             facts.append(Fact(name, ", ".join(told)))
@@ -160,12 +209,12 @@ SUFFIX = ".report.html"
 def write_report(folder: Path, out: Path | None, leaderboard: Path) -> Path:
     """Write the report of a results folder to `out`, by default into `leaderboard`, and return its path.
 
-    A file whose text has not changed is left alone. Raises as `read_page_material` does, and
+    A file whose text has not changed is left alone. Raises as `read_page_data` does, and
     MissingExtraError without the library that draws.
     """
-    material = read_page_material(folder)
+    data = read_page_data(folder)
     path = out or leaderboard / f"{folder.resolve().name}{SUFFIX}"
-    text = render(lay_out_page(material))
+    text = render(lay_out_page(data))
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         atomic.write_text(path, text)
     return path

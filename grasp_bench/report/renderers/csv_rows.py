@@ -17,7 +17,7 @@ from grasp_bench.report.across_schema import AcrossDatasets
 from grasp_bench.report.document import Document
 from grasp_bench.report.schema import Board, Ranking, Row
 
-NOTHING = (None, None, None)
+Line = dict[str, object]
 ACROSS = "across datasets"
 PROTOCOL = "sampled"  # papers rank among sampled negatives
 HEAD = (
@@ -25,27 +25,17 @@ HEAD = (
     "seed", "value", "sd", "leaks", "kind", "low", "high", "published", "substituted",
     "warnings",
 )  # fmt: skip
+MEASURED = ("protocol", "group", "metric", "seed", "value", "sd")
 
 
 def render(board: Board, document: Document) -> str:
     """Means (seed `mean`, with the spread over seeds) and every seed's overall values."""
     stream = io.StringIO(newline="\n")
-    writer = csv.writer(_Lines(stream))
-    writer.writerow(HEAD)
+    writer = csv.DictWriter(_Lines(stream), HEAD)
+    writer.writeheader()
     for ranking in board["rankings"]:
-        beside = _published(ranking)
-        for row in ranking["rows"]:
-            start = (
-                ranking["protocol_hash"], ranking["dataset"], row["label"], len(row["seeds"]),
-                len(row["planned_seeds"]), row["users"],
-            )  # fmt: skip
-            marks = "; ".join(row["leaks"]), row["kind"]
-            for rest in [*_means(row), *_seeds(row)]:
-                published = beside.get((row["label"], *rest[:4]), NOTHING)
-                warnings = " ".join(ranking["warnings"]) if rest[1] == "overall" and rest[3] == "mean" else ""
-                ends = "; ".join(row["substituted"]), warnings
-                writer.writerow((*start, *rest, *marks, *published, *ends))
-        writer.writerows(_sourced(ranking))
+        about = {"protocol_hash": ranking["protocol_hash"], "dataset": ranking["dataset"]}
+        writer.writerows({**about, **line} for line in [*_ours(ranking), *_sourced(ranking)])
     if board["across"] is not None:
         writer.writerows(_across(board["across"]))
     return stream.getvalue()
@@ -61,43 +51,53 @@ class _Lines:
         return self._stream.write(row.removesuffix("\r\n") + "\n")
 
 
-def _published(ranking: Ranking) -> dict[tuple[object, ...], tuple[object, ...]]:
-    """Interval and published figure by method, protocol, group, metric and `mean`."""
+def _ours(ranking: Ranking) -> Iterator[Line]:
+    """Every mean and every seed's value, with the interval and the published figure where there is one."""
     figures = ranking["published"]["figures"] if ranking["published"] else []
-    return {
-        (f["label"], PROTOCOL, f["group"], f["metric"], "mean"): (f["low"], f["high"], f["theirs"])
+    published: dict[tuple[object, ...], Line] = {
+        (f["label"], PROTOCOL, f["group"], f["metric"], "mean"): {
+            "low": f["low"], "high": f["high"], "published": f["theirs"],
+        }
         for f in figures
-    }
+    }  # fmt: skip
+    for row in ranking["rows"]:
+        about = {
+            "method": row["label"], "seeds": len(row["seeds"]), "planned_seeds": len(row["planned_seeds"]),
+            "users": row["users"], "leaks": "; ".join(row["leaks"]), "kind": row["kind"],
+            "substituted": "; ".join(row["substituted"]),
+        }  # fmt: skip
+        for rest in [*_means(row), *_seeds(row)]:
+            warned = {"warnings": " ".join(ranking["warnings"])} if rest[1:4:2] == ("overall", "mean") else {}
+            beside = published.get((row["label"], *rest[:4]), {})
+            yield {**about, **dict(zip(MEASURED, rest, strict=True)), **beside, **warned}
 
 
-def _sourced(ranking: Ranking) -> Iterator[tuple[object, ...]]:
+def _sourced(ranking: Ranking) -> Iterator[Line]:
     """A line for each figure of a published row, once however many of ours it stands beside."""
     entries = ranking["published"]["sourced"] if ranking["published"] else []
     rows = {(e["published"], e["source"]["reference"], e["protocol"], e["loss"]): e for e in entries}
     for (name, reference, protocol, loss), entry in rows.items():
         method = ", ".join(filter(None, [name, loss, reference]))
         for metric, theirs in entry["theirs"].items():
-            yield (
-                ranking["protocol_hash"], ranking["dataset"], method, None, None, None, protocol, "overall",
-                metric, "published", theirs, None, "", "published", *NOTHING, "", "",
-            )  # fmt: skip
+            yield {
+                "method": method, "protocol": protocol, "group": "overall", "metric": metric,
+                "seed": "published", "value": theirs, "kind": "published",
+            }  # fmt: skip
 
 
-def _across(across: AcrossDatasets) -> Iterator[tuple[object, ...]]:
+def _across(across: AcrossDatasets) -> Iterator[Line]:
     """Mean rank, and pairs won, tied and lost, of every ranked method."""
-    datasets = ", ".join(across["datasets"])
     for row in across["rows"]:
         if row["mean_rank"] is None:
             continue
-        figures = {
-            "mean rank": row["mean_rank"], "won": row["won"], "tied": row["tied"], "lost": row["lost"],
+        about = {
+            "dataset": ", ".join(across["datasets"]), "method": row["label"], "protocol": across["protocol"],
+            "group": ACROSS, "seed": "mean", "kind": row["kind"],
+            "substituted": "; ".join(row["substituted"]),
         }  # fmt: skip
-        for name, figure in figures.items():
-            yield (
-                None, datasets, row["label"], None, None, None, across["protocol"], ACROSS,
-                f"{name} by {across['metric']}", "mean", figure, None, "", row["kind"], *NOTHING,
-                "; ".join(row["substituted"]), "",
-            )  # fmt: skip
+        figures = (row["mean_rank"], row["won"], row["tied"], row["lost"])
+        for name, figure in zip(("mean rank", "won", "tied", "lost"), figures, strict=True):
+            yield {**about, "metric": f"{name} by {across['metric']}", "value": figure}
 
 
 def _means(row: Row) -> Iterator[tuple[object, ...]]:

@@ -19,25 +19,23 @@ from grasp_bench.report.sections.significance import (
 from grasp_bench.report.significance import AblationDelta
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.report.page.material import PageMaterial
+    from grasp_bench.report.page.render import PageData
 
 NOTE = "Left of the line: worse than the whole method. A hollow dot: corrected p of 0.05 or more."
 
 
-def ablations_section(material: PageMaterial) -> PageSection | None:
+def ablations_section(data: PageData) -> PageSection | None:
     """A figure for each ranking and protocol that has ablations."""
     figures = [
-        _figure(material, ranking, protocol, deltas)
-        for ranking in material.board["rankings"]
-        for protocol in material.protocols(ranking)
-        if (deltas := material.deltas_of(ranking, protocol))
+        _figure(data, ranking, protocol, deltas)
+        for ranking in data.board["rankings"]
+        for protocol in data.protocols(ranking)
+        if (deltas := data.deltas_of(ranking, protocol))
     ]
     return PageSection("ablations", "Ablations", figures) if figures else None
 
 
-def _figure(
-    material: PageMaterial, ranking: Ranking, protocol: str, deltas: Sequence[AblationDelta]
-) -> Figure:
+def _figure(data: PageData, ranking: Ranking, protocol: str, deltas: Sequence[AblationDelta]) -> Figure:
     bases = list(dict.fromkeys(delta["base"] for delta in deltas))
     rows = [
         Whisker.of_difference(
@@ -48,9 +46,9 @@ def _figure(
         for delta in deltas
     ]  # fmt: skip
     base = bases[0] if len(bases) == 1 else "its base"
-    name = f"Ablations against {base}, {protocol} ranking{material.suffix(ranking)}"
-    title = f"points of {material.metric} in percent, less {base if len(base) < 20 else 'the base'}"
-    table = _table(material.metric, protocol, deltas)
+    name = f"Ablations against {base}, {protocol} ranking{data.suffix(ranking)}"
+    title = f"points of {data.metric} in percent, less {base if len(base) < 20 else 'the base'}"
+    table = _table(data.metric, protocol, deltas)
     return Figure.of_one(name, lambda width: whiskers(rows, width, title), table, [NOTE])
 
 

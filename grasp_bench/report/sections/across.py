@@ -14,7 +14,7 @@ from grasp_bench.report.schema import Marked
 from grasp_bench.report.sections.ranking import label_of, mark_notes
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.report.page.material import PageMaterial
+    from grasp_bench.report.page.render import PageData
 
 TITLE = "Across datasets"
 RANK_NOTE = (
@@ -152,9 +152,9 @@ LEGEND = (
 )
 
 
-def across_page_section(material: PageMaterial) -> PageSection | None:
+def across_page_section(data: PageData) -> PageSection | None:
     """The verdict, the diagram where there is one, and the table; None where there is one dataset."""
-    across = material.board["across"]
+    across = data.board["across"]
     if across is None:
         return None
     table = across_table(across)

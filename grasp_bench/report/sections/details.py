@@ -13,7 +13,7 @@ from grasp_bench.report.schema import Board, Ranking
 from grasp_bench.report.sections.ranking import label_of, mark_notes, ordered_rows, values_of_seeds
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.report.page.material import PageMaterial
+    from grasp_bench.report.page.render import PageData
 
 
 def seed_table(ranking: Ranking, protocol: str, metric: str) -> Table:
@@ -92,10 +92,10 @@ def _fact(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def data_section(material: PageMaterial) -> PageSection | None:
+def data_section(data: PageData) -> PageSection | None:
     """The card of each dataset; None where no split has left one."""
     blocks: list[Block] = []
-    for name, card in material.board["cards"].items():
+    for name, card in data.board["cards"].items():
         lengths = card.get("lengths")
         histogram = lengths.get("histogram") if isinstance(lengths, Mapping) else None
         if histogram:
@@ -116,35 +116,35 @@ def _lengths(dataset: str, histogram: list[Mapping[str, Any]]) -> Figure:
     return Figure.of_one(name, lambda width: bars(rows, width, "users"), table)
 
 
-def gaps(material: PageMaterial) -> PageSection | None:
+def gaps(data: PageData) -> PageSection | None:
     """What was planned and is not there; None where nothing is missing."""
-    section = gaps_section(material.board)
+    section = gaps_section(data.board)
     if section is None:
         return None
     return PageSection("missing", "What is missing", [Prose(section.lines, listed=True)])
 
 
-def provenance_section(material: PageMaterial) -> PageSection:
+def provenance_section(data: PageData) -> PageSection:
     """How to reproduce first; then runs and hashes."""
-    board = material.board
-    blocks: list[Block] = [Heading("How to reproduce"), Commands(_commands(material))]
+    board = data.board
+    blocks: list[Block] = [Heading("How to reproduce"), Commands(_commands(data))]
     if board["rankings"]:
         known = "A finished cell is found by its hash and not computed again; seeds and versions are below."
         seeds = [
-            seed_table(ranking, protocol, material.metric)
+            seed_table(ranking, protocol, data.metric)
             for ranking in board["rankings"]
-            for protocol in material.protocols(ranking)
+            for protocol in data.protocols(ranking)
         ]
         blocks += [Prose([known]), Heading("Runs"), *map(_runs, board["rankings"])]
         blocks.append(Folded("Every seed", seeds))
-    blocks += [Heading("Hashes"), _hashes(material)]
+    blocks += [Heading("Hashes"), _hashes(data)]
     return PageSection("provenance", "Provenance", blocks)
 
 
-def _commands(material: PageMaterial) -> list[str]:
-    spec = f"specs/{material.board['name']}.yaml"
-    studies = [f"{each.study.command} {spec}" for each in material.findings]
-    ran = material.board["rankings"] or material.board["missing"]
+def _commands(data: PageData) -> list[str]:
+    spec = f"specs/{data.board['name']}.yaml"
+    studies = [f"{each.study.command} {spec}" for each in data.findings]
+    ran = data.board["rankings"] or data.board["missing"]
     return [*([f"grasp-bench run {spec}"] if ran else []), *studies, f"grasp-bench report {spec}"]
 
 
@@ -158,11 +158,10 @@ def _runs(ranking: Ranking) -> Table:
     return Table(table.title, [*table.columns, Column("hash", "left")], rows, table.notes)
 
 
-def _hashes(material: PageMaterial) -> Table:
+def _hashes(data: PageData) -> Table:
     rows = [
-        [f"protocol{material.suffix(ranking)}", ranking["protocol_hash"]]
-        for ranking in material.board["rankings"]
+        [f"protocol{data.suffix(ranking)}", ranking["protocol_hash"]] for ranking in data.board["rankings"]
     ]
-    rows.append(["board", material.board["key"]])
-    rows += [[f"{each.name}.json", each.hash] for each in material.findings]
+    rows.append(["board", data.board["key"]])
+    rows += [[f"{each.name}.json", each.hash] for each in data.findings]
     return Table.of_texts("Hashes of what this page was made from", ["of", "hash"], rows, names=2)

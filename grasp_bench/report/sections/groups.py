@@ -14,7 +14,7 @@ from grasp_bench.report.schema import GROUP_TABLES, Ranking, Row
 from grasp_bench.report.sections.ranking import entries_of, label_of, mark_notes, mean_of, ordered_rows
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.report.page.material import PageMaterial
+    from grasp_bench.report.page.render import PageData
 
 TABLE_METRICS = ("NDCG@10", "HR@10", "NDCG@5", "HR@5")
 GROUP_HEADS = {
@@ -93,19 +93,19 @@ PAIRS = {
 }
 
 
-def groups_section(material: PageMaterial) -> PageSection | None:
+def groups_section(data: PageData) -> PageSection | None:
     """The metric that ranks by group, other metrics and measures beyond accuracy folded."""
-    blocks = [block for ranking in material.board["rankings"] for block in _ranking(material, ranking)]
+    blocks = [block for ranking in data.board["rankings"] for block in _ranking(data, ranking)]
     return PageSection("groups", "Groups", blocks) if blocks else None
 
 
-def _ranking(material: PageMaterial, ranking: Ranking) -> Iterator[Block]:
-    metric, protocols = material.metric, material.protocols(ranking)
+def _ranking(data: PageData, ranking: Ranking) -> Iterator[Block]:
+    metric, protocols = data.metric, data.protocols(ranking)
     for protocol in protocols:
         tables = group_tables(ranking, protocol, metric)
-        pictures = [one for what in PAIRS if (one := _picture(material, ranking, protocol, what))]
+        pictures = [one for what in PAIRS if (one := _picture(data, ranking, protocol, what))]
         if tables and pictures:
-            name = f"{metric} by group, {protocol} ranking{material.suffix(ranking)}"
+            name = f"{metric} by group, {protocol} ranking{data.suffix(ranking)}"
             yield Figure(name, pictures, tables.pop(0))
         yield from tables
     others = [
@@ -115,15 +115,15 @@ def _ranking(material: PageMaterial, ranking: Ranking) -> Iterator[Block]:
         for table in group_tables(ranking, protocol, name)
     ]
     if others:
-        yield Folded(f"Groups by other metrics{material.suffix(ranking)}", others)
+        yield Folded(f"Groups by other metrics{data.suffix(ranking)}", others)
     beyond = beyond_table(ranking, metric) if protocols else None
     if beyond is not None:
-        yield Folded(f"Beyond accuracy: coverage, novelty, concentration{material.suffix(ranking)}", [beyond])
+        yield Folded(f"Beyond accuracy: coverage, novelty, concentration{data.suffix(ranking)}", [beyond])
 
 
-def _picture(material: PageMaterial, ranking: Ranking, protocol: str, what: str) -> Chart | None:
+def _picture(data: PageData, ranking: Ranking, protocol: str, what: str) -> Chart | None:
     """Two groups that divide all users; nothing where one of them is empty."""
-    metric, rows = material.metric, []
+    metric, rows = data.metric, []
     for row in ordered_rows(ranking, protocol, metric):
         stats = [mean_of(row, protocol, metric, group) for group in PAIRS[what]]
         if row["kind"] == "control" or not all(stats):

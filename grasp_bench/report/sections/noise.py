@@ -19,7 +19,7 @@ from grasp_bench.report.page.blocks import PageSection
 from grasp_bench.report.schema import ALL_PAIRS_OF, Degradation, Interval, NoiseCurve, NoisePoint, Ranking
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.report.page.material import PageMaterial
+    from grasp_bench.report.page.render import PageData
 
 CURVE_NOTES = (
     "95 % intervals for other users and trainings. Area: mean over the range of rates, by trapezoids; kept: "
@@ -97,14 +97,14 @@ DROP_AXIS = "difference of drops in points of percent"
 DROP_LEGEND = "Right of the line: the first method loses more. A hollow dot: corrected p of 0.05 or more."
 
 
-def noise_page_section(material: PageMaterial) -> PageSection | None:
+def noise_page_section(data: PageData) -> PageSection | None:
     """Curves and drops of every kind of noise and protocol; None where nothing was made noisy."""
     figures: list[Figure] = []
-    for ranking in material.board["rankings"]:
-        order = {name: place for place, name in enumerate(material.protocols(ranking))}
+    for ranking in data.board["rankings"]:
+        order = {name: place for place, name in enumerate(data.protocols(ranking))}
         found = sorted(ranking["noise"], key=lambda each: (each["kind"], order[each["protocol"]]))
         for each in found:
-            suffix = material.suffix(ranking)
+            suffix = data.suffix(ranking)
             drops = drop_table(each)
             figures += [_degradation(each, suffix), *([_drops(each, drops, suffix)] if drops else [])]
     return PageSection("noise", "Noise", figures) if figures else None

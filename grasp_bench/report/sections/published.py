@@ -22,7 +22,7 @@ from grasp_bench.report.sections.groups import GROUP_HEADS
 from grasp_bench.report.sections.ranking import seeds_of
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.report.page.material import PageMaterial
+    from grasp_bench.report.page.render import PageData
 
 INTERVAL_NOTE = (
     "≈ theirs lies in our 95 % interval for other users and trainings. Of one training the interval is over "
@@ -198,17 +198,17 @@ def _both(figure: PublishedFigure | None) -> Entry:
 METRICS = (f"NDCG@{MAIN_CUTOFF}", f"HR@{MAIN_CUTOFF}")
 
 
-def paper_section(material: PageMaterial) -> PageSection | None:
+def paper_section(data: PageData) -> PageSection | None:
     """Ours and theirs of every method that a paper has too; None where the spec names no paper."""
-    blocks = [block for ranking in material.board["rankings"] for block in _ranking(material, ranking)]
+    blocks = [block for ranking in data.board["rankings"] for block in _ranking(data, ranking)]
     return PageSection("paper", "Paper against ours", blocks) if blocks else None
 
 
-def _ranking(material: PageMaterial, ranking: Ranking) -> Iterator[Block]:
-    section, found = published_section(ranking, material.suffix(ranking)), ranking["published"]
+def _ranking(data: PageData, ranking: Ranking) -> Iterator[Block]:
+    section, found = published_section(ranking, data.suffix(ranking)), ranking["published"]
     if section is None or found is None:
         return
-    if len(material.board["rankings"]) > 1:
+    if len(data.board["rankings"]) > 1:
         yield Heading(section.title)
     yield Prose(section.lines, listed=True)
     overall = [figure for figure in found["figures"] if figure["group"] == "overall"]
@@ -222,7 +222,7 @@ def _ranking(material: PageMaterial, ranking: Ranking) -> Iterator[Block]:
     for protocol, table, rows in pictured:
         for metric in METRICS:
             if rows[metric]:
-                name = f"{metric}, ours and published, {protocol} ranking{material.suffix(ranking)}"
+                name = f"{metric}, ours and published, {protocol} ranking{data.suffix(ranking)}"
                 make = partial(dots, rows[metric], title=f"{metric}, percent")
                 yield Figure.of_one(name, make, table)
     if rest := [table for table in section.plain_tables if table not in [each for _, each, _ in pictured]]:

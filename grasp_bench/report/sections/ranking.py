@@ -13,7 +13,7 @@ from grasp_bench.report.schema import Marked, Ranking, RankingTests, Row, Stat
 from grasp_bench.report.sections.significance import exploratory_table, shuffled_table
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.report.page.material import PageMaterial
+    from grasp_bench.report.page.render import PageData
 
 # Few enough for a terminal; NDCG@1, HR@1 and MRR@1 are one number, and CSV and JSON hold them all.
 SHOWN = ("NDCG@10", "HR@10", "MRR@10", "NDCG@5", "HR@5", "NDCG@20", "HR@20", "HR@1")
@@ -180,28 +180,28 @@ WHISKERS_NOTE = (
 )
 
 
-def board_section(material: PageMaterial) -> PageSection | None:
+def board_section(data: PageData) -> PageSection | None:
     """Every ranking under every protocol; None where nothing was ranked."""
-    blocks = [block for ranking in material.board["rankings"] for block in _ranking(material, ranking)]
+    blocks = [block for ranking in data.board["rankings"] for block in _ranking(data, ranking)]
     return PageSection("board", "Leaderboard", blocks) if blocks else None
 
 
-def _ranking(material: PageMaterial, ranking: Ranking) -> Iterator[Block]:
+def _ranking(data: PageData, ranking: Ranking) -> Iterator[Block]:
     if ranking["why_apart"]:
         yield Prose([f"Ranked apart: {ranking['why_apart']}."])
-    for protocol in material.protocols(ranking):
-        yield Heading(f"{protocol.capitalize()} ranking{material.suffix(ranking)}")
-        yield ranking_table(ranking, protocol, material.metric)
-        yield from filter(None, [_means(material, ranking, protocol), _to_best(material, ranking, protocol)])
-        shuffled = shuffled_table(ranking, protocol, material.metric)
+    for protocol in data.protocols(ranking):
+        yield Heading(f"{protocol.capitalize()} ranking{data.suffix(ranking)}")
+        yield ranking_table(ranking, protocol, data.metric)
+        yield from filter(None, [_means(data, ranking, protocol), _to_best(data, ranking, protocol)])
+        shuffled = shuffled_table(ranking, protocol, data.metric)
         if shuffled:
             yield Folded("What is left on shuffled embeddings", [shuffled])
 
 
-def _means(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | None:
+def _means(data: PageData, ranking: Ranking, protocol: str) -> Figure | None:
     """Means, and the seeds that they are of; controls by another sign."""
-    metric, rows = material.metric, []
-    for row in ordered_rows(ranking, protocol, material.metric):
+    metric, rows = data.metric, []
+    for row in ordered_rows(ranking, protocol, data.metric):
         stat = mean_of(row, protocol, metric)
         if stat is None:
             continue
@@ -214,7 +214,7 @@ def _means(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | 
                 rows.append(Dot(label, "one of its seeds", 100 * values[metric], told, size=28))
     if not rows:
         return None
-    name = f"{metric} of every method, {protocol} ranking{material.suffix(ranking)}"
+    name = f"{metric} of every method, {protocol} ranking{data.suffix(ranking)}"
     table, axis = _means_table(ranking, protocol, metric, name), f"{metric}, percent"
     return Figure.of_one(name, lambda width: dots(rows, width, axis, series=SERIES, zero=True), table)
 
@@ -231,8 +231,8 @@ def _means_table(ranking: Ranking, protocol: str, metric: str, title: str) -> Ta
     return Table.of_texts(title, ["method", metric, *(f"seed {s}" for s in seeds)], entries, mark_notes(rows))
 
 
-def _to_best(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure | None:
-    metric = material.metric
+def _to_best(data: PageData, ranking: Ranking, protocol: str) -> Figure | None:
+    metric = data.metric
     tests = ranking["tests"].get(protocol, {}).get(metric)
     table = exploratory_table(ranking, protocol, metric)
     if tests is None or table is None:
@@ -245,6 +245,6 @@ def _to_best(material: PageMaterial, ranking: Ranking, protocol: str) -> Figure 
         )
         for pair in tests["pairs"]
     ]  # fmt: skip
-    name = f"Difference to {tests['best']}, {protocol} ranking{material.suffix(ranking)}"
+    name = f"Difference to {tests['best']}, {protocol} ranking{data.suffix(ranking)}"
     axis = f"points of {metric} in percent, less the best"
     return Figure.of_one(name, lambda width: whiskers(rows, width, axis), table, [WHISKERS_NOTE])

@@ -19,7 +19,7 @@ from grasp_bench.report.page.blocks import Folded, PageSection, Prose, Verdict, 
 from grasp_bench.report.schema import Board, Claim, PairTest, Ranking
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.report.page.material import PageMaterial
+    from grasp_bench.report.page.render import PageData
 
 DECIDING = ("difference [95 % CI]", "p")  # what stays where there is little space
 SIZES = ("P(A>B)", "d_z", "rank-biserial", "gain / lose")
@@ -140,10 +140,10 @@ def _texts(test: PairTest) -> dict[str, str]:
     return dict(zip((*DECIDING, *SIZES, *OF_USERS), (*deciding, *sizes, *of_users), strict=True))
 
 
-def hypotheses_section(material: PageMaterial) -> PageSection | None:
+def hypotheses_section(data: PageData) -> PageSection | None:
     """A verdict each, and all tests behind them; None where nothing was ranked and nothing declared."""
-    section, claims = claims_section(material.board), material.board["claims"]
-    if not claims and not material.board["rankings"]:
+    section, claims = claims_section(data.board), data.board["claims"]
+    if not claims and not data.board["rankings"]:
         return None
     if not claims:
         return PageSection("hypotheses", "Declared hypotheses", [Prose(section.lines)])

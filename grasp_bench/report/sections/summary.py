@@ -12,28 +12,28 @@ from grasp_bench.report.schema import Ranking, RankingTests
 from grasp_bench.report.sections.ranking import mean_of, not_above_controls, ordered_rows
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.report.page.material import PageMaterial
+    from grasp_bench.report.page.render import PageData
 
 
-def summary_section(material: PageMaterial) -> PageSection:
+def summary_section(data: PageData) -> PageSection:
     """Sentences, the ranking that counts first."""
     lines = [
         line
-        for ranking in material.board["rankings"]
-        for protocol in material.protocols(ranking)
-        for line in _ranking_lines(material, ranking, protocol)
+        for ranking in data.board["rankings"]
+        for protocol in data.protocols(ranking)
+        for line in _ranking_lines(data, ranking, protocol)
     ]
-    lines += [*_claims(material), *_ablations(material), *_noise(material)]
-    lines += [line for each in material.findings for line in each.study.summary(each.found)]
-    if material.board["missing"]:
-        count = len(material.board["missing"])
+    lines += [*_claims(data), *_ablations(data), *_noise(data)]
+    lines += [line for each in data.findings for line in each.study.summary(each.found)]
+    if data.board["missing"]:
+        count = len(data.board["missing"])
         lines.append(f"{count} planned cell{'s are' if count > 1 else ' is'} not finished (see the end).")
     return PageSection("found", "What was found", [Prose(lines, listed=True)])
 
 
-def _ranking_lines(material: PageMaterial, ranking: Ranking, protocol: str) -> Iterator[str]:
-    metric = material.metric
-    where = f"{protocol.capitalize()} ranking{material.suffix(ranking)}"
+def _ranking_lines(data: PageData, ranking: Ranking, protocol: str) -> Iterator[str]:
+    metric = data.metric
+    where = f"{protocol.capitalize()} ranking{data.suffix(ranking)}"
     tests = ranking["tests"].get(protocol, {}).get(metric)
     if tests is None or tests["best"] is None:
         return
@@ -59,9 +59,9 @@ def _against_best(tests: RankingTests) -> str:
     return f"{told}; trained once, so that nothing is known: {', '.join(once)}" if once else told
 
 
-def _claims(material: PageMaterial) -> Iterator[str]:
-    claims = material.board["claims"]
-    if not material.board["rankings"] and not claims:
+def _claims(data: PageData) -> Iterator[str]:
+    claims = data.board["claims"]
+    if not data.board["rankings"] and not claims:
         return
     if not claims:
         yield "The spec declares no hypothesis: all tests here are exploratory."
@@ -74,21 +74,21 @@ def _claims(material: PageMaterial) -> Iterator[str]:
     yield f"Of {len(claims)} declared {word}: {told}."
 
 
-def _ablations(material: PageMaterial) -> Iterator[str]:
-    for ranking in material.board["rankings"]:
-        for protocol in material.protocols(ranking)[:1]:
-            deltas = material.deltas_of(ranking, protocol)
+def _ablations(data: PageData) -> Iterator[str]:
+    for ranking in data.board["rankings"]:
+        for protocol in data.protocols(ranking)[:1]:
+            deltas = data.deltas_of(ranking, protocol)
             if deltas:
                 most = min(deltas, key=lambda delta: delta["test"]["difference"])
                 yield (
                     f"Of the ablations, “{most['label']}” stands lowest against “{most['base']}”: "
-                    f"{points_with_interval(most['test'])} points of {material.metric} ({protocol} ranking)."
+                    f"{points_with_interval(most['test'])} points of {data.metric} ({protocol} ranking)."
                 )
 
 
-def _noise(material: PageMaterial) -> Iterator[str]:
+def _noise(data: PageData) -> Iterator[str]:
     """Who keeps most and least of its metric, among those that read what is corrupted."""
-    for ranking in material.board["rankings"]:
+    for ranking in data.board["rankings"]:
         for found in ranking["noise"]:
             kept = {
                 curve["label"]: curve["retained"]["mean"]
@@ -97,7 +97,7 @@ def _noise(material: PageMaterial) -> Iterator[str]:
             }
             if len(kept) > 1:
                 most, least = max(kept, key=lambda name: kept[name]), min(kept, key=lambda name: kept[name])
-                where = f"noise ({found['kind']}; {found['protocol']} ranking{material.suffix(ranking)})"
+                where = f"noise ({found['kind']}; {found['protocol']} ranking{data.suffix(ranking)})"
                 yield (
                     f"Under {where} “{most}” keeps {percent(kept[most])} % of its {found['metric']} on "
                     f"average over the rates, “{least}” {percent(kept[least])} %."

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
+from grasp_bench.report.document import BLANK, Content, Entry, Section, Table
 from grasp_bench.report.formatting import count, duration, percent, points
 from grasp_bench.report.page.blocks import PageSection
 from grasp_bench.report.schema import Board, Ranking
+from grasp_bench.report.sections.ranking import mean_of
 from grasp_bench.report.study import OWN_SETTINGS
 
 if TYPE_CHECKING:  # a cached board is shown without numpy
-    from grasp_bench.report.page.material import PageMaterial
+    from grasp_bench.report.page.render import PageData
 
 TITLE = "Tuning budgets"
 NOTE = (
@@ -26,9 +27,9 @@ def tuned_section(board: Board, protocol: str, metric: str) -> Section | None:
     return Section(TITLE, tables) if board.get("tuned") else None
 
 
-def tuned_page_section(material: PageMaterial) -> PageSection | None:
+def tuned_page_section(data: PageData) -> PageSection | None:
     """The same for a page."""
-    board = material.board
+    board = data.board
     section = tuned_section(board, board["rank_by"], board["metric"])
     return PageSection("tuned", TITLE, list(section.tables)) if section else None
 
@@ -36,10 +37,10 @@ def tuned_page_section(material: PageMaterial) -> PageSection | None:
 def _table(board: Board, ranking: Ranking, protocol: str, metric: str) -> Table:
     test: dict[str, float] = {}
     for row in ranking["rows"]:
-        figure = row["values"].get(protocol, {}).get("overall", {}).get(metric)
+        figure = mean_of(row, protocol, metric)
         if figure is not None and row["coordinates"].get("backbone"):
             test.setdefault(_name(row["coordinates"]), figure["mean"])
-    rows = []
+    rows: list[list[Content]] = []
     for name, found in board.get("tuned", {}).items():
         if found.get("trials") is None:
             continue
@@ -49,17 +50,13 @@ def _table(board: Board, ranking: Ranking, protocol: str, metric: str) -> Table:
         seconds = found.get("seconds")
         rows.append(
             [
-                Entry(name), Entry(count(found["trials"])),
-                Entry(BLANK if seconds is None else duration(seconds), order=seconds),
-                Entry(percent(found.get("validation"))), Entry(percent(own)), Entry(percent(tuned)),
-                Entry(gain),
+                name, count(found["trials"]), Entry(duration(seconds), order=seconds),
+                percent(found.get("validation")), percent(own), percent(tuned), gain,
             ]
         )  # fmt: skip
-    columns = [
-        Column("method", "left"), Column("trials"), Column("training"), Column("best on validation"),
-        Column(f"{metric}, own settings"), Column(f"{metric}, tuned"), Column("gain"),
-    ]  # fmt: skip
-    return Table(f"Search of each method, {protocol} ranking", columns, rows, [NOTE])
+    heads = ["method", "trials", "training", "best on validation"]
+    heads += [f"{metric}, own settings", f"{metric}, tuned", "gain"]
+    return Table.of_texts(f"Search of each method, {protocol} ranking", heads, rows, [NOTE])
 
 
 def _same(board: Board, name: str) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +77,7 @@ def corrupt(reading: Reading, rate: float, seed: int) -> tuple[Knowledge, dict[S
         disturbed, rows = add_noise(vectors, side, "permute", rate, seed)
         last = len(vectors) - (known.prefixes if side == "users" else 0)
         tables = {own_name: disturbed, similar_name: pooled_means(disturbed[:last], indices, disturbed)}
-        known = replace(known, **_tensors(tables))
+        known = replace(known, **{name: torch.from_numpy(table) for name, table in tables.items()})  # type: ignore[arg-type]
         own = np.zeros(len(vectors))
         own[rows] = 1.0
         found[side] = Corrupted(own, _share_of_neighbours(own, indices))
@@ -124,10 +123,6 @@ def corruption_of(part: str, side: str, weights: Shares, shares: Shares) -> Corr
         mean_corrupted=float(corrupted.mean()),
         mean_clean=float(clean.mean()),
     )
-
-
-def _tensors(tables: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return {name: torch.from_numpy(table) for name, table in tables.items()}
 
 
 def _share_of_neighbours(own: Shares, indices: np.ndarray) -> Shares:

@@ -13,11 +13,8 @@ from grasp_bench.core.store import Store
 from grasp_bench.core.words import did_you_mean
 from grasp_bench.data.artefacts import read_item_table, read_user_ids
 from grasp_bench.data.groups import head_items, head_users, item_counts
-from grasp_bench.engine.publish import identity
-from grasp_bench.models.enhancers.grasp import Grasp
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.report.methods import label_methods, method_of
 from grasp_bench.studies.attention.corruption import (
     MOSTLY,
     corrupt,
@@ -36,6 +33,7 @@ from grasp_bench.studies.attention.reading import (
     unchosen_pairs,
 )
 from grasp_bench.studies.attention.schema import Attention, AttentionCell, Corruption, HeatMap, Weights
+from grasp_bench.studies.serving import labels
 
 BINS = 50
 DIGITS = 6  # single precision holds no more
@@ -68,9 +66,9 @@ class InspectionOptions:
 def inspect_attention(plan: Plan, store: Store, options: InspectionOptions) -> Attention:
     """Inspect the cells that `options` names; raises as `cells_with_attention` and `heat_maps` do."""
     cells, left_out = cells_with_attention(plan, store, options.cells)
-    labels = _labels(plan)
+    named = labels(plan.cells)
     remarks: list[str] = []
-    found = [_inspect(cell, labels[cell.slug], store, options, remarks) for cell in cells]
+    found = [_inspect(cell, named[cell.slug], store, options, remarks) for cell in cells]
     notes = [*_notes(cells, found, options), *dict.fromkeys(remarks), *left_out]
     return Attention(spec=plan.name, cells=found, notes=notes)
 
@@ -141,7 +139,7 @@ def _inspect(
         seed=cell.seed if cell.seed is not None else cell.experiment.first_seeds[0],
         attention=settings_of(cell).attention,
         noise=noise,
-        scale=_scale(model),
+        scale=dict(zip(parts, model.holistic.log_scale.detach().exp().tolist(), strict=True)),
         pairs=len(pairs.items),
         weights=weights,
         corruption=corruption,
@@ -173,24 +171,12 @@ def _by_corruption(shares: Mapping[str, NDArray[np.float64]]) -> Mapping[str, Bo
     return {"clean": ~mostly, "corrupted": mostly}
 
 
-def _scale(model: Grasp) -> dict[str, float]:
-    factors = model.holistic.log_scale.detach().exp().tolist()
-    return dict(zip(model.holistic.shape.parts, factors, strict=True))
-
-
 def _noise_words(cell: Cell) -> str:
     noise = cell.experiment.noise
     assert noise is not None
     said = noise.identity()
     sides = "both sides" if noise.side == "both" else noise.side
     return f"{said['kind']} {noise.rate:g} of {sides}, {noise.when.replace('_', ' ')}"
-
-
-def _labels(plan: Plan) -> dict[str, str]:
-    """Labels of the cells' methods on boards, by slug."""
-    methods = {cell.slug: method_of(identity(cell)) for cell in plan.cells}
-    labels = label_methods(set(methods.values()))
-    return {slug: labels[method] for slug, method in methods.items()}
 
 
 def _notes(

@@ -90,8 +90,7 @@ def cells_with_attention(plan: Plan, store: Store, pattern: str = "*") -> tuple[
     ]
     if not attentive:
         raise UnknownNameError(
-            f"{plan.name}: no cell has holistic attention",
-            hint="inspect a spec with model.enhancer: grasp",
+            f"{plan.name}: no cell has holistic attention", hint="inspect a spec with model.enhancer: grasp"
         )
     matching = [cell for cell in attentive if fnmatchcase(cell.slug, pattern)]
     if not matching:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from grasp_bench.report.charts.curves import Bin, distributions
 from grasp_bench.report.charts.row_charts import Dot, Spread, dots, spreads
 from grasp_bench.report.charts.theme import Axes, Square, grid
-from grasp_bench.report.document import BLANK, Chart, Column, Document, Entry, Figure, Section, Table
+from grasp_bench.report.document import BLANK, Document, Figure, Section, Table
 from grasp_bench.report.formatting import count, number, percent, plain, share
 from grasp_bench.report.studies import Study
 from grasp_bench.studies.attention.schema import Attention, AttentionCell, HeatMap, Weights
@@ -19,6 +20,7 @@ MOST_ITEMS = 24  # of a long history, the latest
 NARROW_RANGE = 0.1  # weights that differ by less are printed with more decimals
 BLOCKS, NOTHING, CHARACTERS = "▁▂▃▄▅▆▇█", "·", 25
 QUANTILES = ("0.05", "0.25", "0.5", "0.75", "0.95")
+WEIGHT_HEADS = ("pairs", "mean", "sd", *(f"q {name}" for name in QUANTILES), "near 0.5")
 GROUPS = {
     "all": "all pairs", "training": "training items", "validation": "validation items",
     "unchosen": "unchosen items", "head_users": "head users", "tail_users": "tail users",
@@ -85,14 +87,10 @@ def heat_map(one: HeatMap) -> Figure:
     values = [weight for line in one["weights"] for weight in line]
     decimals = DIGITS if max(values) - min(values) < NARROW_RANGE else 2
     squares = [
-        Square(
-            part, numbered[index], weight, f"{weight:.{decimals}f}",
-            f"{numbered[index]}, {part}: {weight:.4f}",
-        )
+        Square(part, item, weight, f"{weight:.{decimals}f}", f"{item}, {part}: {weight:.4f}")
         for part, line in zip(one["parts"], one["weights"], strict=True)
-        for index, weight in enumerate(line)
-        if index >= first
-    ]  # fmt: skip
+        for item, weight in zip(numbered[first:], line[first:], strict=True)
+    ]
     name = f"Weights over the history of user {one['user']}"
     axes = Axes(None, None, one["parts"], numbered[first:])
     rows = [
@@ -101,20 +99,16 @@ def heat_map(one: HeatMap) -> Figure:
     ]
     notes = ["Shade: from the lowest weight of this history to the highest."]
     notes += [f"The latest {MOST_ITEMS} of {len(numbered)} items; the table has all."] if first else []
-    chart = Chart(name, lambda width: grid(squares, width, axes))
-    return Figure(name, [chart], Table.of_texts(name, ["item, oldest first", *one["parts"]], rows), notes)
+    table = Table.of_texts(name, ["item, oldest first", *one["parts"]], rows)
+    return Figure.of_one(name, lambda width: grid(squares, width, axes), table, notes)
 
 
 def _alike(found: Attention) -> list[Alike]:
-    groups: list[list[AttentionCell]] = []
+    groups: dict[str, list[AttentionCell]] = {}
     for cell in found["cells"]:
-        for group in groups:
-            if all(cell[key] == group[0][key] for key in ("label", "noise", "weights", "heat_maps")):
-                group.append(cell)
-                break
-        else:
-            groups.append([cell])
-    return list(groups)
+        same = repr([cell["label"], cell["noise"], cell["weights"], cell["heat_maps"]])
+        groups.setdefault(same, []).append(cell)
+    return list(groups.values())
 
 
 def _named(cells: Alike) -> str:
@@ -139,10 +133,9 @@ def _overall(alike: Sequence[Alike], kind: str) -> Figure:
                 rows.append([name, each["part"], factor, *_figures(each, kind), blocks(each["counts"])])
     title = f"Weights of all pairs of users and items, {kind} attention"
     reference = 0.5 if kind == "sigmoid" else None
-    heads = ["cell", "part", "factor", *_heads(), "0 … 1"]
-    chart = Chart(title, lambda width: spreads(drawn, width, "weight", reference=reference))
-    legend = [SPREAD_NOTE, *([HALF_NOTE] if reference else [])]
-    return Figure(title, [chart], Table.of_texts(title, heads, rows, [WEIGHT_NOTE]), legend)
+    table = Table.of_texts(title, ["cell", "part", "factor", *WEIGHT_HEADS, "0 … 1"], rows, [WEIGHT_NOTE])
+    make = partial(spreads, drawn, title="weight", reference=reference)
+    return Figure.of_one(title, make, table, [SPREAD_NOTE, *([HALF_NOTE] if reference else [])])
 
 
 def _groups(alike: Sequence[Alike]) -> Table:
@@ -180,16 +173,14 @@ def _corruption(alike: Sequence[Alike]) -> Figure:
                 ]
             )  # fmt: skip
     title = "Do weights tell corrupted context from clean?"
-    axis = "AUC: chance that corrupted weighs less"
     heads = [
         "cell", "part", "side", "corrupted", "clean", "AUC", "correlation", "mean corrupted", "mean clean",
         "taken off",
     ]  # fmt: skip
     noises = [f"{_named(cells)}: {cells[0]['noise']}." for cells in alike if cells[0]["corruption"]]
     table = Table.of_texts(title, heads, rows, [CORRUPTION_NOTE, *noises], names=3)
-    return Figure(
-        title, [Chart(title, lambda width: dots(drawn, width, axis, reference=0.5))], table, [AUC_LEGEND]
-    )
+    make = partial(dots, drawn, title="AUC: chance that corrupted weighs less", reference=0.5)
+    return Figure.of_one(title, make, table, [AUC_LEGEND])
 
 
 def _cell_figures(cell: AttentionCell, name: str) -> Iterator[Figure]:
@@ -198,10 +189,8 @@ def _cell_figures(cell: AttentionCell, name: str) -> Iterator[Figure]:
     if drawn:
         title = f"Weights by group, {name}"
         rows = [[each["part"], _group(each), *_figures(each, cell["attention"])] for each in cell["weights"]]
-        table = Table.of_texts(title, ["part", "group", *_heads()], rows, names=2)
-        yield Figure(
-            title, [Chart(title, lambda width: spreads(drawn, width, "weight"))], table, [SPREAD_NOTE]
-        )
+        table = Table.of_texts(title, ["part", "group", *WEIGHT_HEADS], rows, names=2)
+        yield Figure.of_one(title, partial(spreads, drawn, title="weight"), table, [SPREAD_NOTE])
     for groups, what in ((("all",), "all pairs"), (("clean", "corrupted"), "clean and corrupted context")):
         weights = [each for each in cell["weights"] if each["group"] in groups]
         used = {index for each in weights for index, pairs in enumerate(each["counts"]) if pairs}
@@ -218,13 +207,13 @@ def _histogram(weights: Sequence[Weights], title: str) -> Figure:
         for each, heights in zip(weights, shares, strict=True)
         for edge, height in zip(each["edges"], [*heights, heights[-1]], strict=True)
     ]
-    columns = [Column("from"), Column("to"), *(Column(f"{each['part']}, {_group(each)}") for each in weights)]
+    heads = ["from", "to", *(f"{each['part']}, {_group(each)}" for each in weights)]
     rows = [
-        [Entry(f"{low:g}"), Entry(f"{high:g}"), *(Entry(percent(each[index])) for each in shares)]
+        [f"{low:g}", f"{high:g}", *(percent(each[index]) for each in shares)]
         for index, (low, high) in enumerate(itertools.pairwise(weights[0]["edges"]))
     ]
-    chart = Chart(title, lambda width: distributions(bins, width, "weight"))
-    return Figure(title, [chart], Table(title, columns, rows, ["Percent of the pairs of a column."]))
+    table = Table.of_texts(title, heads, rows, ["Percent of the pairs of a column."], names=0)
+    return Figure.of_one(title, partial(distributions, bins, x_title="weight"), table)
 
 
 def _group(weights: Weights) -> str:
@@ -239,10 +228,6 @@ def _spread(weights: Weights, label: str, series: str) -> list[Spread]:
     low, q1, median, q3, high = known
     tip = f"{label}, {series}: median {median:.4f}, middle half {q1:.4f} to {q3:.4f}"
     return [Spread(label, series, low, q1, median, q3, high, tip)]
-
-
-def _heads() -> list[str]:
-    return ["pairs", "mean", "sd", *(f"q {name}" for name in QUANTILES), "near 0.5"]
 
 
 def _figures(weights: Weights, kind: str) -> list[str]:

@@ -19,7 +19,7 @@ from grasp_bench.engine.publish import identity
 from grasp_bench.engine.run import RunConfig, run_plan
 from grasp_bench.report.board import load_board
 from grasp_bench.report.cells import ResultCell
-from grasp_bench.report.comparable_cells import Material, read_material
+from grasp_bench.report.comparable_cells import StoredResults, read_results
 from grasp_bench.report.methods import Method
 from grasp_bench.report.renderers.json_text import as_json
 from grasp_bench.report.schema import Claim
@@ -109,15 +109,15 @@ def audit_of(
 ) -> Audit:
     """Build the audit from published variants: protocols below `results`, hazards below `caches`."""
     boards = {variant.name: load_board(results / variant.plan.name) for variant in variants}
-    materials = {variant.name: read_material(results / variant.plan.name) for variant in variants}
+    stored_of = {variant.name: read_results(results / variant.plan.name) for variant in variants}
     metric = boards[variants[0].name]["metric"]
-    sides = {variant.name: _Side(_complete(materials[variant.name]), variant.ranking) for variant in variants}
+    sides = {variant.name: _Side(_complete(stored_of[variant.name]), variant.ranking) for variant in variants}
     figures = {name: side.figures("overall", metric) for name, side in sides.items()}
     named = {
-        name: {materials[name].labels[method]: value for method, value in found.items()}
+        name: {stored_of[name].labels[method]: value for method, value in found.items()}
         for name, found in figures.items()
     }
-    base, strict = next((variant, materials[variant.name]) for variant in variants if variant.name == BASE)
+    base, strict = next((variant, stored_of[variant.name]) for variant in variants if variant.name == BASE)
     return Audit(
         name=base.experiment.name,
         description=base.experiment.description,
@@ -129,7 +129,8 @@ def audit_of(
         figures=named,
         taus={f"{a} / {b}": kendall(named[a], named[b]) for a, b in combinations(named, 2)},
         hazards=tuple(
-            _effects(hazard, strict, _material(variant, caches), metric) for hazard, variant in hazards
+            _effects(hazard, strict, read_results(caches / variant.plan.name) if variant else None, metric)
+            for hazard, variant in hazards
         ),
         missing=tuple(
             f"{name}: {entry['slug']} ({entry['reason']})"
@@ -168,28 +169,19 @@ def _outcome(claim: Claim) -> Outcome:
     return Outcome(verdict, test["difference"], test["low"], test["high"], claim["p_holm"], claim["words"])
 
 
-def _material(variant: Variant | None, caches: Path) -> Material | None:
-    """None for the hazard that reads the strict variant's own results."""
-    return None if variant is None else read_material(caches / variant.plan.name)
-
-
-def _complete(material: Material) -> dict[Method, Sequence[ResultCell]]:
+def _complete(stored: StoredResults) -> dict[Method, Sequence[ResultCell]]:
     """Methods that have every planned seed."""
     return {
         method: cells
-        for part in material.partitions
+        for part in stored.partitions
         for method, cells in part.cells.items()
         if not part.unfinished(method)
     }
 
 
-def _mean_of(cells: Sequence[ResultCell], ranking: str, group: str, metric: str) -> float | None:
-    """Mean over cells of what their metrics.json says; None unless each of them says it."""
-    values = [cell.metrics.get(ranking, {}).get(group, {}).get(metric) for cell in cells]
-    return float(sum(values)) / len(values) if values and None not in values else None
-
-
-def _effects(hazard: Hazard, strict: Material, switched: Material | None, metric: str) -> HazardEffects:
+def _effects(
+    hazard: Hazard, strict: StoredResults, switched: StoredResults | None, metric: str
+) -> HazardEffects:
     """`switched` is None for the hazard that is only another reading of the strict ranks."""
     before = "full" if hazard.key == FULL else hazard.ranking
     other = switched or strict
@@ -223,12 +215,17 @@ class _Side:
     ranking: str
 
     @classmethod
-    def of(cls, material: Material, ranking: str) -> _Side:
-        return cls({_anywhere(method): cells for method, cells in _complete(material).items()}, ranking)
+    def of(cls, stored: StoredResults, ranking: str) -> _Side:
+        return cls({_anywhere(method): cells for method, cells in _complete(stored).items()}, ranking)
 
     def figures(self, group: str, metric: str) -> dict[Method, float]:
-        found = {method: _mean_of(cells, self.ranking, group, metric) for method, cells in self.cells.items()}
-        return {method: mean for method, mean in found.items() if mean is not None}
+        """Means over cells of what their metrics.json says, of methods whose every cell says it."""
+        found = {}
+        for method, cells in self.cells.items():
+            values = [cell.metrics.get(self.ranking, {}).get(group, {}).get(metric) for cell in cells]
+            if values and None not in values:
+                found[method] = float(sum(values)) / len(values)
+        return found
 
     def trainings(self, method: Method, values: UserValues, metric: str) -> Trainings:
         return values.trainings(self.cells[method], self.ranking, metric)
@@ -246,7 +243,7 @@ def run_audit(
     variants: Sequence[Variant],
     hazards: Sequence[tuple[Hazard, Variant | None]],
     config: RunConfig,
-    tell: Callable[[str], None],
+    note: Callable[[str], None],
 ) -> Audit:
     """Make what is absent of every variant, and write `results/<spec>/audit.json`.
 
@@ -255,22 +252,22 @@ def run_audit(
     """
     caches = config.store / "audit"
     for variant in variants:
-        _run(variant, config, tell)
+        _run(variant, config, note)
     for _, switched in hazards:
         if switched is not None:
-            _run(switched, replace(config, results=caches), tell)
+            _run(switched, replace(config, results=caches), note)
     audit = audit_of(variants, hazards, config.results, caches)
     atomic.write_json(config.results / audit.name / FILE, as_json(audit))
     return audit
 
 
-def _run(variant: Variant, config: RunConfig, tell: Callable[[str], None]) -> None:
-    tell(f"{variant.name}:")
+def _run(variant: Variant, config: RunConfig, note: Callable[[str], None]) -> None:
+    note(f"{variant.name}:")
     folder = config.results / variant.plan.name
     with suppress(DamagedError):  # it is set aside now, and made again below
         _write_study(folder, variant, config.store)
     if not variant.plan.cells:
-        tell("nothing that it changes")
+        note("nothing that it changes")
         return
     outcome = run_plan(variant.plan, config)
     _write_study(folder, variant, config.store)

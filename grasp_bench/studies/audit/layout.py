@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from grasp_bench.report.document import BLANK, Document, Section, Table
 from grasp_bench.report.formatting import number, p_value, percent
@@ -14,32 +14,31 @@ IN_STRICT = (
     "strict figure over the shuffled one."
 )
 GROUPS = {"overall": "", "tail_item": " on tail items"}
+RANKED = {"full": "the whole catalogue", "sampled": "sampled negatives"}
 
 
 def lay_out_audit(found: Audit) -> Document:
     """Arrange conclusions, then the order of methods, then each hazard alone."""
     lines = [found.description] if found.description else []
+    ranked = [f"{name} ranks by {RANKED[ranking]}" for name, ranking in found.rankings.items()]
+    lines.append(f"{found.dataset}, {found.metric}. {'; '.join(ranked)}.")
     lines += [
-        f"{found.dataset}, {found.metric}. "
-        + "; ".join(f"{name} ranks by {_ranking(found, name)}" for name in found.rankings)
-        + ".",
-        *(f"The spec itself gives {', '.join(keys)}, also under {name}." for name, keys in _fixed(found)),
-        *(f"Missing: {each}." for each in found.missing),
+        f"The spec itself gives {', '.join(keys)}, also under {name}."
+        for name, keys in found.fixed.items()
+        if keys
     ]
+    lines += [f"Missing: {each}." for each in found.missing]
+    taus = [
+        f"Kendall's tau of the order, {pair}: {number(tau)} (without random and constant scores)."
+        for pair, tau in found.taus.items()
+    ]
+    measured = [_hazard(each) for each in found.hazards if each.effects]
     sections = [
-        Section("Conclusions", [_conclusions(found)], _answers(found)),
-        Section("Order of methods", [_order(found)], _taus(found)),
-        Section("Each hazard alone", [_summary(found), *map(_hazard, _told(found))]),
+        Section("Conclusions", [_conclusions(found)], [_answer(each) for each in found.conclusions]),
+        Section("Order of methods", [_order(found)], taus),
+        Section("Each hazard alone", [_summary(found), *measured]),
     ]
     return Document(f"Protocol audit: {found.name}", lines, sections)
-
-
-def _fixed(found: Audit) -> Iterator[tuple[str, tuple[str, ...]]]:
-    return ((name, keys) for name, keys in found.fixed.items() if keys)
-
-
-def _ranking(found: Audit, name: str) -> str:
-    return "the whole catalogue" if found.rankings[name] == "full" else "sampled negatives"
 
 
 def _conclusions(found: Audit) -> Table:
@@ -65,10 +64,6 @@ def _outcome(outcome: Outcome | None) -> str:
     return f"{outcome.verdict}: {span}, p {p_value(outcome.p_holm)}"
 
 
-def _answers(found: Audit) -> list[str]:
-    return [_answer(each) for each in found.conclusions]
-
-
 def _answer(conclusion: Conclusion) -> str:
     name = f"{conclusion.better} > {conclusion.than}"
     verdicts = {protocol: outcome.verdict for protocol, outcome in conclusion.outcomes.items()}
@@ -81,8 +76,9 @@ def _answer(conclusion: Conclusion) -> str:
 
 
 def _order(found: Audit) -> Table:
-    names = sorted({name for each in found.figures.values() for name in each}, key=lambda n: _place(found, n))
     ranks = {p: {n: k for k, n in enumerate(_descending(each), 1)} for p, each in found.figures.items()}
+    first = next(iter(found.figures.values()))
+    names = _descending({name: first.get(name, 0.0) for each in found.figures.values() for name in each})
     rows = [
         [n, *(f"{ranks[p][n]}. {percent(found.figures[p][n])}" if n in ranks[p] else BLANK for p in ranks)]
         for n in names
@@ -90,23 +86,8 @@ def _order(found: Audit) -> Table:
     return Table.of_texts("", ["method", *(f"{p} ({found.rankings[p]})" for p in ranks)], rows)
 
 
-def _place(found: Audit, name: str) -> tuple[float, str]:
-    return -next(iter(found.figures.values())).get(name, 0.0), name
-
-
 def _descending(figures: Mapping[str, float]) -> list[str]:
     return sorted(figures, key=lambda name: (-figures[name], name))
-
-
-def _taus(found: Audit) -> list[str]:
-    return [
-        f"Kendall's tau of the order, {pair}: {number(tau)} (without random and constant scores)."
-        for pair, tau in found.taus.items()
-    ]
-
-
-def _told(found: Audit) -> list[HazardEffects]:
-    return [each for each in found.hazards if each.effects]
 
 
 def _summary(found: Audit) -> Table:

@@ -8,7 +8,7 @@ say how far lists made from it agree with the model's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,7 +22,7 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.core.store import Store
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.plan.cells import Cell
-from grasp_bench.studies.serving import Ints, Request, Serving, TrainedCell, open_cell
+from grasp_bench.studies.serving import Ints, Serving, TrainedCell, open_cell
 
 Kind = Literal["users", "items", "both"]
 Vectors = NDArray[np.float32]
@@ -77,7 +77,8 @@ def user_states(opened: TrainedCell, serving: Serving) -> tuple[Vectors, NDArray
     users = np.flatnonzero(known)
     if not len(users):
         raise DataError(f"{opened.cell.slug}: no user has a history, so there is no state")
-    parts = [serving.states(chunk) for chunk in _chunks(serving, users)]
+    chunks = (users[start : start + CHUNK_USERS] for start in range(0, len(users), CHUNK_USERS))
+    parts = [serving.states([serving.request(int(user)) for user in chunk]) for chunk in chunks]
     states = np.zeros((len(known), parts[0].shape[1]), dtype=np.float32)
     states[users] = np.concatenate(parts)
     return states, known
@@ -117,11 +118,6 @@ def _overlap(serving: Serving, users: Ints, vectors: Vectors) -> float:
     scores = serving.states(requests) @ vectors.T
     ours = np.argsort(-scores, axis=1, kind="stable")[:, : theirs.shape[1]]
     return float((ours[:, :, None] == theirs[:, None, :]).any(2).mean())
-
-
-def _chunks(serving: Serving, users: Ints) -> Iterator[list[Request]]:
-    for start in range(0, len(users), CHUNK_USERS):
-        yield [serving.request(int(user)) for user in users[start : start + CHUNK_USERS]]
 
 
 def _write(

@@ -29,12 +29,7 @@ from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.models.batch import Profiles
 from grasp_bench.plan.cells import Cell
 from grasp_bench.report.renderers.markdown import escape
-from grasp_bench.studies.export.scorer_program import (
-    CandidateScores,
-    CatalogueScores,
-    exported,
-    save_program,
-)
+from grasp_bench.studies.export.scorer_program import CandidateScores, CatalogueScores, exported, save_program
 from grasp_bench.studies.serving import Ints, Request, Serving, TrainedCell, open_cell
 
 FORMAT = 1
@@ -53,7 +48,7 @@ def export_scorer(cell: Cell, spec: str, store: Store, out: Path) -> Mapping[str
     """
     _refuse_others(out)
     opened = open_cell(cell, store)
-    users = _profiles(opened)
+    users = opened.recommender.enhancer.profiles(torch.arange(opened.train.num_users))
     if users is not None and opened.readers is not None:
         raise DataError(
             f"{cell.slug}: its users have another profile at every position of their history",
@@ -85,10 +80,6 @@ def _refuse_others(out: Path) -> None:
     raise StoreError(f"{out}: holds something that is no scorer", hint="name a new folder (--out)")
 
 
-def _profiles(opened: TrainedCell) -> Profiles | None:
-    return opened.recommender.enhancer.profiles(torch.arange(opened.train.num_users))
-
-
 def _write(
     opened: TrainedCell, spec: str, users: Profiles | None, requests: list[Request],
     wanted: Mapping[str, np.ndarray], folder: Path,
@@ -105,7 +96,9 @@ def _write(
     for name, program in PROGRAMS.items():
         path = folder / f"{name}.pt2"
         save_program(exported(program(opened.recommender, opened.max_len), width), path)
-        programs[name] = {"file": path.name, "inputs": _inputs(name, width), "output": _output(name)}
+        answered = "items" if name == "catalogue" else "K"
+        output = _array("scores", ["B", answered], "float32", "higher is better")
+        programs[name] = {"file": path.name, "inputs": _inputs(name, width), "output": output}
         differences.append(_check(path, name, requests, users, wanted[name], opened.cell.slug))
     cell, train = opened.cell, opened.cell.nodes["train"]
     return {
@@ -171,29 +164,24 @@ def padded(histories: list[Ints]) -> Tensor:
 
 
 def _inputs(program: str, width: int | None) -> list[dict[str, Any]]:
-    found = [_input("history", ["B", "L"], "int64", "item numbers, oldest first; -1 where there is none")]
+    found = [_array("history", ["B", "L"], "int64", "item numbers, oldest first; -1 where there is none")]
     if program == "candidates":
-        found.append(_input("candidates", ["B", "K"], "int64", "item numbers"))
+        found.append(_array("candidates", ["B", "K"], "int64", "item numbers"))
     if width is not None:
         found += [
-            _input("own", ["B", width], "float32", "the users' embeddings"),
-            _input("similar", ["B", width], "float32", "means of the embeddings of the users' neighbours"),
+            _array("own", ["B", width], "float32", "the users' embeddings"),
+            _array("similar", ["B", width], "float32", "means of the embeddings of the users' neighbours"),
         ]
     return found
-
-
-def _input(name: str, shape: list[str | int], dtype: str, meaning: str) -> dict[str, Any]:
-    return {"name": name, "shape": shape, "dtype": dtype, "meaning": meaning}
-
-
-def _output(program: str) -> dict[str, Any]:
-    shape = ["B", "items" if program == "catalogue" else "K"]
-    return {"name": "scores", "shape": shape, "dtype": "float32", "meaning": "higher is better"}
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _array(name: str, shape: list[str | int], dtype: str, meaning: str) -> dict[str, Any]:
+    return {"name": name, "shape": shape, "dtype": dtype, "meaning": meaning}
 
 
 TEXT = """\

@@ -27,16 +27,17 @@ from grasp_bench.encoders.litellm_settings import LiteLLMEncoder
 from grasp_bench.engine.publish import identity
 from grasp_bench.plan.cells import Cell, marked_leaks
 from grasp_bench.plan.compile import Plan
-from grasp_bench.report.cells import CELL_FILE, ResultCell, read_cell
+from grasp_bench.report.cells import ResultCell, read_current
 from grasp_bench.report.methods import Method, label_methods, method_of
 from grasp_bench.report.schema import PROTOCOLS
-from grasp_bench.report.significance import corrected, pair_test
+from grasp_bench.report.significance import corrected
 from grasp_bench.report.study import read_study
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.services.tokens import TokenCounter, counter
 from grasp_bench.spec.patches import SECTIONS
 from grasp_bench.spec.text import PromptSettings
 from grasp_bench.stages.text import TABLE, entities_of, read_texts
+from grasp_bench.stats.comparison import compare
 from grasp_bench.stats.intervals import figure_interval
 from grasp_bench.studies.freshness.schema import Age, Freshness, FreshnessCurve
 from grasp_bench.text.generated import messages_of
@@ -126,8 +127,9 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
             hint=f"vary {KEY} in compare: or ablations:, of a method that reads users' texts",
         )
     folder = results / plan.name
-    published, notes = _published(plan, folder), [OF_TOKENS, OF_AGES]
-    labels, token_counts = label_methods([each.method for each in families]), _TokenCache(store)
+    published = read_current(folder, {cell.slug: cell.hash for cell in plan.cells})
+    notes, counted = [OF_TOKENS, OF_AGES], dict[str, ProfileTokens]()
+    labels = label_methods([each.method for each in families])
     metric, values = read_study(folder).metric, UserValues()
     curves: list[FreshnessCurve] = []
     for family in families:
@@ -135,7 +137,7 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
         found = _finished(family, published)
         notes += _notes(label, family, found, published)
         if len(found) > 1:
-            tokens = token_counts.of(family.first)
+            tokens = _counted_once(family.first, store, counted)
             notes.append(_short_histories(found, tokens))
             curves += _curves(label, metric, found, tokens, values)
     if not curves:
@@ -143,28 +145,21 @@ def measure_freshness(plan: Plan, store: Store, results: Path) -> Freshness:
             f"{folder}: profiles of fewer than two ages are measured there",
             hint="grasp-bench run the spec first, or name its results (--results)",
         )
-    _correct(curves)
-    return Freshness(
-        spec=plan.name, curves=curves, notes=list(dict.fromkeys([*notes, *token_counts.notes()]))
-    )
+    # One exploratory family of all tests of the study; declared hypotheses are on the board.
+    tested = [(age, age["test"]) for curve in curves for age in curve["ages"] if age["test"] is not None]
+    for (age, _), p in zip(tested, corrected([test for _, test in tested]), strict=True):
+        age["p_adjusted"] = p
+    if not all(each.exact for each in counted.values()):
+        notes.append("Tokens are counted by a usual encoding: the model's own is not known here.")
+    return Freshness(spec=plan.name, curves=curves, notes=list(dict.fromkeys(notes)))
 
 
-class _TokenCache:
-    """Tokens by split and source, each counted once."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._found: dict[str, ProfileTokens] = {}
-
-    def of(self, cell: Cell) -> ProfileTokens:
-        key = content_hash([cell.nodes["split"].hash, cell.experiment.text.users.model_dump(mode="json")])
-        if key not in self._found:
-            self._found[key] = profile_tokens(cell, self._store)
-        return self._found[key]
-
-    def notes(self) -> list[str]:
-        exact = all(each.exact for each in self._found.values())
-        return [] if exact else ["Tokens are counted by a usual encoding: the model's own is not known here."]
+def _counted_once(cell: Cell, store: Store, counted: dict[str, ProfileTokens]) -> ProfileTokens:
+    """The tokens of a cell's profiles; `counted` keeps those of each split and source."""
+    key = content_hash([cell.nodes["split"].hash, cell.experiment.text.users.model_dump(mode="json")])
+    if key not in counted:
+        counted[key] = profile_tokens(cell, store)
+    return counted[key]
 
 
 def _families(plan: Plan) -> list[_Family]:
@@ -172,7 +167,9 @@ def _families(plan: Plan) -> list[_Family]:
     grouped: dict[str, dict[int, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for cell in plan.cells:
         if cell.kind == "trained" and "user_text" in cell.nodes:
-            grouped[_without_age(cell)][cell.experiment.text.users.stale or 0].append(cell)
+            settings = cell.experiment.model_dump(mode="json", include={*SECTIONS, "noise"})
+            stale = settings["text"]["users"].pop("stale") or 0
+            grouped[content_hash(settings)][stale].append(cell)
     return [
         _Family(_method(ages[min(ages)][0]), dict(sorted(ages.items())))
         for ages in grouped.values()
@@ -180,23 +177,10 @@ def _families(plan: Plan) -> list[_Family]:
     ]
 
 
-def _without_age(cell: Cell) -> str:
-    settings = cell.experiment.model_dump(mode="json", include={*SECTIONS, "noise"})
-    settings["text"]["users"].pop("stale")
-    return content_hash(settings)
-
-
 def _method(cell: Cell) -> Method:
     """The method of the freshest cell, without its age."""
     known = identity(cell)
     return method_of({**known, "variant": {key: v for key, v in known["variant"].items() if key != KEY}})
-
-
-def _published(plan: Plan, folder: Path) -> dict[str, ResultCell]:
-    """Finished cells by slug; those made by other settings are left out."""
-    there = [cell for cell in plan.cells if (folder / cell.slug / CELL_FILE).is_file()]
-    read = {cell.slug: (cell, read_cell(folder / cell.slug)) for cell in there}
-    return {slug: result for slug, (cell, result) in read.items() if result.info.get("hash") == cell.hash}
 
 
 def _finished(family: _Family, published: Mapping[str, ResultCell]) -> dict[int, list[ResultCell]]:
@@ -261,7 +245,7 @@ def _ages(
     for stale, cells in found.items():
         aged = values.trainings(cells, protocol, metric)
         figure, asked = figure_interval(aged), tokens.asked(stale)
-        test = pair_test(aged, fresh) if stale != freshest else None
+        test = compare(aged, fresh) if stale != freshest else None
         ages.append(
             Age(
                 stale=stale,
@@ -276,10 +260,3 @@ def _ages(
             )
         )
     return ages
-
-
-def _correct(curves: Sequence[FreshnessCurve]) -> None:
-    """Correct all tests of the study as one exploratory family; declared hypotheses are on the board."""
-    tested = [(age, age["test"]) for curve in curves for age in curve["ages"] if age["test"] is not None]
-    for (age, _), p in zip(tested, corrected([test for _, test in tested]), strict=True):
-        age["p_adjusted"] = p

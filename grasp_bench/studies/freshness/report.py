@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from grasp_bench.report.charts.curves import CurvePoint, curves
 from grasp_bench.report.document import BLANK, Chart, Document, Figure, Section, Table
-from grasp_bench.report.formatting import (
-    count,
-    p_value,
-    percent,
-    percent_with_interval,
-    points_with_interval,
-)
+from grasp_bench.report.formatting import count, p_value, percent, percent_with_interval, points_with_interval
 from grasp_bench.report.studies import Study
 from grasp_bench.studies.freshness.schema import Age, Freshness, FreshnessCurve
 
@@ -46,17 +41,13 @@ def _figure(chosen: Sequence[FreshnessCurve], metric: str, protocol: str) -> Fig
         points = _points(chosen, x_of)
         if len({point.x for point in points}) > 1:
             name = f"{metric} against {what}, {protocol} ranking"
-            charts.append(_chart(name, points, axis, f"{metric}, percent"))
+            charts.append(Chart(name, partial(curves, points, x_title=axis, y_title=f"{metric}, percent")))
     heads = [
         "method", "trainings", "interactions old", f"{metric} [95 % CI]", "less fresh [95 % CI]", "p BH",
         "tokens", "saved",
     ]  # fmt: skip
     rows = [[curve["label"], *_row(age)] for curve in chosen for age in curve["ages"]]
     return Figure(title, charts, Table.of_texts(title, heads, rows, [NOTE]))
-
-
-def _chart(name: str, points: Sequence[CurvePoint], axis: str, y_axis: str) -> Chart:
-    return Chart(name, lambda width: curves(points, width, axis, y_axis))
 
 
 def _points(chosen: Sequence[FreshnessCurve], x_of: Callable[[Age], float]) -> list[CurvePoint]:
@@ -89,8 +80,5 @@ def _row(age: Age) -> list[str]:
 
 
 STUDY = Study(
-    title="Freshness",
-    command="grasp-bench inspect freshness",
-    schema=Freshness,
-    document=lay_out_freshness,
+    title="Freshness", command="grasp-bench inspect freshness", schema=Freshness, document=lay_out_freshness
 )

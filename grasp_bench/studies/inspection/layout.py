@@ -73,36 +73,21 @@ def _counts(verdicts: object) -> str:
 
 def _grounding(found: GroundingReport, side: str) -> Section:
     rows = [
-        [
-            kind,
-            f"{count.claims:,}",
-            f"{count.ungrounded:,}",
-            of(count.ungrounded, count.claims),
-            of(found.strangers[kind].ungrounded, found.strangers[kind].claims),
-            f"{count.texts_ungrounded:,}",
-            f"{count.left_out:,}",
-        ]
+        [kind, f"{count.claims:,}", f"{count.ungrounded:,}", of(count.ungrounded, count.claims),
+         of(found.strangers[kind].ungrounded, found.strangers[kind].claims), f"{count.texts_ungrounded:,}",
+         f"{count.left_out:,}"]
         for kind, count in found.kinds.items()
-    ]
+    ]  # fmt: skip
     heads = ["claim", "made", "without ground", "share", "strangers", "texts", "names left out"]
     tables = [Table.of_texts("Claims", heads, rows, [KIND_NOTE, STRANGER_NOTE])]
     if found.by_length:
-        tables.append(
-            Table.of_texts(
-                "By length of the history that is told",
-                ["items", "users", "texts with one", "claims without ground", "strangers"],
-                [
-                    [
-                        f"{group.shortest}–{group.longest}",
-                        f"{group.users:,}",
-                        of(group.texts_ungrounded, group.users),
-                        share(group.claims_ungrounded),
-                        share(group.of_strangers),
-                    ]
-                    for group in found.by_length
-                ],
-            )
-        )
+        rows = [
+            [f"{group.shortest}–{group.longest}", f"{group.users:,}", of(group.texts_ungrounded, group.users),
+             share(group.claims_ungrounded), share(group.of_strangers)]
+            for group in found.by_length
+        ]  # fmt: skip
+        heads = ["items", "users", "texts with one", "claims without ground", "strangers"]
+        tables.append(Table.of_texts("By length of the history that is told", heads, rows))
     lines = [
         f"{side.removesuffix('s')} {id}: {kind} '{words}' in: {around}"
         for id, kind, words, around in found.examples
@@ -112,17 +97,10 @@ def _grounding(found: GroundingReport, side: str) -> Section:
 
 def _coverage(found: CoverageAudit, inspection: TextInspection) -> Section:
     rows = [
-        [
-            part,
-            f"{each.users:,}",
-            share(each.held_out),
-            share(each.training),
-            share(each.control),
-            with_interval(each.ratio, each.low, each.high),
-            "yes" if each.flagged else "no",
-        ]
+        [part, f"{each.users:,}", share(each.held_out), share(each.training), share(each.control),
+         with_interval(each.ratio, each.low, each.high), "yes" if each.flagged else "no"]
         for part, each in found.parts.items()
-    ]
+    ]  # fmt: skip
     heads = ["held out", "users", "told", "training items", "like-minded", "coverage", "flagged"]
     verdict = (
         "The texts were made from held-out items: taste does not explain what they tell."
@@ -161,16 +139,10 @@ def lay_out_neighbours(found: NeighbourInspection) -> Document:
 
 def _rates(title: str, rates: Mapping[str, Rate]) -> Table:
     rows = [
-        [
-            name,
-            f"{rate.entities:,}",
-            share(rate.neighbours),
-            share(rate.matched),
-            share(rate.uniform),
-            with_interval(rate.lift, rate.low, rate.high),
-        ]
+        [name, f"{rate.entities:,}", share(rate.neighbours), share(rate.matched), share(rate.uniform),
+         with_interval(rate.lift, rate.low, rate.high)]
         for name, rate in rates.items()
-    ]
+    ]  # fmt: skip
     return Table.of_texts(title, ["", "entities", "neighbours", "matched", "uniform", "lift"], rows, [NOTE])
 
 

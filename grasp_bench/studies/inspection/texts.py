@@ -14,7 +14,7 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.data.audits.coverage import CoverageAudit, audit_coverage, describe_items
 from grasp_bench.studies.artifact_loading import LoadedSide
 from grasp_bench.text.answers import TextStatistics, text_statistics
-from grasp_bench.text.grounding import Claim, Grounding, GroundingCheck, KindCount
+from grasp_bench.text.grounding import Grounding, GroundingCheck, KindCount
 from grasp_bench.text.litellm_settings import LiteLLMText
 from grasp_bench.text.template_renderer import TemplateRenderer
 
@@ -116,7 +116,8 @@ def attribute_columns(items: pl.DataFrame) -> list[str]:
 def attributes_of_items(items: pl.DataFrame, column: str) -> list[frozenset[str]]:
     """Each item's values: the levels of its category, or its brand; empty where nothing is known."""
     values = items[column].cast(pl.String).fill_null("").to_list()
-    return [frozenset(part for part in _parts(value, column) if part) for value in values]
+    parts = (_PARTS.split(value) if column == "category" else [value] for value in values)
+    return [frozenset(filter(None, each)) for each in parts]
 
 
 def rows_about(opened: LoadedSide, entity: int) -> list[int]:
@@ -146,10 +147,6 @@ def incidence(opened: LoadedSide, column: str) -> tuple[np.ndarray, np.ndarray]:
     users = np.repeat(opened.split.train_users.astype(np.int64), lengths[items])
     inside = np.arange(len(users)) - np.repeat(np.cumsum(lengths[items]) - lengths[items], lengths[items])
     return users, values[np.repeat(begins[items], lengths[items]) + inside]
-
-
-def _parts(value: str, column: str) -> list[str]:
-    return _PARTS.split(value) if column == "category" else [value]
 
 
 EXAMPLES = 10
@@ -226,22 +223,16 @@ def _grounding(opened: LoadedSide, texts: Sequence[str], seed: int) -> Grounding
     own = check.against(lambda k: rows_about(opened, k))
     strangers = check.against(lambda k: rows_about(opened, int(dealt[k])))
     ids = opened.ids
-    chosen = _spread(own.claims, EXAMPLES)
+    step = max(len(own.claims) // EXAMPLES, 1)  # examples spread over all texts
     return GroundingReport(
         kinds=own.kinds,
         strangers=strangers.kinds,
         by_length=_by_length(opened, own, strangers) if opened.side == "users" else (),
         examples=tuple(
             (ids[claim.entity], claim.kind, claim.words, _around(texts[claim.entity], claim.words))
-            for claim in chosen
+            for claim in own.claims[::step][:EXAMPLES]
         ),
     )
-
-
-def _spread(claims: Sequence[Claim], count: int) -> list[Claim]:
-    """Examples spread over all texts."""
-    step = max(len(claims) // count, 1)
-    return list(claims[::step][:count])
 
 
 def _around(text: str, words: str) -> str:

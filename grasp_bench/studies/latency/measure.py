@@ -75,7 +75,7 @@ class _Comparison:
 
 
 def measure_latency(
-    plan: Plan, chosen: Plan, store: Store, measure: Measure, tell: Callable[[str], None]
+    plan: Plan, chosen: Plan, store: Store, measure: Measure, note: Callable[[str], None]
 ) -> Latency:
     """Time the trained cells of `chosen`; their backbones may be any of the plan's, and are shown too.
 
@@ -83,17 +83,12 @@ def measure_latency(
     """
     cells, left_out = trained_cells(chosen, store)
     for slug in left_out:
-        tell(f"left out: {slug} is not trained yet")
-    comparisons = [_compare(cell, bare, store, measure, tell) for cell, bare in _pairs(cells, plan, store)]
-    cold = _cold(comparisons, store, measure, tell)
+        note(f"left out: {slug} is not trained yet")
+    comparisons = [_compare(cell, bare, store, measure, note) for cell, bare in _pairs(cells, plan, store)]
+    cold = _cold(comparisons, store, measure, note)
     trained = [cell for cell in plan.cells if cell.kind == "trained"]
     named = labels(trained)
-    met = {
-        cell.slug
-        for comparison in comparisons
-        for cell in (comparison.cell, comparison.bare)
-        if cell is not None
-    }
+    met = {cell.slug for each in comparisons for cell in (each.cell, each.bare) if cell is not None}
     found = [_result(cell, named[cell.slug], comparisons, cold) for cell in trained if cell.slug in met]
     items, candidates = comparisons[0].items, len(comparisons[0].requests[0].candidates)
     return {
@@ -149,9 +144,9 @@ def _is_bare(cell: Cell) -> bool:
 
 
 def _compare(
-    cell: Cell, bare: Cell | None, store: Store, measure: Measure, tell: Callable[[str], None]
+    cell: Cell, bare: Cell | None, store: Store, measure: Measure, note: Callable[[str], None]
 ) -> _Comparison:
-    tell(f"measuring {cell.slug}" + (f" against {bare.slug}" if bare else ""))
+    note(f"measuring {cell.slug}" + (f" against {bare.slug}" if bare else ""))
     loaded = {
         each.slug: load_paths(each, store, measure.threads, measure.top) for each in (cell, bare) if each
     }
@@ -186,17 +181,14 @@ def _requests(loaded: Loaded, measure: Measure) -> list[Request]:
 
 
 def _cold(
-    comparisons: Sequence[_Comparison], store: Store, measure: Measure, tell: Callable[[str], None]
+    comparisons: Sequence[_Comparison], store: Store, measure: Measure, note: Callable[[str], None]
 ) -> dict[tuple[str, Path], NDArray[np.float64]]:
     """First requests of fresh processes, the cells by turns."""
     asked: dict[tuple[str, Path], tuple[Cell, _Comparison]] = {}
     for comparison in comparisons:
         for slug, path, _ in comparison.taken:
-            cell = (
-                comparison.cell
-                if comparison.cell.slug == slug or comparison.bare is None
-                else comparison.bare
-            )
+            bare = comparison.bare
+            cell = bare if bare is not None and bare.slug == slug else comparison.cell
             asked.setdefault((slug, path), (cell, comparison))
     starts = [
         Start(store.root, cell, path, "catalogue", each.user, each.candidates, measure.threads, measure.top)
@@ -205,7 +197,7 @@ def _cold(
         for each in (comparison.requests[number % len(comparison.requests)],)
     ]
     if starts:
-        tell(f"starting {len(starts)} fresh processes, one after the other")
+        note(f"starting {len(starts)} fresh processes, one after the other")
     ms = np.array(first_requests(starts)).reshape(measure.cold, len(asked))
     return {key: ms[:, place] for place, key in enumerate(asked)} if measure.cold else {}
 
@@ -220,7 +212,10 @@ def _result(
     ways = {
         key: [comparison.timed(cell.slug)[key] for comparison in mine] for key in mine[0].timed(cell.slug)
     }
-    timings = [_warm(path, ranking, Times.together(times)) for (path, ranking), times in ways.items()]
+    timings = []
+    for (path, ranking), several in ways.items():
+        times = Times.together(several)
+        timings.append(_timing(path, ranking, "warm", times.ms, float(np.median(times.cpu_ms))))
     timings += [
         _timing(path, "catalogue", "cold", ms, None) for (slug, path), ms in cold.items() if slug == cell.slug
     ]
@@ -266,10 +261,6 @@ def _extra(path: Path, ranking: Ranking, differences: Times) -> Extra:
         "cpu_ms": float(np.median(differences.cpu_ms)),
         "verdict": verdict,
     }
-
-
-def _warm(path: Path, ranking: Ranking, times: Times) -> Timing:
-    return _timing(path, ranking, "warm", times.ms, float(np.median(times.cpu_ms)))
 
 
 def _timing(

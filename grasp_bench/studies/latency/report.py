@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from grasp_bench.report.charts.row_charts import Dot, Whisker, dots, whiskers
 from grasp_bench.report.document import BLANK, Chart, Document, Figure, Section, Table
 from grasp_bench.report.formatting import count
 from grasp_bench.report.studies import Study
-from grasp_bench.studies.latency.schema import Latency, Timing
+from grasp_bench.studies.latency.schema import Latency
 
 PATHS = {"model": "all precomputed", "live": "neighbours searched live", "text": "encoded and searched live"}
 RANKINGS = {"catalogue": "the whole catalogue scored", "candidates": "a few candidates scored"}
@@ -58,8 +59,8 @@ def _extra(found: Latency, ranking: str) -> Figure:
                 rows.append([name, cell["backbone"], path, interval, _ms(extra["cpu_ms"]), extra["verdict"]])
     title = f"Extra time of a request over the bare backbone, {RANKINGS.get(ranking, ranking)}"
     heads = ["method", "backbone", "path", "extra ms [95 % CI]", "of processor", "under 1 ms"]
-    chart = Chart(title, lambda width: whiskers(drawn, width, "milliseconds more", reference=CLAIMED_MS))
-    return Figure(title, [chart], Table.of_texts(title, heads, rows, names=3), [EXTRA_NOTE])
+    make = partial(whiskers, drawn, title="milliseconds more", reference=CLAIMED_MS)
+    return Figure.of_one(title, make, Table.of_texts(title, heads, rows, names=3), [EXTRA_NOTE])
 
 
 def _times(found: Latency, ranking: str) -> Figure:
@@ -69,7 +70,9 @@ def _times(found: Latency, ranking: str) -> Figure:
     for name, cell in zip(_names(found), found["cells"], strict=True):
         for timing in cell["timings"]:
             if timing["ranking"] == ranking:
-                path, percentiles = timing["path"], _percentiles(timing)
+                path, percentiles = timing["path"], {"p50": timing["p50"]}
+                if timing["requests"] >= ENOUGH_FOR_PERCENTILES:
+                    percentiles |= {"p95": timing["p95"], "p99": timing["p99"]}
                 text = ", ".join(f"{key} {_ms(value)}" for key, value in percentiles.items())
                 label = f"{name}, {timing['state']}"
                 drawn.setdefault(path, []).extend(
@@ -79,29 +82,13 @@ def _times(found: Latency, ranking: str) -> Figure:
                 start = [name, PATHS.get(path, path), timing["state"], count(timing["requests"])]
                 rows.append([*start, *map(_ms, [*figures, timing["mean"], timing["cpu_p50"]])])
     title = f"One request, {RANKINGS.get(ranking, ranking)}"
-    charts = [_chart(f"{title}, {PATHS.get(path, path)}", each) for path, each in drawn.items()]
-    heads = [
-        "method",
-        "path",
-        "state",
-        "requests",
-        "p50 ms",
-        "p95 ms",
-        "p99 ms",
-        "mean ms",
-        "p50 of processor",
+    charts = [
+        Chart(f"{title}, {PATHS.get(path, path)}", partial(dots, each, title="milliseconds", zero=True))
+        for path, each in drawn.items()
     ]
+    heads = ["method", "path", "state", "requests", *(f"{name} ms" for name in ("p50", "p95", "p99", "mean"))]
+    heads.append("p50 of processor")
     return Figure(title, charts, Table.of_texts(title, heads, rows, names=3))
-
-
-def _chart(name: str, drawn: list[Dot]) -> Chart:
-    return Chart(name, lambda width: dots(drawn, width, "milliseconds", zero=True))
-
-
-def _percentiles(timing: Timing) -> dict[str, float]:
-    if timing["requests"] < ENOUGH_FOR_PERCENTILES:
-        return {"p50": timing["p50"]}
-    return {"p50": timing["p50"], "p95": timing["p95"], "p99": timing["p99"]}
 
 
 def _throughput(found: Latency) -> Table:

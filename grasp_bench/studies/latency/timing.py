@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path as File
@@ -76,10 +75,10 @@ def load_paths(cell: Cell, store: Store, threads: int, top: int, wanted: tuple[P
         elif "text" in wanted:
             profiles["text"] = LiveText(opened, store, search, threads).profile
     asks = {
-        (path, ranking): _ask(serving, profiles[path], ranking)
+        (path, ranking): _ask(answer, profiles[path])
         for path in wanted
         if path in profiles
-        for ranking in RANKINGS
+        for ranking, answer in zip(RANKINGS, (serving.best, serving.scores), strict=True)
     }
     return Loaded(serving, asks, missing)
 
@@ -89,8 +88,7 @@ def reads_users(opened: TrainedCell) -> bool:
     return opened.recommender.enhancer.profiles(torch.zeros(1, dtype=torch.int64)) is not None
 
 
-def _ask(serving: Serving, profile_of: ProfileOf | None, ranking: Ranking) -> Ask:
-    answer = serving.best if ranking == "catalogue" else serving.scores
+def _ask(answer: Callable[..., object], profile_of: ProfileOf | None) -> Ask:
     if profile_of is None:
         return lambda request: answer([request])
     return lambda request: answer([request], profile_of(request.user))
@@ -250,7 +248,8 @@ def first_requests(starts: Sequence[Start]) -> list[float]:
     """Milliseconds of the first request of each start, one process after the other."""
     found = []
     for start in starts:
-        with _fresh_process() as pool:
+        # Spawned, not forked: a child of this process would have its warm libraries.
+        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
             try:
                 found.append(pool.submit(_first_request, start).result())
             except BrokenProcessPool:
@@ -270,10 +269,3 @@ def _first_request(start: Start) -> float:
         began = time.perf_counter_ns()
         ask(request)
         return (time.perf_counter_ns() - began) / NS_IN_MS
-
-
-@contextmanager
-def _fresh_process() -> Iterator[ProcessPoolExecutor]:
-    # Spawned, not forked: a child of this process would have its warm libraries.
-    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
-        yield pool

@@ -22,21 +22,21 @@ def seeds_preview(folder: Path, hypotheses: Sequence[Hypothesis], seeds: int) ->
     """
     if not hypotheses or seeds < 2 or not folder.is_dir() or not cell_folders(folder):
         return []
-    from grasp_bench.report.comparable_cells import read_material
+    from grasp_bench.report.comparable_cells import read_results
     from grasp_bench.report.user_values import UserValues
     from grasp_bench.stats.power import POWER, Outlook
     from grasp_bench.studies.power.layout import power_text
     from grasp_bench.studies.power.seeds_needed import PowerOptions, declared_pairs, pair_of
 
-    material, values, lines, more = read_material(folder), UserValues(), list[str](), 0
-    for pair in declared_pairs(hypotheses, material, PowerOptions()):
+    stored, values, lines, more = read_results(folder), UserValues(), list[str](), 0
+    for pair in declared_pairs(hypotheses, stored, PowerOptions()):
         outlook = Outlook.of(*pair_of(pair, values)) if pair.home else None
         if outlook is None or not outlook.trained:
             continue
         if len(lines) == MOST_PAIRS:
             more += 1
             continue
-        name = " > ".join(material.labels[method] for method in pair.methods)
+        name = " > ".join(stored.labels[method] for method in pair.methods)
         lines.append(f"  {name} ({pair.metric}, {pair.protocol}): {_preview(outlook, seeds)}")
     if not lines:
         return []

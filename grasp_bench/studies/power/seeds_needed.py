@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grasp_bench.core.errors import DataError, IncomparableError, UnknownNameError
-from grasp_bench.core.words import did_you_mean
+from grasp_bench.core.errors import DataError, IncomparableError
 from grasp_bench.report.claims import POINT, Hypothesis
-from grasp_bench.report.comparable_cells import ComparableCells, Material, read_material
+from grasp_bench.report.comparable_cells import ComparableCells, StoredResults, read_results
 from grasp_bench.report.methods import Method, hypothesis_pairs
+from grasp_bench.report.rows import require_metric
 from grasp_bench.report.significance import is_measured
 from grasp_bench.report.user_values import UserValues
 from grasp_bench.stats.power import POWER, Outlook
@@ -46,16 +46,16 @@ def seeds_needed(folder: Path, options: PowerOptions) -> SeedsNeeded:
     Raises DataError for a folder without cells or with a damaged one, UnknownNameError for a metric and
     IncomparableError for a protocol that was not measured.
     """
-    material = read_material(folder)
-    _require_measured(folder, material, options)
-    study, values = material.study, UserValues()
-    declared = list(declared_pairs(study.hypotheses, material, options))
+    stored = read_results(folder)
+    _require_measured(folder, stored, options)
+    study, values = stored.study, UserValues()
+    declared = list(declared_pairs(study.hypotheses, stored, options))
     scales = [(pair.metric, pair.protocol) for pair in declared if pair.home]
     if not study.hypotheses:
         scales = [(options.metric or study.metric, options.protocol or study.rank_by)]
     found = [
-        _scale(partition, metric, protocol, material, declared, values, options)
-        for partition in material.partitions
+        _scale(partition, metric, protocol, stored, declared, values, options)
+        for partition in stored.partitions
         for metric, protocol in dict.fromkeys(scales)
     ]
     return SeedsNeeded(
@@ -64,40 +64,40 @@ def seeds_needed(folder: Path, options: PowerOptions) -> SeedsNeeded:
         points=list(options.points),
         declared=bool(study.hypotheses),
         scales=[scale for scale in found if scale["methods"]],
-        untold=list(dict.fromkeys(_untold(study.hypotheses, declared, material))),
+        untold=list(dict.fromkeys(_unmeasured(study.hypotheses, declared, stored))),
     )
 
 
 def declared_pairs(
-    hypotheses: Iterable[Hypothesis], material: Material, options: PowerOptions
+    hypotheses: Iterable[Hypothesis], stored: StoredResults, options: PowerOptions
 ) -> Iterator[DeclaredPair]:
     """Yield the pairs of methods of hypotheses, each once for a metric and protocol."""
     seen = set()
     for hypothesis in hypotheses:
         metric = options.metric or hypothesis["metric"]
         protocol = options.protocol or hypothesis["protocol"]
-        for pair in _methods_of(hypothesis, material):
-            homes = (p for p in material.partitions if set(pair) <= set(_ranked(p, metric, protocol)))
+        for pair in _methods_of(hypothesis, stored):
+            homes = (p for p in stored.partitions if set(pair) <= set(_ranked(p, metric, protocol)))
             if (pair, metric, protocol) not in seen:
                 seen.add((pair, metric, protocol))
                 yield DeclaredPair(pair, metric, protocol, next(homes, None))
 
 
-def _methods_of(hypothesis: Hypothesis, material: Material) -> list[tuple[Method, Method]]:
+def _methods_of(hypothesis: Hypothesis, stored: StoredResults) -> list[tuple[Method, Method]]:
     noise = hypothesis.get("noise") or 0.0
-    return hypothesis_pairs(hypothesis["better"], hypothesis["than"], material.labels, noise=noise)
+    return hypothesis_pairs(hypothesis["better"], hypothesis["than"], stored.labels, noise=noise)
 
 
-def _untold(
-    hypotheses: Iterable[Hypothesis], declared: Iterable[DeclaredPair], material: Material
+def _unmeasured(
+    hypotheses: Iterable[Hypothesis], declared: Iterable[DeclaredPair], stored: StoredResults
 ) -> Iterator[str]:
     """Yield hypotheses without a pair of methods, and pairs that were not measured together."""
     for hypothesis in hypotheses:
-        if not _methods_of(hypothesis, material):
+        if not _methods_of(hypothesis, stored):
             yield f"{hypothesis['better']} > {hypothesis['than']}"
     for pair in declared:
         if pair.home is None:
-            yield " > ".join(material.labels[method] for method in pair.methods)
+            yield " > ".join(stored.labels[method] for method in pair.methods)
 
 
 def pair_of(pair: DeclaredPair, values: UserValues) -> tuple[Trainings, Trainings]:
@@ -117,44 +117,39 @@ def need(outlook: Outlook, points: float, power: float) -> Need:
 
 
 def _scale(
-    partition: ComparableCells, metric: str, protocol: str, material: Material,
+    partition: ComparableCells, metric: str, protocol: str, stored: StoredResults,
     declared: Sequence[DeclaredPair], values: UserValues, options: PowerOptions,
 ) -> ScalePower:  # fmt: skip
     ranked = {
         method: values.trainings(partition.cells[method], protocol, metric)
         for method in _ranked(partition, metric, protocol)
     }
-    order = sorted(ranked, key=lambda method: (-ranked[method].mean, material.labels[method]))
+    order = sorted(ranked, key=lambda method: (-ranked[method].mean, stored.labels[method]))
     pairs = [
         pair.methods
         for pair in declared
         if pair.home is partition and (pair.metric, pair.protocol) == (metric, protocol)
     ]
-    if not material.study.hypotheses:
-        pairs = _against_best([m for m in order if m.kind != "control" and not _leaks(partition, m)])
+    if not stored.study.hypotheses:
+        placed = [
+            method
+            for method in order
+            if method.kind != "control" and not any(cell.leaks for cell in partition.cells[method])
+        ]
+        pairs = [(other, placed[0]) for other in placed[1:]]
     return ScalePower(
         dataset=", ".join(sorted({method.dataset for method in ranked})),
         protocol_hash=partition.protocol_hash,
         metric=metric,
         protocol=protocol,
-        methods=[_parts(material.labels[m], ranked[m]) for m in order if not ranked[m].fixed],
-        pairs=[
-            _pair((material.labels[a], material.labels[b]), ranked[a], ranked[b], options) for a, b in pairs
-        ],
+        methods=[_parts(stored.labels[m], ranked[m]) for m in order if not ranked[m].fixed],
+        pairs=[_pair((stored.labels[a], stored.labels[b]), ranked[a], ranked[b], options) for a, b in pairs],
     )
 
 
 def _ranked(partition: ComparableCells, metric: str, protocol: str) -> list[Method]:
     """Methods of which every cell has a value."""
     return [method for method, cells in partition.cells.items() if is_measured(cells, protocol, metric)]
-
-
-def _against_best(order: Sequence[Method]) -> list[tuple[Method, Method]]:
-    return [(other, order[0]) for other in order[1:]]
-
-
-def _leaks(partition: ComparableCells, method: Method) -> bool:
-    return any(cell.leaks for cell in partition.cells[method])
 
 
 def _parts(label: str, method: Trainings) -> MethodParts:
@@ -185,8 +180,8 @@ def _pair(labels: tuple[str, str], first: Trainings, second: Trainings, options:
     )
 
 
-def _require_measured(folder: Path, material: Material, options: PowerOptions) -> None:
-    cells = material.collected.cells
+def _require_measured(folder: Path, stored: StoredResults, options: PowerOptions) -> None:
+    cells = stored.collected.cells
     if not cells:
         raise DataError(f"{folder}: no finished cell", hint="grasp-bench run the spec first")
     protocol, metric = options.protocol, options.metric
@@ -201,8 +196,5 @@ def _require_measured(folder: Path, material: Material, options: PowerOptions) -
         for name in (cell.metrics.get(each) or {}).get("overall", {})
         if name != "n"
     }
-    if metric and metric not in names:
-        raise UnknownNameError(
-            f"metric '{metric}' was not measured{did_you_mean(metric, list(names))}",
-            hint=f"choose one of: {', '.join(names)}",
-        )
+    if metric:
+        require_metric(metric, list(names))

@@ -133,7 +133,7 @@ MOST_USERS = 50_000
 
 
 def probe_cells(
-    plan: Plan, chosen: Plan, store: Store, tell: Callable[[str], None], seed: int = 0, most: int = MOST_USERS
+    plan: Plan, chosen: Plan, store: Store, note: Callable[[str], None], seed: int = 0, most: int = MOST_USERS
 ) -> Probes:
     """Probe the trained cells of `chosen`; embeddings of texts may be any cell's of the plan.
 
@@ -142,16 +142,16 @@ def probe_cells(
     """
     cells, left_out = trained_cells(chosen, store)
     for slug in left_out:
-        tell(f"left out: {slug} is not trained yet")
+        note(f"left out: {slug} is not trained yet")
     pairs = draw_pairs(cells, store, most, seed)
-    tell(f"test targets of {len(pairs.users_U):,} users are read")
+    note(f"test targets of {len(pairs.users_U):,} users are read")
     others = [cell for cell in plan.cells if cell.kind == "trained"]
     known, names = base_features(pairs, others, cells[0], store)
     named = labels(others)
     base = {probe: fit(known, pairs, probe, seed) for probe in PROBES}
     probes = [_probe(BASE, BASE, BASE, probe, seed, base[probe], None) for probe in PROBES]
     for cell in cells:
-        tell(f"probing {cell.slug}")
+        note(f"probing {cell.slug}")
         features = np.concatenate([known, learned_features(pairs, Serving(open_cell(cell, store)))], axis=-1)
         probes += [
             _probe(

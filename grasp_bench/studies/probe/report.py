@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 
 from grasp_bench.report.charts.row_charts import Dot, dots
 from grasp_bench.report.document import BLANK, Chart, Document, Figure, Section, Table
@@ -53,18 +54,16 @@ def gains_of_methods(found: Probes) -> list[MethodGain]:
     for row in found["probes"]:
         if row["auc_gain"] is not None:
             rows[row["label"], row["probe"]].append(row)
-    gains = {key: _mean_gain(mine) for key, mine in rows.items()}
+    gains = {}
+    for key, mine in rows.items():
+        widths = [(row["auc_gain_high"] or 0.0) - (row["auc_gain_low"] or 0.0) for row in mine]
+        errors = [width / (2 * NORMAL_95) for width in widths]
+        gains[key] = over_trainings([row["auc_gain"] or 0.0 for row in mine], errors)
     adjusted = of_known(benjamini_hochberg, [gain.p for gain in gains.values()])
     return [
         MethodGain(label, probe, len(rows[label, probe]), gain, p)
         for ((label, probe), gain), p in zip(gains.items(), adjusted, strict=True)
     ]
-
-
-def _mean_gain(rows: list[Probe]) -> Contrast:
-    values = [row["auc_gain"] or 0.0 for row in rows]
-    widths = [(row["auc_gain_high"] or 0.0) - (row["auc_gain_low"] or 0.0) for row in rows]
-    return over_trainings(values, [width / (2 * NORMAL_95) for width in widths])
 
 
 def _gains_table(found: Probes) -> Table:
@@ -94,7 +93,7 @@ def _chart(found: Probes, key: str) -> Chart:
     for probe in found["probes"]:
         name, (value, low, high) = f"{_named(probe)}, {probe['probe']}", _interval(probe, key)
         drawn.append(Dot(name, probe["probe"], value, f"{name}: {_texts(probe, key)[0]}", low, high))
-    return Chart(f"{measure} of click prediction ({direction})", lambda width: dots(drawn, width, measure))
+    return Chart(f"{measure} of click prediction ({direction})", partial(dots, drawn, title=measure))
 
 
 def _named(probe: Probe) -> str:

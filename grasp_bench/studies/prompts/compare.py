@@ -19,7 +19,7 @@ from grasp_bench.core.store import Store
 from grasp_bench.plan.cells import Cell, marked_leaks
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.nodes import Node
-from grasp_bench.report.cells import CELL_FILE, read_cell
+from grasp_bench.report.cells import ResultCell, read_current
 from grasp_bench.report.document import BLANK, Document, Section, Table
 from grasp_bench.report.formatting import percent, with_interval
 from grasp_bench.retrieval.agreement import PERSISTENCE, common_at_depths, jaccard, rank_biased_overlap
@@ -196,7 +196,7 @@ def _methods(plan: Plan, names: Mapping[Side, Mapping[str, Node]], folder: Path)
     methods: dict[str, list[Cell]] = {}
     for cell in plan.cells:
         methods.setdefault(cell.slug.removesuffix(f"-s{cell.seed}"), []).append(cell)
-    found = []
+    finished, found = read_current(folder, {cell.slug: cell.hash for cell in plan.cells}), []
     for method, cells in methods.items():
         first = cells[0]
         texts: dict[str, str] = {
@@ -205,36 +205,24 @@ def _methods(plan: Plan, names: Mapping[Side, Mapping[str, Node]], folder: Path)
             for name, node in nodes.items()
             if first.nodes.get(f"{ROLES[side]}_neighbours") == node
         }
-        figures = [each for cell in cells if (each := _figures(folder, cell)) is not None]
+        done = [finished[cell.slug] for cell in cells if cell.slug in finished]
         found.append(
             MethodFigures(
                 method=method,
                 texts=texts,
                 seeds=len(cells),
-                done=len(figures),
+                done=len(done),
                 leaks=bool(marked_leaks(first)),
-                metric={protocol: _over_seeds(figures, protocol) for protocol in PROTOCOLS},
+                metric={protocol: _over_seeds(done, protocol) for protocol in PROTOCOLS},
             )
         )
     return found
 
 
-def _figures(folder: Path, cell: Cell) -> Mapping[str, float | None] | None:
-    """Metrics of a finished cell; None for one that is missing or was made by other settings."""
-    if not (folder / cell.slug / CELL_FILE).is_file():
-        return None
-    stored = read_cell(folder / cell.slug)
-    if stored.info.get("hash") != cell.hash:
-        return None
-    return {
-        protocol: stored.metrics.get(protocol, {}).get("overall", {}).get(METRIC) for protocol in PROTOCOLS
-    }
-
-
-def _over_seeds(figures: Sequence[Mapping[str, float | None]], protocol: str) -> float | None:
-    values = [each[protocol] for each in figures]
-    known = [value for value in values if value is not None]
-    return fmean(known) if known and len(known) == len(values) else None
+def _over_seeds(cells: Sequence[ResultCell], protocol: str) -> float | None:
+    """The mean over cells; None unless each of them has the metric."""
+    values = [cell.metrics.get(protocol, {}).get("overall", {}).get(METRIC) for cell in cells]
+    return fmean(values) if values and None not in values else None
 
 
 LEAK_MARK = "†"
