@@ -267,7 +267,9 @@ def _run_search(config: SearchConfig, study: Study, options: SearchOptions, seco
     try:
         about = f", about {readable(seconds)} each (rough)" if todo else ""
         resumed = "resuming " if todo < config.total else ""
-        view.note(f"{resumed}{todo}/{config.total} trials to do{about}; study {study.study_name}")
+        of_method = f"{config.base.method}: " if config.base.method else ""
+        count = f"{resumed}{todo}/{config.total} trials to do"
+        view.note(f"{of_method}{count}{about}; study {study.study_name}")
         for name in config.base.left_out:
             view.note(f"`{name}` is not searched: trials are of the base cell alone")
         if todo:
