@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -218,19 +220,17 @@ def tune(
         store, results, leaderboard, devices, trials, storage, study, memory, log_format.value
     )
     asked, name = loaded.experiment.tuning, loaded.experiment.name
-    of_methods = asked is not None and asked.each is not None
-    if of_methods:
+    write: Callable[[Path], None]
+    if asked is not None and asked.each is not None:
         methods = tune_methods(loaded, options)
-        document = lay_out_method_tuning(methods)
+        document, kind = lay_out_method_tuning(methods), "method_tuning"
+        write = partial(write_tuned_spec, loaded=loaded, found=methods)
     else:
         found = tune(loaded, options)
-        document = lay_out_tuning(found)
+        document, kind = lay_out_tuning(found), "tuning"
+        write = partial(write_best_spec, loaded=loaded, found=found)
     show(document, console())
-    kind = "method_tuning" if of_methods else "tuning"
     note(f"written: {results / name / kind}.json, {leaderboard / name}.{kind}.md")
     if write_spec is not None:
-        if of_methods:
-            write_tuned_spec(write_spec, loaded, methods)
-        else:
-            write_best_spec(write_spec, loaded, found)
+        write(write_spec)
         note(f"written: {write_spec}; next: grasp-bench run {write_spec}")

@@ -24,7 +24,7 @@ from grasp_bench.studies.tuning.methods_schema import expected_best
 
 ASKED = [
     "tuning={each: method, trials: 3, sampler: random, space: {training.loss: [bce, softmax], "
-    "model.embedding_dim: [4, 8, 16], model.dropout: [0.1, 0.5]}}",
+    "model.embedding_dim: [4, 8, 16], model.dropout: [0.1, 0.5], model.mask_probability: [0.1, 0.5]}}",
     "compare={model.enhancer: [none, grasp], dataset.repair.ascending_runs: [keep, shuffle]}",
     "encoder.leaks=mark", "seeds=[1]",
     "ablations={soft: {model.attention: softmax}}", "training.max_epochs=2",
@@ -137,13 +137,10 @@ def test_declared_keys_are_valid_and_change_the_training(backbone: str, enhancer
     assert base.first is None or base.first.keys() == base.space.keys()
 
 
-def test_a_space_that_changes_no_method_is_refused(tmp_path: Path) -> None:
-    spec = write_shop(tmp_path / "shop")
-    asked = ["tuning={each: method, space: {model.mask_probability: [0.1, 0.5]}}", "compare={}"]
-    loaded = load(spec, asked)
-    assert loaded.experiment.tuning is not None
-    (base,) = bases_of(loaded.experiment, loaded.experiment.tuning, Fingerprints())
-    assert "model.mask_probability" not in base.space
+def test_a_key_that_changes_no_method_is_named(tuned: Path) -> None:
+    found = found_in(tuned)
+    assert "model.mask_probability changes nothing of any method: not searched." in found["notes"]
+    assert all("model.mask_probability" not in each["tuning"]["space"] for each in found["methods"])
 
 
 @pytest.mark.parametrize(

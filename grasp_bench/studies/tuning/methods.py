@@ -59,7 +59,8 @@ def tune_methods(loaded: LoadedSpec, options: SearchOptions) -> MethodTuning:
     found = MethodTuning(
         spec=loaded.experiment.name, sampler=whole.tuning.sampler, pruner=whole.tuning.pruner,
         metric=first["metric"], protocol=first["protocol"], dataset=first["dataset"], seeds=first["seeds"],
-        trials=options.trials or whole.tuning.trials, methods=methods, notes=_notes(loaded.experiment, whole),
+        trials=options.trials or whole.tuning.trials, methods=methods,
+        notes=_notes(loaded.experiment, whole, bases),
     )  # fmt: skip
     hashing.write(options.results / found["spec"] / FILE, found)
     text = document_text(lay_out_method_tuning(found))
@@ -172,7 +173,7 @@ def _seconds(trials: Sequence[Trial]) -> float:
     return round(sum(trial["seconds"] for trial in trials), 1)
 
 
-def _notes(experiment: Experiment, whole: Base) -> list[str]:
+def _notes(experiment: Experiment, whole: Base, bases: Sequence[Base]) -> list[str]:
     notes = [
         "Every method had the same number of trials, seeds and early stopping; its own values were its first "
         "trial where its space holds them. No test item was read.",
@@ -180,6 +181,12 @@ def _notes(experiment: Experiment, whole: Base) -> list[str]:
     others = [key for key in experiment.compare if key not in ("model.backbone", "model.enhancer")]
     if others:
         notes.append(f"Searched at the first compared value of {', '.join(others)} alone.")
+    searched_keys = {key for base in bases for key in base.space}
+    notes += [
+        f"{key} changes nothing of any method: not searched."
+        for key in whole.tuning.space
+        if key not in searched_keys
+    ]
     if whole.tuning.pruner != "none":
         notes.append(f"Pruned trials ({whole.tuning.pruner}) count towards the budget and have no value.")
     return notes
