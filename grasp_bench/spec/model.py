@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import ValidationError, create_model, model_validator
 
 from grasp_bench.components import BACKBONES, ENHANCERS
-from grasp_bench.spec.section import BackboneSettings, EnhancerSettings, ModelPart, Section
+from grasp_bench.spec.section import (
+    BackboneSettings,
+    EnhancerSettings,
+    ModelPart,
+    Section,
+    without_defaults,
+)
 
 P = TypeVar("P", bound=ModelPart)
 
@@ -51,10 +57,11 @@ class Model(Section):
         """Return the keys that this backbone and enhancer read, named as in a spec.
 
         No other key is part of a cell's hash: `attention: softmax` does not change a cell without attention.
+        Keys of `ModelPart.later` are left out where they have their default.
         """
         values = {"backbone": self.backbone, "enhancer": self.enhancer}
         for part in (self.backbone_settings(), self.enhancer_settings()):
-            values |= part.model_dump(by_alias=True)
+            values |= without_defaults(part, part.later)
         return values
 
     def _part(self, settings: type[P]) -> P:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -80,9 +80,11 @@ class ModelPart(Component):
     Attributes:
         space: the keys that `tuning: {each: method}` searches where this component is used, as `tuning.space`
             writes them.
+        later: keys added after trainings had been hashed without them; their default is the old behaviour.
     """
 
     space: ClassVar[Space] = {}
+    later: ClassVar[tuple[str, ...]] = ()
 
     embedding_dim: int = Field(64, ge=2, description="The paper's d, hidden width of the backbone.")
     max_len: int = Field(100, ge=2)
@@ -142,6 +144,15 @@ class EnhancerSettings(ModelPart):
     def reads_users(cls) -> bool:
         """Return whether it reads an artefact made from texts of users."""
         return any(role.startswith("user_") for role in cls.reads)
+
+
+# A key that enhancers with frozen embeddings share.
+EmbeddingScale = Literal["unit", "standardised"]
+EMBEDDING_SCALE = Field(
+    "unit",
+    description="Scale of the frozen embeddings that the model reads: unit norm, or each column with mean 0 "
+    "and standard deviation 1 over the users, or over the items. Means of neighbours follow.",
+)
 
 
 class ControlSettings(Component):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from grasp_bench.core.errors import TrainingError
@@ -30,6 +31,35 @@ class Knowledge:
     similar_items_mD: Tensor | None = None
     nearest_users_nN: Tensor | None = None
     prefixes: int = 0
+
+    def standardised(self) -> Knowledge:
+        """Return it with each column's mean 0 and standard deviation 1 over the users, and over the items.
+
+        Means of neighbours and profiles of prefixes are shifted and scaled by the same numbers, so that a
+        mean of neighbours stays their mean. A column that never varies becomes 0.
+        """
+        users = None if self.users_nD is None else len(self.users_nD) - self.prefixes
+        return replace(
+            self, **_standardised(self, "users_nD", "similar_users_nD", users),
+            **_standardised(self, "items_mD", "similar_items_mD", None),
+        )  # fmt: skip
+
+
+def _standardised(knowledge: Knowledge, own: str, similar: str, rows: int | None) -> dict[str, Any]:
+    table_ND = getattr(knowledge, own)
+    if table_ND is None:
+        return {}
+    deviation_D, mean_D = torch.std_mean(table_ND[:rows], dim=0, correction=0)
+    scale_D = torch.where(deviation_D > 0, 1 / deviation_D, 0.0)
+    tables = {name: getattr(knowledge, name) for name in (own, similar)}
+    return {name: (table - mean_D) * scale_D for name, table in tables.items() if table is not None}
+
+
+def scaled(knowledge: Knowledge | None, settings: Mapping[str, Any]) -> Knowledge | None:
+    """Return the embeddings on the scale that `embedding_scale` names."""
+    if knowledge is None or settings.get("embedding_scale", "unit") == "unit":
+        return knowledge
+    return knowledge.standardised()
 
 
 def covering(knowledge: Knowledge | None, enhancer: str, **rows: int) -> dict[str, Tensor]:

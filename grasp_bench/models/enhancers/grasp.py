@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from grasp_bench.models.batch import Candidates, History, Profiles, Rows
-from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering
+from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering, scaled
 from grasp_bench.models.holistic_attention import (
     PARTS,
     HolisticAttention,
@@ -66,8 +66,8 @@ class Grasp(Enhancer):
         """Build from `spec.model.Model.effective()`; TrainingError without embeddings of all entities."""
         profiles = num_users + (knowledge.prefixes if knowledge is not None else 0)
         tables = covering(
-            knowledge, "grasp", users_nD=profiles, similar_users_nD=profiles, items_mD=num_items,
-            similar_items_mD=num_items,
+            scaled(knowledge, settings), "grasp", users_nD=profiles, similar_users_nD=profiles,
+            items_mD=num_items, similar_items_mD=num_items,
         )  # fmt: skip
         shape = HolisticAttentionShape(
             dim=tables["items_mD"].shape[1], width=settings["embedding_dim"],

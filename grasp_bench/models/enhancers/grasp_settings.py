@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from grasp_bench.spec.section import EnhancerSettings, Space
+from grasp_bench.spec.section import EMBEDDING_SCALE, EmbeddingScale, EnhancerSettings, Space
 
 
 class GraspSettings(EnhancerSettings):
@@ -16,6 +16,7 @@ class GraspSettings(EnhancerSettings):
     reads = ("user_embeddings", "item_embeddings", "user_neighbours", "item_neighbours")
     reads_profile_per_position = True
     shuffled_control = True
+    later = ("embedding_scale",)
     space: ClassVar[Space] = {"index.num_neighbours": (3, 30), "model.id_residual": (False, True)}
 
     attention: Literal["sigmoid", "softmax", "none"] = "sigmoid"
@@ -32,6 +33,7 @@ class GraspSettings(EnhancerSettings):
     logit_scale: Literal["fixed", "learnable"] = "fixed"
     logit_scale_init: float = Field(1.0, gt=0, description="Factor of the logits of eq. 3; the paper has 1.")
     id_residual: bool = Field(False, description="Add a learned ID embedding to the enhanced vector.")
+    embedding_scale: EmbeddingScale = EMBEDDING_SCALE
 
     @model_validator(mode="after")
     def _some_part_is_read(self) -> GraspSettings:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from grasp_bench.models.backbones.attention_block import SelfAttention
 from grasp_bench.models.batch import Candidates, History, Step
-from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering
+from grasp_bench.models.enhancers.base import Enhancer, Knowledge, covering, scaled
 from grasp_bench.models.enhancers.llminit import principal_components
 from grasp_bench.models.layers import RowTable
 from grasp_bench.models.layout import Layout
@@ -65,9 +65,13 @@ class LLMESR(Enhancer):
     def from_settings(
         cls, settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
     ) -> LLMESR:
-        """Build from `spec.model.Model.effective()` and `causal`, whether the backbone never looks ahead."""
+        """Build from `spec.model.Model.effective()` and `causal`, whether the backbone never looks ahead.
+
+        `embedding_scale` concerns the semantic view alone; the ID table starts from unit vectors.
+        """
         known = covering(knowledge, "llmesr", items_mD=num_items, nearest_users_nN=num_users)
         items_mD = known["items_mD"]
+        semantic_mD = covering(scaled(knowledge, settings), "llmesr", items_mD=num_items)["items_mD"]
         width = settings["embedding_dim"]
         if settings["collaborative_init"] == "pca":
             collaborative_md = principal_components(items_mD, width)
@@ -81,7 +85,7 @@ class LLMESR(Enhancer):
             )  # fmt: skip
         hidden = settings["adapter_hidden"] or items_mD.shape[1] // 2
         return cls(
-            items_mD, known["nearest_users_nN"], collaborative_md, hidden, settings["distil_weight"],
+            semantic_mD, known["nearest_users_nN"], collaborative_md, hidden, settings["distil_weight"],
             settings["distil_dropout"], crossing,
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from grasp_bench.spec.section import EnhancerSettings, Space
+from grasp_bench.spec.section import EMBEDDING_SCALE, EmbeddingScale, EnhancerSettings, Space
 
 
 class LLMESRSettings(EnhancerSettings):
@@ -16,6 +16,7 @@ class LLMESRSettings(EnhancerSettings):
     implementation = "grasp_bench.models.enhancers.llmesr:LLMESR"
     reads = ("item_embeddings", "user_neighbours")
     shuffled_control = True
+    later = ("embedding_scale",)
     space: ClassVar[Space] = {"index.num_neighbours": (3, 30), "model.distil_weight": (1e-3, 1.0, "log")}
 
     collaborative_init: Literal["pca", "random"] = Field(
@@ -33,6 +34,7 @@ class LLMESRSettings(EnhancerSettings):
     distil_dropout: bool = Field(
         False, description="llmesr: keep dropout on for similar users' states, as its released code does."
     )
+    embedding_scale: EmbeddingScale = EMBEDDING_SCALE
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> LLMESRSettings:
