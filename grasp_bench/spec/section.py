@@ -148,7 +148,7 @@ class EnhancerSettings(ModelPart):
 
 # A key that enhancers with frozen embeddings share.
 EmbeddingScale = Literal["unit", "standardised"]
-EMBEDDING_SCALE = Field(
+EMBEDDING_SCALE: Any = Field(
     "unit",
     description="Scale of the frozen embeddings that the model reads: unit norm, or each column with mean 0 "
     "and standard deviation 1 over the users, or over the items. Means of neighbours follow.",
