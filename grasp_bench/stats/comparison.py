@@ -17,6 +17,7 @@ from grasp_bench.stats.trainings import Trainings
 
 FLIPS = 9_999
 SEED = 20_251_120
+_WITH_TIES_EXACT_UPTO = 13  # differing users: 2^13 sign patterns, as in scipy
 _FLIPS_AT_ONCE = 16_384
 _LOOKUPS_AT_ONCE = 1 << 20  # 8 MiB of indices and as much of looked-up sums
 SHARED_FROM = 16  # arrays of differences for which one matrix product is faster than a table each
@@ -46,9 +47,9 @@ def paired_t(differences: ArrayLike) -> float:
 def wilcoxon(differences: ArrayLike) -> float:
     """p of Wilcoxon's signed-rank test; users without a difference are dropped (Wilcoxon's own way).
 
-    Exact up to 50 differing users without ties in size, else the normal approximation with tie correction
-    (scipy's `method="auto"`). It tests a shift of the median difference: with many small losses and few large
-    gains it may disagree with the tests of the mean, which is why boards show it.
+    Exact up to 50 differing users without ties in size and up to 13 with them, else the normal approximation
+    with tie correction (scipy's `method="auto"`). It tests a shift of the median difference: with many small
+    losses and few large gains it may disagree with the tests of the mean, which is why boards show it.
     """
     d = checked(differences)
     d = d[d != 0]
@@ -56,7 +57,18 @@ def wilcoxon(differences: ArrayLike) -> float:
         return 1.0  # of one user both signs are equally extreme
     from scipy import stats
 
+    if d.size <= _WITH_TIES_EXACT_UPTO:
+        return _signed_rank_p(d, stats.rankdata(np.abs(d)))
     return float(stats.wilcoxon(d, zero_method="wilcox", method="auto").pvalue)
+
+
+def _signed_rank_p(d: Values, ranks: Values) -> float:
+    """Two-sided p from the rank sums of all sign patterns. scipy's is the same and calls Python for each."""
+    sums = np.zeros(1)
+    for rank in ranks:
+        sums = np.concatenate([sums, sums + rank])
+    observed = ranks[d > 0].sum()
+    return min(1.0, 2 * min(float(np.mean(sums <= observed)), float(np.mean(sums >= observed))))
 
 
 def sign_flip(differences: ArrayLike, *, flips: int = FLIPS, seed: int = SEED) -> float:

@@ -68,6 +68,17 @@ def test_wilcoxon_by_hand() -> None:
     assert wilcoxon([0.1, 0.2, 0.3, 0.4, 0.5, 0, 0, 0]) == pytest.approx(2 / 32)
 
 
+@settings(max_examples=10)
+@given(arrays(np.float64, st.integers(2, 8), elements=st.sampled_from([-0.5, -0.25, 0.25, 0.5, 1.0])))
+def test_wilcoxon_of_few_users_with_ties_is_that_of_scipy(d) -> None:
+    assert wilcoxon(d) == scipy_stats.wilcoxon(d, zero_method="wilcox", method="auto").pvalue
+
+
+def test_wilcoxon_of_few_users_with_ties_tries_every_sign() -> None:
+    # Thirteen equal sizes: ten gains or more, or ten losses or more, of Binomial(13, 1/2).
+    assert wilcoxon([0.5] * 10 + [-0.5] * 3) == pytest.approx(2 * scipy_stats.binom.sf(9, 13, 0.5))
+
+
 def test_wilcoxon_on_many_users_matches_the_normal_approximation() -> None:
     d = np.random.default_rng(1).normal(0.05, 1, 400)
     ranks = scipy_stats.rankdata(np.abs(d))
