@@ -105,9 +105,15 @@ def test_ir_measures_agrees_with_metrics_json(shop: Path, tmp_path: Path, rankin
         assert found[name] == pytest.approx(value, abs=1e-9), name
 
 
+@pytest.fixture
+def ranx(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Its functions as plain Python: compiling them takes a minute, what they are asked here a moment."""
+    monkeypatch.setattr(pytest.importorskip("numba").config, "DISABLE_JIT", True)
+    return pytest.importorskip("ranx")
+
+
 @pytest.mark.parametrize("ranking", ["sampled", "full"])
-def test_ranx_agrees_with_metrics_json(shop: Path, tmp_path: Path, ranking: str) -> None:
-    ranx = pytest.importorskip("ranx")
+def test_ranx_agrees_with_metrics_json(shop: Path, tmp_path: Path, ranx: Any, ranking: str) -> None:
     facts = facts_of(export(shop, tmp_path, "--only", TRAINED, "--protocol", ranking), TRAINED, ranking)
     qrels = ranx.Qrels.from_file(str(tmp_path / facts["qrels"]), kind="trec")
     run = ranx.Run.from_file(str(tmp_path / facts["run"]), kind="trec")
