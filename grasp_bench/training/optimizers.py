@@ -6,17 +6,76 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from grasp_bench.models.layers import RowTable
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.training import Training
 
 
-class Optimizer:
-    """One or two torch optimisers, stepped together."""
+class Adam:
+    """`torch.optim.Adam(..., fused=True)` with its defaults, bit for bit.
 
-    def __init__(self, *optimizers: torch.optim.Optimizer) -> None:
+    To make torch's own imports torch's compiler, which takes longer than a short training.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter], *, lr: float, weight_decay: float) -> None:
+        self.parameters = list(parameters)
+        self.lr, self.weight_decay = lr, weight_decay
+        self.slots: list[dict[str, Tensor]] = [{} for _ in self.parameters]
+
+    def zero_grad(self, set_to_none: bool = False) -> None:
+        """Clear gradients in place, or drop them."""
+        for parameter in self.parameters:
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad.zero_()
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Update the parameters that have a gradient."""
+        moved = [k for k, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        for k in moved:
+            if not self.slots[k]:
+                own = self.parameters[k]
+                self.slots[k] = {
+                    "step": torch.zeros((), dtype=torch.float32, device=own.device),
+                    "exp_avg": torch.zeros_like(own),
+                    "exp_avg_sq": torch.zeros_like(own),
+                }
+        adam(
+            [self.parameters[k] for k in moved],
+            [cast(Tensor, self.parameters[k].grad) for k in moved],
+            [self.slots[k]["exp_avg"] for k in moved],
+            [self.slots[k]["exp_avg_sq"] for k in moved],
+            [],
+            [self.slots[k]["step"] for k in moved],
+            fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=self.lr,
+            weight_decay=self.weight_decay, eps=1e-8, maximize=False,
+        )  # fmt: skip
+
+    def state_dict(self) -> dict[str, Any]:
+        """The slots of each parameter that was ever moved, by its number."""
+        state = {k: slots for k, slots in enumerate(self.slots) if slots}
+        return {"state": state, "param_groups": [{"params": list(range(len(self.parameters)))}]}
+
+    def load_state_dict(self, given: dict[str, Any]) -> None:
+        """Restore a copy of a `state_dict`."""
+        self.slots = [
+            {
+                slot: torch.as_tensor(value, dtype=torch.float32, device=parameter.device).clone()
+                for slot, value in given["state"].get(k, {}).items()
+            }
+            for k, parameter in enumerate(self.parameters)
+        ]
+
+
+class Optimizer:
+    """One or two optimisers, stepped together."""
+
+    def __init__(self, *optimizers: Adam | torch.optim.SparseAdam) -> None:
         self.optimizers = optimizers
 
     def zero_grad(self) -> None:
@@ -67,8 +126,7 @@ def optimizer_of(recommender: Recommender, settings: Training) -> Optimizer:
     else:
         dense += [cast(nn.Parameter, table.weight) for table in tables]
         rows = []
-    adam = torch.optim.Adam(dense, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
-    return Optimizer(adam, *rows)
+    return Optimizer(Adam(dense, lr=settings.lr, weight_decay=settings.weight_decay), *rows)
 
 
 def one_vector(parameters: Sequence[nn.Parameter]) -> nn.Parameter:

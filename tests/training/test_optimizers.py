@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import torch
 
 from grasp_bench.models.layers import RowTable
@@ -40,6 +43,21 @@ def test_adam_on_one_vector_is_adam_on_each_parameter():
             own.step()
     for (name, value), expected in zip(ours.named_parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(value, expected, rtol=0, atol=0, msg=name)
+
+
+STEP = """
+import sys, torch
+from grasp_bench.training.optimizers import Adam
+parameter = torch.nn.Parameter(torch.ones(3))
+parameter.grad = torch.ones(3)
+Adam([parameter], lr=0.5, weight_decay=0.0).step()
+print(parameter.detach().round(decimals=3).tolist(), "torch._dynamo" in sys.modules)
+"""
+
+
+def test_a_step_of_adam_does_not_import_torchs_compiler():
+    done = subprocess.run([sys.executable, "-c", STEP], capture_output=True, text=True, check=True)
+    assert done.stdout == "[0.5, 0.5, 0.5] False\n"
 
 
 def test_a_row_tables_gradient_is_that_of_an_embedding():
