@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from calling import call
+from typer.testing import Result
 
 SPEC = """\
 name: shop
@@ -17,21 +17,11 @@ training: {max_epochs: 1}
 controls: [popularity, markov]
 hypotheses: [{better: markov, than: popularity}]
 """
-AUDIT = [
-    sys.executable,
-    "-m",
-    "grasp_bench",
-    "audit",
-    "shop.yaml",
-    "--executor",
-    "in_process",
-    "--device",
-    "cpu",
-]
+QUICK = ("--executor", "in_process", "--device", "cpu")
 
 
-def audit(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*AUDIT, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+def audit(folder: Path, *arguments: str) -> Result:
+    return call(folder, "audit", "shop.yaml", *QUICK, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +36,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_answer_is_printed_written_and_rendered(shop: Path) -> None:
     done = audit(shop, "--log-format", "plain")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "markov > popularity survives." in done.stdout
     assert "whole audit: leaderboard/shop.audit.md, results/shop/audit.json" in done.stderr
     page = (shop / "leaderboard" / "shop.audit.md").read_text()
     assert "## Each hazard alone" in page
     again = audit(shop, "--format", "json")
-    assert again.returncode == 0, again.stderr
+    assert again.exit_code == 0, again.stderr
     assert json.loads(again.stdout) == json.loads((shop / "results" / "shop" / "audit.json").read_text())
     # Each protocol has an ordinary board of its own.
-    board = [sys.executable, "-m", "grasp_bench", "leaderboard", "results/shop/paper"]
-    shown = subprocess.run(board, cwd=shop, capture_output=True, text=True, check=False)
+    shown = call(shop, "leaderboard", "results/shop/paper")
     assert "sampled ranking by NDCG@10" in shown.stdout, shown.stderr
 
 
@@ -67,5 +56,5 @@ def test_what_cannot_be_audited_is_said_without_traceback(shop: Path) -> None:
         ("dataset.source=nowhere", 3, "nowhere"),
     ):
         done = audit(shop, "--set", setting)
-        assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+        assert (done.exit_code, message in done.stderr) == (code, True), done.stderr
         assert "Traceback" not in done.stderr

@@ -5,9 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +12,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from calling import call
+from typer.testing import Result
 
 from grasp_bench.spec.public_sets import PUBLIC_SETS
 
@@ -30,16 +29,12 @@ dataset: {source: amazon-fashion, min_item: 2, protocol: {split: leave_one_out, 
 model: {embedding_dim: 8, max_len: 10}
 training: {max_epochs: 1}
 """
-QUICK = ("--only", "sasrec-*", "--set", "training.max_epochs=1", "--device", "cpu", "--log-format", "plain")
+QUICK = ("--only", "sasrec-*", "--executor", "in_process", "--device", "cpu", "--log-format", "plain")
 TOLD = SPEC.replace("model: {", "model: {enhancer: grasp, ")
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "grasp_bench", *arguments],
-        cwd=folder, env={**os.environ, "GRASP_BENCH_DATA": "", **environment}, capture_output=True, text=True,
-        timeout=600,
-    )  # fmt: skip
+def run(folder: Path, *arguments: str, **environment: str) -> Result:
+    return call(folder, *arguments, **{"GRASP_BENCH_DATA": "", **environment})
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +63,7 @@ def mirror(raw: Path) -> Iterator[str]:
 
 def test_list_names_what_can_be_made(tmp_path: Path) -> None:
     done = run(tmp_path, "data", "list")
-    assert done.returncode == 0
+    assert done.exit_code == 0
     for public in PUBLIC_SETS.values():
         assert f"{public.name}: " in done.stdout
         assert f"{public.interactions:,} interactions" in done.stdout
@@ -78,7 +73,7 @@ def test_list_names_what_can_be_made(tmp_path: Path) -> None:
 
 def test_prepare_from_files_then_look_at_it(raw: Path, tmp_path: Path) -> None:
     done = run(tmp_path, "data", "prepare", "amazon-fashion", "--raw", str(raw))
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "data/amazon-fashion: 30 users, 30 items, 120 interactions" in done.stdout
     assert "NOT the published set, which has 9,094 users, 4,722 items" in done.stderr
     again = run(tmp_path, "data", "prepare", "amazon-fashion", "--raw", str(raw))
@@ -92,7 +87,7 @@ def test_prepare_fetches_and_says_how_far_it_is(mirror: str, raw: Path, tmp_path
     digest = hashlib.sha256((raw / name).read_bytes()).hexdigest()
     options = ("--url", mirror, "--to", "here", "--sha256", f"{name}={digest}")
     done = run(tmp_path, "data", "prepare", "amazon-fashion", *options)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert f"fetch {name}  0.0 of 0.0 MB (100%)" in done.stderr
     assert "export GRASP_BENCH_DATA=here" in done.stdout
     assert (tmp_path / "here" / "raw" / name).is_file()
@@ -112,7 +107,7 @@ def test_what_goes_wrong_is_said_in_lines(
     arguments: list[str], code: int, message: str, tmp_path: Path
 ) -> None:
     done = run(tmp_path, "data", "prepare", *arguments)
-    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert (done.exit_code, "Traceback" in done.stderr) == (code, False)
     assert message in done.stderr
 
 
@@ -120,14 +115,14 @@ def test_a_raw_file_that_is_cut_short(raw: Path, tmp_path: Path) -> None:
     for path in raw.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes()[:-9])
     done = run(tmp_path, "data", "prepare", "amazon-fashion", "--raw", ".")
-    assert (done.returncode, "Traceback" in done.stderr) == (3, False)
+    assert (done.exit_code, "Traceback" in done.stderr) == (3, False)
     assert "AMAZON_FASHION.json.gz: the gzip file ends too early" in done.stderr
 
 
 def test_run_without_data_says_how_to_get_them(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(SPEC)
     done = run(tmp_path, "run", "small.yaml")
-    assert (done.returncode, "Traceback" in done.stderr) == (3, False)
+    assert (done.exit_code, "Traceback" in done.stderr) == (3, False)
     assert len(done.stderr.splitlines()) < 24
     assert "grasp-bench run SPEC --prepare" in done.stderr
     assert not (tmp_path / ".grasp_bench").exists() or not list((tmp_path / ".grasp_bench").glob("split/*"))
@@ -136,7 +131,7 @@ def test_run_without_data_says_how_to_get_them(tmp_path: Path) -> None:
 def test_run_prepare_fetches_prepares_and_runs(mirror: str, tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(SPEC)
     done = run(tmp_path, "run", "small.yaml", "--prepare", *QUICK, GRASP_BENCH_MIRROR=mirror)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert (tmp_path / "data" / "amazon-fashion" / "items.csv").is_file()
     cell = json.loads((tmp_path / "results" / "small" / "sasrec-none-s42" / "cell.json").read_text())
     assert cell["dataset"] == "amazon-fashion"
@@ -150,7 +145,7 @@ def test_run_prepare_leaves_data_of_others_alone(mirror: str, tmp_path: Path) ->
     without = run(tmp_path, "run", "small.yaml")
     assert "has no items file beside it" in without.stderr
     done = run(tmp_path, "run", "small.yaml", "--prepare", GRASP_BENCH_MIRROR=mirror)
-    assert done.returncode == 3
+    assert done.exit_code == 3
     assert "was not made by `grasp-bench data prepare`; it is left as it is" in done.stderr
 
 
@@ -159,7 +154,7 @@ def test_a_rehearsal_is_marked_on_everything(tmp_path: Path) -> None:
     planned = run(tmp_path, "plan", "small.yaml", "--dataset", "demo")
     assert planned.stdout.startswith("DEMO on a generated catalogue, not on amazon-fashion")
     done = run(tmp_path, "run", "small.yaml", "--dataset", "demo", *QUICK)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert done.stdout.startswith("small-demo\nDEMO on a generated catalogue")
     assert "DEMO" in done.stderr.splitlines()[-1]
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["small-demo"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import call
 
 from grasp_bench.report.formatting import short_verdict
 from grasp_bench.report.schema import Claim
@@ -29,22 +28,17 @@ hypotheses:
 QUIET = ("--device", "cpu", "--executor", "in_process", "--log-format", "plain")
 
 
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "grasp_bench", *arguments]
-    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder in which the spec has been run, and what the run said on stderr."""
     folder = tmp_path_factory.mktemp("looked")
     (folder / "looked.yaml").write_text(SPEC)
-    planned = command(folder, "plan", "looked.yaml")
+    planned = call(folder, "plan", "looked.yaml")
     assert "10 cells, 10 to finish" in planned.stdout
     assert "at most 6 cells more" in planned.stdout
     assert "judged at 3 and 5 trainings of a method" in planned.stdout
-    done = command(folder, "run", "looked.yaml", *QUIET)
-    assert done.returncode == 0, done.stderr
+    done = call(folder, "run", "looked.yaml", *QUIET)
+    assert done.exit_code == 0, done.stderr
     return folder, done.stderr
 
 
@@ -68,18 +62,18 @@ def test_seeds_follow_from_the_verdicts_of_the_board(finished: tuple[Path, str])
 def test_again_trains_nothing_and_ends_the_same(finished: tuple[Path, str]) -> None:
     folder, said = finished
     before = (folder / "results" / "looked" / "study.json").read_bytes()
-    done = command(folder, "run", "looked.yaml", *QUIET)
-    assert done.returncode == 0, done.stderr
+    done = call(folder, "run", "looked.yaml", *QUIET)
+    assert done.exit_code == 0, done.stderr
     assert "start" not in done.stderr
     assert [line for line in said.splitlines() if line.startswith(("1 of 2", "2 of 2"))] == [
         line for line in done.stderr.splitlines() if line.startswith(("1 of 2", "2 of 2"))
     ]
     assert (folder / "results" / "looked" / "study.json").read_bytes() == before
-    planned = json.loads(command(folder, "plan", "looked.yaml", "--format", "json").stdout)
+    planned = json.loads(call(folder, "plan", "looked.yaml", "--format", "json").stdout)
     assert planned["to_run"] == {"trainings": 0, "controls": 0}
     assert planned["further_cells"] == 16 - len(planned["cells"])
 
 
 def test_validate_counts_both(finished: tuple[Path, str]) -> None:
-    done = command(finished[0], "validate", "looked.yaml")
+    done = call(finished[0], "validate", "looked.yaml")
     assert done.stdout == "ok: looked, 10 cells, at most 16 until it is decided\n"

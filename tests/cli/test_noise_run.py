@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from calling import call
 from safetensors.numpy import load_file
 from small_shop import ITEMS, USERS, open_shop
+from typer.testing import Result
 
 SPEC = """\
 name: noisy
@@ -41,16 +41,16 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "grasp_bench", "run", "noisy.yaml", "--device", "cpu"]
-    command += ["--executor", "in_process", "--log-format", "plain"]
-    command += [part for each in overrides for part in ("--set", each)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def run(folder: Path, *overrides: str) -> Result:
+    quick = ("--device", "cpu", "--executor", "in_process", "--log-format", "plain")
+    return call(
+        folder, "run", "noisy.yaml", *quick, *(part for each in overrides for part in ("--set", each))
+    )
 
 
 def test_curves_stand_on_the_board_and_in_its_json(shop: Path) -> None:
     done = run(shop)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     board = json.loads((shop / "leaderboard" / "noisy.json").read_text())
     (ranking,) = board["rankings"]
     full = next(each for each in ranking["noise"] if each["protocol"] == "full")
@@ -68,7 +68,7 @@ def test_curves_stand_on_the_board_and_in_its_json(shop: Path) -> None:
 @pytest.mark.parametrize("kind", ["gaussian", "dropout", "category_flip"])
 def test_other_kinds_run_and_leave_finite_unlike_vectors(shop: Path, kind: str) -> None:
     done = run(shop, f"noise.kind={kind}", "noise.when=after_retrieval", "noise.rates=[0.5]", "seeds=[1]")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     clean = [load_file(path)["vectors"] for path in shop.glob(".grasp_bench/embeddings/*/*.safetensors")]
     found = [load_file(path)["vectors"] for path in shop.glob(".grasp_bench/noise/*/*.safetensors")]
     assert sorted(len(each) for each in found) == sorted(len(each) for each in clean) == [ITEMS, USERS]
@@ -83,6 +83,6 @@ def test_flips_without_categories_say_so_in_one_line(shop: Path) -> None:
     items = shop / "data" / "items.csv"
     pl.read_csv(items).drop("categories").write_csv(items)
     done = run(shop, "noise.kind=category_flip", "noise.side=items")
-    assert done.returncode == 6
+    assert done.exit_code == 6
     assert "fewer than two categories" in done.stderr
     assert "Traceback" not in done.stderr

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import call
 from llm_server.launch import launch
+from typer.testing import Result
 
 MODEL = "gpt-4o-mini"
 SPEC = """\
 name: paid
-dataset: {{source: demo}}
+dataset: {{source: demo, sample_users: {users}}}
 model: {{enhancer: grasp, embedding_dim: 8, max_len: 10}}
 index: {{kind: exact, num_neighbours: 3}}
 training: {{max_epochs: 1}}
+controls: []
 text:
   items:
     provider: litellm
@@ -31,18 +34,19 @@ encoder: {{kind: litellm, model: openai/text-embedding-3-small, api_base: {addre
 """
 
 
-def grasp(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "grasp_bench", *arguments]
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
-    return subprocess.run(
-        command, cwd=folder, env=kept | environment, capture_output=True, text=True, timeout=300
-    )
+def spec_of(address: str, more: str = "", users: int = 100) -> str:
+    return SPEC.format(address=address, more=more, users=users)
+
+
+def grasp(folder: Path, *arguments: str, **environment: str) -> Result:
+    without: dict[str, str | None] = {name: None for name in os.environ if name.endswith("_API_KEY")}
+    return call(folder, *arguments, **without | environment)
 
 
 def planned(folder: Path, spec: str, *arguments: str) -> dict[str, Any]:
     (folder / "paid.yaml").write_text(spec)
     done = grasp(folder, "plan", "paid.yaml", "--format", "json", "--device", "cpu", *arguments)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout)
 
 
@@ -55,13 +59,13 @@ class Story:
 
     def __init__(self, folder: Path) -> None:
         with launch(folder, bodies=True, width=16) as server:
-            spec = SPEC.format(address=server.address, more="")
+            spec = spec_of(server.address)
             self.before = planned(folder, spec)
             self.left_behind = (folder / ".grasp_bench").exists()
             self.asked_before_run = server.log.read_text() if server.log.exists() else ""
-            command = ["run", "paid.yaml", "--device", "cpu", "--log-format", "plain", "--workers", "1"]
-            self.run = grasp(folder, *command)
-            assert self.run.returncode == 0, self.run.stderr
+            quick = ("--device", "cpu", "--log-format", "plain", "--executor", "in_process")
+            self.run = grasp(folder, "run", "paid.yaml", *quick)
+            assert self.run.exit_code == 0, self.run.stderr
             self.counts = server.counts()
             self.after = planned(folder, spec)
             self.told = grasp(folder, "plan", "paid.yaml").stdout
@@ -171,7 +175,7 @@ def quotes_for(tmp_path: Path) -> Quoted:
     """The quote for items' texts with more keys in their section; no server is there."""
 
     def quote(more: str, *arguments: str) -> dict[str, Any]:
-        spec = SPEC.format(address="http://127.0.0.1:9/v1", more=f"\n    {more}")
+        spec = spec_of("http://127.0.0.1:9/v1", f"\n    {more}", users=1500)
         return by_label(planned(tmp_path, spec, *arguments)["quotes"])["text items"]
 
     return quote
@@ -203,23 +207,23 @@ def test_an_unknown_price_is_unknown_until_the_spec_says_it(quotes_for: Quoted) 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
 def test_a_limit_on_an_unknown_price_is_refused_at_its_line(command: str, tmp_path: Path) -> None:
-    spec = SPEC.format(address="http://127.0.0.1:9/v1", more="\n    max_cost_usd: 1")
+    spec = spec_of("http://127.0.0.1:9/v1", "\n    max_cost_usd: 1")
     (tmp_path / "paid.yaml").write_text(spec.replace("openai/gpt-4o-mini", "openai/mine"))
     done = grasp(tmp_path, command, "paid.yaml")
-    assert done.returncode == 2
-    assert done.stderr.startswith("paid.yaml:13:19 text.items.max_cost_usd: cannot be kept, the price of")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("paid.yaml:14:19 text.items.max_cost_usd: cannot be kept, the price of")
     assert "text.items.price" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_missing_key_is_noted_by_plan_and_refused_by_run(tmp_path: Path) -> None:
-    spec = SPEC.format(address="http://127.0.0.1:9/v1", more="\n    api_key_env: MY_OWN_KEY")
+    spec = spec_of("http://127.0.0.1:9/v1", "\n    api_key_env: MY_OWN_KEY")
     (tmp_path / "paid.yaml").write_text(spec)
     noted = grasp(tmp_path, "plan", "paid.yaml")
-    assert noted.returncode == 0, noted.stderr
+    assert noted.exit_code == 0, noted.stderr
     assert "MY_OWN_KEY is set neither in the environment nor in .env" in noted.stdout
     refused = grasp(tmp_path, "run", "paid.yaml", "--device", "cpu")
-    assert refused.returncode == 7
+    assert refused.exit_code == 7
     assert "MY_OWN_KEY" in refused.stderr
     assert not (tmp_path / ".grasp_bench" / "train").exists()
     assert not (tmp_path / ".grasp_bench" / "split").exists()
@@ -229,7 +233,7 @@ def test_a_missing_key_is_noted_by_plan_and_refused_by_run(tmp_path: Path) -> No
 
 
 def test_a_quote_imports_neither_litellm_nor_torch(tmp_path: Path) -> None:
-    (tmp_path / "paid.yaml").write_text(SPEC.format(address="http://127.0.0.1:9/v1", more=""))
+    (tmp_path / "paid.yaml").write_text(spec_of("http://127.0.0.1:9/v1"))
     command = [sys.executable, "-X", "importtime", "-m", "grasp_bench", "plan", "paid.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "text items: openai/gpt-4o-mini: " in done.stdout
@@ -247,7 +251,7 @@ def test_a_sample_of_a_large_catalogue_is_told_as_about(
     from grasp_bench.spec.loading import load_text
     from grasp_bench.stages import quotation
 
-    spec = SPEC.format(address="http://127.0.0.1:9/v1", more="")
+    spec = spec_of("http://127.0.0.1:9/v1", users=1500)
     plan = compile_plan(load_text(spec).experiment, str)
     [whole] = [q for q in quotes_for(plan.nodes, Store(tmp_path), print) if q.label == "text items"]
     monkeypatch.setattr(quotation, "SAMPLE", 100)

@@ -1,0 +1,16 @@
+"""The program called in this process: nothing is imported again, which takes longer than most calls."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from grasp_bench.cli.app import app
+
+
+def call(folder: Path, *arguments: object, **environment: str | None) -> Result:
+    """Call `grasp-bench` with these arguments in a folder; None takes a variable away."""
+    with contextlib.chdir(folder):
+        return CliRunner().invoke(app, [str(each) for each in arguments], env=environment)
