@@ -12,6 +12,7 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.audits.splits import audit, audit_in_time, audit_steps
+from grasp_bench.data.parts import CUTS_OF_PARTS
 from grasp_bench.data.prepare import Prepared
 from grasp_bench.data.splits import MIN_EVALUATED, Split, leave_one_out, leave_one_step_out
 from grasp_bench.data.temporal import as_date, cuts_of, temporal, with_history
@@ -45,6 +46,11 @@ def split_by_protocol(prepared: Prepared, protocol: Protocol) -> SplitResult:
         raise DataError(f"{name}: {what}", hint=LOWER)
     for window, users in (("validation", split.valid_users), ("test", split.test_users)):
         if not len(users):
+            if protocol.split == "given":
+                raise DataError(
+                    f"{name}: no user of the training file is in the {window} file",
+                    hint="a published split numbers users alike in its three files",
+                )
             what = f"nobody with a history before the first cut did anything in the {window} window"
             raise DataError(f"{name}: {what}", hint=WIDER)
     return divided
@@ -87,4 +93,19 @@ def _in_time(prepared: Prepared, protocol: Protocol) -> SplitResult:
     return SplitResult(staying, split, audit_written, {"temporal": facts})
 
 
-SPLITS = {"leave_one_out": _by_leave_one_out, "temporal": _in_time}
+def _as_given(prepared: Prepared, protocol: Protocol) -> SplitResult:
+    sequences, kept = with_history(prepared.sequences, CUTS_OF_PARTS)
+    users = None if prepared.users is None else prepared.users.filter(pl.Series(kept))
+    split = temporal(sequences, CUTS_OF_PARTS)
+    facts = {
+        "training": len(split.train_items),
+        "validation": len(split.valid_users) + len(split.valid_rest.users),
+        "test": len(split.test_users) + len(split.test_rest.users),
+        "users_without_training": int((~kept).sum()),
+    }
+    staying = replace(prepared, sequences=sequences, users=users)
+    check = partial(audit_in_time, sequences=sequences, cuts=CUTS_OF_PARTS)
+    return SplitResult(staying, split, check, {"given_split": facts})
+
+
+SPLITS = {"leave_one_out": _by_leave_one_out, "temporal": _in_time, "given": _as_given}

@@ -22,7 +22,6 @@ from grasp_bench.plan.rankings import candidates_node, metric_settings, ranked_c
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import DatasetFiles, locate
-from grasp_bench.spec.repair import hashed
 
 Made = TypeVar("Made")
 
@@ -91,16 +90,11 @@ def _split_node(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprin
 
     A generated dataset is identified by its source, others by the content of their files.
     """
-    files = {"interactions": located.interactions, "items": located.items, "users": located.users}
-    settings = dataset.model_dump(mode="json", exclude={"protocol"})
-    for later in ("users", "sample_users"):
-        if settings[later] is None:
-            del settings[later]
-    settings["repair"] = hashed(dataset.repair)
+    settings = dataset.hashed()
     settings["split"] = dataset.protocol.split
     if dataset.protocol.split == "temporal":
         settings["temporal"] = dataset.protocol.temporal.effective()
-    settings["files"] = {kind: fingerprint(path) for kind, path in files.items() if path is not None}
+    settings["files"] = {kind: fingerprint(path) for kind, path in located.files.items()}
     locations = {} if located.generated else take_out(settings, ("source", "items", "users"))
     return make_node("split", settings, {}, f"split {located.name}", locations)
 

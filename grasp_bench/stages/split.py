@@ -58,13 +58,11 @@ class SplitStage:
 def _check_unchanged(dataset: Dataset, hashes: Mapping[str, str]) -> None:
     """Raise DataError if a file changed: the artefact's hash stands for the planned content."""
     located = locate(dataset)
-    files = {"interactions": located.interactions, "items": located.items, "users": located.users}
-    for kind, path in files.items():
-        if (file_hash(path) if path is not None else None) != hashes.get(kind):
-            raise DataError(
-                f"{path or f'the {kind} file of {dataset.source}'}: changed since the run was planned",
-                hint="run again",
-            )
+    files = located.files
+    for kind in dict.fromkeys([*files, *hashes]):
+        if (file_hash(files[kind]) if kind in files else None) != hashes.get(kind):
+            place = files.get(kind, f"the {kind} file of {dataset.source}")
+            raise DataError(f"{place}: changed since the run was planned", hint="run again")
 
 
 # Redrawn validation negatives come from a pool of this many times their number: the training may not read

@@ -9,13 +9,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any, NoReturn
 
 import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.tables.text_files import BOM, MOST_COLUMNS, contents, opened, survey
+from grasp_bench.core.tables.text_files import BOM, MOST_COLUMNS, Source, contents, opened, survey
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 BLANK = b" \t\r\n"
@@ -31,7 +30,7 @@ _HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2
 _HALF_CHARACTER = re.compile(_HIGH + rb"(?!" + _LOW + rb")|(?<!" + _HIGH + rb")" + _LOW)
 
 
-def read_json_lines(path: Path) -> pl.DataFrame:
+def read_json_lines(path: Source) -> pl.DataFrame:
     """Read all objects, one column for each key; null where a key is absent.
 
     Raises DataError, with the line, for what is not UTF-8 or not JSON (NaN is not), numbers that no
@@ -53,7 +52,7 @@ def read_json_lines(path: Path) -> pl.DataFrame:
     return frame
 
 
-def line_of(path: Path, row: int) -> int:
+def line_of(path: Source, row: int) -> int:
     """Return the line of a row; rows count from 0, without blank lines."""
     with opened(path) as stream:
         lines = (number for number, line in enumerate(stream, 1) if line.removeprefix(BOM).strip(BLANK))
@@ -71,7 +70,7 @@ def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _refuse_many_keys(path: Path, data: bytes) -> None:
+def _refuse_many_keys(path: Source, data: bytes) -> None:
     """Refuse many keys, nested ones included: inferring their types takes quadratic time.
 
     All keys are counted when a sample of 64 pieces shows that there may be many.
@@ -90,7 +89,7 @@ def _refuse_many_keys(path: Path, data: bytes) -> None:
             )
 
 
-def _refuse_half_characters(path: Path, data: bytes) -> None:
+def _refuse_half_characters(path: Source, data: bytes) -> None:
     """Refuse lone surrogates: polars reads them as NUL, so that two such ids would become one."""
     if b"\\ud" not in data and b"\\uD" not in data:
         return
@@ -112,7 +111,7 @@ def _number(data: bytes, place: int) -> int:
     return data.count(b"\n", 0, place) + 1
 
 
-def _refuse_rounded(path: Path, data: bytes, frame: pl.DataFrame) -> None:
+def _refuse_rounded(path: Source, data: bytes, frame: pl.DataFrame) -> None:
     """Refuse large integers in a column with fractions, where floats would merge them."""
     large = [
         name
@@ -129,7 +128,7 @@ def _refuse_rounded(path: Path, data: bytes, frame: pl.DataFrame) -> None:
                 )
 
 
-def _fault(path: Path, data: bytes, error: BaseException) -> DataError:
+def _fault(path: Source, data: bytes, error: BaseException) -> DataError:
     for number, line in _lines(data):
         why = _what_is_wrong(line)
         if why is not None:
