@@ -103,7 +103,9 @@ def _text_table(path: Path, kind: str, asked: Layout) -> TableFile:
     source = recoded(path, layout)
     if layout.user_lines:
         return TableFile(path, _user_lines(source, layout), layout.in_words(), source, has_lines=False)
-    plain = layout if len(layout.separator or "") == 1 else replace(layout, separator=UNIT, quotes=False)
+    plain = layout
+    if len(layout.separator or "") > 1:
+        plain = replace(layout, separator=UNIT, shown=layout.separator or "", quotes=False)
     frame = csv_files.read_csv(source, plain)
     if layout.ids_only:
         frame = frame.with_columns(pl.int_range(pl.len()).alias(POSITION))

@@ -42,7 +42,8 @@ def read_json_lines(path: Source) -> pl.DataFrame:
         raise DataError(f"{path}: the file is empty", hint="it needs one JSON object a line")
     found.refuse_lone_cr(path)
     data = contents(path).removeprefix(BOM)
-    _refuse_many_keys(path, data)
+    if _may_have_many_keys(data):
+        data = _without_nested_keys(path, data)
     _refuse_half_characters(path, data)
     try:
         frame = _parse(data)
@@ -70,23 +71,49 @@ def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _refuse_many_keys(path: Source, data: bytes) -> None:
-    """Refuse many keys, nested ones included: inferring their types takes quadratic time.
-
-    All keys are counted when a sample of 64 pieces shows that there may be many.
-    """
+def _may_have_many_keys(data: bytes) -> bool:
+    """Return whether a sample of 64 pieces shows that there may be many keys, nested ones included."""
     pieces = range(0, len(data), max(PIECE, len(data) // 64))
     sample = Counter(key for begins in pieces for key in _KEY.findall(data, begins, begins + PIECE))
-    if len(sample) <= FEW_KEYS and list(sample.values()).count(1) <= FEW_KEYS // 8:
-        return
+    return len(sample) > FEW_KEYS or list(sample.values()).count(1) > FEW_KEYS // 8
+
+
+def _without_nested_keys(path: Source, data: bytes) -> bytes:
+    """Replace nested objects, of which no column is read as text, by `{"…": null}` if there are many keys.
+
+    Inferring the types of many keys takes quadratic time. Amazon's products have thousands in `details`.
+    Raises DataError, with the line, for more keys of the objects themselves than are read.
+    """
     keys: set[bytes] = set()
-    for number, line in _lines(data):
+    for _, line in _lines(data):
         keys.update(_KEY.findall(line))
-        if len(keys) > MOST_COLUMNS:
+    if len(keys) <= MOST_COLUMNS:
+        return data
+    names: set[str] = set()
+    lines = [""] * (data.count(b"\n") + 1)  # blank lines stay, so that later lines keep their numbers
+    for number, line in _lines(data):
+        try:
+            found = json.loads(line, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError, _NotHeldError):
+            return data  # the reader names the fault
+        if not isinstance(found, dict):
+            return data
+        names.update(found)
+        if len(names) > MOST_COLUMNS:
             raise DataError(
                 f"{path}:{number}: with this line there are more than {MOST_COLUMNS:,} different keys",
                 hint="is something an id that should be a value? leave out the keys that are not needed",
             )
+        lines[number - 1] = json.dumps(
+            {key: _flat(value) for key, value in found.items()}, ensure_ascii=False
+        )
+    return "\n".join(lines).encode(errors="surrogatepass")
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {"…": None}
+    return [_flat(each) for each in value] if isinstance(value, list) else value
 
 
 def _refuse_half_characters(path: Source, data: bytes) -> None:

@@ -38,7 +38,8 @@ class Layout:
     """How a text file is read; None is found.
 
     `header` names the columns of a file without a header line. With `user_lines`, a line is a user and the
-    items of the history. `ids_only` marks a file of pairs of ids, whose order is that of its lines.
+    items of the history. `ids_only` marks a file of pairs of ids, whose order is that of its lines. `shown`
+    is the separator of the file where `separator` stands for it.
     """
 
     separator: str | None = None
@@ -48,12 +49,13 @@ class Layout:
     user_lines: bool | None = None
     ids_only: bool = False
     typed: bool = False
+    shown: str = ""
 
     def in_words(self) -> str:
         """Describe it in a few words, for the card and for errors."""
         if self.typed:
             return "an atomic file of RecBole"
-        separator = NAMES.get(self.separator or "", f"'{self.separator}'")
+        separator = NAMES.get(self.separator or "", f"'{self.shown or self.separator}'")
         if self.user_lines:
             return f"one user a line, then items, separated by {separator}"
         parts = [f"separator {separator}"]
@@ -102,6 +104,9 @@ def _separator(lines: list[str], suffix: str, asked: Layout) -> str | None:
         widths = set(map(len, fields(lines, separator)))
         if widths and min(widths) > 1 and (len(widths) == 1 or asked.user_lines):
             return separator
+    in_all = [each for each in SEPARATORS if lines and all(each in line for line in lines)]
+    if in_all:  # some rows are too short or too long, which the reader names
+        return in_all[0]
     by_blanks = fields(lines, " ")
     widths = set(map(len, by_blanks))
     if asked.user_lines or _are_ids(by_blanks) or (asked.header and widths == {len(asked.header)}):
