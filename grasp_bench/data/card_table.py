@@ -54,9 +54,10 @@ def _facts(card: Card) -> Table:
     )
     table.add_row("repeat targets", _percent(card["repeat_targets"]), "already in the user's own history")
     table.add_row("unseen targets", _percent(card["unseen_targets"]), "item in no training sequence")
-    if "given_split" in card:
-        parts = (f"{count:,} {name.replace('_', ' ')}" for name, count in card["given_split"].items())
-        table.add_row("interactions by part", "", plain(", ".join(parts)))
+    for key, words in (("given_split", "interactions by part"), ("cold_items", "cold items")):
+        if key in card:
+            counts = (f"{count:,} {name.replace('_', ' ')}" for name, count in card[key].items())
+            table.add_row(words, "", plain(", ".join(counts)))
     if "temporal" in card:
         _add_windows(table, card["temporal"])
     table.add_row("cloned users", _percent(clones["any"]), "share their exact sequence with somebody")

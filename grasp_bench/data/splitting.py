@@ -12,6 +12,7 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.audits.splits import audit, audit_in_time, audit_steps
+from grasp_bench.data.cold_items import cold_sequences
 from grasp_bench.data.parts import CUTS_OF_PARTS
 from grasp_bench.data.prepare import Prepared
 from grasp_bench.data.splits import MIN_EVALUATED, Split, leave_one_out, leave_one_step_out
@@ -50,6 +51,11 @@ def split_by_protocol(prepared: Prepared, protocol: Protocol) -> SplitResult:
                 raise DataError(
                     f"{name}: no user of the training file is in the {window} file",
                     hint="a published split numbers users alike in its three files",
+                )
+            if protocol.split == "cold_items":
+                raise DataError(
+                    f"{name}: no user has a cold {window} item after a warm one",
+                    hint="raise dataset.protocol.cold_items.share",
                 )
             what = f"nobody with a history before the first cut did anything in the {window} window"
             raise DataError(f"{name}: {what}", hint=WIDER)
@@ -108,4 +114,34 @@ def _as_given(prepared: Prepared, protocol: Protocol) -> SplitResult:
     return SplitResult(staying, split, check, {"given_split": facts})
 
 
-SPLITS = {"leave_one_out": _by_leave_one_out, "temporal": _in_time, "given": _as_given}
+def _by_cold_items(prepared: Prepared, protocol: Protocol) -> SplitResult:
+    found = cold_sequences(prepared.sequences, protocol.cold_items)
+    sequences, with_training = with_history(found.sequences, CUTS_OF_PARTS)
+    kept = found.kept_users.copy()
+    kept[kept] = with_training
+    split = temporal(sequences, CUTS_OF_PARTS)
+
+    def check(written: Split) -> int:
+        found.audit(written)
+        return audit_in_time(written, sequences, CUTS_OF_PARTS)
+
+    facts = {
+        "cold_in_validation": int(found.in_valid.sum()), "cold_in_test": int(found.in_test.sum()),
+        "validated_users": len(split.valid_users), "tested_users": len(split.test_users),
+        "users_left_out": int((~kept).sum()),
+    }  # fmt: skip
+    note = (
+        f"{prepared.name}: test targets are among {facts['cold_in_test']:,} of {sequences.num_items:,} items "
+        "that no training sequence has; a method that knows items by their IDs alone guesses."
+    )
+    users = None if prepared.users is None else prepared.users.filter(pl.Series(kept))
+    staying = replace(prepared, sequences=sequences, users=users, notes=[*prepared.notes, note])
+    return SplitResult(staying, split, check, {"cold_items": facts})
+
+
+SPLITS = {
+    "leave_one_out": _by_leave_one_out,
+    "temporal": _in_time,
+    "cold_items": _by_cold_items,
+    "given": _as_given,
+}

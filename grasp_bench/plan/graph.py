@@ -94,6 +94,8 @@ def _split_node(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprin
     settings["split"] = dataset.protocol.split
     if dataset.protocol.split == "temporal":
         settings["temporal"] = dataset.protocol.temporal.effective()
+    elif dataset.protocol.split == "cold_items":
+        settings["cold_items"] = dataset.protocol.cold_items.model_dump()
     settings["files"] = {kind: fingerprint(path) for kind, path in located.files.items()}
     locations = {} if located.generated else take_out(settings, ("source", "items", "users"))
     return make_node("split", settings, {}, f"split {located.name}", locations)

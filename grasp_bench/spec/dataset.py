@@ -104,15 +104,26 @@ class Temporal(Section):
         return self.model_dump(mode="json", include=keys)
 
 
+class ColdItems(Section):
+    """Items of `split: cold_items` that no training sequence has, chosen by SHA-256 of seed and id."""
+
+    share: float = Field(
+        0.1, gt=0, lt=0.5, description="Of items: so many for validation, and as many for test."
+    )
+    seed: int = Field(42, ge=0, le=2**31 - 1)
+
+
 class Protocol(Section):
     """Split, candidates, tie policy and cutoffs. Rows of different protocols never share a ranking."""
 
-    split: Literal["leave_one_out", "temporal", "given"] = Field(
+    split: Literal["leave_one_out", "temporal", "cold_items", "given"] = Field(
         "leave_one_out",
         description="temporal: training ends at the same time for all users, so it contains no future. "
-        "given: a published split, read from the files train, valid and test of the source's folder.",
+        "cold_items: targets are items that no training sequence has. given: a published split, read from "
+        "the files train, valid and test of the source's folder.",
     )
     temporal: Temporal = Temporal()
+    cold_items: ColdItems = ColdItems()
     negatives: int = Field(100, ge=1, le=MOST_NEGATIVES, description="Sampled negatives per user.")
     candidate_seed: int = Field(42, ge=0, le=2**31 - 1)
     candidates: Literal["stored", "redrawn"] = Field(

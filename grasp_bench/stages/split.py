@@ -35,7 +35,7 @@ class SplitStage:
         """Facts: counts. Raises DataError for unusable data, LeakError when the audit fails."""
         settings = node.located()
         section = {name: settings[name] for name in Dataset.model_fields if name in settings}
-        protocol = {key: settings[key] for key in ("split", "temporal") if key in settings}
+        protocol = {key: settings[key] for key in ("split", "temporal", "cold_items") if key in settings}
         repair = repair_of(settings.get("repair", {}))
         dataset = Dataset.model_validate({**section, "repair": repair, "protocol": protocol})
         _check_unchanged(dataset, settings["files"])
