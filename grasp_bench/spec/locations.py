@@ -6,6 +6,7 @@ A path that leads nowhere is no error, because a spec may be read on a machine w
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from grasp_bench.core.files import FILE, FOLDER, NOTHING, expanded, fault_of_nam
 from grasp_bench.core.words import did_you_mean
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.problems import Problems, describe, dotted
-from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
+from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make, names
 from grasp_bench.spec.tree import Node, Part, Place, walk
 
 ROOT_VARIABLE = "GRASP_BENCH_DATA"
@@ -179,7 +180,11 @@ def _root() -> Path | None:
 def _hint(source: str) -> str:
     if source in PUBLIC_SETS:
         return how_to_make(source, root_in_words())
-    return HOW_TO_GET_DATA.format(root=root_in_words(), public=", ".join(PUBLIC_SETS))
+    return HOW_TO_GET_DATA.format(root=root_in_words(), public=_lines_of_names())
+
+
+def _lines_of_names() -> str:
+    return textwrap.fill(", ".join(names()), 100, subsequent_indent=" " * 6, break_on_hyphens=False)
 
 
 def _only(folder: Path, stem: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path | None:
