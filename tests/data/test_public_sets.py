@@ -143,7 +143,7 @@ def test_what_is_left_out_is_counted_and_named(tmp_path: Path) -> None:
     log = "KuaiRand-1K.tar.gz: KuaiRand-1K/data/log_standard_4_08_to_4_21_1k.csv"
     assert notes == [f"{tmp_path}/kuairand-1k/{log}:4: 2 fields where 7 are expected: left out"]
     users = pl.read_csv(tmp_path / "data" / "lastfm-1k" / "users.csv")
-    assert users.rows(named=True) == [{"user_id": "user_000001", "gender": "m", "country": "Japan"}]
+    assert users.rows(named=True) == [{"user_id": "user_000001", "gender": "male", "country": "Japan"}]
 
 
 def test_yelp_is_brought_by_hand(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from grasp_bench.core.progress import Report
 from grasp_bench.data.entities import PATH_JOIN
 from grasp_bench.data.sources.events import DIGITS, Events
 from grasp_bench.data.sources.formats import Delimited, Names, ObjectLines, Record, Rows
-from grasp_bench.data.sources.listings import Listing, Text, clean, joined
+from grasp_bench.data.sources.listings import Listing, Text, clean
 from grasp_bench.data.sources.recipe import Recipe
 from grasp_bench.data.sources.rules import EVERY, Rule
 
@@ -28,7 +29,16 @@ _PRICE = re.compile(r"\$?\d[\d,]*(?:\.\d+)?(?:\s*-\s*\$?\d[\d,]*(?:\.\d+)?)?")
 def _prose(record: Record, key: str, separator: str = ", ") -> str:
     value = record.get(key)
     parts = value if isinstance(value, list) else [value]
-    return joined([part for part in parts if not _PAGE_CODE.search(str(part))], separator)
+    return separator.join(text for part in parts if (text := _clean(part)))
+
+
+def _clean(value: Any) -> str:
+    text = clean(value)
+    return "" if _PAGE_CODE.search(text) else text
+
+
+def _line(record: Record, key: str) -> str:
+    return _clean(record.get(key))
 
 
 def _price(record: Record) -> str:
@@ -46,14 +56,14 @@ def _path(record: Record, key: str, root: str | None = None) -> str:
         return ""
     paths = [path for path in value if isinstance(path, list)] or [value]
     chosen = next((path for path in paths if path and path[0] == root), paths[0])
-    cleaned = [text for part in chosen if (text := clean(part)) and not _PAGE_CODE.search(text)]
+    cleaned = [text for part in chosen if (text := _clean(part))]
     return PATH_JOIN.join(cleaned[1:] if cleaned and cleaned[0] == root else cleaned)
 
 
 def columns(brand: str, categories: Text, feature: str) -> dict[str, Text]:
     """Return the columns of products, by the keys that differ between the years."""
     return {
-        "title": partial(_prose, key="title"), "brand": partial(_prose, key=brand), "price": _price,
+        "title": partial(_line, key="title"), "brand": partial(_line, key=brand), "price": _price,
         "categories": categories, "feature": partial(_prose, key=feature),
         "description": partial(_prose, key="description", separator=" "),
     }  # fmt: skip

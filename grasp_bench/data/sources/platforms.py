@@ -66,12 +66,18 @@ _PLAYS = Delimited(
     separator="\t",
     member="lastfm-dataset-1K/userid-timestamp-artid-artname-traid-traname.tsv",
 )
+
+
+def _gender(record: Record) -> str:
+    return {"f": "female", "m": "male"}.get(record["gender"], "")
+
+
 lastfm_1k = Recipe(
     (_PLAYS,),
     Events("userid", "track_id", "timestamp", clock=ISO, may_lack=("track_id",)),
     Listing("track_id", {"title": "track", "artist": "artist"}, _PLAYS),
     Listing(
-        "#id", {"gender": "gender", "age": "age", "country": "country"},
+        "#id", {"gender": _gender, "age": "age", "country": "country"},
         Delimited(header=("#id", "gender", "age", "country"), separator="\t",
                   member="lastfm-dataset-1K/userid-profile.tsv"),
         rows="listed",
