@@ -35,7 +35,8 @@ BACKBONES: Components[BackboneSettings] = Components(
         "gru4rec": "grasp_bench.models.backbones.gru4rec_settings:GRU4RecSettings",
         "bert4rec": "grasp_bench.models.backbones.bert4rec_settings:BERT4RecSettings",
     },
-)
+    base="grasp_bench.spec.section:BackboneSettings", group="grasp_bench.backbones",
+)  # fmt: skip
 ENHANCERS: Components[EnhancerSettings] = Components(
     "enhancer",
     {
@@ -45,7 +46,8 @@ ENHANCERS: Components[EnhancerSettings] = Components(
         "llmesr": "grasp_bench.models.enhancers.llmesr_settings:LLMESRSettings",
         "grasp": "grasp_bench.models.enhancers.grasp_settings:GraspSettings",
     },
-)
+    base="grasp_bench.spec.section:EnhancerSettings", group="grasp_bench.enhancers",
+)  # fmt: skip
 ENCODERS: Components[EncoderSettings] = Components(
     "encoder",
     {
