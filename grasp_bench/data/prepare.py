@@ -76,6 +76,11 @@ def prepare(dataset: Dataset) -> Prepared:
     interactions = read(table)
     files, notes = how_read(tables, interactions, columns), list[str]()
     if "test" in tables:
+        if dataset.repair.ascending_runs == "shuffle":
+            raise DataError(
+                f"{located.name}: ascending_runs: shuffle would move interactions between the parts of a given split",
+                hint="leave dataset.repair.ascending_runs out",
+            )
         interactions, notes = joined_parts(
             [interactions, *(read(tables[part]) for part in ("valid", "test"))]
         )
@@ -118,7 +123,7 @@ def _tables(located: DatasetFiles, form: Format) -> dict[str, Table]:
 
 
 def _layout(form: TableFormat) -> Layout:
-    return Layout(form.character, form.header, form.encoding, user_lines=form.user_lines)
+    return Layout(form.character, form.header, form.encoding, form.quotes, form.user_lines)
 
 
 def _filter(interactions: Interactions, dataset: Dataset) -> tuple[Interactions, dict[str, int]]:

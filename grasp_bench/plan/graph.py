@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from grasp_bench.components import ENHANCERS
+from grasp_bench.components import BACKBONES, ENHANCERS
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.knowledge_nodes import (
     clean_nodes,
@@ -110,9 +110,15 @@ def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) 
         validation["exclude_history"] = protocol.exclude_history
     elif protocol.candidates == "redrawn":
         validation["negatives"] = protocol.negatives  # drawn from the pool anew at every pass
+    versions = {
+        "backbone": BACKBONES.version(experiment.model.backbone),
+        "enhancer": ENHANCERS.version(experiment.model.enhancer),
+    }
+    plugins = {kind: version for kind, version in versions.items() if version is not None}
     train = make_node(
         "train",
         {
+            **({"plugins": plugins} if plugins else {}),
             "model": experiment.model.effective(),
             "training": training.effective(),
             "seed": experiment.first_seeds[0],

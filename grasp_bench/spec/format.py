@@ -20,6 +20,10 @@ class TableFormat(Section):
     header: tuple[str, ...] | None = Field(
         None, min_length=1, description="Names of the columns of a file without a header line."
     )
+    quotes: bool | None = Field(
+        None,
+        description="Fields may stand in double quotes; by default not where tabs or blanks separate them.",
+    )
     encoding: str = Field("utf-8", min_length=1, description="utf-8, latin-1, cp1252 or another of Python's.")
     user_lines: bool | None = Field(
         None, description="Each line is a user and then the items of the history, in order."

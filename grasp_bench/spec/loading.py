@@ -15,6 +15,7 @@ from grasp_bench.core.words import did_you_mean
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import check_paths
 from grasp_bench.spec.patches import patched, read_override
+from grasp_bench.spec.plugins import use_plugins
 from grasp_bench.spec.problems import Problems, describe
 from grasp_bench.spec.protocols import with_preset
 from grasp_bench.spec.published import PublishedFigures
@@ -135,6 +136,7 @@ def _finish(
     assert tree is not None
     tree = with_preset(without_secrets(patched(tree, entries, problems), problems), problems)
     check_paths(tree, problems)
+    use_plugins(tree, problems)
     built = build(tree)
     published = None
     if isinstance(built, Experiment):

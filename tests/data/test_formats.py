@@ -87,6 +87,22 @@ def test_lines_of_different_lengths_are_found_to_be_users(tmp_path: Path):
     assert histories(read(tmp_path / "s.txt")) == {"u1": ["i1", "i2", "i3"], "u2": ["i2", "i1", "i4", "i5"]}
 
 
+def test_quotes_stay_in_tables_of_tabs_unless_they_are_asked_for(tmp_path: Path):
+    (tmp_path / "interactions.csv").write_text(lines(",", NAMES))
+    (tmp_path / "items.tsv").write_text('item_id\ttitle\n30\t"Weird Al" Yankovic\n31\t"a ""b"""\n')
+    assert read(tmp_path).items["title"].to_list()[:2] == ['"Weird Al" Yankovic', '"a ""b"""']
+    (tmp_path / "items.tsv").write_text('item_id\ttitle\n31\t"a ""b"""\n')
+    quoted = read(tmp_path, format={"items": {"quotes": True}}).items
+    assert quoted["title"].to_list()[1] == 'a "b"'
+
+
+def test_utf_16_is_read_where_it_is_named(tmp_path: Path):
+    (tmp_path / "i.csv").write_bytes(lines(";", NAMES).encode("utf-16"))
+    assert histories(read(tmp_path / "i.csv", format={"encoding": "utf-16"})) == HISTORIES
+    with pytest.raises(DataError, match="no encoding is called 'utf-17'"):
+        read(tmp_path / "i.csv", format={"encoding": "utf-17"})
+
+
 def test_a_zip_with_one_table(tmp_path: Path):
     with zipfile.ZipFile(tmp_path / "ml.zip", "w") as archive:
         archive.writestr("ml/ratings.dat", lines("::"))
@@ -267,6 +283,16 @@ def test_a_published_split_that_looks_into_the_future_is_told(tmp_path: Path):
     assert any(
         "4 training interactions happened after their user's first test interaction" in note for note in notes
     )
+
+
+def test_a_given_split_is_not_shuffled(tmp_path: Path):
+    rows = [(1, 5), (1, 6), (2, 5)]
+    dataset = given_split(tmp_path, {"train": rows, "valid": rows, "test": rows})
+    shuffled = dataset.model_copy(
+        update={"repair": dataset.repair.model_copy(update={"ascending_runs": "shuffle"})}
+    )
+    with pytest.raises(DataError, match="would move interactions between the parts"):
+        prepare(shuffled)
 
 
 def test_parts_that_share_no_user_are_refused(tmp_path: Path):

@@ -30,6 +30,7 @@ SEPARATORS = ("::", "\t", ";", ",", "|")
 UNIT = "\x1f"  # stands for a separator of several characters
 SAMPLE = 50  # lines
 LONGEST_SAMPLE = 1 << 20  # bytes
+QUOTED = (",", ";", "|")  # separators of files whose fields may stand in quotes
 NAMES = {"\t": "tab", " ": "space", ",": "comma"}
 
 
@@ -37,15 +38,16 @@ NAMES = {"\t": "tab", " ": "space", ",": "comma"}
 class Layout:
     """How a text file is read; None is found.
 
-    `header` names the columns of a file without a header line. With `user_lines`, a line is a user and the
-    items of the history. `ids_only` marks a file of pairs of ids, whose order is that of its lines. `shown`
-    is the separator of the file where `separator` stands for it.
+    With `quotes`, fields may stand in double quotes: by default not where tabs, blanks or several characters
+    separate them. `header` names the columns of a file without a header line. With `user_lines`, a line is a
+    user and the items of the history. `ids_only` marks a file of pairs of ids, whose order is that of its
+    lines. `shown` is the separator of the file where `separator` stands for it.
     """
 
     separator: str | None = None
     header: tuple[str, ...] | None = None
     encoding: str = "utf-8"
-    quotes: bool = True
+    quotes: bool | None = None
     user_lines: bool | None = None
     ids_only: bool = False
     typed: bool = False
@@ -69,14 +71,14 @@ class Layout:
 
 
 FOUND = Layout()
-COMMAS = Layout(",", user_lines=False)
+COMMAS = Layout(",", quotes=True, user_lines=False)
 
 
 def layout_of(source: Source, suffix: str, asked: Layout) -> Layout:
     """Complete what was asked by what the first lines show; DataError when they do not show a separator."""
     if suffix in ATOMIC:
         return replace(asked, separator="\t", quotes=False, user_lines=False, typed=asked.header is None)
-    lines = first_lines(source)
+    lines = first_lines(source, asked.encoding)
     separator = asked.separator or _separator(lines, suffix, asked)
     if separator is None:
         raise DataError(
@@ -84,9 +86,8 @@ def layout_of(source: Source, suffix: str, asked: Layout) -> Layout:
             hint="set dataset.format.separator, and dataset.format.header if the file has no header line",
         )
     rows = fields(lines, separator)
-    found = replace(
-        asked, separator=separator, quotes=_may_quote(separator), user_lines=bool(asked.user_lines)
-    )
+    quotes = separator in QUOTED if asked.quotes is None else asked.quotes and len(separator) == 1
+    found = replace(asked, separator=separator, quotes=quotes, user_lines=bool(asked.user_lines))
     if asked.user_lines is not None or asked.header is not None or not _are_ids(rows):
         return found
     widths = {len(row) for row in rows}
@@ -140,23 +141,23 @@ def fields(lines: list[str], separator: str) -> list[list[str]]:
     """Split lines, by the rules of CSV where the separator may stand in quotes."""
     if separator == " ":
         return [line.split() for line in lines]
-    if _may_quote(separator) and any('"' in line for line in lines):
+    if separator in QUOTED and any('"' in line for line in lines):
         with suppress(csv.Error):
             return [row for row in csv.reader(lines, delimiter=separator) if row]
     return [line.split(separator) for line in lines]
 
 
-def _may_quote(separator: str) -> bool:
-    return len(separator) == 1 and separator != " "
-
-
-def first_lines(source: Source) -> list[str]:
-    """Return the first lines that are not blank, without their ends; what is not UTF-8 is replaced."""
+def first_lines(source: Source, encoding: str) -> list[str]:
+    """Return the first lines that are not blank, without their ends; bytes of no character are replaced."""
     with opened(source) as stream:
         head = stream.read(LONGEST_SAMPLE)
-    whole = head if len(head) < LONGEST_SAMPLE else head[: head.rfind(b"\n") + 1] or head
-    text = io.StringIO(whole.removeprefix(BOM).decode("utf-8", "replace"))
-    return list(islice((line.rstrip("\r\n") for line in text if line.strip()), SAMPLE))
+    try:
+        text = head.removeprefix(BOM).decode(encoding, "replace")
+    except LookupError:
+        raise _unknown_encoding(source, encoding) from None
+    if len(head) == LONGEST_SAMPLE and "\n" in text:  # the last line may be cut
+        text = text[: text.rindex("\n")]
+    return list(islice((line.rstrip("\r\n") for line in io.StringIO(text) if line.strip()), SAMPLE))
 
 
 def recoded(path: Path, layout: Layout) -> Source:
@@ -171,9 +172,7 @@ def recoded(path: Path, layout: Layout) -> Source:
     try:
         text = contents(path).decode(layout.encoding)
     except LookupError:
-        raise DataError(
-            f"{path}: no encoding is called '{layout.encoding}'", hint="utf-8, latin-1, cp1252"
-        ) from None
+        raise _unknown_encoding(path, layout.encoding) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise DataError(
@@ -186,6 +185,13 @@ def recoded(path: Path, layout: Layout) -> Source:
             raise DataError(f"{path}:{line}: the control character U+001F", hint="remove it")
         text = text.replace(separator, UNIT)
     return Recoded(path, text.encode())
+
+
+def _unknown_encoding(source: Source, encoding: str) -> DataError:
+    return DataError(
+        f"{source}: no encoding is called '{encoding}'",
+        hint="set dataset.format.encoding: utf-8, latin-1, cp1252",
+    )
 
 
 def untyped(path: Source, names: list[str]) -> list[str]:
