@@ -78,7 +78,7 @@ def prepare(dataset: Dataset) -> Prepared:
     if "test" in tables:
         if dataset.repair.ascending_runs == "shuffle":
             raise DataError(
-                f"{located.name}: ascending_runs: shuffle would move interactions between the parts of a given split",
+                f"{located.name}: ascending_runs: shuffle would move interactions between the given parts",
                 hint="leave dataset.repair.ascending_runs out",
             )
         interactions, notes = joined_parts(

@@ -22,7 +22,7 @@ class TableFormat(Section):
     )
     quotes: bool | None = Field(
         None,
-        description="Fields may stand in double quotes; by default not where tabs or blanks separate them.",
+        description="Fields may stand in double quotes; by default not where tabs or blanks part them.",
     )
     encoding: str = Field("utf-8", min_length=1, description="utf-8, latin-1, cp1252 or another of Python's.")
     user_lines: bool | None = Field(

@@ -288,10 +288,9 @@ def test_a_published_split_that_looks_into_the_future_is_told(tmp_path: Path):
 def test_a_given_split_is_not_shuffled(tmp_path: Path):
     rows = [(1, 5), (1, 6), (2, 5)]
     dataset = given_split(tmp_path, {"train": rows, "valid": rows, "test": rows})
-    shuffled = dataset.model_copy(
-        update={"repair": dataset.repair.model_copy(update={"ascending_runs": "shuffle"})}
-    )
-    with pytest.raises(DataError, match="would move interactions between the parts"):
+    repair = dataset.repair.model_copy(update={"ascending_runs": "shuffle"})
+    shuffled = dataset.model_copy(update={"repair": repair})
+    with pytest.raises(DataError, match="would move interactions between the given parts"):
         prepare(shuffled)
 
 
