@@ -134,9 +134,9 @@ def _finish(
     if tree is None:
         problems.raise_if_any()
     assert tree is not None
+    use_plugins(tree, entries, problems)
     tree = with_preset(without_secrets(patched(tree, entries, problems), problems), problems)
     check_paths(tree, problems)
-    use_plugins(tree, problems)
     built = build(tree)
     published = None
     if isinstance(built, Experiment):

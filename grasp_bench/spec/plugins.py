@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from grasp_bench.components import BACKBONES, ENHANCERS
@@ -12,18 +13,23 @@ from grasp_bench.spec import model, patches, shape
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import texts_of
 from grasp_bench.spec.problems import Problems
-from grasp_bench.spec.tree import Node
+from grasp_bench.spec.tree import Entry, Node
 
 NAMED: dict[str, Components[Any]] = {".model.backbone": BACKBONES, ".model.enhancer": ENHANCERS}
 
 
-def use_plugins(tree: Node, problems: Problems) -> None:
+def use_plugins(tree: Node, overrides: Mapping[str, Entry], problems: Problems) -> None:
     """Import each "module:Class" that names a backbone or an enhancer.
 
     Raises SpecError, with the place, for those that cannot be used.
     """
     new = failed = False
-    for key, path, node in texts_of(tree):
+    texts = list(texts_of(tree))
+    for key, entry in overrides.items():
+        texts += [
+            (f"{key}.{end}".rstrip("."), (key, *path), node) for end, path, node in texts_of(entry.node)
+        ]
+    for key, path, node in texts:
         registry = next((found for end, found in NAMED.items() if f".{key}".endswith(end)), None)
         if registry is None or not is_path(node.value):
             continue

@@ -143,6 +143,10 @@ def test_its_keys_are_checked_as_ours_are(package: str) -> None:
     assert "model.tilt" not in all_keys()  # that of an earlier test is forgotten
     assert "did you mean 'tilt'?" in refusal(f"{package}:LastItem", ", tild: true")
     assert "model.tilt" in refusal(f"{package}:LastItem", ", tilt: 7")
+    path = Path("plain.yaml")
+    path.write_text("name: plain\ndataset: {source: demo}\nmodel: {embedding_dim: 8}\n")
+    chosen = [f"model.backbone={package}:LastItem", "model.tilt=false"]
+    assert api.load(path, chosen).experiment.model.effective()["tilt"] is False
 
 
 def test_an_edit_of_its_source_or_of_what_it_imports_makes_another_node(package: str) -> None:
