@@ -11,7 +11,7 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grasp_bench.core.registry import Components
 
@@ -35,7 +35,8 @@ BACKBONES: Components[BackboneSettings] = Components(
         "gru4rec": "grasp_bench.models.backbones.gru4rec_settings:GRU4RecSettings",
         "bert4rec": "grasp_bench.models.backbones.bert4rec_settings:BERT4RecSettings",
     },
-)
+    base="grasp_bench.spec.section:BackboneSettings", group="grasp_bench.backbones",
+)  # fmt: skip
 ENHANCERS: Components[EnhancerSettings] = Components(
     "enhancer",
     {
@@ -45,7 +46,8 @@ ENHANCERS: Components[EnhancerSettings] = Components(
         "llmesr": "grasp_bench.models.enhancers.llmesr_settings:LLMESRSettings",
         "grasp": "grasp_bench.models.enhancers.grasp_settings:GraspSettings",
     },
-)
+    base="grasp_bench.spec.section:EnhancerSettings", group="grasp_bench.enhancers",
+)  # fmt: skip
 ENCODERS: Components[EncoderSettings] = Components(
     "encoder",
     {
@@ -111,3 +113,32 @@ SAMPLERS: Components[SamplerSettings] = Components(
         "random": "grasp_bench.studies.tuning.samplers_settings:RandomSettings",
     },
 )
+REGISTRIES: tuple[Components[Any], ...] = (
+    BACKBONES, ENHANCERS, ENCODERS, TEXT_PROVIDERS, SEARCHERS, LOSSES, NOISES, CONTROLS, SAMPLERS,
+)  # fmt: skip
+
+
+def described() -> list[dict[str, Any]]:
+    """Describe every component: kind, name, summary, its own keys as a spec writes them, implementation."""
+    rows = []
+    for registry in REGISTRIES:
+        for name in registry:
+            settings = registry.get(name)
+            summary = (settings.__doc__ or "").strip().partition("\n\n")[0]
+            rows.append(
+                {
+                    "kind": registry.kind, "name": name, "summary": " ".join(summary.split()),
+                    "keys": _own_keys(settings), "implementation": settings.implementation,
+                }
+            )  # fmt: skip
+    return rows
+
+
+def _own_keys(settings: Any) -> list[str]:
+    """Return the keys that a component declares beyond those of its kind."""
+    if hasattr(settings, "own_keys"):
+        return list(settings.own_keys())
+    if isinstance(getattr(settings, "keys", None), tuple):  # losses share the keys of `training.loss`
+        return list(settings.keys)
+    shared = {"kind", "provider", "name"}
+    return [info.alias or key for key, info in settings.model_fields.items() if key not in shared]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import grasp_bench as gb
 from grasp_bench import api
-from grasp_bench.core.errors import SpecError
+from grasp_bench.core.errors import SpecError, UnknownNameError
 
 SPEC = """
 name: small
@@ -50,6 +51,29 @@ def test_a_study_from_spec_to_report(spec, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_results_are_frames_in_long_form(spec, tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    planned = gb.cells(spec)
+    assert planned.select("cell", "enhancer", "seed", "finished").rows() == [
+        ("sasrec-none-s1", "none", 1, False),
+        ("popularity", None, None, False),
+    ]
+    assert not gb.run(spec, executor="in_process").outcome.failed
+    assert gb.cells(spec)["finished"].all()
+    board = gb.board("small").filter(protocol="full", group="overall", metric="HR@10", seed="mean")
+    mean, other = (board.filter(method=name)["value"][0] for name in ("none", "popularity"))
+    ranks = gb.ranks("small", "sasrec-*")
+    assert ranks["cell"].unique().to_list() == ["sasrec-none-s1"]
+    assert mean == pytest.approx((ranks["full_better"] < 10).mean())  # no two scores are equal
+    pair = gb.compare("none", "popularity", "small").filter(metric="HR@10", group="overall", protocol="full")
+    assert pair["difference"][0] == pytest.approx(mean - other)
+    with pytest.raises(UnknownNameError, match="no finished cell is called 'gru'"):
+        gb.ranks("small", "gru")
+    with pytest.raises(AttributeError, match="has no attribute 'boards'"):
+        _ = gb.boards
+    assert capfd.readouterr() == ("", "")
+
+
 def test_errors_are_raised_and_not_printed(spec, capfd):
     with pytest.raises(SpecError, match=r"did you mean 'training\.lr'"):
         api.load(spec, ["training.rl=1"])
@@ -58,6 +82,8 @@ def test_errors_are_raised_and_not_printed(spec, capfd):
 
 def test_importing_it_imports_nothing_heavy():
     heavy = ("torch", "litellm", "numpy", "rich")
-    code = f"import sys, grasp_bench.api; print([name for name in {heavy} if name in sys.modules])"
+    code = (
+        f"import sys, grasp_bench, grasp_bench.api; print([name for name in {heavy} if name in sys.modules])"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

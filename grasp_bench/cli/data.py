@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -33,6 +35,7 @@ Urls = Annotated[
         help="Download from here: address of a file, or of a folder (ends in /); may be repeated.",
     ),
 ]
+SIZES = ("users", "items", "interactions")
 BETWEEN_CHANGES, BETWEEN_LINES = 0.2, 10.0  # seconds
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)
@@ -46,17 +49,20 @@ def data() -> None:
 @app.command("list")
 def list_public() -> None:
     """List the public datasets that can be prepared: files, sizes, terms, sources."""
-    from grasp_bench.spec.public_sets import PUBLIC_SETS
+    from grasp_bench.spec.public_sets import FAMILIES, SINGLE_SETS
 
-    for public in PUBLIC_SETS.values():
+    for public in SINGLE_SETS:
         _describe(public)
+    for family in FAMILIES:
+        _describe(family.pattern, family.members)
     say("Unlisted file sizes are printed when the download begins. The terms are the publishers' own:")
     say("use the files for research only and do not add them to a repository.")
 
 
-def _describe(public: PublicSet) -> None:
+def _describe(public: PublicSet, members: Mapping[str, PublicSet] | None = None) -> None:
     say(f"{public.name}: {public.title}")
-    say(f"    {public.users:,} users, {public.items:,} items, {public.interactions:,} interactions")
+    for line in [public.published_in_words] if members is None else _words(public.name, members):
+        say(f"    {line}")
     say(f"    rule    {public.rule}")
     say(f"    text    {public.text}")
     for raw in public.files:
@@ -64,6 +70,13 @@ def _describe(public: PublicSet) -> None:
         other = f", or from {raw.instead} where that is given" if raw.instead else ""
         say(f"    from    {raw.url} ({raw.content}{size}{other})")
     say(f"    terms   {public.terms}; {public.homepage}")
+    if public.by_hand:
+        say(f"    by hand {public.by_hand}")
+
+
+def _words(pattern: str, members: Mapping[str, PublicSet]) -> list[str]:
+    word = pattern[pattern.index("<") : pattern.index(">") + 1]
+    return textwrap.wrap(f"{word}: {', '.join(members)}", 106, subsequent_indent=" " * 4)
 
 
 @app.command("prepare")
@@ -119,16 +132,24 @@ def _tell(found: BuildResult) -> None:
     """Print the sizes of the dataset and whether they equal those of the published set."""
     counts: dict[str, Any] = found.record["counts"]
     published: dict[str, int] = found.record["published"]
-    sizes = ", ".join(f"{counts[key]:,} {key}" for key in published)
+    sizes = ", ".join(f"{counts[key]:,} {key}" for key in SIZES)
     say(f"{found.folder}: {sizes}{'' if found.made else ' (made before from the same files)'}")
-    others = [f"{count:,} {key.replace('_', ' ')}" for key, count in counts.items() if key not in published]
+    others = [_counted(key, count) for key, count in counts.items() if key not in SIZES]
     if others:
         say(f"  {', '.join(others)}")
-    if found.record["as_published"]:
+    expected = ", ".join(_counted(key, count) for key, count in published.items())
+    if not published:
+        say("  no published counts are known, so that these cannot be checked")
+    elif not found.record["as_published"]:
+        note(f"note: this is NOT the published set, which has {expected}: are the raw files whole?")
+    elif set(SIZES) <= set(published):
         say("  exactly as many as in the published set")
     else:
-        expected = ", ".join(f"{count:,} {key}" for key, count in published.items())
-        note(f"note: this is NOT the published set, which has {expected}: are the raw files whole?")
+        say(f"  as published: {expected}; no other counts are known")
+
+
+def _counted(name: str, count: int) -> str:
+    return f"{count:,} {name.replace('_', ' ')}"
 
 
 def prepare_for_run(source: str) -> None:

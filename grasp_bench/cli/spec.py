@@ -16,7 +16,11 @@ from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError
 from grasp_bench.spec.scalars import resolve
 
 if TYPE_CHECKING:
+    from grasp_bench.spec.dataset import Dataset
     from grasp_bench.spec.loading import LoadedSpec
+
+
+MOST_READ = 256_000_000  # bytes of data that `validate` reads: about ten seconds
 
 
 def init(
@@ -58,13 +62,18 @@ def validate(
     specs: SpecPaths,
     overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
 ) -> None:
-    """Check specs without running anything; print one line each, or all problems with line and column."""
+    """Check specs and read their data, without running anything; print one line each, or all problems.
+
+    Notes on the data are printed: ids that match nothing, repeated rows, an order that the file decides.
+    """
     worst = 0
+    seen: set[str] = set()
     for path in specs:
         try:
             loaded = load_for(path, overrides, None)
             experiment = loaded.experiment
-            cells = _count_cells(loaded)
+            cells, datasets = _count_cells(loaded)
+            _read_data(loaded, datasets, seen)
         except GraspBenchError as error:
             worst = max(worst, report_error(error))
         else:
@@ -73,8 +82,10 @@ def validate(
         raise typer.Exit(worst)
 
 
-def _count_cells(loaded: LoadedSpec) -> str:
-    """Count the cells of the compiled plan; without the data, the most that there can be."""
+def _count_cells(loaded: LoadedSpec) -> tuple[str, list[Dataset]]:
+    """Count the cells of the compiled plan, and return their datasets; without the data, the most cells that
+    there can be, and no dataset.
+    """
     from grasp_bench.plan.compile import compile_plan
     from grasp_bench.plan.selection import first_seeds
     from grasp_bench.spec.locations import at_its_place
@@ -87,10 +98,38 @@ def _count_cells(loaded: LoadedSpec) -> str:
     except (DataError, MissingFileError) as error:
         note(f"note: {error.message} (needed to run, not to validate)")
         compared = prod(len(values) for values in experiment.compare.values())
-        return f"at most {compared * (1 + len(experiment.ablations)) * len(experiment.all_seeds)} cells"
+        return f"at most {compared * (1 + len(experiment.ablations)) * len(experiment.all_seeds)} cells", []
     cells, most = len(first_seeds(whole, experiment).cells), len(whole.cells)
     more = f", at most {most} until it is decided" if most > cells else ""
-    return f"{cells} cell{'' if cells == 1 else 's'}{more}"
+    return f"{cells} cell{'' if cells == 1 else 's'}{more}", [cell.experiment.dataset for cell in whole.cells]
+
+
+def _read_data(loaded: LoadedSpec, datasets: list[Dataset], seen: set[str]) -> None:
+    """Read data as a run would, unless they are large or were `seen` before, and print notes on them."""
+    from grasp_bench.spec.locations import at_its_place, locate
+
+    for dataset in datasets:
+        key = dataset.model_dump_json()
+        if key in seen:
+            continue
+        seen.add(key)
+        located = locate(dataset)
+        if located.generated:
+            continue
+        size = sum(path.stat().st_size for path in located.files.values())
+        if size > MOST_READ:
+            note(
+                f"note: {located.name}: {size / 1e6:,.0f} MB are not read here, but by grasp-bench data card"
+            )
+            continue
+        from grasp_bench.data.card import card_of_dataset
+
+        with at_its_place(loaded.tree):
+            found = card_of_dataset(dataset)
+        for line in found["warnings"]:
+            if line not in seen:
+                note(f"note: {line}")
+                seen.add(line)
 
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False)

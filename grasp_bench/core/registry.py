@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
+from grasp_bench.core import plugins
 from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.core.words import did_you_mean
 
@@ -67,11 +68,62 @@ S = TypeVar("S", bound=HasImplementation)
 
 
 class Components(Registry[type[S]]):
-    """Maps a name to a component's settings class, and through it to its implementation."""
+    """Maps a name to a component's settings class, and through it to its implementation.
+
+    Args:
+        base: "module:Class" that settings of this kind derive from; plugins are only allowed with it.
+        group: entry points of other packages, a name each; the extra is read by `find_entry_points`.
+    """
+
+    def __init__(self, kind: str, targets: dict[str, str], base: str = "", group: str = "") -> None:
+        super().__init__(kind, targets)
+        self._base, self._group = base, group
+        self._plugins: dict[str, str] = {}  # name: target
+
+    def find_entry_points(self) -> None:
+        """Register what installed packages offer; a name of our own stays ours."""
+        from importlib.metadata import entry_points
+
+        for found in entry_points(group=self._group) if self._group else ():
+            if found.name not in self:
+                self.add(found.name, found.value)
+                self._plugins[found.name] = found.value
+
+    def plug_in(self, name: str) -> bool:
+        """Register "module:Class"; return whether it is new. UnknownNameError says why it cannot be used."""
+        if name in self:
+            return False
+        self._settings_of(name)
+        self.add(name, name)
+        self._plugins[name] = name
+        return True
+
+    def unplug(self, name: str) -> None:
+        """Forget a plugin."""
+        del self._plugins[name], self._targets[name]
+
+    def get(self, name: str) -> type[S]:
+        """Import and return the settings class; UnknownNameError suggests the nearest name."""
+        if name not in self and self._base and plugins.is_path(name):  # in a worker, which read no spec
+            self.plug_in(name)
+        if name in self._plugins:
+            return self._settings_of(self._plugins[name])
+        return super().get(name)
 
     def implementation(self, name: str) -> Any:
         """Import and return the class that the settings of `name` build."""
         return imported(self.get(name).implementation)
+
+    def version(self, name: str) -> str | None:
+        """Return the version of a plugin, declared or of its source; None for a component of this package."""
+        if name not in self._plugins and not (self._base and plugins.is_path(name)):
+            return None
+        settings = self.get(name)
+        declared = getattr(settings, "version", None)
+        return str(declared) if declared else plugins.source_version(settings.implementation)
+
+    def _settings_of(self, target: str) -> type[S]:
+        return cast("type[S]", plugins.settings_of(target, imported(self._base), self.kind))
 
 
 def imported(target: str) -> Any:

@@ -63,7 +63,9 @@ def card_of(prepared: Prepared, split: Split) -> Card:
         "repairs": prepared.repairs,
         "item_order": order_facts(split, sequences.item_ids, tied),
     }
-    return {**card, "warnings": order_warnings(card)}
+    if prepared.files:
+        card["files"] = prepared.files
+    return {**card, "warnings": [*prepared.notes, *order_warnings(card)]}
 
 
 def describe_lengths(lengths: NDArray[np.int64]) -> dict[str, Any]:

@@ -19,7 +19,10 @@ ASCENDING = {
 REPAIRS = {
     "duplicate_items": "rows of items listed twice",
     "unknown_items": "interactions with unlisted items",
+    "low_ratings": "interactions below min_rating",
     "duplicates": "duplicate interactions",
+    "repeats": "repeats of a user and item left out",
+    "beyond_max_history": "interactions beyond max_history",
     "unsorted": "interactions out of order",
     "time_ties": "interactions of equal time",
     "missing_titles": "items without a title",
@@ -29,7 +32,8 @@ REPAIRS = {
 def card_table(card: Card) -> RenderableType:
     """Lay out a card of `card_of` for a terminal."""
     warnings = [plain(f"Note: {line}", "warning") for line in card["warnings"]]
-    return Group(_facts(card), _lengths(card), _findings(card), *warnings)
+    files = [_files(card["files"])] if "files" in card else []
+    return Group(_facts(card), _lengths(card), *files, _findings(card), *warnings)
 
 
 def _facts(card: Card) -> Table:
@@ -50,6 +54,10 @@ def _facts(card: Card) -> Table:
     )
     table.add_row("repeat targets", _percent(card["repeat_targets"]), "already in the user's own history")
     table.add_row("unseen targets", _percent(card["unseen_targets"]), "item in no training sequence")
+    for key, words in (("given_split", "interactions by part"), ("cold_items", "cold items")):
+        if key in card:
+            counts = (f"{count:,} {name.replace('_', ' ')}" for name, count in card[key].items())
+            table.add_row(words, "", plain(", ".join(counts)))
     if "temporal" in card:
         _add_windows(table, card["temporal"])
     table.add_row("cloned users", _percent(clones["any"]), "share their exact sequence with somebody")
@@ -103,10 +111,22 @@ def _lengths(card: Card) -> Table:
     return table
 
 
+def _files(files: Card) -> Table:
+    table = _table("Files", ("left", "bold"), ("left", ""))
+    for found in files.values():
+        table.add_row(plain(found["file"]), plain(found["read_as"]))
+        if "times" in found:
+            table.add_row("", "times in {unit}, {first} to {last}".format(**found["times"]))
+        if "nested_columns_left_out" in found:
+            table.add_row("", plain(f"nested, left out: {', '.join(found['nested_columns_left_out'])}"))
+    return table
+
+
 def _findings(card: Card) -> Table:
     table = _table("Found while reading", ("left", "bold"), ("right", ""))
     for key, words in REPAIRS.items():
-        table.add_row(words, f"{card['repairs'][key]:,}")
+        if key in card["repairs"]:
+            table.add_row(words, f"{card['repairs'][key]:,}")
     return table
 
 

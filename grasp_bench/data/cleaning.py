@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.interactions import Interactions
 from grasp_bench.data.readers import ROW
+from grasp_bench.data.times import NO_TIMES, unit_of_times
 from grasp_bench.spec.repair import Repair
 
 Codes = NDArray[np.integer[Any]]
@@ -82,6 +83,60 @@ def repair_duplicates(interactions: Interactions, repair: Repair, counts: Counts
     ).to_series()
     what = "user '{user}' has item '{item}' twice with the same {column}"
     return _repair("duplicates", interactions, later, repair, counts, what, "keep (or drop)")
+
+
+def drop_low_ratings(interactions: Interactions, least: float | None, counts: Counts) -> Interactions:
+    """Drop interactions rated below `least` or not rated; DataError if none is left."""
+    if least is None:
+        return interactions
+    enough = (interactions.frame["rating"] >= least).fill_null(False)
+    counts["low_ratings"] = int((~enough).sum())
+    if not enough.any():
+        raise DataError(
+            f"{interactions.table.path}: no interaction is rated {least:g} or more",
+            hint="lower dataset.min_rating, or set dataset.columns.rating",
+        )
+    return interactions.replace(interactions.frame.filter(enough).drop("rating"))
+
+
+def repair_repeats(interactions: Interactions, repair: Repair, counts: Counts) -> Interactions:
+    """Keep all, the first or the last interaction of each user and item, by the order, then the file."""
+    if repair.repeats == "keep":
+        return interactions
+    ordered = interactions.frame.sort("order", ROW)
+    kept = ordered.unique(["user", "item"], keep=repair.repeats, maintain_order=True).sort(ROW)
+    counts["repeats"] = len(ordered) - len(kept)
+    return interactions.replace(kept)
+
+
+def divide_sessions(interactions: Interactions, gap_hours: float | None) -> Interactions:
+    """Make a user of each session: a pause longer than the gap begins the next one, `user#2`.
+
+    DataError if the order is not by times since 1970.
+    """
+    if gap_hours is None:
+        return interactions
+    unit = unit_of_times(interactions.frame["order"])
+    if unit is None or interactions.order in NO_TIMES:
+        raise DataError(
+            f"{interactions.table.path}: dataset.session_gap needs times since 1970, but histories are "
+            f"ordered by '{interactions.order}'",
+            hint="set dataset.columns.order to a column of times, or leave session_gap out",
+        )
+    pause = pl.col("order").diff().over("user") > gap_hours * 3600 * unit
+    session = pause.fill_null(False).cast(pl.Int64).cum_sum().over("user") + 1
+    named = pl.when(session > 1).then(pl.format("{}#{}", "user", session)).otherwise(pl.col("user"))
+    frame = interactions.frame.sort("order", ROW).with_columns(named.alias("user")).sort(ROW)
+    return interactions.replace(frame)
+
+
+def keep_latest(interactions: Interactions, most: int | None, counts: Counts) -> Interactions:
+    """Keep the last `most` rows of each user; rows are grouped by user and in order."""
+    if most is None:
+        return interactions
+    kept = interactions.frame.filter(pl.int_range(pl.len()).reverse().over("user") < most)
+    counts["beyond_max_history"] = len(interactions.frame) - len(kept)
+    return interactions.replace(kept)
 
 
 def repair_order(interactions: Interactions, repair: Repair, counts: Counts) -> Interactions:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.data.readers import LIST_JOIN, ROW, Table, column_text, entity_ids, refuse_rows
+from grasp_bench.data.readers import (
+    LIST_JOIN,
+    ROW,
+    Table,
+    column_text,
+    entity_ids,
+    is_text_list,
+    refuse_rows,
+)
 from grasp_bench.spec.dataset import Columns
 from grasp_bench.spec.repair import Repair
 
@@ -19,14 +29,17 @@ def read_items(table: Table, columns: Columns, repair: Repair) -> tuple[pl.DataF
 
     Returns a frame (item_id, title, category, then the file's other columns; all text, null where empty) with
     one row per item, and the number of rows dropped because their item was listed before. Raises DataError
-    for missing columns, bad ids, nested columns and, unless repaired, items listed twice.
+    for missing columns, bad ids, nested columns that the spec names and, unless repaired, items listed twice.
     """
     table.require(columns.item)
+    table = joined_title(table, columns.titles)
+    table = replace(table, frame=table.frame.drop(nested_columns(table, columns)))
+    title = "title" if len(columns.titles) > 1 else columns.titles[0]
     named = {columns.item: "item_id"}
-    for column, name in ((columns.title, "title"), (columns.category, "category")):
+    for column, name in ((title, "title"), (columns.category, "category")):
         if column in table.frame.columns:
             named[column] = name
-        elif column != Columns.model_fields["title" if name == "title" else "category"].default:
+        elif column != Columns.model_fields[name].default:
             table.require(column)
     _refuse_clash(table, named)
     frame = table.frame.select(
@@ -46,6 +59,32 @@ def read_items(table: Table, columns: Columns, repair: Repair) -> tuple[pl.DataF
         _refuse_repeats(table, frame["item_id"], "item", hint)
     first = frame["item_id"].is_first_distinct()
     return frame.filter(first), int((~first).sum())
+
+
+def joined_title(table: Table, columns: tuple[str, ...]) -> Table:
+    """Replace several columns by one, `title`, of their texts joined by spaces; one column stays as it is."""
+    if len(columns) == 1:
+        return table
+    table.require(*columns)
+    texts = [column_text(table, column).alias(column) for column in columns]
+    others = table.frame.drop(columns)
+    if "title" in others.columns:
+        raise DataError(
+            f"{table.path}: the columns {', '.join(columns)} would become 'title', which is another column",
+            hint="add title to dataset.columns.title, or rename it",
+        )
+    joined = pl.concat_str(pl.all(), separator=" ", ignore_nulls=True).replace("", None).alias("title")
+    return replace(table, frame=others.with_columns(pl.DataFrame(texts).select(joined).to_series()))
+
+
+def nested_columns(table: Table, columns: Columns) -> list[str]:
+    """Return the columns of nested values that no key of the spec names: they are left out."""
+    asked = {columns.item, columns.user, columns.category, *columns.titles}
+    return [
+        name
+        for name, kind in table.frame.schema.items()
+        if kind.is_nested() and not is_text_list(kind) and name not in asked
+    ]
 
 
 def nothing_known(item_ids: list[str]) -> pl.DataFrame:
@@ -79,9 +118,10 @@ def read_users(table: Table, columns: Columns, user_ids: list[str]) -> tuple[pl.
 
     Returns a frame (user_id, then the file's other columns as text, null where unknown) and two counts: rows
     of users that the dataset does not have, and users that the file does not list. Raises DataError for a
-    missing user column, bad ids, nested columns, and users listed twice.
+    missing user column, bad ids, and users listed twice.
     """
     table.require(columns.user)
+    table = replace(table, frame=table.frame.drop(nested_columns(table, columns)))
     _refuse_clash(table, {columns.user: USER_ID})
     others = [name for name in table.frame.columns if name not in (columns.user, ROW)]
     listed = table.frame.select(

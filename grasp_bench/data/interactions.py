@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.data.readers import ROW, Table, entity_ids, refuse_rows
+from grasp_bench.data.readers import ROW, Table, column_text, entity_ids, refuse_rows
 from grasp_bench.spec.dataset import Columns
 
 AUTO_ORDERS = ("timestamp", "position")
 FILE_ORDER = "file"
 EXACT = 2**53  # below, a float holds every whole number
-DATES = "write numbers, or dates as 2020-04-03 or 2020-04-03T10:00:00, in one way in all rows"
+DATES = (
+    "write numbers, or dates as 2020-04-03 or 2020-04-03T10:00:00, in one way in all rows; for dates written "
+    'in another way set dataset.format.time, such as "%d/%m/%Y"'
+)
 SMALLER = "use a coarser unit or a smaller origin, or write no fractions"
 
 YEAR_LAST = r"^(\d{1,2})([-/.])(\d{1,2})[-/.](\d{4})(?:[ T]|$)"
@@ -25,8 +28,8 @@ TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f")
 class Interactions:
     """Interactions as they are in the file.
 
-    `frame` has `ROW`, user and item (text) and order (Int64 or Float64). `order` names the column that the
-    order values came from, or is 'file'.
+    `frame` has `ROW`, user and item (text), order (Int64 or Float64), and rating (Float64) if it was asked
+    for. `order` names the column that the order values came from, or is 'file'.
     """
 
     table: Table
@@ -38,12 +41,14 @@ class Interactions:
         return Interactions(self.table, frame, self.order)
 
 
-def interactions_of(table: Table, columns: Columns) -> Interactions:
-    """Read ids and order values from a table of interactions.
+def interactions_of(
+    table: Table, columns: Columns, time: str | None = None, rated: bool = False
+) -> Interactions:
+    """Read ids and order values from a table of interactions; `time` is the format of the order column.
 
     Raises DataError, with file and line, for missing columns; ids that are null, empty, fractional or padded;
-    order values that are null, not finite, neither number nor date, or beyond 64 bits; and dates whose day
-    and month cannot be told apart.
+    order values that are null, not finite, neither number nor date, or beyond 64 bits; dates whose day and
+    month cannot be told apart, or that are not in the format; and, if `rated`, ratings that are no numbers.
     """
     table.require(columns.user, columns.item)
     order = _order_column(table, columns)
@@ -51,9 +56,10 @@ def interactions_of(table: Table, columns: Columns) -> Interactions:
         pl.col(ROW),
         entity_ids(table, columns.user).alias("user"),
         entity_ids(table, columns.item).alias("item"),
-        (table.frame[ROW].cast(pl.Int64) if order == FILE_ORDER else _order_values(table, order)).alias(
+        (table.frame[ROW].cast(pl.Int64) if order == FILE_ORDER else _order_values(table, order, time)).alias(
             "order"
         ),
+        *([_ratings(table, columns.rating).alias("rating")] if rated else []),
     )
     return Interactions(table, frame, order)
 
@@ -74,12 +80,25 @@ def _order_column(table: Table, columns: Columns) -> str:
     )
 
 
-def _order_values(table: Table, column: str) -> pl.Series:
+def _ratings(table: Table, column: str) -> pl.Series:
+    """Read ratings as numbers, null where there is none."""
+    table.require(column)
+    text = column_text(table, column)
+    ratings = text.cast(pl.Float64, strict=False)
+    wrong = text.is_not_null() & ratings.is_null()
+    if wrong.any():
+        refuse_rows(table, wrong, f"{column} '{text.filter(wrong)[0]}' is not a number")
+    return ratings
+
+
+def _order_values(table: Table, column: str, time: str | None) -> pl.Series:
     values = table.frame[column]
     if values.dtype == pl.String:
         values = values.str.strip_chars()
         values = values.set(values == "", None)
     refuse_rows(table, values.is_null(), f"{column} is empty")
+    if time is not None:
+        return _times_by_format(table, column, values, time)
     # A column that begins with a number holds no dates, or is refused for holding both.
     if values.dtype == pl.String and values.head(1).cast(pl.Float64, strict=False).null_count():
         ambiguous = ambiguous_dates(values)
@@ -99,6 +118,24 @@ def _order_values(table: Table, column: str) -> pl.Series:
         refuse_rows(table, ~parsed.is_finite(), f"{column} is not finite")
         _refuse_rounded(table, column, values, parsed)
     return parsed
+
+
+def _times_by_format(table: Table, column: str, values: pl.Series, time: str) -> pl.Series:
+    """Read times in a format of strptime as microseconds since 1970 (UTC)."""
+    text = values.cast(pl.String)
+    try:
+        # A fraction is `%.f` in polars; `.%f` would be a number of nanoseconds.
+        parsed = text.str.to_datetime(time.replace(".%f", "%.f"), strict=False, time_unit="us")
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"dataset.format.time '{time}' is no format of times ({str(error).splitlines()[0]})",
+            hint='write it as strptime does, such as "%Y-%m-%d %H:%M:%S"',
+        ) from None
+    failed = parsed.is_null()
+    if failed.any():
+        what = f"{column} '{text.filter(failed)[0]}' is not a time as '{time}' writes it"
+        refuse_rows(table, failed, what, "correct the rows, or dataset.format.time")
+    return parsed.to_physical().cast(pl.Int64)  # UTC, also where the format has a zone
 
 
 def _refuse_rounded(table: Table, column: str, values: pl.Series, floats: pl.Series) -> None:

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from grasp_bench.core.errors import DataError
+from grasp_bench.core.tables.layout import Layout
 from grasp_bench.data import demo
 from grasp_bench.data.cleaning import (
     FILTERS,
     Codes,
     check_short_users,
     check_titles,
+    divide_sessions,
+    drop_low_ratings,
+    keep_latest,
     repair_duplicates,
     repair_order,
+    repair_repeats,
     repair_unknown_items,
     sampled_users,
 )
 from grasp_bench.data.entities import nothing_known, read_items, read_users, rows_for
 from grasp_bench.data.interactions import Interactions, interactions_of
+from grasp_bench.data.parts import joined_parts
 from grasp_bench.data.readers import ROW, Table, read_table
+from grasp_bench.data.reading_notes import how_read, note_of_ids, note_of_repeats
 from grasp_bench.data.sequences import Sequences, reordered
 from grasp_bench.spec.dataset import Columns, Dataset
+from grasp_bench.spec.format import Format, TableFormat
 from grasp_bench.spec.locations import DatasetFiles, locate
 
 
@@ -32,7 +42,8 @@ class Prepared:
     """Numbered sequences, one row of text per item in the same order, and counts of repairs and filters.
 
     `equal_times` is the value of `dataset.repair.time_ties`. `users` has one row of attributes per user if
-    the dataset has a users file; `users_file` counts its mismatches.
+    the dataset has a users file; `users_file` counts its mismatches. `files` says how each file was read,
+    `notes` are sentences that a reader of every figure must know.
     """
 
     name: str
@@ -44,6 +55,8 @@ class Prepared:
     equal_times: str = "keep"
     users: pl.DataFrame | None = None
     users_file: dict[str, int] = field(default_factory=dict)
+    files: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def prepare(dataset: Dataset) -> Prepared:
@@ -54,42 +67,72 @@ def prepare(dataset: Dataset) -> Prepared:
     """
     located = locate(dataset)
     columns = Columns() if located.generated else dataset.columns
-    table, item_table = _tables(located)
-    interactions = interactions_of(table, columns)
+    tables = _tables(located, dataset.format)
+    table, item_table, user_table = tables["interactions"], tables.get("items"), tables.get("users")
+    repairs = dict[str, int]()
+    read = partial(
+        interactions_of, columns=columns, time=dataset.format.time, rated=dataset.min_rating is not None
+    )
+    interactions = read(table)
+    files, notes = how_read(tables, interactions, columns), list[str]()
+    if "test" in tables:
+        if dataset.repair.ascending_runs == "shuffle":
+            raise DataError(
+                f"{located.name}: ascending_runs: shuffle would move interactions between the given parts",
+                hint="leave dataset.repair.ascending_runs out",
+            )
+        interactions, notes = joined_parts(
+            [interactions, *(read(tables[part]) for part in ("valid", "test"))]
+        )
+    interactions = drop_low_ratings(interactions, dataset.min_rating, repairs)
     known, repeated = (None, 0) if item_table is None else read_items(item_table, columns, dataset.repair)
-    repairs = {"duplicate_items": repeated}
+    repairs["duplicate_items"] = repeated
     listed = None if known is None else known["item_id"]
+    notes += [*note_of_ids(interactions, item_table, listed), *note_of_repeats(interactions, dataset)]
     interactions = repair_unknown_items(interactions, listed, dataset.repair, repairs)
     interactions = repair_duplicates(interactions, dataset.repair, repairs)
+    interactions = repair_repeats(interactions, dataset.repair, repairs)
+    interactions = divide_sessions(interactions, dataset.session_gap)
     interactions, filtered = _filter(interactions, dataset)
     if dataset.sample_users is not None:
         chosen = sampled_users(interactions.frame["user"], dataset.sample_users)
         interactions = interactions.replace(interactions.frame.filter(pl.col("user").is_in(chosen.implode())))
     interactions = repair_order(interactions, dataset.repair, repairs)
+    interactions = keep_latest(interactions, dataset.max_history, repairs)
     sequences = reordered(_number(interactions), interactions.order, dataset.repair, located.name)
     items = nothing_known(sequences.item_ids) if known is None else rows_for(known, sequences.item_ids)
     text_path = str(located.items or located.interactions or located.name)
     repairs["missing_titles"] = check_titles(items, text_path, dataset.repair)
     users, users_file = None, dict[str, int]()
-    if located.users is not None:
-        users, users_file = read_users(read_table(located.users), columns, sequences.user_ids)
+    if user_table is not None:
+        users, users_file = read_users(user_table, columns, sequences.user_ids)
     return Prepared(
         located.name, sequences, items, interactions.order, repairs, filtered, dataset.repair.time_ties,
-        users, users_file,
+        users, users_file, files, notes,
     )  # fmt: skip
 
 
-def _tables(located: DatasetFiles) -> tuple[Table, Table | None]:
-    """Return the tables of interactions and of items, None without an items file."""
-    if located.interactions is None:
-        return demo.interactions(), demo.items()
-    return read_table(located.interactions), read_table(located.items) if located.items else None
+def _tables(located: DatasetFiles, form: Format) -> dict[str, Table]:
+    """Read the tables of a dataset, by their kinds."""
+    if located.generated:
+        return {"interactions": demo.interactions(), "items": demo.items()}
+    layouts = {"items": _layout(form.items), "users": _layout(form.users)}
+    return {
+        kind: read_table(path, layouts.get(kind) or _layout(form)) for kind, path in located.files.items()
+    }
+
+
+def _layout(form: TableFormat) -> Layout:
+    return Layout(form.character, form.header, form.encoding, form.quotes, form.user_lines)
 
 
 def _filter(interactions: Interactions, dataset: Dataset) -> tuple[Interactions, dict[str, int]]:
     frame = interactions.frame
     users, items = _codes(frame["user"]), _codes(frame["item"])
-    mask = FILTERS[dataset.core](users, items, dataset.min_user, dataset.min_item)
+    if dataset.protocol.split == "given":  # as published: nothing is filtered
+        mask = np.ones(len(frame), dtype=bool)
+    else:
+        mask = FILTERS[dataset.core](users, items, dataset.min_user, dataset.min_item)
     staying = pl.Series(mask)
     users_left_out = check_short_users(interactions, staying, dataset.min_user, dataset.repair)
     if not mask.any():

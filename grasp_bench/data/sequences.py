@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasp_bench.core.errors import DataError
+from grasp_bench.data.times import NO_TIMES
 from grasp_bench.spec.repair import Repair
-
-NO_TIMES = ("position", "file")
 
 
 @dataclass(frozen=True, eq=False)

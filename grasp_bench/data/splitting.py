@@ -12,6 +12,8 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.audits.splits import audit, audit_in_time, audit_steps
+from grasp_bench.data.cold_items import cold_sequences
+from grasp_bench.data.parts import CUTS_OF_PARTS
 from grasp_bench.data.prepare import Prepared
 from grasp_bench.data.splits import MIN_EVALUATED, Split, leave_one_out, leave_one_step_out
 from grasp_bench.data.temporal import as_date, cuts_of, temporal, with_history
@@ -45,6 +47,16 @@ def split_by_protocol(prepared: Prepared, protocol: Protocol) -> SplitResult:
         raise DataError(f"{name}: {what}", hint=LOWER)
     for window, users in (("validation", split.valid_users), ("test", split.test_users)):
         if not len(users):
+            if protocol.split == "given":
+                raise DataError(
+                    f"{name}: no user of the training file is in the {window} file",
+                    hint="a published split numbers users alike in its three files",
+                )
+            if protocol.split == "cold_items":
+                raise DataError(
+                    f"{name}: no user has a cold {window} item after a warm one",
+                    hint="raise dataset.protocol.cold_items.share",
+                )
             what = f"nobody with a history before the first cut did anything in the {window} window"
             raise DataError(f"{name}: {what}", hint=WIDER)
     return divided
@@ -87,4 +99,49 @@ def _in_time(prepared: Prepared, protocol: Protocol) -> SplitResult:
     return SplitResult(staying, split, audit_written, {"temporal": facts})
 
 
-SPLITS = {"leave_one_out": _by_leave_one_out, "temporal": _in_time}
+def _as_given(prepared: Prepared, protocol: Protocol) -> SplitResult:
+    sequences, kept = with_history(prepared.sequences, CUTS_OF_PARTS)
+    users = None if prepared.users is None else prepared.users.filter(pl.Series(kept))
+    split = temporal(sequences, CUTS_OF_PARTS)
+    facts = {
+        "training": len(split.train_items),
+        "validation": len(split.valid_users) + len(split.valid_rest.users),
+        "test": len(split.test_users) + len(split.test_rest.users),
+        "users_without_training": int((~kept).sum()),
+    }
+    staying = replace(prepared, sequences=sequences, users=users)
+    check = partial(audit_in_time, sequences=sequences, cuts=CUTS_OF_PARTS)
+    return SplitResult(staying, split, check, {"given_split": facts})
+
+
+def _by_cold_items(prepared: Prepared, protocol: Protocol) -> SplitResult:
+    found = cold_sequences(prepared.sequences, protocol.cold_items)
+    sequences, with_training = with_history(found.sequences, CUTS_OF_PARTS)
+    kept = found.kept_users.copy()
+    kept[kept] = with_training
+    split = temporal(sequences, CUTS_OF_PARTS)
+
+    def check(written: Split) -> int:
+        found.audit(written)
+        return audit_in_time(written, sequences, CUTS_OF_PARTS)
+
+    facts = {
+        "cold_in_validation": int(found.in_valid.sum()), "cold_in_test": int(found.in_test.sum()),
+        "validated_users": len(split.valid_users), "tested_users": len(split.test_users),
+        "users_left_out": int((~kept).sum()),
+    }  # fmt: skip
+    note = (
+        f"{prepared.name}: test targets are among {facts['cold_in_test']:,} of {sequences.num_items:,} items "
+        "that no training sequence has; a method that knows items by their IDs alone guesses."
+    )
+    users = None if prepared.users is None else prepared.users.filter(pl.Series(kept))
+    staying = replace(prepared, sequences=sequences, users=users, notes=[*prepared.notes, note])
+    return SplitResult(staying, split, check, {"cold_items": facts})
+
+
+SPLITS = {
+    "leave_one_out": _by_leave_one_out,
+    "temporal": _in_time,
+    "cold_items": _by_cold_items,
+    "given": _as_given,
+}

@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.sequences import Sequences, has_only_positions
 from grasp_bench.data.splits import Split, split_by_windows
+from grasp_bench.data.times import unit_of
 from grasp_bench.spec.dataset import Temporal, Time
-
-SECONDS_FROM = 9  # seconds since 1970 have had ten digits since 2001, milliseconds thirteen, and so on
 
 Bools = NDArray[np.bool_]
 
@@ -83,7 +82,7 @@ def temporal(sequences: Sequences, cuts: Cuts) -> Split:
 
 def as_date(time: float, cuts: Cuts) -> str | None:
     """Format a cut as a date; None for numbers that are not times since 1970."""
-    unit = _unit(cuts.valid_from)
+    unit = unit_of(cuts.valid_from)
     if unit is None:
         return None
     try:
@@ -110,7 +109,7 @@ def _time(given: Time, times: NDArray[Any]) -> float:
     """Convert a given time to the unit of the data."""
     if not isinstance(given, str):
         return float(given)
-    unit = _unit(float(np.median(times)))
+    unit = unit_of(float(np.median(times)))
     try:
         date = datetime.fromisoformat(given)
     except ValueError:
@@ -122,14 +121,6 @@ def _time(given: Time, times: NDArray[Any]) -> float:
             hint="write a date as 2018-09-01 or 2018-09-01T12:00, or a number in the unit of the data",
         )
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * unit
-
-
-def _unit(time: float) -> float | None:
-    """Units per second, from the number of digits: 1, 10³, 10⁶ or 10⁹; None for other numbers."""
-    if time <= 0:
-        return None
-    thousands = round((math.log10(time) - SECONDS_FROM) / 3)
-    return 1000.0**thousands if 0 <= thousands <= 3 else None
 
 
 def _as_text(time: float, times: NDArray[Any]) -> str:

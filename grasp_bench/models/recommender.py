@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from grasp_bench.components import BACKBONES, ENHANCERS
 from grasp_bench.models.backbones.base import Backbone
+from grasp_bench.models.backbones.checks import check_backbone
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge
 from grasp_bench.models.layout import Layout
@@ -35,6 +36,8 @@ class Recommender(nn.Module):
         """Build from `spec.model.Model.effective()`. Draws initial weights from torch's global generator."""
         enhancer = ENHANCERS.implementation(settings["enhancer"])
         backbone = BACKBONES.implementation(settings["backbone"]).from_settings(settings)
+        if BACKBONES.version(settings["backbone"]) is not None:
+            check_backbone(backbone, settings["backbone"], settings["embedding_dim"])
         informed = {**settings, "causal": backbone.causal}
         return cls(backbone, enhancer.from_settings(informed, num_users, num_items, knowledge))
 

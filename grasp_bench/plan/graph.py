@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from grasp_bench.components import ENHANCERS
+from grasp_bench.components import BACKBONES, ENHANCERS
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.knowledge_nodes import (
     clean_nodes,
@@ -22,7 +22,6 @@ from grasp_bench.plan.rankings import candidates_node, metric_settings, ranked_c
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import DatasetFiles, locate
-from grasp_bench.spec.repair import hashed
 
 Made = TypeVar("Made")
 
@@ -91,16 +90,13 @@ def _split_node(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprin
 
     A generated dataset is identified by its source, others by the content of their files.
     """
-    files = {"interactions": located.interactions, "items": located.items, "users": located.users}
-    settings = dataset.model_dump(mode="json", exclude={"protocol"})
-    for later in ("users", "sample_users"):
-        if settings[later] is None:
-            del settings[later]
-    settings["repair"] = hashed(dataset.repair)
+    settings = dataset.hashed()
     settings["split"] = dataset.protocol.split
     if dataset.protocol.split == "temporal":
         settings["temporal"] = dataset.protocol.temporal.effective()
-    settings["files"] = {kind: fingerprint(path) for kind, path in files.items() if path is not None}
+    elif dataset.protocol.split == "cold_items":
+        settings["cold_items"] = dataset.protocol.cold_items.model_dump()
+    settings["files"] = {kind: fingerprint(path) for kind, path in located.files.items()}
     locations = {} if located.generated else take_out(settings, ("source", "items", "users"))
     return make_node("split", settings, {}, f"split {located.name}", locations)
 
@@ -114,9 +110,15 @@ def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) 
         validation["exclude_history"] = protocol.exclude_history
     elif protocol.candidates == "redrawn":
         validation["negatives"] = protocol.negatives  # drawn from the pool anew at every pass
+    versions = {
+        "backbone": BACKBONES.version(experiment.model.backbone),
+        "enhancer": ENHANCERS.version(experiment.model.enhancer),
+    }
+    plugins = {kind: version for kind, version in versions.items() if version is not None}
     train = make_node(
         "train",
         {
+            **({"plugins": plugins} if plugins else {}),
             "model": experiment.model.effective(),
             "training": training.effective(),
             "seed": experiment.first_seeds[0],

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from grasp_bench.spec.repair import Repair
+from grasp_bench.spec.format import Format
+from grasp_bench.spec.repair import Repair, hashed
 from grasp_bench.spec.section import Section
 
 MOST_NEGATIVES = 2**16 - 1  # sampled ranks are stored in 16 bits
@@ -15,6 +16,8 @@ Cutoff = Annotated[int, Field(ge=1, le=1000)]
 Time = int | float | str
 ProtocolName = Literal["paper", "strict", "temporal", "strong"]  # see spec/protocols.py
 LATER_GROUP_KEYS = ("first_user",)  # added after metrics had been hashed without it
+# Added after splits had been hashed without them.
+LATER_KEYS = ("users", "sample_users", "format", "min_rating", "session_gap", "max_history")
 
 
 class Columns(Section):
@@ -27,14 +30,25 @@ class Columns(Section):
         description="Column that orders a user's interactions; 'auto' takes timestamp, then position; "
         "'file' keeps the order of the file.",
     )
-    title: str = "title"
+    title: str | tuple[str, ...] = Field(
+        "title",
+        min_length=1,
+        description="A column of the items file, or several that are joined by a space.",
+    )
     category: str = "categories"
+    rating: str = Field("rating", description="Column that dataset.min_rating reads.")
 
     @model_validator(mode="after")
     def _one_meaning_each(self) -> Columns:
-        if len({self.user, self.item, self.order}) < 3 or len({self.item, self.title, self.category}) < 3:
+        of_items = [self.item, *self.titles, self.category]
+        if len({self.user, self.item, self.order, self.rating}) < 4 or len(set(of_items)) < len(of_items):
             raise ValueError("one column serves two purposes")
         return self
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Return the columns that make the title."""
+        return (self.title,) if isinstance(self.title, str) else self.title
 
 
 class Groups(Section):
@@ -90,14 +104,26 @@ class Temporal(Section):
         return self.model_dump(mode="json", include=keys)
 
 
+class ColdItems(Section):
+    """Items of `split: cold_items` that no training sequence has, chosen by SHA-256 of seed and id."""
+
+    share: float = Field(
+        0.1, gt=0, lt=0.5, description="Of items: so many for validation, and as many for test."
+    )
+    seed: int = Field(42, ge=0, le=2**31 - 1)
+
+
 class Protocol(Section):
     """Split, candidates, tie policy and cutoffs. Rows of different protocols never share a ranking."""
 
-    split: Literal["leave_one_out", "temporal"] = Field(
+    split: Literal["leave_one_out", "temporal", "cold_items", "given"] = Field(
         "leave_one_out",
-        description="temporal: training ends at the same time for all users, so it contains no future.",
+        description="temporal: training ends at the same time for all users, so it contains no future. "
+        "cold_items: targets are items that no training sequence has. given: a published split, read from "
+        "the files train, valid and test of the source's folder.",
     )
     temporal: Temporal = Temporal()
+    cold_items: ColdItems = ColdItems()
     negatives: int = Field(100, ge=1, le=MOST_NEGATIVES, description="Sampled negatives per user.")
     candidate_seed: int = Field(42, ge=0, le=2**31 - 1)
     candidates: Literal["stored", "redrawn"] = Field(
@@ -146,6 +172,19 @@ class Dataset(Section):
         "attributes for templates (`user.age`). It is read only if named here.",
     )
     columns: Columns = Columns()
+    format: Format = Format()
+    min_rating: float | None = Field(
+        None,
+        description="Interactions with a lower rating, or none, are left out, before anything is counted.",
+    )
+    session_gap: float | None = Field(
+        None,
+        gt=0,
+        description="Hours. A longer pause ends a session, and each session is a user of its own (`u7#2`).",
+    )
+    max_history: int | None = Field(
+        None, ge=3, description="Only the last so many interactions of each user are kept."
+    )
     min_user: int = Field(3, ge=3, description="Users with fewer interactions are left out.")
     min_item: int = Field(1, ge=1)
     core: Literal["iterated", "single_pass"] = Field(
@@ -159,3 +198,16 @@ class Dataset(Section):
     )
     repair: Repair = Repair()
     protocol: Protocol = Protocol()
+
+    def hashed(self) -> dict[str, Any]:
+        """Return keys and JSON values as they enter the hash of the split, without the protocol.
+
+        Keys added after artefacts had been hashed are left out where they have their default.
+        """
+        values = self.model_dump(mode="json", exclude={"protocol"})
+        for key, info in type(self).model_fields.items():
+            if key in LATER_KEYS and getattr(self, key) == info.default:
+                del values[key]
+        if self.columns.rating == Columns.model_fields["rating"].default:
+            del values["columns"]["rating"]
+        return {**values, "repair": hashed(self.repair)}

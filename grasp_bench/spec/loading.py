@@ -15,6 +15,7 @@ from grasp_bench.core.words import did_you_mean
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import check_paths
 from grasp_bench.spec.patches import patched, read_override
+from grasp_bench.spec.plugins import use_plugins
 from grasp_bench.spec.problems import Problems, describe
 from grasp_bench.spec.protocols import with_preset
 from grasp_bench.spec.published import PublishedFigures
@@ -133,6 +134,7 @@ def _finish(
     if tree is None:
         problems.raise_if_any()
     assert tree is not None
+    use_plugins(tree, entries, problems)
     tree = with_preset(without_secrets(patched(tree, entries, problems), problems), problems)
     check_paths(tree, problems)
     built = build(tree)

@@ -6,6 +6,7 @@ A path that leads nowhere is no error, because a spec may be read on a machine w
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,14 +17,18 @@ from grasp_bench.core.files import FILE, FOLDER, NOTHING, expanded, fault_of_nam
 from grasp_bench.core.words import did_you_mean
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.problems import Problems, describe, dotted
-from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
+from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make, names
 from grasp_bench.spec.tree import Node, Part, Place, walk
 
 ROOT_VARIABLE = "GRASP_BENCH_DATA"
 DEFAULT_ROOT = "data"  # in the working directory
 GENERATED = frozenset({"demo"})
-KINDS = (".csv", ".parquet", ".jsonl", ".json")
-SUFFIXES = tuple(kind + packing for kind in KINDS for packing in ("", ".gz"))
+TABLES = (".csv", ".parquet", ".jsonl", ".json", ".tsv", ".txt", ".dat", ".data")
+ATOMIC = {"interactions": ".inter", "items": ".item", "users": ".user"}  # of RecBole
+PACKINGS = ("", ".gz", ".zip")
+SUFFIXES = tuple(kind + packing for kind in (*TABLES, *ATOMIC.values()) for packing in PACKINGS)
+# Names of the files of a published split, by its parts.
+PARTS = {"interactions": ("train",), "valid": ("valid", "validation", "val", "dev"), "test": ("test",)}
 
 HOW_TO_GET_DATA = """\
 give one of
@@ -34,18 +39,31 @@ give one of
       path/to/folder            holding interactions.csv (or .parquet, .jsonl; also .gz) with the columns
                                 user_id, item_id and timestamp or position, and, for text, items.csv
                                 with item_id, title and whatever else is known
-      path/to/file.csv          the interactions alone; name the items file in dataset.items"""
+      path/to/recbole/ml-100k   holding RecBole's atomic files, ml-100k.inter and .item
+      path/to/file.csv          the interactions alone; name the items file in dataset.items
+                                (also .tsv, .txt, .dat, .inter, and one of them in a .zip)"""
 
 
 @dataclass(frozen=True)
 class DatasetFiles:
-    """The files of a dataset. `name` is short enough for slugs; a `generated` dataset has no files."""
+    """The files of a dataset. `name` is short enough for slugs; a `generated` dataset has no files.
+
+    Of a published split, `interactions` is the training part.
+    """
 
     name: str
     interactions: Path | None
     items: Path | None
     generated: bool
     users: Path | None = None
+    valid: Path | None = None
+    test: Path | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Return the files by their kinds."""
+        found = {kind: getattr(self, kind) for kind in ("interactions", "items", "users", "valid", "test")}
+        return {kind: path for kind, path in found.items() if path is not None}
 
 
 def locate(dataset: Dataset) -> DatasetFiles:
@@ -73,21 +91,64 @@ def _whole(dataset: Dataset) -> DatasetFiles:
             raise DataError(f"dataset.users: '{source}' is generated", hint="remove dataset.users")
         return DatasetFiles(source, None, None, True)
     path = _resolve(source)
-    if kind_of(path) == FOLDER:
-        interactions = _only(path, "interactions")
-        if interactions is None:
-            raise MissingFileError(f"{path}: no interactions file in this folder", hint=_hint(source))
+    if dataset.protocol.split == "given":
+        parts = _parts(path, source)
+    elif kind_of(path) == FOLDER:
+        parts = {"interactions": _one_of(path, "interactions", ("interactions",), source)}
     else:
-        interactions = require_file(path, hint=_hint(source))
-        _check_suffix(path)
+        parts = {"interactions": require_file(path, hint=_hint(source))}
+        _check_suffix(path, dataset)
+    beside = parts["interactions"]
     return DatasetFiles(
-        _short_name(path), interactions, _items(dataset, interactions), False, _users(dataset, interactions)
+        _short_name(path),
+        items=_items(dataset, beside),
+        generated=False,
+        users=_users(dataset, beside),
+        **parts,
     )
+
+
+def _parts(folder: Path, source: str) -> dict[str, Path]:
+    """Find the files of a published split."""
+    if kind_of(folder) != FOLDER:
+        raise DataError(
+            f"{folder}: split 'given' reads a folder with the files train, valid and test",
+            hint="name the folder in dataset.source, or set dataset.protocol.split: leave_one_out",
+        )
+    return {part: _one_of(folder, part, stems, source) for part, stems in PARTS.items()}
+
+
+def _one_of(folder: Path, kind: str, stems: tuple[str, ...], source: str) -> Path:
+    """Find the only file of a kind, by its name or as an atomic file (`name.inter`, `name.train.inter`)."""
+    found = [path for stem in stems if (path := _only(folder, stem)) is not None]
+    if not found:
+        ends = (
+            [f".{stem}.inter" for stem in stems]
+            if kind != "interactions" or stems == ("train",)
+            else [".inter"]
+        )
+        inter = [
+            path for path in _files_in(folder) if path.name.lower().removesuffix(".gz").endswith(tuple(ends))
+        ]
+        found = [path for path in inter if path.name.split(".")[0] == folder.resolve().name] or inter
+    if len(found) > 1:
+        raise DataError(
+            f"{folder}: both {found[0].name} and {found[1].name}",
+            hint="keep one, or name the file in dataset.source",
+        )
+    if not found:
+        what = "interactions" if stems == ("interactions",) else stems[0]
+        raise MissingFileError(f"{folder}: no {what} file in this folder", hint=_hint(source))
+    return found[0]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if kind_of(path) == FILE)
 
 
 def _resolve(source: str) -> Path:
     path = expanded(source)
-    is_bare_word = path.name == source and not source.endswith(SUFFIXES)
+    is_bare_word = path.name == source and not source.lower().endswith(SUFFIXES)
     root = _root()
     if is_bare_word and root is not None and kind_of(root / source) == FOLDER:
         return root / source
@@ -119,12 +180,16 @@ def _root() -> Path | None:
 def _hint(source: str) -> str:
     if source in PUBLIC_SETS:
         return how_to_make(source, root_in_words())
-    return HOW_TO_GET_DATA.format(root=root_in_words(), public=", ".join(PUBLIC_SETS))
+    return HOW_TO_GET_DATA.format(root=root_in_words(), public=_lines_of_names())
 
 
-def _only(folder: Path, stem: str) -> Path | None:
-    places = [folder / (stem + suffix) for suffix in SUFFIXES]
-    found = [path for path in places if kind_of(path) == FILE]
+def _lines_of_names() -> str:
+    return textwrap.fill(", ".join(names()), 100, subsequent_indent=" " * 6, break_on_hyphens=False)
+
+
+def _only(folder: Path, stem: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path | None:
+    names = {(stem + suffix).lower() for suffix in suffixes}
+    found = [path for path in _files_in(folder) if path.name.lower() in names]
     if len(found) > 1:
         raise DataError(
             f"{folder}: both {found[0].name} and {found[1].name}",
@@ -135,7 +200,7 @@ def _only(folder: Path, stem: str) -> Path | None:
 
 def _items(dataset: Dataset, interactions: Path) -> Path | None:
     if dataset.items is None:
-        beside = _only(interactions.parent, "items")
+        beside = _only(interactions.parent, "items") or _atomic_beside(interactions, "items")
         return None if beside == interactions else beside
     path = expanded(dataset.items)
     if kind_of(path) == NOTHING:
@@ -144,7 +209,7 @@ def _items(dataset: Dataset, interactions: Path) -> Path | None:
             hint="correct the path, or leave dataset.items out when there is no text",
         )
     require_file(path, hint="correct dataset.items")
-    _check_suffix(path)
+    _check_suffix(path, dataset)
     return path
 
 
@@ -155,20 +220,33 @@ def _users(dataset: Dataset, interactions: Path) -> Path | None:
     path = expanded(dataset.users)
     beside = interactions.parent / path
     found = next((each for each in (path, beside) if kind_of(each) == FILE), None)
-    found = found or _only(interactions.parent, dataset.users)
+    found = found or _only(interactions.parent, dataset.users) or _named_atomic(dataset.users, interactions)
     if found is None:
         raise MissingFileError(
             f"dataset.users '{dataset.users}': no such file, neither here nor in {interactions.parent}",
             hint="correct the path, or leave dataset.users out",
         )
-    _check_suffix(found)
+    _check_suffix(found, dataset)
     return found
 
 
-def _check_suffix(path: Path) -> None:
-    if not path.name.endswith(SUFFIXES):
+def _atomic_beside(interactions: Path, kind: str) -> Path | None:
+    """Find `name.item` or `name.user` beside `name.inter` or `name.train.inter`."""
+    if ATOMIC["interactions"] not in interactions.name:
+        return None
+    return _only(interactions.parent, interactions.name.split(".")[0], (ATOMIC[kind],))
+
+
+def _named_atomic(users: str, interactions: Path) -> Path | None:
+    return _atomic_beside(interactions, "users") if users == "users" else None
+
+
+def _check_suffix(path: Path, dataset: Dataset) -> None:
+    if not path.name.lower().endswith((*SUFFIXES, ".zip")) and dataset.format.separator is None:
+        kinds = ", ".join((*TABLES, *ATOMIC.values()))
         raise DataError(
-            f"{path}: cannot tell the format from the name", hint=f"use one of {', '.join(SUFFIXES)}"
+            f"{path}: cannot tell the format from the name",
+            hint=f"set dataset.format.separator, or use one of {kinds} (also .gz, .zip)",
         )
 
 

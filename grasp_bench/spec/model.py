@@ -5,11 +5,13 @@ It is flat so that an ablation is one dotted key.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import ValidationError, create_model, model_validator
+from pydantic import Field, ValidationError, create_model, model_validator
 
 from grasp_bench.components import BACKBONES, ENHANCERS
+from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.spec.section import (
     BackboneSettings,
     EnhancerSettings,
@@ -19,6 +21,7 @@ from grasp_bench.spec.section import (
 )
 
 P = TypeVar("P", bound=ModelPart)
+
 
 if TYPE_CHECKING:
     BackboneName = str
@@ -68,19 +71,40 @@ class Model(Section):
         return settings.model_validate({name: getattr(self, name) for name in settings.model_fields})
 
 
-def _assembled() -> type[Model]:
+def _fields() -> dict[str, tuple[Any, Any]]:
+    """Return annotation and field of each key: those of every backbone and enhancer, plugins included."""
     fields: dict[str, Any] = {
-        "backbone": (BackboneName, BACKBONES.default),
-        "enhancer": (EnhancerName, ENHANCERS.default),
+        "backbone": (Literal[*BACKBONES], Field(BACKBONES.default)),
+        "enhancer": (Literal[*ENHANCERS], Field(ENHANCERS.default)),
         **{name: (info.annotation, info) for name, info in ModelPart.model_fields.items()},
     }
     for registry in (BACKBONES, ENHANCERS):
         for component in registry:
             for name, field in registry.get(component).own_fields().items():
                 if repr(fields.setdefault(name, field)) != repr(field):
-                    raise TypeError(f"{component}: another component declares the key {name} differently")
-    return create_model("Model", __base__=Model, __doc__=Model.__doc__, __module__=__name__, **fields)
+                    raise UnknownNameError(
+                        f"{registry.kind} '{component}' declares its key '{name}' unlike another component",
+                        hint="give the key another name",
+                    )
+    return fields
 
 
 if not TYPE_CHECKING:
-    Model = _assembled()
+    BACKBONES.find_entry_points()
+    ENHANCERS.find_entry_points()
+    Model = create_model("Model", __base__=Model, __doc__=Model.__doc__, __module__=__name__, **_fields())
+
+
+def follow_registries() -> None:
+    """Take up names and keys of plugins that were registered, or removed, after this module was imported.
+
+    The class stays the same, since others hold it; what pydantic has built of it is built again.
+    """
+    fields = _fields()
+    for name in Model.__pydantic_fields__.keys() - fields.keys():
+        del Model.__pydantic_fields__[name]
+    for name, (annotation, info) in fields.items():
+        found = copy(info)
+        found.annotation = annotation
+        Model.__pydantic_fields__[name] = found
+    Model.model_rebuild(force=True)

@@ -79,14 +79,15 @@ class Patcher:
         text = json.dumps(plain(node))
         if (key, text) not in self._sections:
             # Strictly and through JSON, as `build` does.
-            self._sections[key, text] = _adapter(key).validate_json(
+            self._sections[key, text] = adapter_of(key).validate_json(
                 text, strict=True, by_alias=True, by_name=False
             )
         return self._sections[key, text]
 
 
 @cache
-def _adapter(key: str) -> TypeAdapter[Any]:
+def adapter_of(key: str) -> TypeAdapter[Any]:
+    """Return the validator of one section of a spec."""
     info = Experiment.model_fields[key]
     section: Any = Annotated[info.annotation, info]
     return TypeAdapter(section)

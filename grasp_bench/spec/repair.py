@@ -19,6 +19,9 @@ class Repair(Section):
     duplicates: Literal["refuse", "keep", "drop"] = Field(
         "keep", description="Repeated rows of the same user, item and order value."
     )
+    repeats: Literal["keep", "first", "last"] = Field(
+        "keep", description="Several interactions of a user with one item: keep all, or one, by the order."
+    )
     unsorted: Literal["refuse", "sort"] = "sort"
     time_ties: Literal["refuse", "keep", "shuffle", "block"] = Field(
         "keep",
@@ -82,7 +85,7 @@ class Repair(Section):
 
 def hashed(repair: Repair) -> dict[str, Any]:
     """Return keys and JSON values as they enter hashes; `repair_of` is the inverse."""
-    values = without_defaults(repair, ("ascending_runs",))
+    values = without_defaults(repair, ("ascending_runs", "repeats"))
     if repair.reordering is None:
         del values["order_seed"]
     if repair.time_ties == "keep":

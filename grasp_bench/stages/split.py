@@ -35,7 +35,7 @@ class SplitStage:
         """Facts: counts. Raises DataError for unusable data, LeakError when the audit fails."""
         settings = node.located()
         section = {name: settings[name] for name in Dataset.model_fields if name in settings}
-        protocol = {key: settings[key] for key in ("split", "temporal") if key in settings}
+        protocol = {key: settings[key] for key in ("split", "temporal", "cold_items") if key in settings}
         repair = repair_of(settings.get("repair", {}))
         dataset = Dataset.model_validate({**section, "repair": repair, "protocol": protocol})
         _check_unchanged(dataset, settings["files"])
@@ -58,13 +58,11 @@ class SplitStage:
 def _check_unchanged(dataset: Dataset, hashes: Mapping[str, str]) -> None:
     """Raise DataError if a file changed: the artefact's hash stands for the planned content."""
     located = locate(dataset)
-    files = {"interactions": located.interactions, "items": located.items, "users": located.users}
-    for kind, path in files.items():
-        if (file_hash(path) if path is not None else None) != hashes.get(kind):
-            raise DataError(
-                f"{path or f'the {kind} file of {dataset.source}'}: changed since the run was planned",
-                hint="run again",
-            )
+    files = located.files
+    for kind in dict.fromkeys([*files, *hashes]):
+        if (file_hash(files[kind]) if kind in files else None) != hashes.get(kind):
+            place = files.get(kind, f"the {kind} file of {dataset.source}")
+            raise DataError(f"{place}: changed since the run was planned", hint="run again")
 
 
 # Redrawn validation negatives come from a pool of this many times their number: the training may not read

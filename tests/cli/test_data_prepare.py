@@ -15,7 +15,7 @@ import pytest
 from calling import call
 from typer.testing import Result
 
-from grasp_bench.spec.public_sets import PUBLIC_SETS
+from grasp_bench.spec.public_sets import FAMILIES, SINGLE_SETS
 
 REVIEWS = [
     {"reviewerID": f"A{user}", "asin": f"B{(user + k) % 30}", "overall": 5.0, "unixReviewTime": k}
@@ -64,11 +64,14 @@ def mirror(raw: Path) -> Iterator[str]:
 def test_list_names_what_can_be_made(tmp_path: Path) -> None:
     done = run(tmp_path, "data", "list")
     assert done.exit_code == 0
-    for public in PUBLIC_SETS.values():
+    for public in (*SINGLE_SETS, *(family.pattern for family in FAMILIES)):
         assert f"{public.name}: " in done.stdout
-        assert f"{public.interactions:,} interactions" in done.stdout
         assert all(each.url in done.stdout for each in public.files)
         assert public.terms in done.stdout
+    assert all(public.published_in_words in done.stdout for public in SINGLE_SETS)
+    assert all(word in done.stdout for family in FAMILIES for word in family.members)
+    assert max(map(len, done.stdout.splitlines())) < 240
+    assert "by hand accept the terms" in done.stdout
 
 
 def test_prepare_from_files_then_look_at_it(raw: Path, tmp_path: Path) -> None:
@@ -93,10 +96,25 @@ def test_prepare_fetches_and_says_how_far_it_is(mirror: str, raw: Path, tmp_path
     assert (tmp_path / "here" / "raw" / name).is_file()
 
 
+def test_prepare_says_what_can_be_compared(tmp_path: Path) -> None:
+    table = "user_id,parent_asin,rating,timestamp\n" + "".join(f"u{k},i,5.0,{k}\n" for k in range(3))
+    (tmp_path / "Books.csv").write_text(table)
+    (tmp_path / "meta_Books.jsonl").write_text('{"parent_asin": "i", "title": "A book"}\n')
+    done = run(tmp_path, "data", "prepare", "amazon-2023-Books", "--raw", ".")
+    assert done.exit_code == 0, done.stderr
+    assert "data/amazon-2023-Books: 3 users, 1 items, 3 interactions\n" in done.stdout
+    assert "no published counts are known" in done.stdout
+    (tmp_path / "loc-gowalla_totalCheckins.txt").write_text("0\t2010-10-19T23:55:27Z\t30.2\t-97.7\t22847\n")
+    done = run(tmp_path, "data", "prepare", "gowalla", "--raw", ".")
+    assert "NOT the published set, which has 107,092 users, 1,280,969 items" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["amazon-fasion"], 2, "did you mean 'amazon-fashion'?"),
+        (["amazon-2023-Book"], 2, "did you mean 'amazon-2023-Books'?"),
+        (["yelp"], 3, "is not downloaded here, for its terms do not allow that"),
         (["amazon-fashion", "--raw", "nowhere"], 3, "no such file or folder"),
         (["amazon-fashion", "--url", "http://127.0.0.1:9/"], 3, "cannot be reached"),
         (["amazon-fashion", "--url", "nonsense/"], 3, "an address begins with https://"),

@@ -5,11 +5,22 @@ from __future__ import annotations
 import gzip
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from grasp_bench.core.progress import silent
+from grasp_bench.data.sources.amazon import REVIEWS
+from grasp_bench.data.sources.formats import ObjectLines
+from grasp_bench.data.sources.rules import Review as RuleReview
+
 Review = tuple[str, str, float, int]  # user, item, rating, time
+
+
+def reviews_of(path: Path) -> Iterator[RuleReview]:
+    """Read the reviews of an Amazon file of 2014 or 2018."""
+    return REVIEWS.reviews(ObjectLines(), path, silent, Counter())
 
 
 def review_2018(review: Review) -> dict[str, Any]:

@@ -91,8 +91,8 @@ def test_the_record_says_from_what(raw: Path, tmp_path: Path) -> None:
         (name, sha256_of(raw / name), None) for name in FILES
     ]
     assert record["counts"] == {
-        "users": 3, "items": 3, "interactions": 9, "reviews_read": 12, "reviews_without_rating_above_0": 1,
-        "items_without_metadata": 1, "products_listed_again": 0,
+        "users": 3, "items": 3, "interactions": 9, "interactions_read": 12,
+        "interactions_without_rating_above_0": 1, "items_without_metadata": 1, "items_listed_again": 0,
     }  # fmt: skip
     assert record["as_published"] is False
     assert record["files"]["items.csv"] == sha256_of(made.folder / "items.csv")
@@ -135,7 +135,7 @@ def test_what_was_damaged_or_left_half_is_made_again(raw: Path, tmp_path: Path) 
     assert (folder / "vectors.npy").read_text() == "the user's own"
     # Other raw files under the same names are other data.
     write_json(raw / FILES[0], map(review_2018, FASHION))
-    assert fashion(root, given=(raw,)).record["counts"]["reviews_read"] == 9
+    assert fashion(root, given=(raw,)).record["counts"]["interactions_read"] == 9
 
 
 def test_data_of_somebody_are_left_alone(raw: Path, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_missing_raw_files_are_named(raw: Path, tmp_path: Path) -> None:
 
 def test_nothing_left_is_no_dataset(raw: Path, tmp_path: Path) -> None:
     write_json(raw / FILES[0], map(review_2018, NOISE))
-    with pytest.raises(DataError, match="of 3 reviews none is left"):
+    with pytest.raises(DataError, match="of 3 interactions none is left"):
         fashion(tmp_path / "data", given=(raw,))
     assert not (tmp_path / "data" / "amazon-fashion").exists()
 
@@ -244,5 +244,5 @@ def test_movielens_fetched_with_its_known_checksum(tmp_path: Path) -> None:
 
 
 def test_every_public_set_has_a_maker() -> None:
-    assert BUILDERS.names() == sorted(PUBLIC_SETS)
+    assert set(BUILDERS) == {public.builder for public in PUBLIC_SETS.values()}
     assert all(BUILDERS.get(name) for name in BUILDERS)

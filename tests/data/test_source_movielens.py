@@ -14,7 +14,7 @@ from raw_files import latest_small, write_zip
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.progress import silent
-from grasp_bench.data.sources import movielens
+from grasp_bench.data.sources import archives
 from grasp_bench.data.sources.movielens import latest_small as make_small
 from grasp_bench.data.sources.movielens import one_million
 from grasp_bench.data.sources.raw_files import Builder, BuiltTables
@@ -87,7 +87,10 @@ def test_the_real_ratings_packed_again(data_root: Path, tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"ml-1m/ratings.dat": b"1::1::4\n"}, "ml-1m/ratings.dat:1: 3 fields where 4 are expected"),
-        ({"ml-1m/ratings.dat": b"1::1::4::9\n1::1::x::9\n"}, "ml-1m/ratings.dat:2: could not convert"),
+        (
+            {"ml-1m/ratings.dat": b"1::1::4::9\n1::1::x::9\n"},
+            "ml-1m/ratings.dat:2: rating is 'x', not a number",
+        ),
         ({"ml-1m/movies.dat": None}, "holds no ml-1m/movies.dat"),
         ({"../../evil.dat": b"x"}, "holds '../../evil.dat', a path out of the archive"),
         ({"/etc/evil.dat": b"x"}, "a path out of the archive"),
@@ -109,7 +112,7 @@ def test_archives_that_are_not_as_published(
     ("ratings", "movies", "message"),
     [
         ([f"7,{10 * k},4,9" for k in range(40)] + ["7,1,4,99999999999999999999"], MOVIES, "ratings.csv:42: "),
-        (["7,10,nan,9"], MOVIES, "ratings.csv:2: the rating is nan"),
+        (["7,10,nan,9"], MOVIES, "ratings.csv:2: rating is 'nan', not a number"),
         (RATINGS, [*MOVIES, '40,"Lost,Drama', "50,Y,Drama"], "movies.csv:6: not UTF-8 CSV (unexpected end"),
         (RATINGS, [*MOVIES, '40,"Lost,Drama', '50,"Y, The",Drama'], "movies.csv:6: not UTF-8 CSV ("),
         (RATINGS, [*MOVIES, "40,Am\udce9lie,Drama", "50,Y,Drama"], "movies.csv:5: not UTF-8 CSV ("),
@@ -154,7 +157,7 @@ def rotten(path: Path) -> None:
 def test_bombs_and_damaged_archives(
     damage: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(movielens, "LARGEST_MEMBER", 1000)
+    monkeypatch.setattr(archives, "LARGEST_MEMBER", 1000)
     damage(tmp_path / "ml-1m.zip")
     with pytest.raises(DataError, match=r"ml-1m\.zip: "):
         made(one_million, tmp_path / "ml-1m.zip")

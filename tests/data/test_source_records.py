@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from raw_files import review_2014, review_2018, write_json, write_literals
+from raw_files import review_2014, review_2018, reviews_of, write_json, write_literals
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.data.sources import records
-from grasp_bench.data.sources.amazon import COLUMNS, Review, catalogue_of, reviews_of
+from grasp_bench.data.sources.amazon import PRODUCTS_2014, PRODUCTS_2018
 from grasp_bench.data.sources.records import numbered_lines, record_of
+from grasp_bench.data.sources.rules import Review
 
 HOSTILE = {
     "a call": b"__import__('os').system('touch /tmp/owned')",
@@ -121,10 +122,11 @@ def test_a_file_of_products_is_no_file_of_reviews(tmp_path: Path) -> None:
         list(reviews_of(path))
 
 
-def text_of(record: dict[str, Any], folder: Path, root: str | None = None) -> dict[str, str]:
-    write = write_literals if "categories" in record else write_json
-    found = catalogue_of(write(folder / "meta.json.gz", [record]), ["B1"], root)
-    return {name: text for name, text in zip(COLUMNS, found.texts["B1"], strict=True) if text}
+def text_of(record: dict[str, Any], folder: Path) -> dict[str, str]:
+    old = "categories" in record
+    write, products = (write_literals, PRODUCTS_2014) if old else (write_json, PRODUCTS_2018)
+    found = products.catalogue(write(folder / "meta.json.gz", [record]), ["B1"])
+    return {name: text for name, text in zip(products.columns, found.texts["B1"], strict=True) if text}
 
 
 def test_products_of_2018(tmp_path: Path) -> None:
@@ -153,11 +155,11 @@ def test_products_of_2014(tmp_path: Path) -> None:
         "description": "It's soft", "salesRank": {"Beauty": 1}, "related": {"also_bought": ["B2"]},
         "categories": [["Health", "Oral"], ["Beauty", "Skin Care", "Face"]],
     }  # fmt: skip
-    assert text_of(record, tmp_path, "Beauty") == {
+    assert text_of(record, tmp_path) == {
         "title": 'Mother\'s "Best" Lotion', "brand": "Opalia", "price": "12.5",
         "categories": "Skin Care > Face", "description": "It's soft",
     }  # fmt: skip
-    assert text_of({"asin": "B1", "categories": [["Health", "Oral"]]}, tmp_path, "Beauty") == {
+    assert text_of({"asin": "B1", "categories": [["Health", "Oral"]]}, tmp_path) == {
         "categories": "Health > Oral"
     }
 
@@ -171,12 +173,12 @@ def test_the_first_row_of_an_item_counts_and_others_are_not_parsed(tmp_path: Pat
         b"{'title': 'without an id'}",
     ]
     path.write_bytes(gzip.compress(b"\n".join(rows)))
-    found = catalogue_of(path, ["B1", "B2"])
+    found = PRODUCTS_2014.catalogue(path, ["B1", "B2"])
     assert found.texts == {"B1": ("like 'asin': 'B9'", "", "", "", "", "")}
     assert found.repeats == 1
     path.write_bytes(gzip.compress(b"{'asin': 'B1', 'title': broken}"))
     with pytest.raises(DataError, match=r"meta\.json\.gz:1: neither JSON nor a Python literal"):
-        catalogue_of(path, ["B1"])
+        PRODUCTS_2014.catalogue(path, ["B1"])
 
 
 def test_values_that_are_no_text_are_left_out(tmp_path: Path) -> None:

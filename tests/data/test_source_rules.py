@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_files import Review, review_2018, write_json
+from raw_files import Review, review_2018, reviews_of, write_json
 
 from grasp_bench.data.sources import amazon, rules
 from grasp_bench.data.sources.rules import KeptReviews, Rule, apply_rule
@@ -60,7 +60,7 @@ def plainly(kept: KeptReviews) -> list[Review]:
 
 
 def by_rule(found: list[Review], rule: Rule, folder: Path) -> list[Review]:
-    encoded = (amazon.Review(user.encode(), item.encode(), *rest) for user, item, *rest in found)
+    encoded = (rules.Review(user.encode(), item.encode(), *rest) for user, item, *rest in found)
     return plainly(apply_rule(encoded, rule, folder))
 
 
@@ -134,7 +134,7 @@ def test_the_real_fashion_comes_out_of_a_raw_file_with_noise(
         published = [(row["user_id"], row["item_id"]) for row in csv.DictReader(stream)]
     raw = _scattered(published, random.Random(5))
     write_json(tmp_path / "AMAZON_FASHION.json.gz", map(review_2018, raw))
-    kept = apply_rule(amazon.reviews_of(tmp_path / "AMAZON_FASHION.json.gz"), amazon.FASHION, tmp_path)
+    kept = apply_rule(reviews_of(tmp_path / "AMAZON_FASHION.json.gz"), amazon.FASHION, tmp_path)
     numbers: list[dict[str, str]] = [{}, {}]
     numbered = [
         tuple(ids.setdefault(name, str(len(ids) + 1)) for ids, name in zip(numbers, pair, strict=True))

@@ -9,13 +9,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any, NoReturn
 
 import polars as pl
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.core.tables.text_files import BOM, MOST_COLUMNS, contents, opened, survey
+from grasp_bench.core.tables.text_files import BOM, MOST_COLUMNS, Source, contents, opened, survey
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 BLANK = b" \t\r\n"
@@ -31,7 +30,7 @@ _HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2
 _HALF_CHARACTER = re.compile(_HIGH + rb"(?!" + _LOW + rb")|(?<!" + _HIGH + rb")" + _LOW)
 
 
-def read_json_lines(path: Path) -> pl.DataFrame:
+def read_json_lines(path: Source) -> pl.DataFrame:
     """Read all objects, one column for each key; null where a key is absent.
 
     Raises DataError, with the line, for what is not UTF-8 or not JSON (NaN is not), numbers that no
@@ -43,7 +42,8 @@ def read_json_lines(path: Path) -> pl.DataFrame:
         raise DataError(f"{path}: the file is empty", hint="it needs one JSON object a line")
     found.refuse_lone_cr(path)
     data = contents(path).removeprefix(BOM)
-    _refuse_many_keys(path, data)
+    if _may_have_many_keys(data):
+        data = _without_nested_keys(path, data)
     _refuse_half_characters(path, data)
     try:
         frame = _parse(data)
@@ -53,7 +53,7 @@ def read_json_lines(path: Path) -> pl.DataFrame:
     return frame
 
 
-def line_of(path: Path, row: int) -> int:
+def line_of(path: Source, row: int) -> int:
     """Return the line of a row; rows count from 0, without blank lines."""
     with opened(path) as stream:
         lines = (number for number, line in enumerate(stream, 1) if line.removeprefix(BOM).strip(BLANK))
@@ -71,26 +71,52 @@ def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _refuse_many_keys(path: Path, data: bytes) -> None:
-    """Refuse many keys, nested ones included: inferring their types takes quadratic time.
-
-    All keys are counted when a sample of 64 pieces shows that there may be many.
-    """
+def _may_have_many_keys(data: bytes) -> bool:
+    """Return whether a sample of 64 pieces shows that there may be many keys, nested ones included."""
     pieces = range(0, len(data), max(PIECE, len(data) // 64))
     sample = Counter(key for begins in pieces for key in _KEY.findall(data, begins, begins + PIECE))
-    if len(sample) <= FEW_KEYS and list(sample.values()).count(1) <= FEW_KEYS // 8:
-        return
+    return len(sample) > FEW_KEYS or list(sample.values()).count(1) > FEW_KEYS // 8
+
+
+def _without_nested_keys(path: Source, data: bytes) -> bytes:
+    """Replace nested objects, of which no column is read as text, by `{"…": null}` if there are many keys.
+
+    Inferring the types of many keys takes quadratic time. Amazon's products have thousands in `details`.
+    Raises DataError, with the line, for more keys of the objects themselves than are read.
+    """
     keys: set[bytes] = set()
-    for number, line in _lines(data):
+    for _, line in _lines(data):
         keys.update(_KEY.findall(line))
-        if len(keys) > MOST_COLUMNS:
+    if len(keys) <= MOST_COLUMNS:
+        return data
+    names: set[str] = set()
+    lines = [""] * (data.count(b"\n") + 1)  # blank lines stay, so that later lines keep their numbers
+    for number, line in _lines(data):
+        try:
+            found = json.loads(line, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError, _NotHeldError):
+            return data  # the reader names the fault
+        if not isinstance(found, dict):
+            return data
+        names.update(found)
+        if len(names) > MOST_COLUMNS:
             raise DataError(
                 f"{path}:{number}: with this line there are more than {MOST_COLUMNS:,} different keys",
                 hint="is something an id that should be a value? leave out the keys that are not needed",
             )
+        lines[number - 1] = json.dumps(
+            {key: _flat(value) for key, value in found.items()}, ensure_ascii=False
+        )
+    return "\n".join(lines).encode(errors="surrogatepass")
 
 
-def _refuse_half_characters(path: Path, data: bytes) -> None:
+def _flat(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {"…": None}
+    return [_flat(each) for each in value] if isinstance(value, list) else value
+
+
+def _refuse_half_characters(path: Source, data: bytes) -> None:
     """Refuse lone surrogates: polars reads them as NUL, so that two such ids would become one."""
     if b"\\ud" not in data and b"\\uD" not in data:
         return
@@ -112,7 +138,7 @@ def _number(data: bytes, place: int) -> int:
     return data.count(b"\n", 0, place) + 1
 
 
-def _refuse_rounded(path: Path, data: bytes, frame: pl.DataFrame) -> None:
+def _refuse_rounded(path: Source, data: bytes, frame: pl.DataFrame) -> None:
     """Refuse large integers in a column with fractions, where floats would merge them."""
     large = [
         name
@@ -129,7 +155,7 @@ def _refuse_rounded(path: Path, data: bytes, frame: pl.DataFrame) -> None:
                 )
 
 
-def _fault(path: Path, data: bytes, error: BaseException) -> DataError:
+def _fault(path: Source, data: bytes, error: BaseException) -> DataError:
     for number, line in _lines(data):
         why = _what_is_wrong(line)
         if why is not None:

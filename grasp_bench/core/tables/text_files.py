@@ -1,4 +1,4 @@
-"""Read bytes of plain and gzipped files within bounds, and survey text files before they are parsed.
+"""Read bytes of plain and packed files within bounds, and survey text files before they are parsed.
 
 The survey is one pass that finds the encoding, line ends and sizes.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +18,28 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from grasp_bench.core.errors import DataError, MissingFileError
+from grasp_bench.core.words import listed
 
 CHUNK = 1 << 20
 MOST_UNPACKED = 1 << 30  # bytes; for a packed file held in memory
 MOST_TIMES = 100  # a streamed packed file may unpack to this many times its size
-DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error)
+DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile)
+PACKINGS = (".gz", ".zip")
+_BESIDE = re.compile(r"^__MACOSX/|(^|/)(\.|readme)[^/]*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Recoded:
+    """The contents of a text file as UTF-8, and the file for messages."""
+
+    path: Path
+    data: bytes
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+Source = Path | Recoded
 
 
 @contextmanager
@@ -31,22 +50,50 @@ def reading(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise MissingFileError(f"{path}: no such file", hint="correct the path") from None
     except DAMAGED:
-        raise DataError(f"{path}: damaged gzip file", hint="fetch or pack it again") from None
+        kind = "zip" if is_zip(path) else "gzip"
+        raise DataError(f"{path}: damaged {kind} file", hint="fetch or pack it again") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
 
 
-def is_packed(path: Path) -> bool:
-    """Return True for a name that ends in .gz."""
-    return path.name.endswith(".gz")
+def is_packed(path: Source) -> bool:
+    """Return True for a name that ends in .gz or .zip."""
+    return isinstance(path, Path) and path.suffix.lower() in PACKINGS
 
 
-def opened(path: Path) -> BinaryIO:
+def is_zip(path: Source) -> bool:
+    """Return True for a name that ends in .zip."""
+    return isinstance(path, Path) and path.suffix.lower() == ".zip"
+
+
+def bare_name(path: Path) -> str:
+    """Return the name of the file without its packing; of an archive, that of the table in it."""
+    if is_zip(path) and path.is_file():
+        with zipfile.ZipFile(path) as archive:
+            return only_member(path, archive).rpartition("/")[2]
+    return path.stem if is_packed(path) else path.name
+
+
+def only_member(path: Path, archive: zipfile.ZipFile) -> str:
+    """Return the name of the only table in an archive; DataError if there is none or there are several."""
+    names = [name for name in archive.namelist() if not (name.endswith("/") or _BESIDE.search(name))]
+    if len(names) != 1:
+        what = f"{len(names)} files ({listed(names)})" if names else "no table"
+        raise DataError(f"{path}: holds {what}, where one is wanted", hint="unpack it, and name the file")
+    return names[0]
+
+
+def opened(path: Source) -> BinaryIO:
     """Open a file for unpacked bytes, without a bound: for files of known size."""
+    if isinstance(path, Recoded):
+        return io.BytesIO(path.data)
+    if is_zip(path):
+        archive = zipfile.ZipFile(path)
+        return cast(BinaryIO, archive.open(only_member(path, archive)))
     return cast(BinaryIO, gzip.open(path)) if is_packed(path) else path.open("rb")
 
 
-def chunks(path: Path, most: int | None = None) -> Iterator[bytes]:
+def chunks(path: Source, most: int | None = None) -> Iterator[bytes]:
     """Yield unpacked bytes; DataError as soon as a packed file yields more than `most` (1 GiB)."""
     done, most = 0, MOST_UNPACKED if most is None else most
     with opened(path) as stream:
@@ -60,8 +107,10 @@ def chunks(path: Path, most: int | None = None) -> Iterator[bytes]:
             yield chunk
 
 
-def contents(path: Path) -> bytes:
+def contents(path: Source) -> bytes:
     """Return all bytes, unpacked within the bound."""
+    if isinstance(path, Recoded):
+        return path.data
     return b"".join(chunks(path)) if is_packed(path) else path.read_bytes()
 
 
@@ -78,7 +127,10 @@ _OTHER_FORMATS = {
     codecs.BOM_UTF16_LE: ("UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"),
     codecs.BOM_UTF16_BE: ("UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"),
     b"\x1f\x8b": ("packed by gzip", "give it a name that ends in .gz"),
-    b"PK\x03\x04": ("a zip archive or a spreadsheet", "save its table as UTF-8 CSV"),
+    b"PK\x03\x04": (
+        "a zip archive or a spreadsheet",
+        "give an archive a name that ends in .zip; save a spreadsheet as CSV",
+    ),
 }
 
 
@@ -90,13 +142,13 @@ class Survey:
     lone_cr: int | None
     blank: bool
 
-    def refuse_lone_cr(self, path: Path) -> None:
+    def refuse_lone_cr(self, path: Source) -> None:
         """Raise DataError for a lone carriage return, which is the line end of old Macs."""
         if self.lone_cr is not None:
             raise lone_cr(path, line_at(path, self.lone_cr))
 
 
-def survey(path: Path, most: int | None = None) -> Survey:
+def survey(path: Source, most: int | None = None) -> Survey:
     """Read every byte once, in constant memory.
 
     Raises DataError, with the line, for bytes that are not UTF-8, NUL characters, and lines of more than
@@ -130,7 +182,7 @@ def survey(path: Path, most: int | None = None) -> Survey:
     return Survey(quotes, done - 1 if after_cr else first_cr, blank)
 
 
-def line_at(path: Path, offset: int) -> int:
+def line_at(path: Source, offset: int) -> int:
     """Return the line of the byte at an offset of the unpacked file."""
     line, done = 1, 0
     for chunk in chunks(path, offset + CHUNK):
@@ -141,7 +193,7 @@ def line_at(path: Path, offset: int) -> int:
     return line
 
 
-def lone_cr(path: Path, line: int) -> DataError:
+def lone_cr(path: Source, line: int) -> DataError:
     """Return the error for a carriage return without a line feed."""
     return DataError(
         f"{path}:{line}: a carriage return (CR) without a line feed: the line ends of old Macs?",
@@ -149,14 +201,14 @@ def lone_cr(path: Path, line: int) -> DataError:
     )
 
 
-def _refuse_other_formats(path: Path, head: bytes) -> None:
+def _refuse_other_formats(path: Source, head: bytes) -> None:
     for magic, (what, hint) in _OTHER_FORMATS.items():
         if head.startswith(magic):
             raise DataError(f"{path}:1: {what}, where UTF-8 text is wanted", hint=hint)
 
 
 def _decode(
-    path: Path, decoder: codecs.IncrementalDecoder, chunk: bytes, done: int, final: bool = False
+    path: Source, decoder: codecs.IncrementalDecoder, chunk: bytes, done: int, final: bool = False
 ) -> None:
     """Check that a chunk after `done` bytes is UTF-8 without NUL; report the first fault."""
     nul = chunk.find(b"\0")

@@ -1,203 +1,110 @@
-"""Build the Amazon sets from reviews and product metadata of 2014 and 2018.
+"""Recipes of the Amazon sets of 2014, 2018 and 2023.
 
 Sources of the rules: LLM-ESR (Liu et al., NeurIPS 2024) for Fashion, SASRec (Kang & McAuley, ICDM 2018)
-for Beauty, S3-Rec (Zhou et al., CIKM 2020) for the 5-core.
+for Beauty, S3-Rec (Zhou et al., CIKM 2020) for the 5-core of Beauty; the publishers for all others.
 """
 
 from __future__ import annotations
 
-import html
-import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from grasp_bench.core.errors import DataError
-from grasp_bench.core.progress import Report, silent
+from grasp_bench.core.progress import Report
 from grasp_bench.data.entities import PATH_JOIN
-from grasp_bench.data.sources.raw_files import BuiltTables, interactions_table
-from grasp_bench.data.sources.records import numbered_lines, record_of
-from grasp_bench.data.sources.rules import Review, Rule, apply_rule
+from grasp_bench.data.sources.events import DIGITS, Events
+from grasp_bench.data.sources.formats import Delimited, Names, ObjectLines, Record, Rows
+from grasp_bench.data.sources.listings import Listing, Text, clean
+from grasp_bench.data.sources.recipe import Recipe
+from grasp_bench.data.sources.rules import EVERY, Rule
 
-FASHION = Rule(min_user=3, min_item=2, core="iterated", rating_above=0.0)
-BEAUTY = Rule(min_user=5, min_item=5, core="single_pass")
-BEAUTY_5CORE = Rule(min_user=5, min_item=5, core="iterated")
-
-COLUMNS = ("title", "brand", "price", "categories", "feature", "description")
-
-# Where a line names its product. Text may look the same, so all matches of a line count.
-_ASIN = re.compile(rb"""['"]asin['"]\s*:\s*u?['"]([^'"\\]+)['"]""")
 # In the 2018 crawl some titles and prices are scripts and styles of the page.
 _PAGE_CODE = re.compile(r"getTime\(\)|</?(?:script|style)\b|\.a-box|function\s*\(", re.IGNORECASE)
 _PRICE = re.compile(r"\$?\d[\d,]*(?:\.\d+)?(?:\s*-\s*\$?\d[\d,]*(?:\.\d+)?)?")
 
 
-def fashion(files: Mapping[str, Path], scratch: Path, report: Report) -> BuiltTables:
-    """Build `amazon-fashion` from AMAZON_FASHION.json.gz and its metadata."""
-    return _build(files, FASHION, None, scratch, report)
-
-
-def beauty(files: Mapping[str, Path], scratch: Path, report: Report) -> BuiltTables:
-    """Build `amazon-beauty` from reviews_Beauty.json.gz and its metadata."""
-    return _build(files, BEAUTY, "Beauty", scratch, report)
-
-
-def beauty_5core(files: Mapping[str, Path], scratch: Path, report: Report) -> BuiltTables:
-    """Build `amazon-beauty-5core` from all reviews, or from the published 5-core, which stays as it is."""
-    return _build(files, BEAUTY_5CORE, "Beauty", scratch, report)
-
-
-def _build(
-    files: Mapping[str, Path], rule: Rule, root: str | None, scratch: Path, report: Report
-) -> BuiltTables:
-    """Build a set from its reviews (the first of `files`) and its products (the second)."""
-    reviews, products = files.values()
-    kept = apply_rule(reviews_of(reviews, report), rule, scratch)
-    if not kept.users:
-        raise DataError(
-            f"{reviews}: of {kept.read} reviews none is left by the rule of the published set",
-            hint="is this the whole file?",
-        )
-    wanted = list(dict.fromkeys(kept.items))
-    catalogue = catalogue_of(products, wanted, root, report)
-    unrated = {"reviews_without_rating_above_0": kept.read - kept.rated}
-    counts = {
-        "reviews_read": kept.read,
-        **({} if rule.rating_above is None else unrated),
-        "items_without_metadata": len(wanted) - len(catalogue.texts),
-        "products_listed_again": catalogue.repeats,
-    }
-    interactions = interactions_table(kept.users, kept.items, kept.ratings, kept.times)
-    return BuiltTables(interactions, _items(wanted, catalogue), None, counts)
-
-
-def _items(wanted: list[str], catalogue: Catalogue) -> pl.DataFrame:
-    """Table of every item in the order of first appearance, without columns that are empty for all."""
-    nothing = ("",) * len(COLUMNS)
-    rows = [(item, *catalogue.texts.get(item, nothing)) for item in wanted]
-    table = pl.DataFrame(rows, schema=dict.fromkeys(("item_id", *COLUMNS), pl.String), orient="row")
-    empty = [name for name in COLUMNS if name != "title" and (table[name] == "").all()]
-    return table.drop(empty)
-
-
-def reviews_of(path: Path, report: Report = silent) -> Iterator[Review]:
-    """Read every review of a file in its order.
-
-    Raises DataError, with file, line and key, for ids that are empty or hold white space, ratings that are
-    not numbers, and times that are not whole seconds.
-    """
-    for number, line in numbered_lines(path, report):
-        record = record_of(line, path, number)
-        try:
-            yield Review(_id(record, "reviewerID"), _id(record, "asin"), _rating(record), _time(record))
-        except ValueError as error:
-            raise DataError(
-                f"{path}:{number}: {error}", hint="is this a file of reviews? correct or remove the line"
-            ) from None
-
-
-def _id(record: dict[str, Any], key: str) -> bytes:
+def _prose(record: Record, key: str, separator: str = ", ") -> str:
     value = record.get(key)
-    if not isinstance(value, str) or value.split() != [value]:
-        raise ValueError(f"{key} is {_said(record, key)}, not an id")
-    return value.encode()
-
-
-def _rating(record: dict[str, Any]) -> float:
-    value = record.get("overall")
-    if value is None:
-        return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"overall is {_said(record, 'overall')}, not a number")
-    return float(value)
-
-
-def _time(record: dict[str, Any]) -> int:
-    value = record.get("unixReviewTime")
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
-        raise ValueError(f"unixReviewTime is {_said(record, 'unixReviewTime')}, not whole seconds")
-    if not -(2**62) < value < 2**62:
-        raise ValueError("unixReviewTime is too large for a time")
-    return int(value)
-
-
-def _said(record: dict[str, Any], key: str) -> str:
-    return repr(record[key])[:60] if key in record else "absent"
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """`texts[item]` has one text a column of `COLUMNS`, '' where unknown; `repeats` counts later rows."""
-
-    texts: dict[str, tuple[str, ...]]
-    repeats: int
-
-
-def catalogue_of(
-    path: Path, wanted: Collection[str], root: str | None = None, report: Report = silent
-) -> Catalogue:
-    """Read the texts of the wanted items; of an item that is listed twice, the first row counts.
-
-    Categories are a path, "Makeup > Nails > Nail Polish": of several paths the first below `root`, without
-    `root`. Raises DataError, with file and line, for rows of wanted items that cannot be read.
-    """
-    names = {item.encode() for item in wanted}
-    texts: dict[str, tuple[str, ...]] = {}
-    repeats = 0
-    for record in _records_of_wanted(path, names, report):
-        item = str(record.get("asin"))
-        if item.encode(errors="replace") not in names:
-            continue
-        if item in texts:
-            repeats += 1
-        else:
-            texts[item] = _texts(record, root)
-    return Catalogue(texts, repeats)
-
-
-def _records_of_wanted(path: Path, names: set[bytes], report: Report) -> Iterator[dict[str, Any]]:
-    """Parse the lines that name a wanted item; most lines do not."""
-    for number, line in numbered_lines(path, report):
-        named = _ASIN.findall(line)
-        if not named or not names.isdisjoint(named):
-            yield record_of(line, path, number)
-
-
-def _texts(record: dict[str, Any], root: str | None) -> tuple[str, ...]:
-    price = _clean(record.get("price"))
-    return (
-        _clean(record.get("title")),
-        _clean(record.get("brand")),
-        price if _PRICE.fullmatch(price) else "",
-        PATH_JOIN.join(_path(record.get("categories", record.get("category")), root)),
-        _joined(record.get("feature"), ", "),
-        _joined(record.get("description"), " "),
-    )
-
-
-def _path(value: Any, root: str | None) -> list[str]:
-    """Choose the category path: 2014 has a list of paths, 2018 one path."""
-    if not isinstance(value, list) or not value:
-        return []
-    paths = [path for path in value if isinstance(path, list)] or [value]
-    chosen = next((path for path in paths if path and path[0] == root), paths[0])
-    cleaned = [text for part in chosen if (text := _clean(part))]
-    return cleaned[1:] if cleaned and cleaned[0] == root else cleaned
-
-
-def _joined(value: Any, separator: str) -> str:
     parts = value if isinstance(value, list) else [value]
     return separator.join(text for part in parts if (text := _clean(part)))
 
 
 def _clean(value: Any) -> str:
-    """Plain text on one line, HTML entities resolved; '' for page code and for values that are not text."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    # JSON can write half of a surrogate pair, which is not a character and cannot be stored.
-    text = " ".join(html.unescape(str(value)).encode(errors="replace").decode().split())
+    text = clean(value)
     return "" if _PAGE_CODE.search(text) else text
+
+
+def _line(record: Record, key: str) -> str:
+    return _clean(record.get(key))
+
+
+def _price(record: Record) -> str:
+    price = clean(record.get("price"))
+    return price if _PRICE.fullmatch(price) else ""
+
+
+def _path(record: Record, key: str, root: str | None = None) -> str:
+    """Join the category path: 2014 has a list of paths, later years one path.
+
+    Of several paths the first below `root` counts, without `root`.
+    """
+    value = record.get(key)
+    if not isinstance(value, list) or not value:
+        return ""
+    paths = [path for path in value if isinstance(path, list)] or [value]
+    chosen = next((path for path in paths if path and path[0] == root), paths[0])
+    cleaned = [text for part in chosen if (text := _clean(part))]
+    return PATH_JOIN.join(cleaned[1:] if cleaned and cleaned[0] == root else cleaned)
+
+
+def columns(brand: str, categories: Text, feature: str) -> dict[str, Text]:
+    """Return the columns of products, by the keys that differ between the years."""
+    return {
+        "title": partial(_line, key="title"), "brand": partial(_line, key=brand), "price": _price,
+        "categories": categories, "feature": partial(_prose, key=feature),
+        "description": partial(_prose, key="description", separator=" "),
+    }  # fmt: skip
+
+
+REVIEWS = Events("reviewerID", "asin", "unixReviewTime", "overall")
+PRODUCTS_2014 = Listing(
+    "asin",
+    columns("brand", partial(_path, key="categories", root="Beauty"), "feature"),
+    ObjectLines(),
+    file=1,
+)
+PRODUCTS_2018 = Listing("asin", columns("brand", partial(_path, key="category"), "feature"), ObjectLines(), 1)
+PRODUCTS_2023 = Listing(
+    "parent_asin", columns("store", partial(_path, key="categories"), "features"), ObjectLines(), 1
+)
+
+FASHION = Rule(min_user=3, min_item=2, core="iterated", rating_above=0.0)
+BEAUTY = Rule(min_user=5, min_item=5, core="single_pass")
+BEAUTY_5CORE = Rule(min_user=5, min_item=5, core="iterated")
+FIRST = Rule(min_user=0, min_item=0, core="iterated", repeats="earliest")
+FIRST_5CORE = Rule(min_user=5, min_item=5, core="iterated", repeats="earliest")
+
+fashion = Recipe((ObjectLines(),), REVIEWS, PRODUCTS_2018, rule=FASHION)
+beauty = Recipe((ObjectLines(),), REVIEWS, PRODUCTS_2014, rule=BEAUTY)
+beauty_5core = Recipe((ObjectLines(),), REVIEWS, PRODUCTS_2014, rule=BEAUTY_5CORE)
+every_2018 = Recipe((ObjectLines(),), REVIEWS, PRODUCTS_2018, rule=EVERY)
+
+
+@dataclass(frozen=True)
+class _Reviews2023:
+    """The reviews with their texts (.jsonl), or the table of ratings (.csv): both have the same keys."""
+
+    member: str = ""
+
+    def rows(self, path: Path, report: Report, counts: Counter[str], wanted: Names | None = None) -> Rows:
+        table = Delimited(header=("user_id", "parent_asin", "rating", "timestamp"))
+        form = ObjectLines() if ".jsonl" in path.suffixes else table
+        return form.rows(path, report, counts)
+
+
+RATINGS_2023 = Events("user_id", "parent_asin", "timestamp", "rating", clock=DIGITS)
+all_2023 = Recipe((_Reviews2023(),), RATINGS_2023, PRODUCTS_2023, rule=FIRST)
+core_2023 = Recipe((_Reviews2023(),), RATINGS_2023, PRODUCTS_2023, rule=FIRST_5CORE)

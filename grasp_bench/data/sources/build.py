@@ -23,18 +23,32 @@ from grasp_bench.data.sources.raw_files import (
 )
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.locations import locate
-from grasp_bench.spec.public_sets import PUBLIC_SETS, PublicSet
+from grasp_bench.spec.public_sets import PUBLIC_SETS, PublicSet, family_of, names
 
 RAW = "raw"  # folder beside the datasets for what is fetched
 
 BUILDERS = Registry[Builder](
-    "public dataset",
+    "builder of public datasets",
     {
         "amazon-fashion": "grasp_bench.data.sources.amazon:fashion",
         "amazon-beauty": "grasp_bench.data.sources.amazon:beauty",
         "amazon-beauty-5core": "grasp_bench.data.sources.amazon:beauty_5core",
+        "amazon-2018": "grasp_bench.data.sources.amazon:every_2018",
+        "amazon-2023": "grasp_bench.data.sources.amazon:all_2023",
+        "amazon-2023-5core": "grasp_bench.data.sources.amazon:core_2023",
         "movielens-small": "grasp_bench.data.sources.movielens:latest_small",
+        "ml-100k": "grasp_bench.data.sources.movielens:hundred_thousand",
         "ml-1m": "grasp_bench.data.sources.movielens:one_million",
+        "ml-20m": "grasp_bench.data.sources.movielens:ml_20m",
+        "ml-25m": "grasp_bench.data.sources.movielens:ml_25m",
+        "ml-32m": "grasp_bench.data.sources.movielens:ml_32m",
+        "steam": "grasp_bench.data.sources.platforms:steam",
+        "steam-all": "grasp_bench.data.sources.platforms:steam_all",
+        "yelp": "grasp_bench.data.sources.platforms:yelp",
+        "lastfm-1k": "grasp_bench.data.sources.platforms:lastfm_1k",
+        "gowalla": "grasp_bench.data.sources.platforms:gowalla",
+        "kuairand-1k": "grasp_bench.data.sources.platforms:kuairand_1k",
+        "goodreads": "grasp_bench.data.sources.platforms:goodreads",
     },
 )
 
@@ -51,9 +65,12 @@ class BuildResult:
 def public_set(name: str) -> PublicSet:
     """Return a set by name; UnknownNameError suggests the nearest name."""
     if name not in PUBLIC_SETS:
+        family = family_of(name)
+        words = f"; {family.pattern.name} has {', '.join(family.members)}" if family else ""
         raise UnknownNameError(
             f"'{name}' is no dataset that can be prepared{did_you_mean(name, PUBLIC_SETS)}",
-            hint=f"choose one of: {', '.join(PUBLIC_SETS)}; your own data need no preparing (docs/data.md)",
+            hint=f"choose one of: {', '.join(names())}{words}; your own data need no preparing "
+            "(docs/data.md)",
         )
     return PUBLIC_SETS[name]
 
@@ -77,7 +94,7 @@ def build(name: str, root: Path, sources: Sources, report: Report = silent) -> B
         if record is not None and _is_of(record, raw) and is_whole(folder, record):
             return BuildResult(folder, record, made=False)
         paths = {name: each.path for name, each in raw.items()}
-        made = BUILDERS.get(name)(paths, root / RAW, report)
+        made = BUILDERS.get(public.builder)(paths, root / RAW, report)
         return BuildResult(folder, write_tables(folder, public, raw, made), made=True)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):

@@ -26,7 +26,7 @@ from grasp_bench.core.errors import DataError, DownloadError, StoreError
 from grasp_bench.core.hashing import sha256_of
 from grasp_bench.core.progress import Event, Report, silent
 from grasp_bench.data.sources.http import Response, open_url
-from grasp_bench.data.sources.records import numbered_lines
+from grasp_bench.data.sources.records import chunks
 
 CHUNK = 1 << 18
 SPARE = 1 << 26  # bytes that stay free on the disk
@@ -149,7 +149,7 @@ def _ends_as_it_should(path: Path) -> bool:
     if kind != ".gz":
         return True
     try:
-        for _ in numbered_lines(path, packing=".gz"):
+        for _ in chunks(path, packing=".gz"):
             pass
     except DataError:
         return False

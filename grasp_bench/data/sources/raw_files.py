@@ -60,8 +60,16 @@ def find_or_fetch(
             f"--sha256 names {min(unknown)}, which is no file of {wanted.name}",
             hint=f"its files: {', '.join(raw.name for raw in wanted.files)}",
         )
-    if sources.given:
-        return {path.name: _look_at(path, sources) for path in _given(wanted, sources.given)}
+    given = sources.given
+    if wanted.by_hand and not given and not sources.urls:
+        given = (folder,)
+        if not all(any(_candidates(raw, given)) for raw in wanted.files):
+            raise DownloadError(
+                f"{wanted.name} is not downloaded here, for its terms do not allow that", hint=wanted.by_hand
+            )
+    if given:
+        found = zip(wanted.files, _given(wanted, given), strict=True)
+        return {raw.name: _look_at(path, sources) for raw, path in found}
     return {raw.name: _here_or_fetched(raw, sources, folder, report) for raw in wanted.files}
 
 
@@ -108,6 +116,7 @@ def _look_at(path: Path, sources: Sources, url: str | None = None) -> LocalFile:
 
 
 def _here_or_fetched(raw: RawFile, sources: Sources, folder: Path, report: Report) -> LocalFile:
+    folder = folder / raw.folder
     target, url = folder / raw.name, _url(raw, sources.urls)
     folder.mkdir(parents=True, exist_ok=True)
     lock = acquire(folder / f".{raw.name}.lock")  # a second process waits and finds the file
@@ -227,12 +236,12 @@ def _write(path: Path, table: pl.DataFrame) -> str:
 
 
 def _describe(public: PublicSet, raw: Mapping[str, LocalFile], made: BuiltTables) -> dict[str, Any]:
-    found = {
+    counts = {
         "users": made.interactions["user_id"].n_unique(),
         "items": made.interactions["item_id"].n_unique(),
         "interactions": made.interactions.height,
+        **made.counts,
     }
-    published = {"users": public.users, "items": public.items, "interactions": public.interactions}
     return {
         "dataset": public.name,
         "version": VERSION,
@@ -249,7 +258,7 @@ def _describe(public: PublicSet, raw: Mapping[str, LocalFile], made: BuiltTables
         ],
         "terms": public.terms,
         "homepage": public.homepage,
-        "counts": {**found, **made.counts},
-        "published": published,
-        "as_published": found == published,
+        "counts": counts,
+        "published": dict(public.published),
+        "as_published": all(counts.get(name) == count for name, count in public.published.items()),
     }

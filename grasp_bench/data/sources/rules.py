@@ -16,11 +16,13 @@ from typing import IO, Any, Literal, NamedTuple
 from zlib import crc32
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from grasp_bench.data.cleaning import iterated
 
 Longs = NDArray[np.int64]
+Ints = NDArray[np.int32]
 
 SLOTS = 1 << 24
 FULL = 255
@@ -42,13 +44,18 @@ class Rule:
     `rating_above`: reviews with lower or equal ratings are dropped before counting; None keeps all.
     `iterated`: users below `min_user` and items below `min_item` are dropped to a fixed point; users are
     ordered by their first review with a rating above. `single_pass`: a review stays if its user and item have
-    enough reviews in the whole file; users are ordered by their first review that stays.
+    enough reviews in the whole file; users are ordered by their first review that stays. `repeats`: of a
+    user's reviews of one item, all are kept or only the earliest, before users and items are dropped.
     """
 
     min_user: int
     min_item: int
     core: Literal["iterated", "single_pass"]
     rating_above: float | None = None
+    repeats: Literal["kept", "earliest"] = "kept"
+
+
+EVERY = Rule(min_user=0, min_item=0, core="iterated")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +65,8 @@ class KeptReviews:
     `read` counts the reviews of the file, `rated` those that `rating_above` leaves.
     """
 
-    users: list[str]
-    items: list[str]
+    users: pl.Series
+    items: pl.Series
     ratings: NDArray[np.float64]
     times: Longs
     read: int
@@ -90,7 +97,7 @@ class Sieve:
 
 @dataclass
 class _Pool:
-    """Ids that may stay, numbered by first appearance, with exact counts."""
+    """Ids that may stay, numbered by first appearance, with exact counts; at `least` 0, all ids."""
 
     least: int
     sieve: Sieve = field(default_factory=Sieve)
@@ -99,13 +106,18 @@ class _Pool:
 
     def number(self, key: bytes) -> int | None:
         """Count an occurrence and return the id's number; None when the id is certainly rare."""
-        if not self.sieve.may_reach(key, self.least):
+        if self.least and not self.sieve.may_reach(key, self.least):
             return None
         number = self.numbers.setdefault(key, len(self.numbers))
         if number == len(self.counts):
             self.counts.append(0)
         self.counts[number] += 1
         return number
+
+    @property
+    def names(self) -> pl.Series:
+        """The ids by number."""
+        return pl.Series([key.decode() for key in self.numbers], dtype=pl.String)
 
     @property
     def frequent(self) -> NDArray[np.bool_]:
@@ -116,10 +128,19 @@ class _Pool:
 def apply_rule(reviews: Iterable[Review], rule: Rule, scratch: Path) -> KeptReviews:
     """Apply a rule to reviews in the order of their file; `scratch` is a folder for the temporary file."""
     users, items = _Pool(rule.min_user), _Pool(rule.min_item)
-    with tempfile.TemporaryFile(dir=scratch) as spill:
-        read, rated = _spill(reviews, rule, users.sieve, items.sieve, spill)
-        spill.seek(0)
-        columns = _candidates(_reviews_in(spill), users, items)
+    tally = _Tally()
+    if rule.min_user or rule.min_item:
+        with tempfile.TemporaryFile(dir=scratch) as spill:
+            for review in tally.rated(reviews, rule):
+                users.sieve.add(review.user)
+                items.sieve.add(review.item)
+                spill.write(b"%b\t%b\t%r\t%d\n" % review)
+            spill.seek(0)
+            columns = _candidates(_reviews_in(spill), users, items)
+    else:  # all stay, so that one pass is enough
+        columns = _candidates(tally.rated(reviews, rule), users, items)
+    if rule.repeats == "earliest":
+        columns = _earliest(*columns)
     user, item, ratings, times = columns
     if rule.core == "iterated":  # the sieves leave a superset of the core, and its core is the same
         mask = iterated(user, item, rule.min_user, rule.min_item)
@@ -129,24 +150,26 @@ def apply_rule(reviews: Iterable[Review], rule: Rule, scratch: Path) -> KeptRevi
     place = user if rule.core == "iterated" else _by_first_appearance(user)
     order = np.lexsort((times, place))  # stable: equal times stay as in the file
     return KeptReviews(
-        _names(users, user[order]), _names(items, item[order]), ratings[order], times[order], read, rated
-    )
+        users.names[user[order]], items.names[item[order]],
+        ratings[order], times[order], tally.read, tally.kept,
+    )  # fmt: skip
 
 
-def _spill(
-    reviews: Iterable[Review], rule: Rule, users: Sieve, items: Sieve, spill: IO[bytes]
-) -> tuple[int, int]:
-    read = rated = 0
-    for review in reviews:
-        read += 1
-        # `not >` also drops a review without a rating (NaN).
-        if rule.rating_above is not None and not review.rating > rule.rating_above:
-            continue
-        rated += 1
-        users.add(review.user)
-        items.add(review.item)
-        spill.write(b"%b\t%b\t%r\t%d\n" % review)
-    return read, rated
+@dataclass
+class _Tally:
+    """Counts of the reviews of a file, and of those that `rating_above` leaves."""
+
+    read: int = 0
+    kept: int = 0
+
+    def rated(self, reviews: Iterable[Review], rule: Rule) -> Iterator[Review]:
+        for review in reviews:
+            self.read += 1
+            # `not >` also drops a review without a rating (NaN).
+            if rule.rating_above is not None and not review.rating > rule.rating_above:
+                continue
+            self.kept += 1
+            yield review
 
 
 def _reviews_in(spill: IO[bytes]) -> Iterator[Review]:
@@ -157,9 +180,9 @@ def _reviews_in(spill: IO[bytes]) -> Iterator[Review]:
 
 def _candidates(
     reviews: Iterable[Review], users: _Pool, items: _Pool
-) -> tuple[Longs, Longs, NDArray[np.float64], Longs]:
+) -> tuple[Ints, Ints, NDArray[np.float64], Longs]:
     """Columns of the reviews whose user and item may both stay; ids as numbers of their pools."""
-    columns: tuple[Any, ...] = (array("q"), array("q"), array("d"), array("q"))
+    columns: tuple[Any, ...] = (array("i"), array("i"), array("d"), array("q"))
     for review in reviews:
         user, item = users.number(review.user), items.number(review.item)
         if user is not None and item is not None:
@@ -169,11 +192,16 @@ def _candidates(
     return user_R, item_R, rating_R, time_R
 
 
-def _by_first_appearance(codes: Longs) -> Longs:
+def _by_first_appearance(codes: Ints) -> Longs:
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     return np.asarray(first[inverse])
 
 
-def _names(pool: _Pool, numbers: Longs) -> list[str]:
-    names = [key.decode() for key in pool.numbers]
-    return [names[number] for number in numbers.tolist()]
+def _earliest(
+    user: Ints, item: Ints, ratings: NDArray[np.float64], times: Longs
+) -> tuple[Ints, Ints, NDArray[np.float64], Longs]:
+    """Keep the earliest review of each user and item, of equal times the first, in the order of the file."""
+    by_time = np.argsort(times, kind="stable")
+    pairs = user.astype(np.int64) << 32 | item
+    first = np.sort(by_time[np.unique(pairs[by_time], return_index=True)[1]])
+    return user[first], item[first], ratings[first], times[first]

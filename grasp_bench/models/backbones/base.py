@@ -13,7 +13,7 @@ from grasp_bench.models.layout import Layout
 class Backbone(nn.Module):
     """Turns item vectors into states, one per position.
 
-    Contract (tests/models/test_backbone_contract.py runs it for every registered backbone):
+    Contract (`grasp_bench.testing.check_backbone`):
     a sequence's states do not depend on the other sequences of the batch; `causal` backbones never
     look ahead; the width of the states is that of the item vectors.
 
@@ -21,11 +21,13 @@ class Backbone(nn.Module):
         causal: position t sees positions up to t only.
         masked_training: trained by filling in masked items (BERT4Rec) rather than by predicting the
             next one at each position.
+        reads_order: the order of earlier items changes a state.
         mask_probability: share of positions that `masked_training` masks.
     """
 
     causal: bool = True
     masked_training: bool = False
+    reads_order: bool = True
     mask_probability: float = 0.0
 
     @classmethod

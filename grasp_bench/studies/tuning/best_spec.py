@@ -92,8 +92,17 @@ def write_best_spec(path: Path, loaded: LoadedSpec, found: Tuning) -> None:
     _check(path, loaded, best)
 
 
+class _InFull(yaml.SafeDumper):
+    """Writes equal values in full, where YAML would refer to the first of them."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def _yaml(values: Any) -> str:
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=None)
+    return yaml.dump(
+        values, Dumper=_InFull, sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=None
+    )
 
 
 def _values(path: Path, loaded: LoadedSpec, params: Mapping[str, Any]) -> dict[str, Any]:

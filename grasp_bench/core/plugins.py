@@ -1,0 +1,138 @@
+"""Components of other packages: find their settings, and the version of their source.
+
+A plugin is named by "module:Class", or by an entry point whose value is that. The class is an implementation,
+whose attribute `Settings` declares its keys (without one it has those of its kind), or the settings.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import re
+import sys
+import traceback
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from grasp_bench.core.errors import UnknownNameError
+from grasp_bench.core.words import did_you_mean
+
+PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def is_path(name: object) -> bool:
+    """Return whether a name is "module:Class"."""
+    return isinstance(name, str) and PATH.fullmatch(name) is not None
+
+
+def settings_of(target: str, base: type, kind: str) -> type:
+    """Import a plugin and return its settings class, a subclass of `base`.
+
+    Raises UnknownNameError, saying what is missing, or file and line of what fails, when it cannot be
+    imported or does not declare settings of its kind.
+    """
+    found = _imported(target, kind)
+    if isinstance(found, type) and issubclass(found, base):
+        if not hasattr(found, "implementation"):
+            raise UnknownNameError(
+                f"{kind} '{target}': the settings name no implementation",
+                hint='set implementation = "module:Class" in them, or name the class that they build',
+            )
+        return found
+    if not isinstance(found, type):
+        raise UnknownNameError(f"{kind} '{target}' is no class", hint="name a class")
+    settings = getattr(found, "Settings", None)
+    if settings is None:
+        settings = type(f"{found.__name__}Settings", (base,), {"__doc__": found.__doc__ or target})
+    if not (isinstance(settings, type) and issubclass(settings, base)):
+        raise UnknownNameError(
+            f"{kind} '{target}': its Settings are no {base.__name__}",
+            hint=f"derive them from {base.__module__}.{base.__name__}",
+        )
+    settings.implementation = target  # type: ignore[attr-defined]
+    return settings
+
+
+def _imported(target: str, kind: str) -> Any:
+    name, _, attribute = target.partition(":")
+    _see_working_directory(name.partition(".")[0])
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise _failed(target, kind, error) from None
+        raise UnknownNameError(
+            f"{kind} '{target}': no module '{error.name}'",
+            hint="install its package, or run where it can be imported",
+        ) from None
+    except Exception as error:  # whatever the plugin raises
+        raise _failed(target, kind, error) from None
+    if not hasattr(module, attribute):
+        near = did_you_mean(attribute, dir(module))
+        raise UnknownNameError(
+            f"{kind} '{target}': {module.__file__} has no '{attribute}'{near}",
+            hint="name a class of that module",
+        )
+    return getattr(module, attribute)
+
+
+def _see_working_directory(top: str) -> None:
+    """Let a module or package in the working directory be imported, as in `python -c`."""
+    here = Path.cwd()
+    if ((here / f"{top}.py").is_file() or (here / top).is_dir()) and str(here) not in sys.path:
+        sys.path.append(str(here))
+
+
+def _failed(target: str, kind: str, error: Exception) -> UnknownNameError:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"
+    return UnknownNameError(
+        f"{kind} '{target}' cannot be imported: {what}",
+        hint="correct it there",
+    )
+
+
+def source_version(target: str) -> str:
+    """Return a hash of the source of a plugin's module and of what it imports from its own package."""
+    first = target.partition(":")[0]
+    top = first.partition(".")[0]
+    waiting, seen = [first], dict[str, bytes]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        source = _source(name)
+        if source is None:
+            continue
+        seen[name] = source
+        waiting += [each for each in _imports(name, source) if each.partition(".")[0] == top]
+    parts = [f"{name} {sha256(seen[name]).hexdigest()}" for name in sorted(seen)]
+    return sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _source(name: str) -> bytes | None:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    return Path(spec.origin).read_bytes()
+
+
+def _imports(name: str, source: bytes) -> list[str]:
+    """Return the modules that a module may import, by its source."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if node.level:
+                package = importlib.util.find_spec(name)
+                inside = name if package and package.submodule_search_locations else name.rpartition(".")[0]
+                origin = importlib.util.resolve_name("." * node.level + origin, inside)
+            found += [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
+    return found

@@ -1,0 +1,54 @@
+"""`grasp-bench new backbone`: what it writes passes its own test and trains on the demo, as written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from grasp_bench.cli.app import app
+
+
+def call(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["new", "backbone", *words])
+    return result.exit_code, result.output
+
+
+def test_the_package_passes_the_contract_and_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, said = call("my_model")
+    assert code == 0
+    assert said == "wrote my_model; next: cd my_model && python -m pytest && grasp-bench run demo.yaml\n"
+    folder = tmp_path / "my_model"
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    assert tested.returncode == 0, tested.stdout
+    assert "1 passed" in tested.stdout
+    ran = subprocess.run(
+        [sys.executable, "-m", "grasp_bench", "run", "demo.yaml", "--workers", "1", "--set", "seeds=[1]",
+         "--set", "training.max_epochs=1", "--set", "compare={model.backbone: [sasrec, 'my_model:MyModel']}",
+         "--set", "model.my_model_bias=false"],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert "my_model:MyModel" in (folder / "leaderboard/my_model_demo.csv").read_text()
+
+
+@pytest.mark.parametrize("name", ["My-Model", "class", "9lives"])
+def test_a_name_that_python_cannot_import_is_refused(name: str, tmp_path: Path) -> None:
+    code, said = call(name, "--to", str(tmp_path / "x"))
+    assert code
+    assert f"'{name}' is no name of a package" in said
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
+    code, said = call("fpmc", "--to", str(tmp_path))
+    assert code
+    assert "exists already" in said
+    assert not list(tmp_path.iterdir())
