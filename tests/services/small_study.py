@@ -50,6 +50,7 @@ def write_study(folder: Path, server: Running, **text: Mapping[str, Any]) -> Non
         "index": {"kind": "exact", "num_neighbours": 3},
         "model": {"enhancer": "grasp", "embedding_dim": 8, "max_len": 10},
         "training": {"max_epochs": 1},
+        "controls": [],
     }  # fmt: skip
     (folder / "study.yaml").write_text(yaml.safe_dump(spec))
 

@@ -12,11 +12,20 @@ from llm_server.settings import Fault
 from questionnaire import MAX_TOKENS, PAYER, answer_all, answered, service_at
 
 from grasp_bench.core.errors import ServiceError
+from grasp_bench.services import async_workers, limits
 from grasp_bench.services.ledger import Ledger
+from grasp_bench.services.limits import backoff
 from grasp_bench.services.tokens import most_tokens
 
 Start = Callable[..., Running]
 QUESTIONS = 30
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits between attempts, which the service did not ask for, are a twentieth as long."""
+    for module in (async_workers, limits):
+        monkeypatch.setattr(module, "backoff", lambda attempt: backoff(attempt) / 20)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +50,7 @@ QUESTIONS = 30
     ],
 )
 def test_everything_is_answered_and_billed_once(
-    llm_server: Start, tmp_path: Path, faults: list[Fault]
+    llm_server: Start, tmp_path: Path, soon: None, faults: list[Fault]
 ) -> None:
     server = llm_server(latency=0.01, seed=5, faults=faults, honours_idempotency_key=True)
     ledger, service = tmp_path / "ledger.sqlite", service_at(server, timeout_seconds=3.0)
@@ -108,7 +117,7 @@ def test_what_will_not_pass_is_not_tried_again(
     assert server.counts().repeats == {}
 
 
-def test_attempts_are_used_up(llm_server: Start, tmp_path: Path) -> None:
+def test_attempts_are_used_up(llm_server: Start, tmp_path: Path, soon: None) -> None:
     server = llm_server(faults=[Fault("status", status=503, matching='question 3"')])
     ledger, service = tmp_path / "ledger.sqlite", service_at(server, max_attempts=3)
     with pytest.raises(ServiceError, match="items '3'"):

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+from calling import call
 from llm_server.launch import Running
 from llm_server.settings import Fault
 from questionnaire import KEY
-from small_study import command, environment, write_study
+from small_study import KEYS, write_study
+from typer.testing import Result
 
-NOISE = ("--set", "noise={target: text, rates: [0.5]}", "--set", "controls=[]")
+NOISE = ("--set", "noise={target: text, rates: [0.5]}")
 
 
-def run(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*NOISE), cwd=folder, env=environment(OPENAI_API_KEY=KEY), umask=0o022, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+def run(folder: Path) -> Result:
+    quick = ("--device", "cpu", "--executor", "in_process")
+    before = os.umask(0o022)
+    try:
+        return call(
+            folder, "run", "study.yaml", *quick, *NOISE, **dict.fromkeys(KEYS) | {"OPENAI_API_KEY": KEY}
+        )
+    finally:
+        os.umask(before)
 
 
 def mode(path: Path) -> str:
@@ -33,7 +39,7 @@ def modes_below(*folders: Path) -> set[tuple[bool, str]]:
 def test_texts_and_what_is_made_of_them(llm_server: Callable[..., Running], tmp_path: Path) -> None:
     write_study(tmp_path, llm_server())
     done = run(tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     store = tmp_path / ".grasp_bench"
     assert mode(store / "requests.sqlite") == "600"
     artefacts = [
@@ -49,7 +55,7 @@ def test_texts_and_what_is_made_of_them(llm_server: Callable[..., Running], tmp_
 
 def test_what_a_failed_attempt_leaves(llm_server: Callable[..., Running], tmp_path: Path) -> None:
     write_study(tmp_path, llm_server(faults=[Fault("status", rate=1.0, status=401)]))
-    assert run(tmp_path).returncode != 0
+    assert run(tmp_path).exit_code != 0
     store = tmp_path / ".grasp_bench"
     partial = list((store / "text").glob("*.partial"))
     assert partial

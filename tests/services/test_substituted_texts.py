@@ -8,9 +8,10 @@ import json
 from pathlib import Path
 
 import yaml
+from calling import call
 from llm_server.launch import launch
 from llm_server.settings import Fault
-from small_study import ITEMS, run, write_study
+from small_study import ITEMS, KEYS, write_study
 
 SAID = f"text.items: 100 % of texts are not from openai/test ({ITEMS} empty): the default template stands in"
 
@@ -23,9 +24,11 @@ def test_texts_that_a_template_replaced_are_told_and_marked(tmp_path: Path) -> N
         spec["text"]["users"] = {"provider": "template"}
         spec |= {"compare": {"model.enhancer": ["none", "grasp"]}, "controls": []}
         (tmp_path / "study.yaml").write_text(yaml.safe_dump(spec))
-        done = run(tmp_path, OPENAI_API_KEY="sk-none-at-all")
-        assert done.returncode == 0, done.stderr
-        again = run(tmp_path, OPENAI_API_KEY="sk-none-at-all")
+        command = ("run", "study.yaml", "--device", "cpu", "--executor", "in_process")
+        variables = dict.fromkeys(KEYS) | {"OPENAI_API_KEY": "sk-none-at-all"}
+        done = call(tmp_path, *command, **variables)
+        assert done.exit_code == 0, done.stderr
+        again = call(tmp_path, *command, **variables)
     assert f"warning: {SAID}" in done.stderr
     assert f"warning: {SAID}" in again.stderr  # with nothing left to do, too
     cells = {
