@@ -92,6 +92,31 @@ def _report(exported: Exported) -> None:
         )
 
 
+@app.command("split")
+def split(
+    spec: SpecPath,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: StorePath = DEFAULT_STORE,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FOLDER", help="Where to; by default exports/<spec>/split.")
+    ] = None,
+) -> None:
+    """Write training, validation, test and candidates of each dataset as CSV, for another library.
+
+    Its scores come back as a row of the board by `imported:` (docs/boards.md).
+    """
+    from grasp_bench.core.store import Store
+    from grasp_bench.studies.export.split import export_split
+
+    plan = plan_of(spec, overrides, store)
+    first = {cell.nodes["candidates"].hash: cell for cell in reversed(plan.cells)}
+    root = to or DEFAULT_FOLDER / plan.name / "split"
+    for place, cell in enumerate(reversed(first.values()), 1):
+        exported = export_split(cell, Store(store), root if len(first) == 1 else root / f"dataset_{place}")
+        said = ", ".join(f"{name} {rows:,}" for name, rows in exported.rows.items())
+        say(f"{exported.folder}: {cell.dataset}: {said} rows")
+
+
 CellOption = Annotated[str, typer.Option("--cell", metavar="SLUG", help="A trained cell of the spec.")]
 OutOption = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to.")]
 

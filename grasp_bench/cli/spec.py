@@ -12,7 +12,7 @@ import typer
 
 from grasp_bench.cli.options import Overrides, SpecPath, SpecPaths, load_for
 from grasp_bench.cli.output import console, note, report_error, say, say_json
-from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError
+from grasp_bench.core.errors import GraspBenchError, MissingFileError
 from grasp_bench.spec.scalars import resolve
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _count_cells(loaded: LoadedSpec) -> tuple[str, list[Dataset]]:
         # Files are distinguished by path: hashing their content would take seconds.
         with at_its_place(loaded.tree):
             whole = compile_plan(experiment, str)
-    except (DataError, MissingFileError) as error:
+    except MissingFileError as error:
         note(f"note: {error.message} (needed to run, not to validate)")
         compared = prod(len(values) for values in experiment.compare.values())
         return f"at most {compared * (1 + len(experiment.ablations)) * len(experiment.all_seeds)} cells", []

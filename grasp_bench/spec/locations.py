@@ -6,6 +6,7 @@ A path that leads nowhere is no error, because a spec may be read on a machine w
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ TABLES = (".csv", ".parquet", ".jsonl", ".json", ".tsv", ".txt", ".dat", ".data"
 ATOMIC = {"interactions": ".inter", "items": ".item", "users": ".user"}  # of RecBole
 PACKINGS = ("", ".gz", ".zip")
 SUFFIXES = tuple(kind + packing for kind in (*TABLES, *ATOMIC.values()) for packing in PACKINGS)
+WHOLE = ("interactions",)
 # Names of the files of a published split, by its parts.
 PARTS = {"interactions": ("train",), "valid": ("valid", "validation", "val", "dev"), "test": ("test",)}
 
@@ -94,7 +96,7 @@ def _whole(dataset: Dataset) -> DatasetFiles:
     if dataset.protocol.split == "given":
         parts = _parts(path, source)
     elif kind_of(path) == FOLDER:
-        parts = {"interactions": _one_of(path, "interactions", ("interactions",), source)}
+        parts = {"interactions": _one_of(path, WHOLE, source)}
     else:
         parts = {"interactions": require_file(path, hint=_hint(source))}
         _check_suffix(path, dataset)
@@ -115,30 +117,25 @@ def _parts(folder: Path, source: str) -> dict[str, Path]:
             f"{folder}: split 'given' reads a folder with the files train, valid and test",
             hint="name the folder in dataset.source, or set dataset.protocol.split: leave_one_out",
         )
-    return {part: _one_of(folder, part, stems, source) for part, stems in PARTS.items()}
+    return {part: _one_of(folder, stems, source) for part, stems in PARTS.items()}
 
 
-def _one_of(folder: Path, kind: str, stems: tuple[str, ...], source: str) -> Path:
-    """Find the only file of a kind, by its name or as an atomic file (`name.inter`, `name.train.inter`)."""
+def _one_of(folder: Path, stems: tuple[str, ...], source: str) -> Path:
+    """Find the only file with one of the names, or the only atomic file: `name.inter`, `name.train.inter`."""
     found = [path for stem in stems if (path := _only(folder, stem)) is not None]
     if not found:
-        ends = (
-            [f".{stem}.inter" for stem in stems]
-            if kind != "interactions" or stems == ("train",)
-            else [".inter"]
-        )
-        inter = [
-            path for path in _files_in(folder) if path.name.lower().removesuffix(".gz").endswith(tuple(ends))
-        ]
-        found = [path for path in inter if path.name.split(".")[0] == folder.resolve().name] or inter
+        inner = "" if stems == WHOLE else rf"\.({'|'.join(stems)})"
+        atomic = re.compile(rf"[^.]+{inner}{re.escape(ATOMIC['interactions'])}(\.gz|\.zip)?", re.IGNORECASE)
+        found = [path for path in _files_in(folder) if atomic.fullmatch(path.name)]
+        named_alike = [path for path in found if path.name.split(".")[0] == folder.resolve().name]
+        found = named_alike or found
     if len(found) > 1:
         raise DataError(
             f"{folder}: both {found[0].name} and {found[1].name}",
             hint="keep one, or name the file in dataset.source",
         )
     if not found:
-        what = "interactions" if stems == ("interactions",) else stems[0]
-        raise MissingFileError(f"{folder}: no {what} file in this folder", hint=_hint(source))
+        raise MissingFileError(f"{folder}: no {stems[0]} file in this folder", hint=_hint(source))
     return found[0]
 
 

@@ -58,3 +58,28 @@ def test_data_that_is_elsewhere_does_not_make_a_spec_invalid(runner: CliRunner) 
     assert result.exit_code == 0
     assert result.stdout == "ok: varied, at most 12 cells\n"
     assert "note: --set dataset.source 'not/here'" in result.stderr
+
+
+def test_what_a_run_would_refuse_is_refused_alike(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "i.csv").write_text("user_id,item_id,timestamp\n" + "".join(f"a,{n},{n}\n" for n in range(4)))
+    (tmp_path / "g.yaml").write_text("name: g\ndataset: {source: i.csv}\nmodel: {enhancer: grasp}\n")
+    validated, planned = (CliRunner().invoke(app, [command, "g.yaml"]) for command in ("validate", "plan"))
+    assert validated.exit_code == planned.exit_code == 3
+    assert "has no items file beside it" in validated.output
+    (tmp_path / "g.yaml").write_text("name: g\ndataset: {source: i.csv, min_user: 9}\n")
+    validated = CliRunner().invoke(app, ["validate", "g.yaml"])  # what only the rows show
+    assert validated.exit_code == 3
+    assert "no interactions are left with min_user 9" in validated.output
+
+
+def test_what_does_not_fit_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{user},{item},{item}\n" for user in "ab" for item in (1, 2, 3, 4, 4))
+    (tmp_path / "interactions.csv").write_text(f"user_id,item_id,timestamp\n{rows}")
+    (tmp_path / "items.csv").write_text("item_id,title\n1.0,a\n2.0,b\n3.0,c\n4.0,d\n")
+    (tmp_path / "g.yaml").write_text("name: g\ndataset: {source: .}\nmodel: {enhancer: grasp}\n")
+    result = CliRunner().invoke(app, ["validate", "g.yaml", "g.yaml"])
+    assert result.exit_code == 0
+    assert result.output.count("it has '1.0', the interactions have '1', which may be the same item") == 1
+    assert result.output.count("2 of 10 interactions repeat the user, item and time") == 1

@@ -124,3 +124,21 @@ def test_a_title_of_several_columns(tmp_path: Path):
     items = read(tmp_path, columns={"title": ["brand", "name"]}).items
     assert items["title"].to_list()[:3] == ["Acme Gel", "Soap", None]
     assert items.columns == ["item_id", "title", "category", "year"]
+
+
+def test_a_published_split_of_atomic_files_beside_the_whole(tmp_path: Path):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    header = "user_id:token\titem_id:token\ttimestamp:float\n"
+    for place, name in enumerate(("train.", "valid.", "test.", "")):
+        rows = "".join(f"{user}\t{item}\t{place}\n" for user in (1, 2) for item in (4 + place,))
+        (folder / f"shop.{name}inter").write_text(header + rows)
+    found = prepare(Dataset(source=str(folder), protocol={"split": "given"}))
+    assert histories(found) == {"1": ["4", "5", "6"], "2": ["4", "5", "6"]}
+    assert [each["file"] for each in found.files.values()] == [
+        "shop.train.inter",
+        "shop.valid.inter",
+        "shop.test.inter",
+    ]
+    (folder / "shop.inter").write_text(header + "".join(f"1\t{item}\t{item}\n" for item in range(4)))
+    assert histories(prepare(Dataset(source=str(folder)))) == {"1": ["0", "1", "2", "3"]}
