@@ -36,8 +36,9 @@ lint: venv
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# With bytecode kept: else every process that a test starts compiles the package again.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 docs: venv
 	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[docs]'

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,21 +39,31 @@ ABLATIONS = "ablations={softmax: {model.attention: softmax}, blind: {model.atten
 WRITTEN = ("gru4rec-llmesr-s1", "bert4rec-grasp-s1", "sasrec-grasp-softmax-s1")
 READER = """
 import json, sys, torch
-folder, asked = sys.argv[1:]
 sys.modules["grasp_bench"] = None  # importing it is an error from here on
-given = {name: torch.tensor(value) for name, value in json.load(open(asked)).items()}
-users = [given[name] for name in ("own", "similar") if name in given]
-with torch.no_grad():
-    whole = torch.export.load(folder + "/catalogue.pt2").module()
-    few = torch.export.load(folder + "/candidates.pt2").module()
-    found = {"catalogue": whole(given["history"], *users).tolist(),
-             "candidates": few(given["history"], given["candidates"], *users).tolist(),
-             "alone": [whole(given["history"][k:k + 1], *[u[k:k + 1] for u in users])[0].tolist()
-                       for k in (0, 7)]}
-    given["history"][1] = -1
-    found["one empty"] = whole(given["history"], *users).tolist()
-    found["few, one empty"] = few(given["history"], given["candidates"], *users).tolist()
-json.dump(found, sys.stdout)
+answers = []
+for folder, asked in zip(sys.argv[1::2], sys.argv[2::2]):
+    given = {name: torch.tensor(value) for name, value in json.load(open(asked)).items()}
+    users = [given[name] for name in ("own", "similar") if name in given]
+    with torch.no_grad():
+        whole = torch.export.load(folder + "/catalogue.pt2").module()
+        few = torch.export.load(folder + "/candidates.pt2").module()
+        found = {"catalogue": whole(given["history"], *users).tolist(),
+                 "candidates": few(given["history"], given["candidates"], *users).tolist(),
+                 "alone": [whole(given["history"][k:k + 1], *[u[k:k + 1] for u in users])[0].tolist()
+                           for k in (0, 7)]}
+        given["history"][1] = -1
+        found["one empty"] = whole(given["history"], *users).tolist()
+        found["few, one empty"] = few(given["history"], given["candidates"], *users).tolist()
+    answers.append(found)
+json.dump(answers, sys.stdout)
+"""
+# The examples of READMEs, each in its folder.
+EXAMPLES = """
+import os, sys
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    exec(open("README.md").read().partition("```python\\n")[2].partition("```")[0], {})
+    print("end")
 """
 
 
@@ -114,31 +125,48 @@ def test_programs_score_as_the_ranker_before_they_are_written(trained: tuple[Sho
     np.testing.assert_allclose(few.numpy(), wanted, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("slug", WRITTEN)
-def test_a_fresh_process_without_the_harness_scores_the_same(
-    trained: tuple[Shop, Plan], exports: Path, slug: str, tmp_path: Path
-) -> None:
+def asked_of(trained: tuple[Shop, Plan], slug: str) -> dict[str, list[Any]]:
+    """Candidates, and histories of unequal lengths, padded on the left too: -1 is no item anywhere."""
     shop, plan = trained
     cell = cell_named(plan, slug)
-    users, histories, wanted = ranked(cell, shop.store)
-    profiles = open_cell(cell, shop.store).recommender.enhancer.profiles(torch.tensor(users))
-    rng = np.random.default_rng(1)
-    candidates = rng.integers(0, ITEMS, (len(users), 9))
-    # Of unequal lengths, padded on the left too: -1 is no item, wherever it stands.
+    users, histories, _ = ranked(cell, shop.store)
+    candidates = np.random.default_rng(1).integers(0, ITEMS, (len(users), 9))
     longest = max(map(len, histories)) + 2
     rows = [
         [-1] * (k % 3) + items + [-1] * (longest - len(items) - k % 3) for k, items in enumerate(histories)
     ]
+    profiles = open_cell(cell, shop.store).recommender.enhancer.profiles(torch.tensor(users))
     asked = {"history": rows, "candidates": candidates.tolist()}
     if profiles is not None:
         asked |= {"own": profiles.own_BD.tolist(), "similar": profiles.similar_BD.tolist()}
-    (tmp_path / "asked.json").write_text(json.dumps(asked))
+    return asked
+
+
+@pytest.fixture(scope="module")
+def answers(
+    trained: tuple[Shop, Plan], exports: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, np.ndarray]]:
+    """What each scorer in WRITTEN says in one process without the harness."""
+    folder = tmp_path_factory.mktemp("asked")
+    for slug in WRITTEN:
+        (folder / f"{slug}.json").write_text(json.dumps(asked_of(trained, slug)))
+    pairs = [str(each) for slug in WRITTEN for each in (exports / slug, folder / f"{slug}.json")]
     done = subprocess.run(
-        [sys.executable, "-c", READER, str(exports / slug), str(tmp_path / "asked.json")],
-        capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""},
+        [sys.executable, "-c", READER, *pairs],
+        capture_output=True, text=True, check=False, cwd=folder, env={**os.environ, "PYTHONPATH": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = {name: np.array(value) for name, value in json.loads(done.stdout).items()}
+    found = zip(WRITTEN, json.loads(done.stdout), strict=True)
+    return {slug: {name: np.array(value) for name, value in each.items()} for slug, each in found}
+
+
+@pytest.mark.parametrize("slug", WRITTEN)
+def test_a_fresh_process_without_the_harness_scores_the_same(
+    trained: tuple[Shop, Plan], answers: dict[str, dict[str, np.ndarray]], slug: str
+) -> None:
+    shop, plan = trained
+    users, _, wanted = ranked(cell_named(plan, slug), shop.store)
+    found, candidates = answers[slug], np.array(asked_of(trained, slug)["candidates"])
     np.testing.assert_allclose(found["catalogue"], wanted, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(found["alone"], wanted[[0, 7]], rtol=1e-5, atol=1e-5)
     # Of whom nothing is known there is no answer, and least of all somebody else's.
@@ -172,16 +200,20 @@ def test_the_folder_holds_what_its_manifest_says(exports: Path, slug: str) -> No
             assert not [e for e in archive.infolist() if e.filename.endswith(".pt") and e.file_size]
 
 
-@pytest.mark.parametrize("slug", [WRITTEN[0], WRITTEN[-1]])
-def test_the_readmes_example_runs_in_its_folder(exports: Path, slug: str) -> None:
+def test_the_readmes_examples_run_in_their_folders(exports: Path) -> None:
     """With users' vectors and without."""
-    example = (exports / slug / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
-    assert ("users.safetensors" in example) == ("grasp" in slug) == (exports / slug / "users.json").exists()
+    slugs = (WRITTEN[0], WRITTEN[-1])
+    for slug in slugs:
+        example = (exports / slug / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+        assert (
+            ("users.safetensors" in example) == ("grasp" in slug) == (exports / slug / "users.json").exists()
+        )
     ran = subprocess.run(
-        [sys.executable, "-c", example], cwd=exports / slug, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-c", EXAMPLES, *(str(exports / slug) for slug in slugs)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count("'i") == 10
+    assert [part.count("'i") for part in ran.stdout.split("end\n")] == [10, 10, 0]
 
 
 def test_an_export_does_not_take_the_place_of_other_files(
