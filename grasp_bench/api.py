@@ -112,7 +112,7 @@ class RunResult:
     Attributes:
         planned: the whole plan, seeds that were added included.
         outcome: finished cells, and the failure of each of the others.
-        warnings: substitutions that change the meaning of figures.
+        warnings: substitutions that change the meaning of figures, and figures of edited source.
         stale: result folders that are not in the plan and on no board.
         boards: the rendered boards; empty if no cell is finished.
         results: the folder of the study's results.
@@ -154,6 +154,7 @@ def run(
     from grasp_bench.core.store import Store
     from grasp_bench.engine.publish import stale_folders, warnings
     from grasp_bench.engine.run import RunConfig, worker_devices
+    from grasp_bench.plan.source import note_of_source
     from grasp_bench.report.cells import cell_folders
     from grasp_bench.report.renderers.registry import render_all
     from grasp_bench.studies.running import run_study
@@ -172,7 +173,7 @@ def run(
     return RunResult(
         planned=ran.planned,
         outcome=ran.outcome,
-        warnings=tuple(warnings(ran.chosen.nodes, Store(store))),
+        warnings=(*warnings(ran.chosen.nodes, Store(store)), *note_of_source(ran.chosen.nodes, Store(store))),
         stale=tuple(stale_folders(results, ran.planned.name, {cell.slug for cell in ran.planned.cells})),
         boards=tuple(render_all(folder, leaderboard)) if cell_folders(folder) else (),
         results=folder,

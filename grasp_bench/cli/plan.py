@@ -48,6 +48,7 @@ def plan(
     """Show stages, cells, the cache, and a rough estimate of time, memory and money. Runs nothing."""
     from grasp_bench import api
     from grasp_bench.core.store import Store
+    from grasp_bench.plan.source import note_of_source
     from grasp_bench.report.study import looks_of
     from grasp_bench.spec.demo import mark_of
 
@@ -65,6 +66,8 @@ def plan(
         if mark := mark_of(loaded.experiment):
             say(mark)
         _show(chosen, now, guess, places)
+        for line in note_of_source(chosen.nodes, Store(store)):
+            note(f"note: {line}")
         if looks:
             say(_further_line(more, looks))
         _show_money(chosen, now, Store(store))

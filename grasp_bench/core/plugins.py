@@ -94,10 +94,13 @@ def _failed(target: str, kind: str, error: Exception) -> UnknownNameError:
     )
 
 
-def source_version(target: str) -> str:
-    """Return a hash of the source of a plugin's module and of what it imports from its own package."""
+def source_version(target: str, within: tuple[str, ...] = ()) -> str:
+    """Return a hash of the source of a module and of what it imports from its own package.
+
+    Of that package, `within` are the only modules and packages that count; by default all.
+    """
     first = target.partition(":")[0]
-    top = first.partition(".")[0]
+    parts = within or (first.partition(".")[0],)
     waiting, seen = [first], dict[str, bytes]()
     while waiting:
         name = waiting.pop()
@@ -107,9 +110,13 @@ def source_version(target: str) -> str:
         if source is None:
             continue
         seen[name] = source
-        waiting += [each for each in _imports(name, source) if each.partition(".")[0] == top]
-    parts = [f"{name} {sha256(seen[name]).hexdigest()}" for name in sorted(seen)]
-    return sha256("\n".join(parts).encode()).hexdigest()[:16]
+        waiting += [
+            each
+            for each in _imports(name, source)
+            if any(each == part or each.startswith(f"{part}.") for part in parts)
+        ]
+    lines = [f"{name} {sha256(seen[name]).hexdigest()}" for name in sorted(seen)]
+    return sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _source(name: str) -> bytes | None:

@@ -15,6 +15,7 @@ from grasp_bench.core.store import Artefact
 from grasp_bench.evaluation.ranker import Ranker
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.source import SOURCE, is_editable, source_of
 from grasp_bench.spec.training import Training
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import knowledge, sequences_of, validation_queries
@@ -50,6 +51,7 @@ class TrainStage:
             f"validation_{training.monitor}": progress.best_value,
             "parameters": sum(p.numel() for p in trained),
             "training_seconds": round(progress.seconds, 3),
+            **({SOURCE: source_of(settings["backbone"], settings["enhancer"])} if is_editable() else {}),
             "stopped": "early" if progress.stale >= training.patience else "max_epochs",
         }
 
