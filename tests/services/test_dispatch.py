@@ -212,6 +212,14 @@ def test_batches_that_overlap_ask_for_each_text_once(llm_server: Start, ledger: 
     assert [sent.count(f'"{letter}"') for letter in "abcde"] == [1, 1, 1, 1, 1]
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Take Ctrl-C as Python does; a shell ignores it for what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_when_out(server: Running, requests: int) -> None:
     """Send this process what Ctrl-C sends, once so many requests are out."""
 
@@ -223,6 +231,7 @@ def interrupt_when_out(server: Running, requests: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_keeps_what_is_on_its_way(llm_server: Start, ledger: Path) -> None:
     server = llm_server(latency=1.0)
     service = service_at(server, timeout_seconds=30.0)
@@ -234,6 +243,7 @@ def test_an_interrupt_keeps_what_is_on_its_way(llm_server: Start, ledger: Path) 
     assert spent_in(ledger).lost_requests == 0
 
 
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_does_not_wait_for_ever(
     llm_server: Start, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
