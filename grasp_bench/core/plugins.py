@@ -120,13 +120,26 @@ def source_version(target: str, within: tuple[str, ...] = ()) -> str:
 
 
 def _source(name: str) -> bytes | None:
+    """Return the source of a module, found without importing anything; None if there is no such file."""
+    file = _file(name)
+    return None if file is None else file.read_bytes()
+
+
+def _file(name: str) -> Path | None:
+    top, *inner = name.split(".")
     try:
-        spec = importlib.util.find_spec(name)
+        spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+    if spec is None:
         return None
-    return Path(spec.origin).read_bytes()
+    if not inner:
+        return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    folders = list(spec.submodule_search_locations or [])  # a package without __init__.py has no origin
+    if not folders:
+        return None
+    place = Path(folders[0]).joinpath(*inner)
+    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
 
 
 def _imports(name: str, source: bytes) -> list[str]:
@@ -138,8 +151,8 @@ def _imports(name: str, source: bytes) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             origin = node.module or ""
             if node.level:
-                package = importlib.util.find_spec(name)
-                inside = name if package and package.submodule_search_locations else name.rpartition(".")[0]
+                file = _file(name)
+                inside = name if file and file.name == "__init__.py" else name.rpartition(".")[0]
                 origin = importlib.util.resolve_name("." * node.level + origin, inside)
             found += [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
     return found

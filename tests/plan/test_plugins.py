@@ -166,6 +166,10 @@ def test_an_edit_of_its_source_or_of_what_it_imports_makes_another_node(package:
     (folder / "models.py").write_text(source.replace("SCALE * self", "2 * SCALE * self"))
     assert hashes()[1] not in (first[1], second[1])
     assert source_version(f"{package}:LastItem") == BACKBONES.version(f"{package}:LastItem")
+    (folder / "__init__.py").unlink()  # a package need not have one
+    before = source_version(f"{package}:LastItem")
+    (folder / "helper.py").write_text("SCALE = 3.0\n")
+    assert source_version(f"{package}:LastItem") != before
 
 
 def test_a_declared_version_takes_the_place_of_the_source(package: str) -> None:
