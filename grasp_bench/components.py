@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.core.registry import Components
 
 if TYPE_CHECKING:
@@ -119,11 +120,20 @@ REGISTRIES: tuple[Components[Any], ...] = (
 
 
 def described() -> list[dict[str, Any]]:
-    """Describe every component: kind, name, summary, its own keys as a spec writes them, implementation."""
-    rows = []
+    """Describe every component: kind, name, summary, its own keys as a spec writes them, implementation.
+
+    Those of other packages are among them; of one that cannot be used the summary says why.
+    """
+    rows: list[dict[str, Any]] = []
     for registry in REGISTRIES:
-        for name in registry:
-            settings = registry.get(name)
+        for name in dict.fromkeys([*registry, *registry.offered()]):
+            try:
+                settings = registry.get(name)
+            except UnknownNameError as error:
+                target = registry.offered()[name]
+                broken = {"summary": f"cannot be used: {error.message}", "keys": [], "implementation": target}
+                rows.append({"kind": registry.kind, "name": name, **broken})
+                continue
             summary = (settings.__doc__ or "").strip().partition("\n\n")[0]
             rows.append(
                 {

@@ -43,16 +43,16 @@ def settings_of(target: str, base: type, kind: str) -> type:
         return found
     if not isinstance(found, type):
         raise UnknownNameError(f"{kind} '{target}' is no class", hint="name a class")
-    settings = getattr(found, "Settings", None)
-    if settings is None:
-        settings = type(f"{found.__name__}Settings", (base,), {"__doc__": found.__doc__ or target})
+    settings = getattr(found, "Settings", None) or base
     if not (isinstance(settings, type) and issubclass(settings, base)):
         raise UnknownNameError(
             f"{kind} '{target}': its Settings are no {base.__name__}",
             hint=f"derive them from {base.__module__}.{base.__name__}",
         )
-    settings.implementation = target  # type: ignore[attr-defined]
-    return settings
+    said = found.__doc__ if settings is base else settings.__doc__
+    # A class of its own: two implementations may inherit one and the same `Settings`.
+    own = {"implementation": target, "__doc__": said, "__module__": found.__module__}
+    return type(f"{found.__name__}Settings", (settings,), own)
 
 
 def _imported(target: str, kind: str) -> Any:
@@ -99,14 +99,26 @@ def source_version(target: str, within: tuple[str, ...] = ()) -> str:
 
     Of that package, `within` are the only modules and packages that count; by default all.
     """
+    found = _sources(target, within)
+    lines = [f"{name} {sha256(found[name]).hexdigest()}" for name in sorted(found)]
+    return sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def forget(target: str) -> None:
+    """Let a plugin's module, and what it imports from its own package, be imported anew."""
+    for name in _sources(target):
+        sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+
+
+def _sources(target: str, within: tuple[str, ...] = ()) -> dict[str, bytes]:
+    """Return the source of each module that counts, by its name."""
     first = target.partition(":")[0]
     parts = within or (first.partition(".")[0],)
     waiting, seen = [first], dict[str, bytes]()
     while waiting:
         name = waiting.pop()
-        if name in seen:
-            continue
-        source = _source(name)
+        source = None if name in seen else _source(name)
         if source is None:
             continue
         seen[name] = source
@@ -115,8 +127,7 @@ def source_version(target: str, within: tuple[str, ...] = ()) -> str:
             for each in _imports(name, source)
             if any(each == part or each.startswith(f"{part}.") for part in parts)
         ]
-    lines = [f"{name} {sha256(seen[name]).hexdigest()}" for name in sorted(seen)]
-    return sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return seen
 
 
 def _source(name: str) -> bytes | None:

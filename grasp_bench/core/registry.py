@@ -72,43 +72,56 @@ class Components(Registry[type[S]]):
 
     Args:
         base: "module:Class" that settings of this kind derive from; plugins are only allowed with it.
-        group: entry points of other packages, a name each; the extra is read by `find_entry_points`.
+        group: entry points of other packages, a name each. They are imported only where a spec names them, so
+            that a broken package does not stop what does not use it.
     """
 
     def __init__(self, kind: str, targets: dict[str, str], base: str = "", group: str = "") -> None:
         super().__init__(kind, targets)
         self._base, self._group = base, group
-        self._plugins: dict[str, str] = {}  # name: target
+        self._plugins: dict[str, type[S]] = {}
+        self._sources: dict[str, str] = {}  # versions of the source that was imported
 
-    def find_entry_points(self) -> None:
-        """Register what installed packages offer; a name of our own stays ours."""
+    def offered(self) -> dict[str, str]:
+        """Return name and target of what installed packages offer; a name of our own stays ours."""
         from importlib.metadata import entry_points
 
-        for found in entry_points(group=self._group) if self._group else ():
-            if found.name not in self:
-                self.add(found.name, found.value)
-                self._plugins[found.name] = found.value
+        found = entry_points(group=self._group) if self._group else ()
+        ours = self._targets.keys() - self._plugins.keys()
+        return {each.name: each.value for each in found if each.name not in ours}
 
     def plug_in(self, name: str) -> bool:
-        """Register "module:Class"; return whether it is new. UnknownNameError says why it cannot be used."""
-        if name in self:
+        """Register a plugin, "module:Class" or an offered name; return whether it is new.
+
+        A name that is neither is left alone. UnknownNameError says why a plugin cannot be used.
+        """
+        if name in self or not self._base:
             return False
-        self._settings_of(name)
-        self.add(name, name)
-        self._plugins[name] = name
+        target = name if plugins.is_path(name) else self.offered().get(name)
+        if target is None:
+            return False
+        self._plugins[name] = cast("type[S]", plugins.settings_of(target, imported(self._base), self.kind))
+        self._sources[name] = plugins.source_version(target)
+        self.add(name, target)
         return True
+
+    def renew(self, name: str) -> bool:
+        """Import a plugin again whose source has changed since, as in a notebook; return whether it has."""
+        if name not in self._plugins or plugins.source_version(self._targets[name]) == self._sources[name]:
+            return False
+        target = self._targets[name]
+        self.unplug(name)
+        plugins.forget(target)
+        return self.plug_in(name)
 
     def unplug(self, name: str) -> None:
         """Forget a plugin."""
-        del self._plugins[name], self._targets[name]
+        del self._plugins[name], self._sources[name], self._targets[name]
 
     def get(self, name: str) -> type[S]:
         """Import and return the settings class; UnknownNameError suggests the nearest name."""
-        if name not in self and self._base and plugins.is_path(name):  # in a worker, which read no spec
-            self.plug_in(name)
-        if name in self._plugins:
-            return self._settings_of(self._plugins[name])
-        return super().get(name)
+        self.plug_in(name)  # a worker has read no spec
+        return self._plugins.get(name) or super().get(name)
 
     def implementation(self, name: str) -> Any:
         """Import and return the class that the settings of `name` build."""
@@ -116,14 +129,11 @@ class Components(Registry[type[S]]):
 
     def version(self, name: str) -> str | None:
         """Return the version of a plugin, declared or of its source; None for a component of this package."""
-        if name not in self._plugins and not (self._base and plugins.is_path(name)):
-            return None
         settings = self.get(name)
+        if name not in self._plugins:
+            return None
         declared = getattr(settings, "version", None)
         return str(declared) if declared else plugins.source_version(settings.implementation)
-
-    def _settings_of(self, target: str) -> type[S]:
-        return cast("type[S]", plugins.settings_of(target, imported(self._base), self.kind))
 
 
 def imported(target: str) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from grasp_bench.components import BACKBONES, ENHANCERS
 from grasp_bench.core.hashing import content_hash
+from grasp_bench.core.integrity import sidecar_if_whole
 from grasp_bench.core.plugins import source_version
 from grasp_bench.core.store import Store
 from grasp_bench.plan.nodes import Node
@@ -39,11 +40,12 @@ def made_by_other_source(nodes: Iterable[Node], store: Store) -> list[Node]:
         return []
     found = []
     for node in nodes:
-        if node.stage != "train" or not store.has("train", node.hash):
+        sidecar = sidecar_if_whole(store.folder("train", node.hash)) if node.stage == "train" else None
+        noted = (sidecar or {}).get("facts", {}).get(SOURCE)
+        if noted is None:
             continue
-        noted = store.get("train", node.hash).sidecar.get("facts", {}).get(SOURCE)
         model = node.settings["model"]
-        if noted is not None and noted != source_of(model["backbone"], model["enhancer"]):
+        if noted != source_of(model["backbone"], model["enhancer"]):
             found.append(node)
     return found
 

@@ -90,8 +90,6 @@ def _fields() -> dict[str, tuple[Any, Any]]:
 
 
 if not TYPE_CHECKING:
-    BACKBONES.find_entry_points()
-    ENHANCERS.find_entry_points()
     Model = create_model("Model", __base__=Model, __doc__=Model.__doc__, __module__=__name__, **_fields())
 
 

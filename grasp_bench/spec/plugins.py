@@ -7,7 +7,6 @@ from typing import Any
 
 from grasp_bench.components import BACKBONES, ENHANCERS
 from grasp_bench.core.errors import UnknownNameError
-from grasp_bench.core.plugins import is_path
 from grasp_bench.core.registry import Components
 from grasp_bench.spec import model, patches, shape
 from grasp_bench.spec.experiment import Experiment
@@ -19,7 +18,7 @@ NAMED: dict[str, Components[Any]] = {".model.backbone": BACKBONES, ".model.enhan
 
 
 def use_plugins(tree: Node, overrides: Mapping[str, Entry], problems: Problems) -> None:
-    """Import each "module:Class" that names a backbone or an enhancer.
+    """Import each plugin that is named as a backbone or an enhancer.
 
     Raises SpecError, with the place, for those that cannot be used.
     """
@@ -31,10 +30,10 @@ def use_plugins(tree: Node, overrides: Mapping[str, Entry], problems: Problems) 
         ]
     for key, path, node in texts:
         registry = next((found for end, found in NAMED.items() if f".{key}".endswith(end)), None)
-        if registry is None or not is_path(node.value):
+        if registry is None:
             continue
         try:
-            new = registry.plug_in(node.value) or new
+            new = registry.renew(node.value) or registry.plug_in(node.value) or new
         except UnknownNameError as error:
             problems.add(node.place, path, f"{error.message}; {error.hint}")
             failed = True

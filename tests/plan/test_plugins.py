@@ -8,11 +8,13 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import torch
 
 from grasp_bench import api
 from grasp_bench.components import BACKBONES
-from grasp_bench.core.errors import SpecError, TrainingError
+from grasp_bench.core.errors import SpecError, TrainingError, UnknownNameError
 from grasp_bench.core.plugins import source_version
+from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.plugins import follow_registries
@@ -230,15 +232,44 @@ def test_an_entry_point_has_a_name_and_never_replaces_ours(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         f"[grasp_bench.backbones]\nlast_item = {package}:LastItem\nsasrec = {package}:LastItem\n"
+        "broken = nowhere:Nothing\n"
     )
     monkeypatch.syspath_prepend(str(Path.cwd()))
     ours = "grasp_bench.models.backbones.sasrec_settings:SASRecSettings"
-    registry = Components(
-        "backbone", {"sasrec": ours}, "grasp_bench.spec.section:BackboneSettings", "grasp_bench.backbones"
-    )
-    registry.find_entry_points()
-    assert list(registry) == ["sasrec", "last_item"]
+    target = "grasp_bench.spec.section:BackboneSettings"
+    registry = Components("backbone", {"sasrec": ours}, target, "grasp_bench.backbones")
+    assert registry.offered() == {"last_item": f"{package}:LastItem", "broken": "nowhere:Nothing"}
+    assert list(registry) == ["sasrec"]  # what no spec names is not imported
     assert registry.get("sasrec").__name__ == "SASRecSettings"
     assert registry.get("last_item").own_keys() == ("tilt",)
     assert registry.implementation("last_item").__name__ == "LastItem"
     assert registry.version("last_item") == source_version(f"{package}:LastItem")
+    with pytest.raises(UnknownNameError, match="no module 'nowhere'"):
+        registry.get("broken")
+
+
+def test_an_edit_in_one_process_is_trained_and_checked_as_it_is_now(package: str) -> None:
+    """As in a notebook: the class and its keys are those of the edited file, not of the first import."""
+    name = f"{package}:LastItem"
+    first = api.load(written(name))
+    api.run(first, api.plan(first), only="*LastItem*", executor="in_process")
+    path = Path(package.replace(".", "/") + ".py")
+    source = path.read_text().replace("tilt", "slope").replace("SCALE * self", "0.0 * SCALE * self")
+    path.write_text(source)
+    loaded = api.load(written(name, ", slope: false"))
+    whole = api.plan(loaded)
+    api.run(loaded, whole, only="*LastItem*", executor="in_process")
+    assert "tilt" in refusal(name, ", tilt: true")
+    settings = whole.cells[1].experiment.model.effective()
+    model = Recommender.from_settings(settings, 3, 5, None)
+    assert not model.backbone(torch.ones(2, 8), Layout(torch.tensor([2]))).any()
+
+
+def test_two_classes_that_inherit_their_settings_stay_two(package: str) -> None:
+    names = [f"{package}:LastItem", f"{package}:Mixes"]
+    path = Path("two.yaml")
+    path.write_text(SPEC.format(name=names[0], keys="").replace("[sasrec,", f'["{names[1]}",'))
+    api.load(path)
+    assert [BACKBONES.implementation(name).__name__ for name in names] == ["LastItem", "Mixes"]
+    assert [BACKBONES.get(name).own_keys() for name in names] == [("tilt",)] * 2
+    assert BACKBONES.get(names[0]) is BACKBONES.get(names[0])
