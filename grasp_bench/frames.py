@@ -31,7 +31,7 @@ NUMBERS = {
 
 
 def cells(
-    spec: Path | str, overrides: Sequence[str] = (), *, store: Path = api.STORE, only: str = "*"
+    spec: Path | str, overrides: Sequence[str] = (), *, store: Path | str = api.STORE, only: str = "*"
 ) -> pl.DataFrame:
     """Return one row for each cell of a spec: what it is, and whether it is finished; run nothing.
 
@@ -40,7 +40,7 @@ def cells(
     Example:
         >>> gb.cells("specs/demo.yaml").group_by("finished").len()
     """
-    loaded = api.load(spec, overrides)
+    loaded, store = api.load(spec, overrides), Path(store)
     chosen = api.forecast(loaded, api.plan(loaded, store=store), store=store, only=only)
     done = {cell.hash for cell in chosen.status.done}
     rows = [
@@ -66,10 +66,15 @@ def run(spec: Path | str, overrides: Sequence[str] = (), **options: Any) -> api.
         {}
     """
     loaded = api.load(spec, overrides)
-    return api.run(loaded, api.plan(loaded, store=options.get("store", api.STORE)), **options)
+    for key in options.keys() & {"store", "results", "leaderboard"}:
+        options[key] = Path(options[key])
+    whole = api.plan(loaded, store=options.get("store", api.STORE))
+    return api.run(loaded, whole, **options)
 
 
-def board(spec: str | None = None, *, results: Path = api.RESULTS, metric: str | None = None) -> pl.DataFrame:
+def board(
+    spec: str | None = None, *, results: Path | str = api.RESULTS, metric: str | None = None
+) -> pl.DataFrame:
     """Return a board in long form: one figure a row, fractions in [0, 1].
 
     `seed` is a seed, or `mean`; `group` is overall, head_user and so on; other columns are those of the CSV
@@ -81,7 +86,7 @@ def board(spec: str | None = None, *, results: Path = api.RESULTS, metric: str |
     from grasp_bench.report.document import Document
     from grasp_bench.report.renderers.csv_rows import HEAD, render
 
-    text = render(api.board(spec, results=results, metric=metric), Document("", ()))
+    text = render(api.board(spec, results=Path(results), metric=metric), Document("", ()))
     return pl.read_csv(io.StringIO(text), schema={name: NUMBERS.get(name, pl.String) for name in HEAD})
 
 
@@ -90,7 +95,7 @@ def compare(
     second: str,
     spec: str | None = None,
     *,
-    results: Path = api.RESULTS,
+    results: Path | str = api.RESULTS,
     metric: str | None = None,
 ) -> pl.DataFrame:
     """Return `first` less `second`, one row for each protocol and metric, or group.
@@ -104,7 +109,7 @@ def compare(
     from grasp_bench.report.comparison_pair import compare_pair
     from grasp_bench.report.locate import find_results
 
-    pair = compare_pair(find_results(spec, results), first, second, metric)
+    pair = compare_pair(find_results(spec, Path(results)), first, second, metric)
     rows: list[dict[str, Any]] = []
     for protocol, found in pair["protocols"].items():
         test, tested = found["test"], pair["metric"]
@@ -120,7 +125,7 @@ def compare(
     return pl.DataFrame(rows, schema=schema, infer_schema_length=None)
 
 
-def ranks(spec: str | None = None, only: str = "*", *, results: Path = api.RESULTS) -> pl.DataFrame:
+def ranks(spec: str | None = None, only: str = "*", *, results: Path | str = api.RESULTS) -> pl.DataFrame:
     """Return the ranks of all test targets in the finished cells that the glob `only` chooses.
 
     Columns: cell, user and item (numbers of the split), and for `sampled` and `full` how many candidates
@@ -132,7 +137,7 @@ def ranks(spec: str | None = None, only: str = "*", *, results: Path = api.RESUL
     from grasp_bench.report.cells import RANKS_FILE, cell_folders
     from grasp_bench.report.locate import find_results
 
-    folder = find_results(spec, results)
+    folder = find_results(spec, Path(results))
     chosen = [each for each in cell_folders(folder) if fnmatchcase(each.name, only)]
     if not chosen:
         raise UnknownNameError(f"{folder}: no finished cell is called '{only}'", hint="gb.cells lists all")

@@ -58,11 +58,11 @@ def test_results_are_frames_in_long_form(spec, tmp_path, capfd, monkeypatch):
         ("sasrec-none-s1", "none", 1, False),
         ("popularity", None, None, False),
     ]
-    assert not gb.run(spec, executor="in_process").outcome.failed
+    assert not gb.run(spec, executor="in_process", store=".grasp_bench").outcome.failed
     assert gb.cells(spec)["finished"].all()
     board = gb.board("small").filter(protocol="full", group="overall", metric="HR@10", seed="mean")
     mean, other = (board.filter(method=name)["value"][0] for name in ("none", "popularity"))
-    ranks = gb.ranks("small", "sasrec-*")
+    ranks = gb.ranks("small", "sasrec-*", results="results")
     assert ranks["cell"].unique().to_list() == ["sasrec-none-s1"]
     assert mean == pytest.approx((ranks["full_better"] < 10).mean())  # no two scores are equal
     pair = gb.compare("none", "popularity", "small").filter(metric="HR@10", group="overall", protocol="full")

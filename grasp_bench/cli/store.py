@@ -61,7 +61,10 @@ def gc(
     store: StorePath = DEFAULT_STORE,
     really: Annotated[bool, typer.Option("--delete", help="Delete; without it, list only.")] = False,
 ) -> None:
-    """List, or delete, artefacts that none of these specs needs; texts, which may be paid for, are kept."""
+    """List, or delete, artefacts that no cell of these specs needs; texts, which may be paid for, are kept.
+
+    What `tune`, `audit` and other studies made beside the cells is listed, too.
+    """
     from grasp_bench import api
     from grasp_bench.core.store import Store
     from grasp_bench.engine.housekeeping import delete, delete_set_aside, size_of, unneeded

@@ -65,7 +65,7 @@ def verify(store: Store, report: Report = silent) -> list[str]:
 
 
 def unneeded(store: Store, plans: Iterable[Plan]) -> list[Artefact]:
-    """Return finished artefacts that none of the plans reads or makes, except texts."""
+    """Return finished artefacts that no cell of the plans reads or makes, except texts."""
     needed = {node.hash for plan in plans for node in plan.nodes}
     return [
         artefact

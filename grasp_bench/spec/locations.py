@@ -15,6 +15,9 @@ from pathlib import Path
 
 from grasp_bench.core.errors import DataError, MissingFileError, SpecError
 from grasp_bench.core.files import FILE, FOLDER, NOTHING, expanded, fault_of_name, kind_of, require_file
+from grasp_bench.core.tables.layout import ATOMIC as ATOMIC_SUFFIXES
+from grasp_bench.core.tables.layout import KINDS
+from grasp_bench.core.tables.text_files import PACKINGS
 from grasp_bench.core.words import did_you_mean
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.problems import Problems, describe, dotted
@@ -24,10 +27,8 @@ from grasp_bench.spec.tree import Node, Part, Place, walk
 ROOT_VARIABLE = "GRASP_BENCH_DATA"
 DEFAULT_ROOT = "data"  # in the working directory
 GENERATED = frozenset({"demo"})
-TABLES = (".csv", ".parquet", ".jsonl", ".json", ".tsv", ".txt", ".dat", ".data")
-ATOMIC = {"interactions": ".inter", "items": ".item", "users": ".user"}  # of RecBole
-PACKINGS = ("", ".gz", ".zip")
-SUFFIXES = tuple(kind + packing for kind in (*TABLES, *ATOMIC.values()) for packing in PACKINGS)
+ATOMIC = dict(zip(("interactions", "items", "users"), ATOMIC_SUFFIXES, strict=True))
+SUFFIXES = tuple(kind + packing for kind in KINDS for packing in ("", *PACKINGS))
 WHOLE = ("interactions",)
 # Names of the files of a published split, by its parts.
 PARTS = {"interactions": ("train",), "valid": ("valid", "validation", "val", "dev"), "test": ("test",)}
@@ -240,7 +241,7 @@ def _named_atomic(users: str, interactions: Path) -> Path | None:
 
 def _check_suffix(path: Path, dataset: Dataset) -> None:
     if not path.name.lower().endswith((*SUFFIXES, ".zip")) and dataset.format.separator is None:
-        kinds = ", ".join((*TABLES, *ATOMIC.values()))
+        kinds = ", ".join(KINDS)
         raise DataError(
             f"{path}: cannot tell the format from the name",
             hint=f"set dataset.format.separator, or use one of {kinds} (also .gz, .zip)",

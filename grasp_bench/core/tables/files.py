@@ -16,10 +16,12 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.core.tables import csv_files, json_lines
 from grasp_bench.core.tables.json_documents import read_json
 from grasp_bench.core.tables.layout import (
-    ATOMIC,
     FOUND,
     ITEM,
+    JSON,
+    KINDS,
     POSITION,
+    TEXT,
     UNIT,
     USER,
     Layout,
@@ -36,10 +38,6 @@ from grasp_bench.core.tables.text_files import (
     reading,
     survey,
 )
-
-TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", *ATOMIC)
-JSON = (".json", ".jsonl", ".ndjson")
-KINDS = (*TEXT, *JSON, ".parquet")
 
 
 @dataclass(frozen=True)

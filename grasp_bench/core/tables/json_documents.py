@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.tables.json_lines import read_json_lines
 from grasp_bench.core.tables.layout import ITEM, POSITION, USER
-from grasp_bench.core.tables.text_files import BOM, Recoded, contents
+from grasp_bench.core.tables.text_files import BOM, LONGEST, Recoded, contents, opened
 
-SCALARS = str | int
+SCALARS = (str, int)  # and no bool
 
 
 def read_json(path: Path) -> tuple[pl.DataFrame, str | None]:
@@ -22,10 +23,13 @@ def read_json(path: Path) -> tuple[pl.DataFrame, str | None]:
     An object {user: [items]} gives the rows user_id, item_id, position in its order. Raises DataError as
     `read_json_lines` does, and for a user that is listed twice.
     """
-    data = contents(path).removeprefix(BOM).lstrip()
-    if data[:1] == b"[":
+    kind = _kind(path)
+    if kind == "lines":
+        return read_json_lines(path), None
+    data = contents(path).removeprefix(BOM)
+    if kind == "array":
         return _array(path, data), "a JSON array of objects"
-    histories = _histories(path, data) if data[:1] == b"{" else None
+    histories = _histories(path, data)
     if histories is None:
         return read_json_lines(path), None
     frame = pl.DataFrame(
@@ -36,6 +40,20 @@ def read_json(path: Path) -> tuple[pl.DataFrame, str | None]:
     return frame.with_columns(
         pl.int_range(pl.len()).alias(POSITION)
     ), "a JSON object of each user's items, in order"
+
+
+def _kind(path: Path) -> Literal["lines", "array", "object"]:
+    """Tell by the first two lines that are not blank, so that a large file is read once."""
+    with opened(path) as stream:
+        lines = (line.removeprefix(BOM).strip() for line in iter(lambda: stream.readline(LONGEST), b""))
+        first, second = (next((line for line in lines if line), b"") for _ in range(2))
+    if first[:1] == b"[":
+        return "array"
+    try:
+        whole = isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        whole = False
+    return "lines" if first[:1] != b"{" or (whole and second) else "object"
 
 
 def _array(path: Path, data: bytes) -> pl.DataFrame:
@@ -58,24 +76,17 @@ def _histories(path: Path, data: bytes) -> dict[str, list[Any]] | None:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
             raise DataError(f"{path}: '{twice}' is listed twice", hint="join the two lists, in their order")
         return found
 
-    head = data[: data.find(b"\n")] if b"\n" in data else data
-    try:
-        json.loads(head)
-        if len(head) < len(data.rstrip()):
-            return None  # more lines follow an object: JSON Lines
-    except (ValueError, RecursionError):
-        pass
     try:
         found = json.loads(data, object_pairs_hook=once)
     except (ValueError, RecursionError):
         return None
     lists = all(
-        isinstance(items, list) and all(isinstance(item, SCALARS) and item is not True for item in items)
+        isinstance(items, list)
+        and all(isinstance(item, SCALARS) and not isinstance(item, bool) for item in items)
         for items in found.values()
     )
     return found if found and lists and USER not in found and ITEM not in found else None

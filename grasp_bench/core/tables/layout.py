@@ -25,6 +25,9 @@ from grasp_bench.core.words import listed
 
 USER, ITEM, POSITION = "user_id", "item_id", "position"
 ATOMIC = (".inter", ".item", ".user")
+TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", *ATOMIC)
+JSON = (".json", ".jsonl", ".ndjson")
+KINDS = (*TEXT, *JSON, ".parquet")
 TYPES = ("token", "token_seq", "float", "float_seq")
 SEPARATORS = ("::", "\t", ";", ",", "|")
 UNIT = "\x1f"  # stands for a separator of several characters
