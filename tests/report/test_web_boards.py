@@ -253,6 +253,8 @@ def test_another_metric_changes_no_file_and_new_results_are_shown(tmp_path: Path
         damaged = client.get("/studies/toy_spec")
         assert damaged.status_code == 422
         assert "metrics.json" in damaged.text
+        (toy.folder / "study.json").write_text("{")
+        assert "study.json" in read(client, "/").text
         assert running.end() == (0, "")
 
 
@@ -284,3 +286,13 @@ def test_a_spec_is_opened_at_its_board(root: Path) -> None:
     with serving(root, "toy_spec") as running:
         assert running.address.endswith("/studies/toy_spec")
         assert "full ranking" in httpx.get(running.address, timeout=60, trust_env=False).text
+
+
+def test_an_address_for_others_is_announced_and_takes_any_name(root: Path) -> None:
+    with serving(root, "--host", "0.0.0.0") as running:
+        port = urlsplit(running.address).port
+        headers = {"host": "another.example"}
+        answer = httpx.get(f"http://127.0.0.1:{port}/", headers=headers, timeout=60, trust_env=False)
+        assert answer.status_code == 200
+        code, said = running.end()
+    assert (code, "there is no password" in said) == (0, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 from urllib.parse import quote
 
@@ -15,10 +15,11 @@ from grasp_bench.report.comparison_layout import lay_out_pair
 from grasp_bench.report.document import BLANK, Column, Entry, Section, Table
 from grasp_bench.report.formatting import UNITS
 from grasp_bench.report.layout import lay_out
-from grasp_bench.report.page.blocks import Block, Linked, Page, PageSection, Picked, Prose, Verdict, Verdicts
+from grasp_bench.report.page.blocks import Block, Linked, Page, PageSection, Picked, Prose
 from grasp_bench.report.page.render import blocks_of, facts_of, header_column
 from grasp_bench.report.schema import Board
 from grasp_bench.report.sections.ranking import OVERALL, label_of
+from grasp_bench.report.sections.significance import verdicts_of
 from grasp_bench.report.study import read_study
 from grasp_bench.report.web.boards import Boards
 from grasp_bench.report.web.view import (
@@ -42,6 +43,7 @@ class Form:
     """
 
     choices: Sequence[Choice]
+    note: str = ""
     lists: bool = False
     unseen: Sequence[str] = ()
     links: Mapping[str, str] = field(default_factory=dict)
@@ -99,8 +101,7 @@ def board_page(boards: Boards, name: str, view: View) -> tuple[Page, Form]:
     shown = narrowed(board, view)
     rows = [row for ranking in shown["rankings"] for row in ranking["rows"]]
     hidden = hidden_rows(rows, view)
-    visible = {row["label"] for row in rows} - {row["label"] for row in hidden}
-    gone = {text for row in hidden if row["label"] not in visible for text in (row["label"], label_of(row))}
+    gone = {text for row in hidden for text in (row["label"], label_of(row))}
     picks = {label_of(row): shown_line(row["label"]) for row in rows}
     boxes: list[Picked] = []
     document = lay_out(
@@ -115,13 +116,13 @@ def board_page(boards: Boards, name: str, view: View) -> tuple[Page, Form]:
         blocks = blocks_of(replace(section, title="Show", tables=tables))
         if not section.folded:
             blocks = blocks[1:]  # its heading is that of the page's section
-        if section.kind == "ranking" and gone:
-            blocks.insert(0, Prose([HIDDEN.format(len(visible), len(visible) + len(hidden))]))
         if blocks:
             sections.append(PageSection(f"s{index}", section.title, blocks))
     page = Page(board["name"], board["description"], UNITS, facts_of(board), sections)
     seen = {each.pick for each in boxes}
-    return page, Form(choices, unseen=[each for each in view.method if each not in seen], links=links)
+    unseen = [each for each in view.method if each not in seen]
+    note = HIDDEN.format(len(rows) - len(hidden), len(rows)) if hidden else ""
+    return page, Form(choices, note, unseen=unseen, links=links)
 
 
 HIDDEN = "{} of {} rows are shown. Places, marks and tests are those of the whole board."
@@ -151,7 +152,7 @@ def _compared(
 ) -> tuple[PageSection | None, Mapping[str, str]]:
     """Two ticked methods compared, with links to other views; of more, links to each two."""
     if len(view.method) != 2:
-        pairs = list(combinations(view.method, 2))[:MOST_PAIRS]
+        pairs = islice(combinations(view.method, 2), MOST_PAIRS)
         clear = {"untick all": view.link(method=(), only="")} if view.method else {}
         return None, {f"{a} against {b}": view.link(method=(a, b)) for a, b in pairs} | clear
     labels = {shown_line(row["label"]): row["label"] for r in board["rankings"] for row in r["rows"]}
@@ -165,21 +166,14 @@ def _compared(
     except GraspBenchError as error:
         return PageSection("pair", f"{first} against {second}", [Prose(str(error).splitlines())]), links
     document = lay_out_pair(pair)
-    declared = [
-        Verdict(
-            claim["verdict"],
-            f"{claim['better']} > {claim['than']} by {claim['metric']} ({claim['protocol']})",
-            f"{claim['words']}.",
-        )
-        for claim in board["claims"]
-        if {claim["better"], claim["than"]} == {pair["first"], pair["second"]}
-    ]
+    named = {pair["first"], pair["second"]}
+    declared = [claim for claim in board["claims"] if {claim["better"], claim["than"]} == named]
     settings, *protocols = document.sections
     blocks: list[Block] = [Prose(document.lines[:1])]
     if declared:
         blocks += [
-            Prose(["Declared before the runs, and corrected for all declared tests:"]),
-            Verdicts(declared),
+            Prose(["Declared in the spec, and corrected for all declared tests:"]),
+            verdicts_of(declared),
         ]
     for section in protocols:
         if not view.protocol or section.title.startswith(view.protocol):

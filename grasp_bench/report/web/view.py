@@ -75,9 +75,11 @@ def choices_of_board(board: Board, view: View) -> list[Choice]:
     measured = {group for row in rows for groups in row["values"].values() for group in groups}
     groups = {group: head for group, head in GROUP_HEADS.items() if group in measured}
     made = [
-        *choices_of_cells([ranking["dataset"] for ranking in rankings], map(_coordinates, rows), view),
-        Choice("protocol", "ranking", "all", dict(zip(protocols, protocols, strict=True)), view.protocol),
-        Choice("metric", "metric", board["metric"], dict(zip(metrics, metrics, strict=True)), view.metric),
+        *choices_of_cells(
+            [ranking["dataset"] for ranking in rankings], (row["coordinates"] for row in rows), view
+        ),
+        Choice("protocol", "ranking", "all", {name: name for name in protocols}, view.protocol),
+        Choice("metric", "metric", board["metric"], {name: name for name in metrics}, view.metric),
         Choice("group", "group", "all users", groups, view.group),
     ]
     for choice in made:
@@ -125,7 +127,3 @@ def hidden_rows(rows: Sequence[Row], view: View) -> list[Row]:
         for row in rows
         if not fits(row["coordinates"], view) or (only and shown_line(row["label"]) not in only)
     ]
-
-
-def _coordinates(row: Row) -> Mapping[str, Any]:
-    return row["coordinates"]
