@@ -14,7 +14,7 @@ BLOCK = 1 << 12
 class Journal(JournalFileBackend):
     """A journal whose every line is whole before another one is appended.
 
-    Optuna passes over half a line at the end, but appends to it: then no process can read the journal any more.
+    Optuna passes over half a line at the end, but appends to it, and then no process can read the journal.
     """
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
