@@ -17,7 +17,7 @@ class GraspSettings(EnhancerSettings):
     reads_profile_per_position = True
     shuffled_control = True
     later = ("embedding_scale",)
-    space: ClassVar[Space] = {"index.num_neighbours": (3, 30), "model.id_residual": (False, True)}
+    space: ClassVar[Space] = {"model.mlp_depth": (1, 2), "model.id_residual": (False, True)}
 
     attention: Literal["sigmoid", "softmax", "none"] = "sigmoid"
     softmax_over: Literal["prefix", "sequence"] = Field(
