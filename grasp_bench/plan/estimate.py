@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from grasp_bench.components import DATASETS
 from grasp_bench.core.store import Store
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.nodes import Node, asks_service, service_in, service_of
-from grasp_bench.spec.locations import GENERATED, locate
+from grasp_bench.spec.locations import locate
 
 BYTES_PER_INTERACTION = 20.0  # a CSV line of two ids and a position or time
 PACKED = 4.0  # compression by gzip or Parquet
@@ -117,7 +118,7 @@ def wall_seconds(to_run: Sequence[Node], seconds: Mapping[str, float], workers: 
 
 def _interactions(cell: Cell) -> float:
     dataset = cell.experiment.dataset
-    if dataset.source in GENERATED:
+    if dataset.source in DATASETS:
         return GENERATED_INTERACTIONS
     path = locate(dataset).interactions
     if path is None:

@@ -17,7 +17,10 @@ class LLMESRSettings(EnhancerSettings):
     reads = ("item_embeddings", "user_neighbours")
     shuffled_control = True
     later = ("embedding_scale",)
-    space: ClassVar[Space] = {"model.cross_attention": (True, False), "model.distil_weight": (1e-3, 1.0, "log")}
+    space: ClassVar[Space] = {
+        "model.cross_attention": (True, False),
+        "model.distil_weight": (1e-3, 1.0, "log"),
+    }
 
     collaborative_init: Literal["pca", "random"] = Field(
         "pca", description="llmesr: initial values of its ID table."
