@@ -102,7 +102,7 @@ def forecast(
     devices = worker_devices(whole, device, workers)
     chosen = seeds_begun(whole, loaded.experiment, kept).only(only)
     now = status(chosen, kept)
-    return Forecast(chosen, now, estimate(chosen, now.to_run, kept, len(devices)), devices)
+    return Forecast(chosen, now, estimate(chosen, now.to_run, kept, len(devices), devices[0]), devices)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,8 @@ def compare(
     """Return `first` less `second`, one row for each protocol and metric, or group.
 
     Columns: protocol, group, metric, first, second, difference, low, high, p. The interval is that of the
-    tested metric; null elsewhere. Users and trainings are crossed (docs/honest_numbers.md).
+    tested metric, overall and by group; null elsewhere. Users and trainings are crossed
+    (docs/honest_numbers.md).
 
     Example:
         >>> gb.compare("grasp", "none", "demo").filter(metric="NDCG@10", group="overall")

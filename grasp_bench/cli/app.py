@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("grasp_bench.cli.run:run", "Run unfinished cells; the same command resumes."),
     "tune": ("grasp_bench.cli.run:tune", "Search settings on validation alone, on any number of machines."),
     "leaderboard": ("grasp_bench.cli.leaderboard:leaderboard", "Show the board of finished cells."),
+    "board": ("grasp_bench.cli.board:board", "Show boards in a browser, with filters (--web)."),
     "report": ("grasp_bench.cli.leaderboard:report", "Write all results of a spec as one HTML file."),
     "compare": ("grasp_bench.cli.leaderboard:compare", "Explain the difference between two methods."),
     "power": ("grasp_bench.cli.leaderboard:power", "Estimate how many seeds a difference needs."),

@@ -1,7 +1,7 @@
 """Estimate the time that a run still needs: the plan's estimate, corrected by measured nodes.
 
 A running node's rest follows from its own progress. A node that has not started takes the plan's estimate
-times the ratio of measured to estimated seconds of its kind (else of its stage). Trainings stop early, so
+times the ratio of measured to estimated seconds of its kind, else of the most alike. Trainings stop early, so
 they count with the number of epochs that trainings of their kind took.
 """
 
@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from grasp_bench.engine.callbacks import Callback
 from grasp_bench.engine.tasks import Done, Failure, Progress
 from grasp_bench.plan.cells import Cell
-from grasp_bench.plan.estimate import Estimate, kind_of_node, wall_seconds
+from grasp_bench.plan.estimate import Estimate, wall_seconds
 from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.work import kind_of
 
 SECONDS_BETWEEN_LOOKS = 1.0  # between estimates for the whole plan; bars are drawn ten times a second
 OVERDUE = 0.1  # a node that should have ended takes this share of its time so far
@@ -153,11 +154,11 @@ class Eta(Callback):
         return max(usual - done, min(OVERDUE * done, total - done))
 
     def _expected(self, node: Node, factors: dict[tuple[str, ...], float]) -> float:
-        factor = factors.get(kind_of_node(node), factors.get((node.stage,), 1.0))
-        return self._guess.node_seconds[node.hash] * factor
+        found = (factors[level] for level in reversed(_levels(node)) if level in factors)
+        return self._guess.node_seconds[node.hash] * next(found, 1.0)
 
     def _factors(self) -> dict[tuple[str, ...], float]:
-        """Ratio of measured (or projected) to estimated seconds, by kind and by stage."""
+        """Ratio of measured (or projected) to estimated seconds, by kind and by what kinds begin with."""
         measured = dict(self._took)
         for digest, running in self._running.items():
             pace = running.seconds_per_unit()
@@ -168,8 +169,13 @@ class Eta(Callback):
         took: dict[tuple[str, ...], float] = defaultdict(float)
         guessed: dict[tuple[str, ...], float] = defaultdict(float)
         for digest, seconds in measured.items():
-            node = self._nodes[digest]
-            for kind in {kind_of_node(node), (node.stage,)}:
-                took[kind] += seconds
-                guessed[kind] += self._guess.node_seconds[digest]
-        return {kind: took[kind] / guessed[kind] for kind in took if guessed[kind] > 0}
+            for level in _levels(self._nodes[digest]):
+                took[level] += seconds
+                guessed[level] += self._guess.node_seconds[digest]
+        return {level: took[level] / guessed[level] for level in took if guessed[level] > 0}
+
+
+def _levels(node: Node) -> list[tuple[str, ...]]:
+    """Return the beginnings of a node's kind, from the stage to the whole."""
+    kind = kind_of(node)
+    return [kind[:length] for length in range(1, len(kind) + 1)]

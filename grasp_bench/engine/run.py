@@ -21,7 +21,7 @@ from grasp_bench.engine.trackers.registry import Tracker
 from grasp_bench.engine.tracking import TrackerCallback
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.plan.estimate import Estimate, estimate, interactions_of, work_of
+from grasp_bench.plan.estimate import Estimate, estimate
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.selection import Status, status
 
@@ -33,13 +33,10 @@ class Schedule:
     floating-point sums do not depend on what else runs; nodes that several cells need get idle cores as well.
     """
 
-    def __init__(
-        self, to_run: Sequence[Node], cells: Iterable[Cell], work: Mapping[str, float], *, threads: int
-    ) -> None:
+    def __init__(self, to_run: Sequence[Node], cells: Iterable[Cell], *, threads: int) -> None:
         self._pending = {node.hash: node for node in to_run}
         self._running: dict[str, Node] = {}
         self._readers = Counter(node.hash for cell in cells for node in cell.nodes.values())
-        self._work = work
         self._threads = threads
         self.failures: dict[str, Failure] = {}
         self.blocked: dict[str, Failure] = {}
@@ -69,7 +66,7 @@ class Schedule:
             threads = (
                 max(self._threads, self._threads * executor.slots // at_once) if shared else self._threads
             )
-            executor.submit(Task(node, threads, self._work.get(node.hash, 0.0)))
+            executor.submit(Task(node, threads))
             self._running[node.hash] = self._pending.pop(node.hash)
             callbacks.started(node)
 
@@ -172,7 +169,7 @@ def run_plan(plan: Plan, config: RunConfig) -> Outcome:
 
 
 def _pass(plan: Plan, now: Status, store: Store, config: RunConfig) -> Outcome:
-    guess = estimate(plan, now.to_run, store, len(config.devices))
+    guess = estimate(plan, now.to_run, store, len(config.devices), config.devices[0])
     if now.to_run:
         diagnostics.check(store, config.results, guess.disk_mb)
         diagnostics.check_keys(now.to_run)
@@ -231,10 +228,8 @@ def opening(plan: Plan, now: Status, guess: Estimate) -> str:
 
 
 def _execute(plan: Plan, now: Status, store: Store, config: RunConfig, callbacks: Callback) -> Outcome:
-    interactions = interactions_of(plan)
-    work = {node.hash: work_of(node, interactions) for node in now.to_run}
     threads = max(1, machine.cores() // len(config.devices))
-    schedule = Schedule(now.to_run, plan.cells, work, threads=threads)
+    schedule = Schedule(now.to_run, plan.cells, threads=threads)
     cells = {cell.hash: cell for cell in plan.cells}
     unpublished: dict[str, Failure] = {}
 

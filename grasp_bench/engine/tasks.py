@@ -28,11 +28,10 @@ class WorkerConfig:
 
 @dataclass(frozen=True)
 class Task:
-    """A node to make, its CPU threads, and its units of work in one pass (kept for later estimates)."""
+    """A node to make, and its CPU threads."""
 
     node: Node
     threads: int
-    work: float
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def _make(task: Task, store: Store, stages: Registry[type[Stage]], context: RunC
     node = task.node
     inputs = {role: store.get(upstream.stage, upstream.hash) for role, upstream in node.inputs.items()}
     stage = stages.get(node.stage)()
-    sidecar = _sidecar(node) | {"work_per_pass": task.work}
+    sidecar = _sidecar(node)
     with store.writing(node.stage, node.hash, sidecar, private=holds_answers(node)) as out:
         sidecar["facts"] = stage.run(node, inputs, out, context)
         sidecar["versions"] = _versions()

@@ -1,55 +1,40 @@
 """Estimate the time, memory and disk of a plan, roughly, from measured runs where the store has some.
 
-Work is counted in interactions (guessed from the size of the source file) times the work of the stage per
-interaction in one pass; an epoch of a training is a pass. Speed is the median of the stage's sidecars in this
-store, without the start, and a training takes as many epochs as trainings of its kind; without sidecars the
-constants below apply.
+A node takes the seconds that `plan.work` assumes for its size and settings, times a ratio of measured to
+assumed seconds. The ratio is learnt from sidecars of this store: from those made on this machine, of the
+stage, of the same backbone and enhancer, and so on to the same kind, each correcting the more general one by
+as much as was measured. So one training also teaches how fast others are. Trainings count with the epochs
+that trainings alike took to their best one, and then their own patience.
 """
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from heapq import nlargest
+from statistics import median
+from typing import Any
 
-from grasp_bench.components import DATASETS
+from grasp_bench.components import LOSSES
+from grasp_bench.core import machine
+from grasp_bench.core.integrity import sidecar_if_whole
 from grasp_bench.core.store import Store
-from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.plan.nodes import Node, asks_service, service_in, service_of
-from grasp_bench.spec.locations import locate
+from grasp_bench.plan.nodes import STAGE_VERSIONS, Node, asks_service
+from grasp_bench.plan.sizes import Sizes, sizes_in, sizes_of, split_of
+from grasp_bench.plan.work import Work, kind_of, work_of
 
-BYTES_PER_INTERACTION = 20.0  # a CSV line of two ids and a position or time
-PACKED = 4.0  # compression by gzip or Parquet
-GENERATED_INTERACTIONS = 15_000
-USUAL_EPOCHS = 120  # typical length of a training with early stopping
-# Below this work per pass, fixed costs of a stage outweigh its speed.
-LEAST_WORK = 5_000
-
-# Seconds per unit of work on one core of an AMD EPYC, mostly measured on amazon-beauty with MiniLM and
-# SASRec.
-SECONDS = {
-    "split": 5e-6,
-    "candidates": 1e-7,
-    "text": 1e-5,
-    "embeddings users": 3e-3,
-    "embeddings items": 3e-4,
-    "neighbours users": 1.5e-4,
-    "neighbours items": 6e-5,
-    "train": 1.7e-5,
-    "rank": 3.5e-5,
-    "control": 1.5e-5,
-    "metrics": 5e-6,
-}
-READ_SECONDS = 1e-5  # per precomputed vector
-# For services: seconds per request, and entities per interaction.
-ANSWER_SECONDS = {"text": 2.0, "embeddings": 0.5}
-ENTITIES = {"users": 0.13, "items": 0.06}
-ENHANCED = {"train": 1.6, "rank": 4.6}  # factor of enhancers that read text
-START_SECONDS = 0.5
+START_SECONDS = 8.0  # of a run: workers import torch, and the board is made
+MOST_LESSONS = 50  # latest artefacts of a stage
+# In seconds of assumed work: so much measured work counts as much as the more general ratio, and a single
+# artefact counts no more than so much, since it may have waited for a download or another process.
+TRUST, MOST_TRUST = 2.0, 10.0
+# Epochs to the best one where no training is known: with one negative, and with more.
+USUAL_BEST = {"bce": 80}
+USUAL_BEST_ELSE = 20
 # Megabytes: the libraries of a worker, and per thousand interactions.
 BASE_MEMORY = 450.0
 MEMORY = {"embeddings": 0.5, "neighbours": 1.5, "train": 1.5, "rank": 1.0}
@@ -60,8 +45,8 @@ DISK = {"embeddings": 0.3, "neighbours": 0.35, "train": 0.15, "candidates": 0.1,
 class Estimate:
     """Seconds by node hash, wall seconds with the given workers, peak and disk in megabytes.
 
-    `learned` is the share of the time that rests on measurements in this store. `passes` are the expected
-    epochs of trainings, by node hash.
+    `learned` is the share of the time of nodes whose kind this store has measured on this machine. `passes`
+    are the expected epochs of trainings, by node hash.
     """
 
     node_seconds: Mapping[str, float]
@@ -72,42 +57,22 @@ class Estimate:
     passes: Mapping[str, float]
 
 
-def interactions_of(plan: Plan) -> dict[str, float]:
-    """Guess the number of interactions behind each split, by its hash."""
-    found: dict[str, float] = {}
-    for cell in plan.cells:
-        digest = cell.nodes["split"].hash
-        if digest not in found:
-            found[digest] = _interactions(cell)
-    return found
-
-
-def work_of(node: Node, interactions: Mapping[str, float]) -> float:
-    """Units of work in one pass; `run` writes them to the sidecar for later estimates."""
-    work = interactions[_split_of(node).hash]
-    return work * node.settings["negatives"] if node.stage == "candidates" else work
-
-
-def estimate(plan: Plan, to_run: Sequence[Node], store: Store, workers: int) -> Estimate:
-    """Estimate what running `to_run` takes, from sidecars only."""
-    interactions = interactions_of(plan)
-    lessons = _lessons(store, {kind_of_node(node) for node in to_run})
+def estimate(plan: Plan, to_run: Sequence[Node], store: Store, workers: int, device: str = "cpu") -> Estimate:
+    """Estimate what running `to_run` takes, from sidecars and the beginnings of data files only."""
+    sizes, lessons = sizes_of(plan, store), Lessons(store, machine.describe(device))
     seconds: dict[str, float] = {}
     passes: dict[str, float] = {}
     learned = memory = disk = 0.0
     for node in to_run:
-        work = work_of(node, interactions)
-        thousands = interactions[_split_of(node).hash] / 1000
-        lesson = lessons.get(kind_of_node(node))
-        speed = lesson.speed if lesson else _assumed_speed(node)
-        passes[node.hash] = _expected_passes(node, lesson)
-        seconds[node.hash] = START_SECONDS + work * speed * passes[node.hash]
-        learned += seconds[node.hash] if lesson else 0.0
-        memory = max(memory, BASE_MEMORY + MEMORY.get(node.stage, 0.2) * thousands)
-        disk += DISK.get(node.stage, 0.02) * thousands
+        size = sizes[split_of(node).hash]
+        work, passes[node.hash] = work_of(node, size), lessons.passes(node)
+        seconds[node.hash] = (work.once + work.each * passes[node.hash]) * lessons.ratio(node)
+        learned += seconds[node.hash] if lessons.knows(node) else 0.0
+        memory = max(memory, BASE_MEMORY + MEMORY.get(node.stage, 0.2) * size.interactions / 1000)
+        disk += DISK.get(node.stage, 0.02) * size.interactions / 1000
     total = sum(seconds.values())
+    wall = START_SECONDS * lessons.machine + wall_seconds(to_run, seconds, workers) if to_run else 0.0
     share = learned / total if total else 0.0
-    wall = wall_seconds(to_run, seconds, workers)
     return Estimate(seconds, wall, memory * min(workers, len(to_run)), disk, share, passes)
 
 
@@ -116,97 +81,145 @@ def wall_seconds(to_run: Sequence[Node], seconds: Mapping[str, float], workers: 
     return max(sum(seconds.values()) / max(1, workers), _longest_path(to_run, seconds))
 
 
-def _interactions(cell: Cell) -> float:
-    dataset = cell.experiment.dataset
-    if dataset.source in DATASETS:
-        return GENERATED_INTERACTIONS
-    path = locate(dataset).interactions
-    if path is None:
-        return GENERATED_INTERACTIONS
-    size = path.stat().st_size / BYTES_PER_INTERACTION
-    return max(1.0, size * PACKED if path.suffix in (".gz", ".parquet") else size)
+class Lessons:
+    """What the latest artefacts of a store tell of speed and of epochs.
+
+    Args:
+        here: the machine, as sidecars describe it. Speeds of others are not learnt from.
+    """
+
+    def __init__(self, store: Store, here: str) -> None:
+        self._measured: dict[tuple[str, ...], list[tuple[float, float]]] = defaultdict(list)
+        self._trainings: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
+        for node, sidecar, size in _History(store).lessons():
+            with suppress(KeyError):  # an earlier version, whose settings or facts said less
+                self._learn(node, sidecar, work_of(node, size), sidecar.get("machine") == here)
+
+    def _learn(self, node: Node, sidecar: Mapping[str, Any], work: Work, here: bool) -> None:
+        facts, epochs = sidecar["facts"], 1
+        if node.stage == "train":
+            epochs = facts["epochs"]
+            told = {key: facts[key] for key in ("epochs", "best_epoch", "stopped")}
+            for level in _alike(node):
+                self._trainings[level].append(told)
+        if here:
+            assumed = work.once + work.each * epochs
+            for level in _levels(node):
+                self._measured[level].append((sidecar["seconds"] / assumed, min(assumed, MOST_TRUST)))
+
+    def knows(self, node: Node) -> bool:
+        """Return True when a node of its kind was measured here."""
+        return _levels(node)[-1] in self._measured
+
+    @property
+    def machine(self) -> float:
+        """Measured by assumed seconds of all nodes here."""
+        return self._ratio([()])
+
+    def ratio(self, node: Node) -> float:
+        """Return measured by assumed seconds for nodes like this one; 1 where nothing was measured."""
+        return self._ratio(_levels(node))
+
+    def _ratio(self, levels: Sequence[tuple[str, ...]]) -> float:
+        ratio = 1.0
+        for level in levels:
+            if measured := self._measured.get(level):
+                weight = sum(weight for _, weight in measured)
+                ratio = (_weighted_median(measured) * weight + ratio * TRUST) / (weight + TRUST)
+        return ratio
+
+    def passes(self, node: Node) -> float:
+        """Return the epochs that a training may take; 1 for other nodes."""
+        if node.stage != "train":
+            return 1.0
+        training = node.settings["training"]
+        most, patience = training["max_epochs"], training["patience"] * training["eval_every"]
+        usual = (
+            USUAL_BEST.get(training.get("loss", {}).get("kind", LOSSES.default), USUAL_BEST_ELSE) + patience
+        )
+        alike = next((self._trainings[level] for level in _alike(node) if level in self._trainings), [])
+        lengths = [
+            each["best_epoch"] + patience if each["stopped"] == "early" else max(usual, each["epochs"])
+            for each in alike
+        ]
+        return float(min(most, median(lengths) if lengths else usual))
 
 
-def _split_of(node: Node) -> Node:
-    return node if node.stage == "split" else next(n for n in node.ancestors() if n.stage == "split")
+def _levels(node: Node) -> list[tuple[str, ...]]:
+    """Return the beginnings of a node's kind, the general first: nodes of each are more alike.
+
+    The speed of a service is not that of the machine, so that nothing else is learnt from it.
+    """
+    kind = kind_of(node)
+    first = len(kind) if asks_service(node) else 0
+    return [kind[:length] for length in range(first, len(kind) + 1)]
 
 
-def kind_of_node(node: Node) -> tuple[str, ...]:
-    """Return the kind of a node."""
-    return kind_of(node.stage, node.settings)
+def _alike(node: Node) -> list[tuple[str, ...]]:
+    """Return groups of trainings, those first whose epochs tell most of this one's."""
+    split, kind = split_of(node).hash, kind_of(node)
+    return [(split, *kind), kind, (split,), ()]
 
 
-def kind_of(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the kind of a node by its settings; nodes of one kind are equally fast per unit of work."""
-    model = settings.get("model", {})
-    encoder = settings.get("encoder", {})
-    parts = [settings.get("control"), settings.get("side"), encoder.get("kind"), encoder.get("model")]
-    parts += [model.get(key) for key in ("backbone", "enhancer", "embedding_dim")]
-    if stage == "text" and (service := service_in(stage, settings)) is not None:
-        parts += [service["provider"], service["model"]]
-    return stage, *(str(part) for part in parts if part is not None)
+class _History:
+    """Finished artefacts of a store as nodes again, so that their work is that of planned ones."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        stages = [store.root / stage for stage in STAGE_VERSIONS]
+        folders = [path for stage in stages if stage.is_dir() for path in stage.iterdir() if not path.suffix]
+        self._folders = {path.name: path for path in folders}
+        self._nodes: dict[str, tuple[Node, dict[str, Any]] | None] = {}
+
+    def lessons(self) -> Iterator[tuple[Node, dict[str, Any], Sizes]]:
+        """Yield node, sidecar and sizes of the latest artefacts of each stage, where all are known."""
+        by_stage: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        for name, folder in self._folders.items():
+            with suppress(OSError):
+                by_stage[folder.parent.name].append((folder.stat().st_mtime, name))
+        for dated in by_stage.values():
+            for _, name in nlargest(MOST_LESSONS, dated):
+                made = self._made(name)
+                if made is not None and _is_positive(made[1].get("seconds")):
+                    size = sizes_in(self._store, split_of(made[0]).hash)
+                    if size is not None:
+                        yield *made, size
+
+    def _made(self, name: str) -> tuple[Node, dict[str, Any]] | None:
+        """Return the node of an artefact; None if it or something it was made from is gone or damaged."""
+        if name not in self._nodes:
+            self._nodes[name] = self._read(name)
+        return self._nodes[name]
+
+    def _read(self, name: str) -> tuple[Node, dict[str, Any]] | None:
+        folder = self._folders.get(name)
+        sidecar = None if folder is None else sidecar_if_whole(folder)
+        if folder is None or sidecar is None:
+            return None
+        inputs = {role: self._made(upstream) for role, upstream in sidecar.get("inputs", {}).items()}
+        nodes = {role: made[0] for role, made in inputs.items() if made is not None}
+        if len(nodes) < len(inputs):
+            return None
+        node = Node(
+            folder.parent.name, sidecar.get("settings", {}), nodes, name, sidecar.get("label", ""),
+            sidecar.get("places", {}),
+        )  # fmt: skip
+        return node, sidecar
 
 
-@dataclass(frozen=True)
-class _Lesson:
-    """Median seconds per unit of work and pass, and median passes of early-stopped trainings."""
-
-    speed: float
-    passes: float | None
-
-
-def _lessons(store: Store, kinds: set[tuple[str, ...]]) -> dict[tuple[str, ...], _Lesson]:
-    speeds: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    passes: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for stage in {kind[0] for kind in kinds}:
-        for artefact in store.artefacts(stage):
-            sidecar = artefact.sidecar
-            kind, speed = kind_of(stage, sidecar.get("settings", {})), _measured_speed(sidecar)
-            if kind not in kinds or speed is None:
-                continue
-            speeds[kind].append(speed)
-            facts = sidecar.get("facts", {})
-            if facts.get("stopped") == "early":
-                passes[kind].append(facts["epochs"])
-    return {
-        kind: _Lesson(statistics.median(found), statistics.median(passes[kind]) if passes[kind] else None)
-        for kind, found in speeds.items()
-    }
+def _weighted_median(values: Sequence[tuple[float, float]]) -> float:
+    """Return the value, of (value, weight), with half of the weight on either side."""
+    ordered, total = sorted(values), 0.0
+    half = sum(weight for _, weight in values) / 2
+    for value, weight in ordered:
+        total += weight
+        if total >= half:
+            return value
+    return ordered[-1][0]
 
 
-def _measured_speed(sidecar: Mapping[str, Any]) -> float | None:
-    """Seconds per unit of work and pass; None for too little work."""
-    seconds, work = sidecar.get("seconds"), sidecar.get("work_per_pass")
-    epochs = sidecar.get("facts", {}).get("epochs", 1)
-    if not (_positive(seconds) and _positive(work) and _positive(epochs)) or work < LEAST_WORK:
-        return None
-    return max(0.0, seconds - START_SECONDS) / (work * epochs)
-
-
-def _expected_passes(node: Node, lesson: _Lesson | None) -> float:
-    if node.stage != "train":
-        return 1
-    usual = lesson.passes if lesson and lesson.passes else USUAL_EPOCHS
-    return min(float(node.settings["training"]["max_epochs"]), usual)
-
-
-def _positive(value: Any) -> TypeGuard[float]:
+def _is_positive(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value) and value > 0
-
-
-def _assumed_speed(node: Node) -> float:
-    enhancer = node.settings.get("model", {}).get("enhancer")
-    if node.stage == "rank":
-        enhancer = node.inputs["train"].settings["model"]["enhancer"]
-    if node.settings.get("encoder", {}).get("kind") == "precomputed":
-        return READ_SECONDS
-    if asks_service(node):
-        service = service_of(node)
-        at_once = service["concurrency"] * service.get("batch_size", 1)
-        return float(ENTITIES[node.settings["side"]] * ANSWER_SECONDS[node.stage] / at_once)
-    sided = f"{node.stage} {node.settings.get('side')}"
-    speed = SECONDS.get(sided) or SECONDS.get(node.stage, 1e-5)
-    return speed * (1.0 if enhancer in (None, "none") else ENHANCED[node.stage])
 
 
 def _longest_path(to_run: Sequence[Node], seconds: Mapping[str, float]) -> float:

@@ -31,14 +31,24 @@ def load_board(folder: Path, *, metric: str | None = None) -> Board:
 
         board = build_board(folder, key)
         _keep(folder / FILE, board)
-    if measured := measured_metrics(board["rankings"]):
-        require_metric(metric or board["metric"], measured)
-    if not _tested(board, metric or board["metric"]):
-        from grasp_bench.report.build import add_tests
-
-        add_tests(folder, board, metric or board["metric"])
+    if add_missing_tests(folder, board, metric or board["metric"]):
         _keep(folder / FILE, board)
     return board
+
+
+def add_missing_tests(folder: Path, board: Board, metric: str) -> bool:
+    """Add the tests of a metric to the board of a folder in memory; False where it has them.
+
+    Raises UnknownNameError for a metric that was not measured.
+    """
+    if measured := measured_metrics(board["rankings"]):
+        require_metric(metric, measured)
+    if _tested(board, metric):
+        return False
+    from grasp_bench.report.build import add_tests
+
+    add_tests(folder, board, metric)
+    return True
 
 
 def _tested(board: Board, metric: str) -> bool:

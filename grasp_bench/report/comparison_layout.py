@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grasp_bench.report.comparison_pair import Pair, ProtocolPair
+from grasp_bench.report.comparison_pair import GroupDifference, Pair, ProtocolPair
 from grasp_bench.report.document import BLANK, Document, Section, Table
-from grasp_bench.report.formatting import UNITS, count, p_value, percent, points, probability
+from grasp_bench.report.formatting import (
+    GROUP_HEADS,
+    UNITS,
+    count,
+    not_told_apart,
+    p_value,
+    percent,
+    points,
+    points_with_interval,
+    probability,
+)
 from grasp_bench.report.schema import PairTest
-from grasp_bench.report.sections.groups import GROUP_HEADS
 from grasp_bench.report.sections.significance import columns_of_tests, entries_of_test, notes_of_tests
 from grasp_bench.stats.levels import ALPHA
 
@@ -34,6 +43,21 @@ def in_words(first: str, second: str, metric: str, test: PairTest) -> list[str]:
         f"{count(test['gained'])} of {count(test['n'])} users gain, {count(test['lost'])} lose, "
         f"{count(test['n'] - test['gained'] - test['lost'])} see no difference.",
     ]
+
+
+def groups_in_words(names: tuple[str, str], groups: Sequence[GroupDifference]) -> list[str]:
+    """Say in which groups the first is above, below, or not distinguished; nothing where none was tested."""
+    by_answer: dict[str, list[str]] = {}
+    for group in groups:
+        if group["p"] is not None:
+            side = "above" if group["difference"] > 0 else "below"
+            answer = "not distinguished" if not_told_apart(group["p"]) else side
+            by_answer.setdefault(answer, []).append(GROUP_HEADS.get(group["group"], group["group"]))
+    if not by_answer:
+        return []
+    order = ("above", "below", "not distinguished")
+    told = "; ".join(f"{each} in {', '.join(by_answer[each])}" for each in order if each in by_answer)
+    return [f"By group, {names[0]} against {names[1]}: {told} (p < 0.05, uncorrected and exploratory)."]
 
 
 def _certainty(test: PairTest) -> str:
@@ -73,15 +97,14 @@ def _protocol(name: str, pair: Pair, found: ProtocolPair) -> Section:
     test, names = found["test"], (pair["first"], pair["second"])
     columns = columns_of_tests([test])
     tested = [entries_of_test(test, columns)]
-    groups = [(GROUP_HEADS.get(g["group"], g["group"]), g["first"], g["second"]) for g in found["groups"]]
     seeds = [(f"seed {s['seed']}", s["first"], s["second"]) for s in found["seeds"]]
     tables = [
         Table.of_texts(f"{metric}, all users", columns, tested, notes_of_tests([test])),
-        _means(f"{metric} by group (means over seeds, not tested)", names, groups),
+        _groups(metric, names, found["groups"]),
         _metrics(names, found),
         _means(f"{metric} by seed", names, seeds),
     ]
-    words = in_words(*names, metric, test)
+    words = [*in_words(*names, metric, test), *groups_in_words(names, found["groups"])]
     return Section(f"{name} ranking", [table for table in tables if table.rows], words)
 
 
@@ -94,6 +117,22 @@ def _means(
         for name, ours, theirs in rows
     ]  # fmt: skip
     return Table.of_texts(title, ["", *names, "difference"], entries)
+
+
+def _groups(metric: str, names: tuple[str, str], groups: Sequence[GroupDifference]) -> Table:
+    """Means over seeds, and the difference with its interval where the groups' users are known."""
+    entries = []
+    for group in groups:
+        low, high = group["low"], group["high"]
+        shown = points(group["difference"])
+        if low is not None and high is not None:
+            shown = points_with_interval({"difference": group["difference"], "low": low, "high": high})
+        means = percent(group["first"]), percent(group["second"])
+        entries.append([GROUP_HEADS.get(group["group"], group["group"]), *means, shown, p_value(group["p"])])
+    heads = ["", *names, "difference [95 % CI]", "p"]
+    return Table.of_texts(
+        f"{metric} by group (p of users and trainings crossed, uncorrected)", heads, entries
+    )
 
 
 def _metrics(names: tuple[str, str], found: ProtocolPair) -> Table:

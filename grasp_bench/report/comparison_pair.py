@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from grasp_bench.core.errors import GraspBenchError, IncomparableError, UnknownNameError
+from grasp_bench.core.errors import DataError, GraspBenchError, IncomparableError, UnknownNameError
 from grasp_bench.core.words import did_you_mean
 from grasp_bench.report.cells import ResultCell
 from grasp_bench.report.comparable_cells import StoredResults, difference_of_protocol, read_results
 from grasp_bench.report.formatting import flattened
+from grasp_bench.report.group_membership import Bools, read_membership
 from grasp_bench.report.methods import Method, NamePattern
 from grasp_bench.report.rows import make_row, require_metric
 from grasp_bench.report.schema import PROTOCOLS, PairTest, Row
-from grasp_bench.report.user_values import UserValues
+from grasp_bench.report.user_values import TOLERANCE, UserValues
 from grasp_bench.stats.comparison import compare
-from grasp_bench.stats.crossed import difference
+from grasp_bench.stats.crossed import Contrast, difference
+from grasp_bench.stats.trainings import Trainings
 
 
 class MetricDifference(TypedDict):
@@ -32,12 +34,18 @@ class MetricDifference(TypedDict):
 
 
 class GroupDifference(TypedDict):
-    """Means of the chosen metric within one group."""
+    """Means of the chosen metric within one group, and the crossed test over its users.
+
+    `p` is None where it decides nothing, and the interval too where nobody has written down who is in it.
+    """
 
     group: str
     first: float
     second: float
     difference: float
+    low: float | None
+    high: float | None
+    p: float | None
 
 
 class SeedMeans(TypedDict):
@@ -85,7 +93,8 @@ def compare_pair(folder: Path, first: str, second: str, metric: str | None = Non
     chosen = metric or stored.study.metric
     overall = [row["values"][p]["overall"] for row in rows for p in shared]
     require_metric(chosen, [name for name in overall[0] if all(name in values for values in overall)])
-    values = UserValues()
+    values, members = UserValues(), read_membership(folder, left.cells[0].protocol_hash)
+    groups = {} if members is None else members[1]
     return Pair(
         first=left.name,
         second=right.name,
@@ -94,13 +103,14 @@ def compare_pair(folder: Path, first: str, second: str, metric: str | None = Non
         first_seeds=left.seeds,
         second_seeds=right.seeds,
         settings=list(_differing_settings(left, right)),
-        protocols={p: _under(p, chosen, left, right, rows, values) for p in shared},
+        protocols={p: _under(p, chosen, left, right, rows, values, groups) for p in shared},
     )
 
 
 def _under(
-    protocol: str, metric: str, left: PairSide, right: PairSide, rows: tuple[Row, Row], values: UserValues
-) -> ProtocolPair:
+    protocol: str, metric: str, left: PairSide, right: PairSide, rows: tuple[Row, Row], values: UserValues,
+    members: Mapping[str, Bools],
+) -> ProtocolPair:  # fmt: skip
     ours, theirs = (row["values"][protocol]["overall"] for row in rows)
     sides = {
         name: (values.trainings(left.cells, protocol, name), values.trainings(right.cells, protocol, name))
@@ -114,17 +124,42 @@ def _under(
             for name, (a, b) in sides.items()
             for found in (difference(a, b),)
         ],
-        groups=list(_group_differences(protocol, metric, rows)),
+        groups=list(
+            _group_differences(protocol, metric, rows, sides[metric], members, left.cells[0].folder.parent)
+        ),
         seeds=list(_seed_means(protocol, metric, rows)),
     )
 
 
-def _group_differences(protocol: str, metric: str, rows: tuple[Row, Row]) -> Iterator[GroupDifference]:
+def _group_differences(
+    protocol: str, metric: str, rows: tuple[Row, Row], sides: tuple[Trainings, Trainings],
+    members: Mapping[str, Bools], folder: Path,
+) -> Iterator[GroupDifference]:  # fmt: skip
     ours, theirs = (row["values"][protocol] for row in rows)
     for group in ours:
         if group != "overall" and metric in ours[group] and metric in theirs.get(group, {}):
             first, second = ours[group][metric]["mean"], theirs[group][metric]["mean"]
-            yield GroupDifference(group=group, first=first, second=second, difference=first - second)
+            low = high = p = None
+            if group in members:
+                found = _within(folder, group, members[group], sides, first - second)
+                (low, high), p = found.interval(), found.p
+            yield GroupDifference(
+                group=group, first=first, second=second, difference=first - second, low=low, high=high, p=p
+            )
+
+
+def _within(
+    folder: Path, group: str, members: Bools, sides: tuple[Trainings, Trainings], said: float
+) -> Contrast:
+    """The difference over the users of a group, which must be the one that metrics.json says."""
+    if len(members) == sides[0].users.size:
+        found = difference(*(side.among(members) for side in sides))
+        if abs(found.difference - said) <= TOLERANCE:
+            return found
+    raise DataError(
+        f"{folder}: the users of {group} do not give the difference that metrics.json says",
+        hint="run the spec again: it writes the groups beside the cells",
+    )
 
 
 def _seed_means(protocol: str, metric: str, rows: tuple[Row, Row]) -> Iterator[SeedMeans]:

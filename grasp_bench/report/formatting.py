@@ -13,6 +13,20 @@ from grasp_bench.report.schema import Claim, DifferenceInterval, PairTest, Stat
 from grasp_bench.stats.levels import ALPHA
 
 UNITS = "Metrics in percent, mean ± standard deviation over seeds; differences in points of percent."
+GROUP_HEADS = {
+    "head_user": "head users",
+    "tail_user": "tail users",
+    "head_item": "head items",
+    "tail_item": "tail items",
+    "repeat": "repeat targets",
+    "new": "new targets",
+    "same_time": "targets of the same time",
+    "later": "later targets",
+    "ascending": "ascending ids",
+    "descending": "descending ids",
+    "seen_transition": "seen transitions",
+    "unseen_transition": "unseen transitions",
+}
 
 
 def percent(value: float | None) -> str:

@@ -13,21 +13,23 @@ from grasp_bench.report.sections.details import card_table, gaps_section, proven
 from grasp_bench.report.sections.groups import beyond_table, group_metrics, group_tables
 from grasp_bench.report.sections.noise import noise_section
 from grasp_bench.report.sections.published import published_section
-from grasp_bench.report.sections.ranking import ranking_table
+from grasp_bench.report.sections.ranking import OVERALL, ranking_table
 from grasp_bench.report.sections.significance import claims_section, exploratory_table, shuffled_table
 from grasp_bench.report.sections.tuned import tuned_section
 
 TableMaker = Callable[[Ranking, str, str], Table | None]
 
 
-def lay_out(board: Board, *, metric: str | None = None, protocol: str | None = None) -> Document:
-    """Arrange the board, ranked by `metric` and `protocol` (by default as the study says).
+def lay_out(
+    board: Board, *, metric: str | None = None, protocol: str | None = None, group: str = OVERALL
+) -> Document:
+    """Arrange the board, ranked by `metric` and `protocol` (by default as the study says) of `group`.
 
     `board` must hold the tests of the metric: see `board.load_board`.
     """
     metric, protocol = metric or board["metric"], protocol or board["rank_by"]
     sections: list[Section | None] = []
-    sections += [_ranking_section(board, ranking, protocol, metric) for ranking in board["rankings"]]
+    sections += [_ranking_section(board, ranking, protocol, metric, group) for ranking in board["rankings"]]
     sections += [across_section(board["across"]), gaps_section(board), claims_section(board)]
     sections.append(tuned_section(board, protocol, metric))
     sections += [noise_section(ranking, protocol, suffix_of(board, ranking)) for ranking in board["rankings"]]
@@ -48,12 +50,12 @@ def headline(document: Document) -> Document:
     return Document(document.title, document.lines, sections)
 
 
-def _ranking_section(board: Board, ranking: Ranking, first: str, metric: str) -> Section:
+def _ranking_section(board: Board, ranking: Ranking, first: str, metric: str, group: str) -> Section:
     heading = _heading(board, ranking)
     lines = [f"Ranked apart: {ranking['why_apart']}."] if ranking["why_apart"] else []
     if first not in ranking["protocols"]:
         lines.append(f"No {first} ranking was stored here.")
-    tables = [ranking_table(ranking, name, metric) for name in protocols_in_order(ranking, first)]
+    tables = [ranking_table(ranking, name, metric, group) for name in protocols_in_order(ranking, first)]
     return Section(heading, tables, lines, kind="ranking")
 
 

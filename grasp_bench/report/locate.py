@@ -19,7 +19,7 @@ def find_results(word: str | None, results: Path, files: Sequence[str] = (STUDY_
     meant. Raises UnknownNameError with a suggestion,
     MissingFileError when `results` is not there, DataError when it is empty.
     """
-    known = _known(results, files)
+    known = folders_of_results(results, files)
     names = ", ".join(sorted(known))
     if word is None and len(known) > 1:
         raise UnknownNameError(f"{results} has results of several specs", hint=f"name one of: {names}")
@@ -40,8 +40,8 @@ def find_results(word: str | None, results: Path, files: Sequence[str] = (STUDY_
     )
 
 
-def _known(results: Path, files: Sequence[str]) -> dict[str, Path]:
-    """Names of specs with at least one finished cell or one of the files."""
+def folders_of_results(results: Path, files: Sequence[str] = (STUDY_FILE,)) -> dict[str, Path]:
+    """Folders by the names of specs with at least one finished cell or one of the files."""
     if not results.is_dir():
         return {}
     folders = {path.parent for file in files for path in results.glob(f"*/{file}")}

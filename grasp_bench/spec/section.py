@@ -127,9 +127,11 @@ class BackboneSettings(ModelPart):
 
     Attributes:
         masked_training: training fills in masked items instead of predicting the next one.
+        token_cost: time for an item of a history, in that of SASRec; `plan` guesses by it.
     """
 
     masked_training: ClassVar[bool] = False
+    token_cost: ClassVar[float] = 1.0
 
     def looks_ahead(self) -> str | None:
         """Return why a position sees later items, as a predicate ("has no causal mask"); None if causal."""
@@ -144,11 +146,15 @@ class EnhancerSettings(ModelPart):
         reads_profile_per_position: item vectors depend on the user, so each training position can use the
             profile of the items before it (`text.users.scope: prefix`).
         shuffled_control: the control `shuffled` trains it on the embeddings of other entities.
+        training_cost, scoring_cost: time of a training step and of ranking an item, in those of `none`;
+            `plan` guesses by them.
     """
 
     reads: ClassVar[tuple[str, ...]] = ()
     reads_profile_per_position: ClassVar[bool] = False
     shuffled_control: ClassVar[bool] = False
+    training_cost: ClassVar[float] = 1.0
+    scoring_cost: ClassVar[float] = 1.0
 
     @classmethod
     def reads_users(cls) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from grasp_bench.stats.levels import TAILS
 from grasp_bench.stats.pairing import Values, checked_table
@@ -73,6 +73,10 @@ class Trainings:
     def less(self, other: Trainings) -> Trainings:
         """Subtract the values of the same trainings under another measure."""
         return Trainings(self.values_SU - other.values_SU, self.fixed)
+
+    def among(self, members_U: NDArray[np.bool_]) -> Trainings:
+        """Keep the users for whom `members_U` (U,) is true."""
+        return Trainings(self.values_SU[:, members_U], self.fixed)
 
     def first(self, count: int) -> Trainings:
         """Keep the first `count` trainings; an untrained method stays as it is."""

@@ -32,9 +32,10 @@ def test_the_package_passes_the_contract_and_trains(
     )  # fmt: skip
     assert tested.returncode == 0, tested.stdout
     assert "1 passed" in tested.stdout
+    compared = f"compare={{model.{kind}: [{other}, 'my_model:MyModel']}}"
     ran = subprocess.run(
         [sys.executable, "-m", "grasp_bench", "run", "demo.yaml", "--workers", "1", "--set", "seeds=[1]",
-         "--set", "training.max_epochs=1", "--set", f"compare={{model.{kind}: [{other}, 'my_model:MyModel']}}",
+         "--set", "training.max_epochs=1", "--set", compared,
          "--set", "model.my_model_bias=false"],
         cwd=folder, capture_output=True, text=True,
     )  # fmt: skip

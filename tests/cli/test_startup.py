@@ -54,7 +54,7 @@ def test_commands_that_only_read_the_spec_import_nothing_heavy(arguments: list[s
     assert not loaded(process) & HEAVY
 
 
-@pytest.mark.parametrize("command", ["leaderboard", "report", "compare", "power"])
+@pytest.mark.parametrize("command", ["leaderboard", "board", "report", "compare", "power"])
 def test_commands_that_read_results_import_neither_torch_nor_litellm(command: str, tmp_path: Path) -> None:
     arguments = ["a", "b"] if command == "compare" else []
     process = run(command, *arguments, cwd=tmp_path)

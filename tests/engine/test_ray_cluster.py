@@ -76,7 +76,7 @@ def test_progress_comes_before_the_end_and_an_actor_lives_on(ray_fakes: Fakes) -
     pids = []
     for label in ("first", "second"):
         node = make_node("split", {"of": label}, {}, label)
-        executor.submit(Task(node, 1, 0.0))
+        executor.submit(Task(node, 1))
         (end,) = executor.wait()
         assert isinstance(end, Done)
         assert heard[-1].event.task == label

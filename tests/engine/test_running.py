@@ -110,6 +110,4 @@ def test_a_sidecar_says_how_the_artefact_came_about(fakes: Fakes) -> None:
     sidecar = Store(fakes.store).get("rank", node.hash).sidecar
     assert sidecar["inputs"] == {role: upstream.hash for role, upstream in node.inputs.items()}
     assert sidecar["settings"] == dict(node.settings)
-    assert {"hash", "stage", "version", "label", "versions", "seconds", "finished", "work_per_pass"} <= set(
-        sidecar
-    )
+    assert {"hash", "stage", "version", "label", "versions", "seconds", "finished", "inputs"} <= set(sidecar)

@@ -49,7 +49,7 @@ class Deaf:
 
 def run(paper: Paper, store: Path, threads: int) -> tuple[Schedule, list[str]]:
     plan = fake_plan()
-    schedule = Schedule(plan.nodes, plan.cells, {}, threads=threads)
+    schedule = Schedule(plan.nodes, plan.cells, threads=threads)
     made: list[str] = []
     schedule.run(paper, store, Deaf(), lambda node: made.append(node.label))  # type: ignore[arg-type]
     return schedule, made

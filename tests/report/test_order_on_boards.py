@@ -13,10 +13,11 @@ from results_builder import Results, summary
 
 from grasp_bench.report.board import load_board
 from grasp_bench.report.comparison_pair import compare_pair
+from grasp_bench.report.formatting import GROUP_HEADS
 from grasp_bench.report.layout import headline, lay_out
 from grasp_bench.report.renderers.registry import RENDERERS
 from grasp_bench.report.schema import GROUPS
-from grasp_bench.report.sections.groups import GROUP_HEADS, group_tables
+from grasp_bench.report.sections.groups import group_tables
 
 WARNING = "toy: the item id ascends in 71.0 % of steps."
 CARDS = {

@@ -6,11 +6,12 @@ import json
 
 import numpy as np
 import pytest
-from results_builder import settings
+from results_builder import Results, settings
 
 from grasp_bench.core.errors import DataError, IncomparableError, MissingFileError, UnknownNameError
 from grasp_bench.report.comparison_layout import in_words, lay_out_pair
 from grasp_bench.report.comparison_pair import compare_pair
+from grasp_bench.report.group_membership import write_membership
 from grasp_bench.report.locate import find_results
 from grasp_bench.report.renderers.terminal import render
 
@@ -33,6 +34,40 @@ def test_labels_differences_groups_and_seeds(toy) -> None:
     assert "grasp is above none by" in text
     assert "users gain" in text
     json.dumps(pair, allow_nan=False)
+
+
+def test_a_group_is_tested_as_a_study_of_its_users_alone(tmp_path) -> None:
+    draws, heads = np.random.default_rng(5), Results(tmp_path / "heads")
+    whole, even = Results(tmp_path / "whole"), np.arange(0, 200, 2)
+    for seed in (1, 2, 3):
+        for enhancer, top in (("none", 40), ("grasp", 30)):
+            ranks, named = draws.integers(1, top, 200), {"seed": seed, "enhancer": enhancer}
+            whole.cell(f"sasrec-{enhancer}-s{seed}", ranks, **named)
+            heads.cell(f"sasrec-{enhancer}-s{seed}", ranks[::2], users=even, **named)
+    write_membership(
+        whole.folder, "p1", np.arange(200, dtype=np.int32), {"head_user": np.arange(200) % 2 == 0}
+    )
+    pair = compare_pair(whole.folder, "grasp", "none")
+    group = pair["protocols"]["full"]["groups"][0]
+    alone = compare_pair(heads.folder, "grasp", "none")["protocols"]["full"]["test"]
+    for key in ("difference", "low", "high", "p"):
+        assert group[key] == pytest.approx(alone[key], abs=1e-12)
+    assert group["low"] < group["difference"] < group["high"]
+    told = "By group, grasp against none: above in head users (p < 0.05, uncorrected and exploratory)."
+    assert (group["p"] < 0.05) == (told in lay_out_pair(pair).sections[1].lines)
+    once = compare_pair(whole.folder, "sasrec-grasp-s1", "sasrec-none-s1")
+    assert once["protocols"]["full"]["groups"][0]["p"] is None
+    assert not [line for line in lay_out_pair(once).sections[1].lines if line.startswith("By group")]
+
+
+def test_a_group_that_gives_another_mean_is_refused(toy) -> None:
+    for cell in toy.folder.glob("*/cell.json"):  # as published: the cell's own files are known
+        cell.write_text(json.dumps(json.loads(cell.read_text()) | {"files": {}}))
+    odd = np.arange(300) % 2 == 1
+    for users in (300, 299):
+        write_membership(toy.folder, "p1", np.arange(users, dtype=np.int32), {"head_user": odd[:users]})
+        with pytest.raises(DataError, match="toy_spec: the users of head_user do not give"):
+            compare_pair(toy.folder, "grasp", "none")
 
 
 def test_slugs_are_one_training_and_a_label_all_of_its_own(toy) -> None:

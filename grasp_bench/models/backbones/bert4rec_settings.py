@@ -14,6 +14,7 @@ class BERT4RecSettings(BackboneSettings):
 
     implementation = "grasp_bench.models.backbones.bert4rec:BERT4Rec"
     masked_training = True
+    token_cost = 4.0
     space: ClassVar[Space] = {**WIDTH_AND_DROPOUT, "model.mask_probability": (0.2, 0.8)}
 
     blocks: int = Field(2, ge=1)

@@ -16,6 +16,8 @@ class GraspSettings(EnhancerSettings):
     reads = ("user_embeddings", "item_embeddings", "user_neighbours", "item_neighbours")
     reads_profile_per_position = True
     shuffled_control = True
+    training_cost = 1.6
+    scoring_cost = 5.0
     later = ("embedding_scale",)
     space: ClassVar[Space] = {"model.mlp_depth": (1, 2), "model.id_residual": (False, True)}
 

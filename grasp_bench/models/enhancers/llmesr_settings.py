@@ -16,6 +16,8 @@ class LLMESRSettings(EnhancerSettings):
     implementation = "grasp_bench.models.enhancers.llmesr:LLMESR"
     reads = ("item_embeddings", "user_neighbours")
     shuffled_control = True
+    training_cost = 4.0
+    scoring_cost = 8.0
     later = ("embedding_scale",)
     space: ClassVar[Space] = {
         "model.cross_attention": (True, False),

@@ -14,6 +14,7 @@ class LLMInitSettings(EnhancerSettings):
 
     implementation = "grasp_bench.models.enhancers.llminit:LLMInit"
     reads = ("item_embeddings",)
+    training_cost = 1.1
     space: ClassVar[Space] = {"model.init_std": (None, 0.02, 0.1, 0.5)}
 
     init_std: float | None = Field(

@@ -14,6 +14,7 @@ class RLMRecSettings(EnhancerSettings):
 
     implementation = "grasp_bench.models.enhancers.rlmrec:RLMRec"
     reads = ("user_embeddings", "item_embeddings")
+    training_cost = 1.2
     space: ClassVar[Space] = {
         "model.align_weight": (1e-3, 1.0, "log"),
         "model.align_temperature": (0.05, 1.0, "log"),

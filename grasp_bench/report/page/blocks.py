@@ -6,7 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from grasp_bench.report.document import Figure, Table
+from grasp_bench.report.document import Entry, Figure, Table
+
+
+@dataclass(frozen=True)
+class Linked(Entry):
+    """An entry that leads to another page."""
+
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Picked(Entry):
+    """An entry with a box to tick: `pick` is its value in the form of the page."""
+
+    pick: str = ""
+    ticked: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from grasp_bench.report.board import load_board
 from grasp_bench.report.build import build_board
 from grasp_bench.report.cells import cell_folders, fingerprint
 from grasp_bench.report.charts.drawing import draw
-from grasp_bench.report.document import BLANK, Entry, Table
+from grasp_bench.report.document import BLANK, Entry, Section, Table
 from grasp_bench.report.formatting import UNITS, count
 from grasp_bench.report.page.blocks import Block, Fact, Folded, Heading, Page, PageSection, Prose
 from grasp_bench.report.rows import protocols_in_order, suffix_of
@@ -100,7 +100,7 @@ def lay_out_page(data: PageData) -> Page:
         title=data.board["name"],
         description=data.board["description"],
         units=UNITS,
-        facts=_facts(data),
+        facts=facts_of(data.board),
         sections=[section for section in made if section is not None],
     )
 
@@ -112,21 +112,25 @@ def study_section(findings: Findings) -> PageSection | None:
         return None
     blocks: list[Block] = [Prose(document.lines, listed=True)] if document.lines else []
     for section in (*document.sections, *findings.study.details(findings.found)):
-        lines = [Prose(section.lines, listed=True)] if section.lines else []
-        if section.folded:
-            blocks.append(Folded(section.title, [*lines, *section.tables]))
-        elif section.lines or section.tables:
-            blocks += [Heading(section.title), *lines, *section.tables]
+        blocks += blocks_of(section)
     return PageSection(findings.name, findings.study.title, blocks)
 
 
-def _facts(data: PageData) -> list[Fact]:
+def blocks_of(section: Section) -> list[Block]:
+    """A section of a document within a section of the page; nothing where it is empty."""
+    lines = [Prose(section.lines, listed=True)] if section.lines else []
+    if section.folded:
+        return [Folded(section.title, [*lines, *section.tables])]
+    return [Heading(section.title), *lines, *section.tables] if section.lines or section.tables else []
+
+
+def facts_of(board: Board) -> list[Fact]:
     """The size of it all."""
-    rows = [row for ranking in data.board["rankings"] for row in ranking["rows"]]
+    rows = [row for ranking in board["rankings"] for row in ranking["rows"]]
     ours = [row for row in rows if row["kind"] != "control"]
     seeds = {seed for row in rows for seed in row["seeds"]}
     finished = sum(len(row["slugs"]) for row in rows)
-    planned = finished + len(data.board["missing"])
+    planned = finished + len(board["missing"])
     facts = []
     if planned:
         facts += [
@@ -135,7 +139,7 @@ def _facts(data: PageData) -> list[Fact]:
             Fact(str(len(seeds)), "seeds"),
             Fact(f"{finished} of {planned}", "cells finished"),
         ]
-    for name, card in data.board["cards"].items():
+    for name, card in board["cards"].items():
         told = [f"{count(card[key])} {key}" for key in ("users", "items", "interactions") if card.get(key)]
         if told:
             facts.append(Fact(name, ", ".join(told)))
@@ -149,8 +153,8 @@ FILTER_FROM = 8  # rows: a shorter table is read faster than it is filtered
 
 def render(page: Page) -> str:
     """The whole file. All text is escaped; the script runs by its hash, so that no other one can."""
-    style, script = (_source(name) for name in ("page.css", "page.js"))
-    return _environment().get_template("page.html.j2").render(
+    style, script = (source(name) for name in ("page.css", "page.js"))
+    return environment().get_template("page.html.j2").render(
         page=page, style=Markup(style), script=Markup(script), policy=_policy(script)
     )  # fmt: skip
 
@@ -178,7 +182,8 @@ def _policy(script: str) -> str:
     return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:"
 
 
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """A template, the style or the script of a page."""
     folder = resources.files("grasp_bench.report.page") / FOLDER
     return (folder / name).read_text(encoding="utf-8")
 
@@ -189,18 +194,19 @@ def _text(value: object) -> object:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(_source),
+def environment() -> Environment:
+    """The templates of a page, with all text escaped."""
+    made = Environment(
+        loader=FunctionLoader(source),
         autoescape=True,
         finalize=_text,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"draw": draw, "kind": kind_of, "order": order_of, "header_column": header_column}
-    environment.globals |= {"filter_from": FILTER_FROM}
-    return environment
+    made.filters |= {"draw": draw, "kind": kind_of, "order": order_of, "header_column": header_column}
+    made.globals |= {"filter_from": FILTER_FROM}
+    return made
 
 
 SUFFIX = ".report.html"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from grasp_bench.report.charts.row_charts import Dot, dots
 from grasp_bench.report.document import Chart, Figure, Table
-from grasp_bench.report.formatting import count, percent_with_spread, plain
+from grasp_bench.report.formatting import GROUP_HEADS, count, percent_with_spread, plain
 from grasp_bench.report.page.blocks import Block, Folded, PageSection
 from grasp_bench.report.rows import measured_metrics
 from grasp_bench.report.schema import GROUP_TABLES, Ranking, Row
@@ -17,20 +17,6 @@ if TYPE_CHECKING:  # a cached board is shown without numpy
     from grasp_bench.report.page.render import PageData
 
 TABLE_METRICS = ("NDCG@10", "HR@10", "NDCG@5", "HR@5")
-GROUP_HEADS = {
-    "head_user": "head users",
-    "tail_user": "tail users",
-    "head_item": "head items",
-    "tail_item": "tail items",
-    "repeat": "repeat targets",
-    "new": "new targets",
-    "same_time": "targets of the same time",
-    "later": "later targets",
-    "ascending": "ascending ids",
-    "descending": "descending ids",
-    "seen_transition": "seen transitions",
-    "unseen_transition": "unseen transitions",
-}
 
 
 def group_metrics(ranking: Ranking, metric: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from grasp_bench.report.charts.row_charts import Dot, dots
 from grasp_bench.report.document import BLANK, Column, Content, Entry, Figure, Head, Section, Table
-from grasp_bench.report.formatting import count, percent, percent_with_interval, points
+from grasp_bench.report.formatting import GROUP_HEADS, count, percent, percent_with_interval, points
 from grasp_bench.report.page.blocks import Block, Folded, Heading, PageSection, Prose
 from grasp_bench.report.schema import (
     PROTOCOLS,
@@ -18,7 +18,6 @@ from grasp_bench.report.schema import (
     Ranking,
     SourcedEntry,
 )
-from grasp_bench.report.sections.groups import GROUP_HEADS
 from grasp_bench.report.sections.ranking import seeds_of
 
 if TYPE_CHECKING:  # a cached board is shown without numpy

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from grasp_bench.report.charts.row_charts import Dot, Whisker, dots, whiskers
 from grasp_bench.report.document import BLANK, Column, Entry, Figure, Head, Table, mark_best
-from grasp_bench.report.formatting import count, p_value, percent, percent_with_spread, points_with_interval
+from grasp_bench.report.formatting import (
+    GROUP_HEADS,
+    count,
+    p_value,
+    percent,
+    percent_with_spread,
+    points_with_interval,
+)
 from grasp_bench.report.page.blocks import Block, Folded, Heading, PageSection, Prose
 from grasp_bench.report.schema import Marked, Ranking, RankingTests, Row, Stat
 from grasp_bench.report.sections.significance import exploratory_table, shuffled_table
@@ -18,35 +25,42 @@ if TYPE_CHECKING:  # a cached board is shown without numpy
 # Few enough for a terminal; NDCG@1, HR@1 and MRR@1 are one number, and CSV and JSON hold them all.
 SHOWN = ("NDCG@10", "HR@10", "MRR@10", "NDCG@5", "HR@5", "NDCG@20", "HR@20", "HR@1")
 MOST_COLUMNS = 6
+OVERALL = "overall"
+GROUP_NOTE = "Means of one group, not tested: no ≈. Compare two methods for intervals by group."
 TIER_NOTE = "≈ not distinguishable from the best: users and trainings crossed, Holm-corrected p ≥ 0.05."
 
 
-def ranking_table(ranking: Ranking, protocol: str, metric: str) -> Table:
+def ranking_table(ranking: Ranking, protocol: str, metric: str, group: str = OVERALL) -> Table:
     """Methods by descending mean over the seeds that are there; a place in brackets lacks some of them.
 
     A method whose text was made from held-out items, and a control, stand where their means put them,
-    without a place.
+    without a place. The tests are of all users: a ranking by one `group` has no tier.
     """
-    rows = ordered_rows(ranking, protocol, metric)
+    rows = ordered_rows(ranking, protocol, metric, group)
     metrics = _shown_metrics(rows, protocol, metric)
-    tests = ranking["tests"].get(protocol, {}).get(metric)
+    whole = group == OVERALL
+    tests = ranking["tests"].get(protocol, {}).get(metric) if whole else None
     spare = [Column(name, spare=True) for name in metrics[1:]]
     heads: list[Head] = ["#", Column("method", "left"), "seeds", metric, *spare, "users"]
-    by_metric = [entries_of(rows, [mean_of(row, protocol, name) for row in rows]) for name in metrics]
+    by_metric = [entries_of(rows, [mean_of(row, protocol, name, group) for row in rows]) for name in metrics]
     equals = [] if tests is None else [label for label in tests["tier"] if label != tests["best"]]
     entries, place = [], 0
     for row, *values in zip(rows, *by_metric, strict=True):
         number = BLANK
-        if mean_of(row, protocol, metric) is not None and has_place(row):
+        if mean_of(row, protocol, metric, group) is not None and has_place(row):
             place += 1
             number = f"({place})" if _lacks_seeds(row) else str(place)
         name = Entry(label_of(row), tier=row["label"] in equals)
-        entries.append([number, name, seeds_of(row), *values, count(row["users"])])
-    notes = [*seed_notes(rows), *mark_notes(rows), *not_above_controls(rows, protocol, metric)]
+        users = row["users"] if whole else row["group_users"].get(group)
+        entries.append([number, name, seeds_of(row), *values, count(users)])
+    notes = [*seed_notes(rows), *mark_notes(rows), *not_above_controls(rows, protocol, metric, group)]
     notes += ranking["warnings"]
     if tests is not None:
         notes[:0] = _tier_notes(tests)
-    return Table.of_texts(f"{protocol} ranking by {metric}", heads, entries, notes, names=0)
+    elif not whole:
+        notes.insert(0, GROUP_NOTE)
+    of_group = "" if whole else f" of {GROUP_HEADS[group]}"
+    return Table.of_texts(f"{protocol} ranking by {metric}{of_group}", heads, entries, notes, names=0)
 
 
 def _tier_notes(tests: RankingTests) -> list[str]:
@@ -73,17 +87,17 @@ def seed_notes(rows: Sequence[Row]) -> list[str]:
     return [f"Places in brackets: means over fewer seeds than planned ({named})."]
 
 
-def ordered_rows(ranking: Ranking, protocol: str, metric: str) -> list[Row]:
+def ordered_rows(ranking: Ranking, protocol: str, metric: str, group: str = OVERALL) -> list[Row]:
     """Rows by descending mean of the metric; rows without it at the end, by name."""
 
     def key(row: Row) -> tuple[bool, float, str]:
-        stat = mean_of(row, protocol, metric)
+        stat = mean_of(row, protocol, metric, group)
         return stat is None, -stat["mean"] if stat else 0.0, row["label"]
 
     return sorted(ranking["rows"], key=key)
 
 
-def mean_of(row: Row, protocol: str, metric: str, group: str = "overall") -> Stat | None:
+def mean_of(row: Row, protocol: str, metric: str, group: str = OVERALL) -> Stat | None:
     """The method's mean over a group of users and the seeds that are there, None when there is none."""
     return row["values"].get(protocol, {}).get(group, {}).get(metric)
 
@@ -102,14 +116,18 @@ def entries_of(rows: Sequence[Row], stats: Sequence[Stat | None]) -> list[Entry]
     return [Entry(percent_with_spread(stat), mark) for stat, mark in zip(stats, marks, strict=True)]
 
 
-def not_above_controls(rows: Sequence[Row], protocol: str, metric: str) -> list[str]:
+def not_above_controls(rows: Sequence[Row], protocol: str, metric: str, group: str = OVERALL) -> list[str]:
     """A sentence for the best control that nothing has trained, and what is not above it."""
     untrained = [row for row in rows if row["kind"] == "control" and row["coordinates"].get("name")]
-    means = {row["label"]: stat["mean"] for row in untrained if (stat := mean_of(row, protocol, metric))}
+    means = {
+        row["label"]: stat["mean"] for row in untrained if (stat := mean_of(row, protocol, metric, group))
+    }
     if not means:
         return []
     best = max(means, key=lambda label: means[label])
-    methods = {label_of(row): mean_of(row, protocol, metric) for row in rows if row["kind"] != "control"}
+    methods = {
+        label_of(row): mean_of(row, protocol, metric, group) for row in rows if row["kind"] != "control"
+    }
     below = [label for label, stat in methods.items() if stat and stat["mean"] <= means[best]]
     if not below:
         return []

@@ -147,13 +147,19 @@ def hypotheses_section(data: PageData) -> PageSection | None:
         return None
     if not claims:
         return PageSection("hypotheses", "Declared hypotheses", [Prose(section.lines)])
-    verdicts = [
-        Verdict(
-            kind=claim["verdict"],
-            statement=f"{claim['better']} > {claim['than']} by {claim['metric']} ({claim['protocol']})",
-            words=f"{claim['words']}.",
-        )
-        for claim in claims
-    ]
     tests = Folded("All tests", section.tables)
-    return PageSection("hypotheses", "Declared hypotheses", [Verdicts(verdicts), tests])
+    return PageSection("hypotheses", "Declared hypotheses", [verdicts_of(claims), tests])
+
+
+def verdicts_of(claims: Sequence[Claim]) -> Verdicts:
+    """What was declared, and the answers."""
+    return Verdicts(
+        [
+            Verdict(
+                kind=claim["verdict"],
+                statement=f"{claim['better']} > {claim['than']} by {claim['metric']} ({claim['protocol']})",
+                words=f"{claim['words']}.",
+            )
+            for claim in claims
+        ]
+    )

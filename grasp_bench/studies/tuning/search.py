@@ -256,7 +256,7 @@ def _look_ahead(base: Base, options: SearchOptions, fingerprint: Fingerprints) -
     guess = estimate(plan, list(missing.values()), store, 1)
     diagnostics.check(store, options.results, guess.disk_mb)
     diagnostics.check_keys(missing.values())
-    return estimate(plan, own, store, 1).seconds
+    return sum(estimate(plan, own, store, 1).node_seconds.values())
 
 
 def _run_search(config: SearchConfig, study: Study, options: SearchOptions, seconds: float) -> None:

@@ -26,7 +26,6 @@ from grasp_bench.engine.costs import ledger_of
 from grasp_bench.engine.tasks import Broken, Done, Failure, Task
 from grasp_bench.engine.worker import execute, limit_threads, load_stages, serve_parent, throttled
 from grasp_bench.plan.compile import Plan
-from grasp_bench.plan.estimate import interactions_of, work_of
 from grasp_bench.plan.fingerprints import Fingerprint, Fingerprints, cache_file
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.patches import PATCH
@@ -155,7 +154,7 @@ class Trials:
 
     def _trained(self, trial: Trial | None, training: Node, plan: Plan, shown: Node) -> Artefact:
         """Make a training or find it; its curve is reported to `trial`, so that it can be pruned."""
-        bench, interactions = self._bench, interactions_of(plan)
+        bench = self._bench
         watched = trial is not None and self._base.tuning.pruner != "none"
         curve = PruningCurve(trial, self._monitor) if trial is not None and watched else None
         show = throttled(shown, lambda progress: bench.send(("progress", progress)))
@@ -169,9 +168,7 @@ class Trials:
                     curve.tell(event.done, event.value)
 
             context = RunContext(bench.device, bench.threads, report, bench.memory_mb, ledger_of(bench.store))
-            end = execute(
-                Task(node, bench.threads, work_of(node, interactions)), bench.store, bench.stages, context
-            )
+            end = execute(Task(node, bench.threads), bench.store, bench.stages, context)
             if isinstance(end, Broken):
                 self._fail(end)
             live = isinstance(end, Done) and not end.reused
