@@ -63,7 +63,7 @@ def main() -> int:
                 end, wrong = read_only(Path(place), COMMANDS[name], folder, whole[name][1])
                 counts[f"{name}: {folder} read-only", end] += 1
                 faults += [f"{name} with {folder} read-only: {each}" for each in wrong]
-    print("disks are", "small tmpfs" if mounts else "limits on the size of files (mounting is not allowed)")
+    print("disks are", "tmpfs" if mounts else "limits on the size of files (mounting is not allowed)")
     for (what, end), count in sorted(counts.items()):
         print(f"{what:32}{end:12}{count:4}")
     print("\n".join(faults) or "nothing misbehaved")
