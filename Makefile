@@ -1,5 +1,6 @@
 # make demo   environment and the smallest whole study: a leaderboard in about a minute
 # make test   environment, linters, types, import rules and all tests
+# make campaign   hours of hostile cases: kills, full disks, harmed files (docs/reliability.md)
 # make docs   the pages as a website in build/site
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ JOBS   ?= 2
 export HNSWLIB_NO_NATIVE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: venv demo test lint docs clean
+.PHONY: venv demo test campaign lint docs clean
 .DEFAULT_GOAL := test
 
 venv: $(STAMP)
@@ -39,6 +40,9 @@ lint: venv
 # With bytecode kept: else every process that a test starts compiles the package again.
 test: lint
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+campaign: venv
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest tests/campaign -m campaign -s
 
 docs: venv
 	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[docs]'

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from grasp_bench.spec.section import (
         BackboneSettings,
         ControlSettings,
+        DatasetSettings,
         EnhancerSettings,
         LossSettings,
+        MetricSettings,
         NoiseSettings,
         SamplerSettings,
         SearcherSettings,
@@ -56,7 +58,8 @@ ENCODERS: Components[EncoderSettings] = Components(
         "litellm": "grasp_bench.encoders.litellm_settings:LiteLLMEncoder",
         "precomputed": "grasp_bench.encoders.precomputed_settings:PrecomputedEncoder",
     },
-)
+    base="grasp_bench.spec.encoder:EncoderSettings", group="grasp_bench.encoders", tag="kind",
+)  # fmt: skip
 TEXT_PROVIDERS: Components[TextSettings] = Components(
     "text provider",
     {
@@ -64,7 +67,13 @@ TEXT_PROVIDERS: Components[TextSettings] = Components(
         "litellm": "grasp_bench.text.litellm_settings:LiteLLMText",
         "precomputed": "grasp_bench.text.precomputed_settings:PrecomputedText",
     },
-)
+    base="grasp_bench.spec.text:TextSettings", group="grasp_bench.providers", tag="provider",
+)  # fmt: skip
+DATASETS: Components[DatasetSettings] = Components(
+    "dataset",
+    {"demo": "grasp_bench.data.demo_settings:DemoSettings"},
+    base="grasp_bench.spec.section:DatasetSettings", group="grasp_bench.datasets",
+)  # fmt: skip
 SEARCHERS: Components[SearcherSettings] = Components(
     "index kind",
     {
@@ -80,7 +89,17 @@ LOSSES: Components[LossSettings] = Components(
         "softmax": "grasp_bench.training.losses_settings:SoftmaxSettings",
         "sampled_softmax": "grasp_bench.training.losses_settings:SampledSoftmaxSettings",
     },
-)
+    base="grasp_bench.spec.section:LossSettings", group="grasp_bench.losses",
+)  # fmt: skip
+METRICS: Components[MetricSettings] = Components(
+    "metric",
+    {
+        "NDCG": "grasp_bench.evaluation.metrics_settings:NDCGSettings",
+        "HR": "grasp_bench.evaluation.metrics_settings:HRSettings",
+        "MRR": "grasp_bench.evaluation.metrics_settings:MRRSettings",
+    },
+    base="grasp_bench.spec.section:MetricSettings", group="grasp_bench.metrics",
+)  # fmt: skip
 NOISES: Components[NoiseSettings] = Components(
     "kind of noise",
     {
@@ -104,7 +123,8 @@ CONTROLS: Components[ControlSettings] = Components(
         "random": "grasp_bench.controls.settings:RandomSettings",
         "constant": "grasp_bench.controls.settings:ConstantSettings",
     },
-)
+    base="grasp_bench.spec.section:ControlSettings", group="grasp_bench.controls",
+)  # fmt: skip
 SAMPLERS: Components[SamplerSettings] = Components(
     "sampler",
     {
@@ -115,7 +135,8 @@ SAMPLERS: Components[SamplerSettings] = Components(
     },
 )
 REGISTRIES: tuple[Components[Any], ...] = (
-    BACKBONES, ENHANCERS, ENCODERS, TEXT_PROVIDERS, SEARCHERS, LOSSES, NOISES, CONTROLS, SAMPLERS,
+    BACKBONES, ENHANCERS, ENCODERS, TEXT_PROVIDERS, DATASETS, SEARCHERS, LOSSES, METRICS, NOISES, CONTROLS,
+    SAMPLERS,
 )  # fmt: skip
 
 
@@ -146,9 +167,6 @@ def described() -> list[dict[str, Any]]:
 
 def _own_keys(settings: Any) -> list[str]:
     """Return the keys that a component declares beyond those of its kind."""
-    if hasattr(settings, "own_keys"):
-        return list(settings.own_keys())
-    if isinstance(getattr(settings, "keys", None), tuple):  # losses share the keys of `training.loss`
-        return list(settings.keys)
     shared = {"kind", "provider", "name"}
-    return [info.alias or key for key, info in settings.model_fields.items() if key not in shared]
+    taken = settings.keys if isinstance(getattr(settings, "keys", None), tuple) else ()  # of `training.loss`
+    return [*taken, *(key for key in settings.own_keys() if key not in shared)]

@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("grasp_bench.cli.inspect:app", "Show texts, neighbours and attention."),
     "store": ("grasp_bench.cli.store:app", "Show, verify and clean the store of artefacts."),
     "ledger": ("grasp_bench.cli.doctor:app", "Recover a damaged ledger of paid answers."),
-    "new": ("grasp_bench.cli.new:new", "Write a small package with a backbone of your own."),
+    "new": ("grasp_bench.cli.new:new", "Write a small package with a backbone or enhancer of your own."),
     "list": ("grasp_bench.cli.components:components", "List every component, its keys and its source."),
     "spec": ("grasp_bench.cli.spec:app", "Print the JSON Schema, or the source of each value."),
     "doctor": ("grasp_bench.cli.doctor:doctor", "Check machine, installation, data and store."),

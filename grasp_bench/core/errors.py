@@ -11,6 +11,7 @@
     ├── StoreError                 exit 5   an artefact is absent, or the store cannot be written
     │   └── DamagedError           exit 5   an artefact is not as it was written; it is set aside
     ├── TrainingError              exit 1   loss or score is not finite, or a setting cannot be trained
+    ├── PluginError                exit 1   a component of another package fails, or is not what it says
     ├── EvaluationError            exit 1   the evaluation fails a self-check: no figure can be trusted
     ├── ServiceError               exit 7   a model's provider cannot be reached, refuses, or answers nonsense
     │   └── BudgetError            exit 7   the next request could exceed a limit; answers are kept
@@ -112,6 +113,10 @@ class DamagedError(StoreError):
 
 class TrainingError(GraspBenchError):
     """Training cannot go on."""
+
+
+class PluginError(GraspBenchError):
+    """A component of another package fails, or breaks the contract of its kind."""
 
 
 class EvaluationError(GraspBenchError):

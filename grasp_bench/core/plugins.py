@@ -12,11 +12,13 @@ import importlib.util
 import re
 import sys
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from grasp_bench.core.errors import UnknownNameError
+from grasp_bench.core.errors import GraspBenchError, PluginError, UnknownNameError
 from grasp_bench.core.words import did_you_mean
 
 PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -27,20 +29,23 @@ def is_path(name: object) -> bool:
     return isinstance(name, str) and PATH.fullmatch(name) is not None
 
 
-def settings_of(target: str, base: type, kind: str) -> type:
+def settings_of(target: str, base: type, kind: str, tag: tuple[str, str] | None = None) -> type:
     """Import a plugin and return its settings class, a subclass of `base`.
+
+    `tag` is the key, and its only value, by which a spec chooses these settings: ("kind", "module:Class").
 
     Raises UnknownNameError, saying what is missing, or file and line of what fails, when it cannot be
     imported or does not declare settings of its kind.
     """
     found = _imported(target, kind)
     if isinstance(found, type) and issubclass(found, base):
-        if not hasattr(found, "implementation"):
+        builds = getattr(found, "implementation", None)
+        if builds is None:
             raise UnknownNameError(
                 f"{kind} '{target}': the settings name no implementation",
                 hint='set implementation = "module:Class" in them, or name the class that they build',
             )
-        return found
+        return found if tag is None else _derived(found, tag, {"implementation": builds})
     if not isinstance(found, type):
         raise UnknownNameError(f"{kind} '{target}' is no class", hint="name a class")
     settings = getattr(found, "Settings", None) or base
@@ -52,7 +57,39 @@ def settings_of(target: str, base: type, kind: str) -> type:
     said = found.__doc__ if settings is base else settings.__doc__
     # A class of its own: two implementations may inherit one and the same `Settings`.
     own = {"implementation": target, "__doc__": said, "__module__": found.__module__}
-    return type(f"{found.__name__}Settings", (settings,), own)
+    made = type(f"{found.__name__}Settings", (settings,), own)
+    return made if tag is None else _derived(made, tag, own)
+
+
+def _derived(settings: Any, tag: tuple[str, str], attributes: Mapping[str, Any]) -> type:
+    """Return a subclass whose field `tag[0]` takes the value `tag[1]` alone."""
+    from pydantic import create_model
+
+    key, name = tag
+    field: Any = (Literal[name], name)
+    made = create_model(settings.__name__, __base__=settings, **{key: field})
+    for attribute, value in attributes.items():
+        setattr(made, attribute, value)
+    return made
+
+
+@contextmanager
+def blamed(kind: str, name: str) -> Iterator[None]:
+    """Turn whatever a plugin raises into a PluginError with the file and line where it failed."""
+    try:
+        yield
+    except GraspBenchError:
+        raise
+    except Exception as error:  # whatever the plugin raises
+        raise PluginError(f"{kind} '{name}': {_where(error)}", hint="correct it there") from error
+
+
+def _where(error: Exception) -> str:
+    """Say what was raised and where: the innermost line outside of installed libraries, if there is one."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename]
+    frame = (own or frames)[-1]
+    return f"{frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"
 
 
 def _imported(target: str, kind: str) -> Any:
@@ -86,12 +123,7 @@ def _see_working_directory(top: str) -> None:
 
 
 def _failed(target: str, kind: str, error: Exception) -> UnknownNameError:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    what = f"{frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"
-    return UnknownNameError(
-        f"{kind} '{target}' cannot be imported: {what}",
-        hint="correct it there",
-    )
+    return UnknownNameError(f"{kind} '{target}' cannot be imported: {_where(error)}", hint="correct it there")
 
 
 def source_version(target: str, within: tuple[str, ...] = ()) -> str:

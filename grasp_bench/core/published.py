@@ -94,7 +94,9 @@ def metrics_problem(folder: Path, ties: str, members: GroupMembers | None = None
         problem
         for protocol in ("sampled", "full")
         if metrics.get(protocol)
-        for problem in _contradictions(metrics[protocol], ranks, protocol, ties, groups)
+        for problem in _contradictions(
+            metrics[protocol], ranks, protocol, ties, groups, metrics.get("gains", {})
+        )
     )
     try:
         return next(found, None)
@@ -121,7 +123,7 @@ def _rows_by_group(members: GroupMembers | None, ranks: pl.DataFrame) -> dict[st
 
 def _contradictions(
     reported: Mapping[str, Any], ranks: pl.DataFrame, protocol: str, ties: str,
-    groups: Mapping[str, NDArray[np.bool_]],
+    groups: Mapping[str, NDArray[np.bool_]], gains: Mapping[str, Any],
 ) -> Iterator[str]:  # fmt: skip
     import numpy as np
 
@@ -133,7 +135,7 @@ def _contradictions(
         return
     better, tied = (ranks[name].to_numpy().astype(np.int64) for name in columns)
     cutoff = max(
-        (measures.parse(name)[1] for name in reported.get("overall") or {} if "@" in name), default=0
+        (measures.parse(name, gains)[1] for name in reported.get("overall") or {} if "@" in name), default=0
     )
     near = better < cutoff  # beyond the cutoff the gain is zero, whatever the ties
     width = int(tied.max(initial=0)) + 1
@@ -152,7 +154,7 @@ def _contradictions(
         for name, value in figures.items():
             if name == "n":
                 continue
-            ours = float(measures.per_user(name, codes // width, codes % width, ties) @ weights)
+            ours = float(measures.per_user(name, codes // width, codes % width, ties, gains) @ weights)
             if not isinstance(value, int | float) or abs(ours - value) > TOLERANCE:
                 by = RANKS if group == "overall" else f"{RANKS} and the groups' file"
                 yield f"{protocol} {group} {name} is {value} in {METRICS}, {ours:.6f} by {by}"

@@ -1,6 +1,7 @@
 """Ranking metrics as pure functions of how many candidates beat and tie the one relevant item.
 
-A rank is stored as two counts: `better`, the candidates scored strictly above the target, and
+A metric is the gain of each rank up to a cutoff, in [0, 1] and never rising; a user's value is that of the
+target's rank. A rank is stored as two counts: `better`, the candidates scored strictly above the target, and
 `tied`, the other candidates scored exactly equal to it. The tie policy says what they mean:
 
 - `mean`: the expectation over all orders of the tied items, so that a constant scorer gets exactly
@@ -23,7 +24,7 @@ id are percent-encoded (UTF-8, as in a URL); all other characters stay. Nearly a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -38,44 +39,60 @@ Values = NDArray[np.float64]
 TIE_POLICIES = ("mean", "optimistic", "pessimistic")
 
 
-def hit_rate(better: Counts, tied: Counts, k: int, ties: str) -> Values:
-    """HR@k: is the target among the first k?"""
-    return _expected_gain(better, tied, np.ones(k), ties)
-
-
-def ndcg(better: Counts, tied: Counts, k: int, ties: str) -> Values:
+class NDCG:
     """NDCG@k with binary relevance and one relevant item (Järvelin & Kekäläinen, TOIS 2002)."""
-    return _expected_gain(better, tied, 1.0 / np.log2(np.arange(2, k + 2)), ties)
+
+    @staticmethod
+    def gains(k: int) -> Values:
+        """Return the gains (k,) of the ranks 1 to k."""
+        return 1.0 / np.log2(np.arange(2, k + 2))
 
 
-def reciprocal_rank(better: Counts, tied: Counts, k: int, ties: str) -> Values:
+class HR:
+    """HR@k: is the target among the first k?"""
+
+    @staticmethod
+    def gains(k: int) -> Values:
+        """Return the gains (k,) of the ranks 1 to k."""
+        return np.ones(k)
+
+
+class MRR:
     """RR@k: 1/rank within the cutoff, else 0; its mean is MRR@k."""
-    return _expected_gain(better, tied, 1.0 / np.arange(1, k + 1), ties)
+
+    @staticmethod
+    def gains(k: int) -> Values:
+        """Return the gains (k,) of the ranks 1 to k."""
+        return 1.0 / np.arange(1, k + 1)
 
 
-METRICS: dict[str, Callable[[Counts, Counts, int, str], Values]] = {
-    "NDCG": ndcg,
-    "HR": hit_rate,
-    "MRR": reciprocal_rank,
-}
+METRICS: dict[str, Callable[[int], Values]] = {each.__name__: each.gains for each in (NDCG, HR, MRR)}
+# Gains of further metrics by name and cutoff, as metrics.json holds them.
+Gains = Mapping[str, Mapping[str, Sequence[float]]]
+NO_GAINS: Gains = {}
 
 
-def parse(name: str) -> tuple[str, int]:
-    """Split "NDCG@10" into ("NDCG", 10); UnknownNameError suggests the nearest metric."""
-    match = re.fullmatch(r"([A-Za-z]+)@([1-9][0-9]*)", name)
-    if match is None or match[1] not in METRICS:
+def parse(name: str, further: Collection[str] = ()) -> tuple[str, int]:
+    """Split "NDCG@10" into ("NDCG", 10); UnknownNameError suggests the nearest metric.
+
+    `further` are names of metrics besides those of `METRICS`.
+    """
+    known = (*METRICS, *further)
+    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9]*)@([1-9][0-9]*)", name)
+    if match is None or match[1] not in known:
         stem = name.partition("@")[0]
         raise UnknownNameError(
-            f"unknown metric '{name}'{did_you_mean(stem, METRICS)}",
-            hint=f"write one of {', '.join(METRICS)} and a cutoff, e.g. NDCG@10",
+            f"unknown metric '{name}'{did_you_mean(stem, known)}",
+            hint=f"write one of {', '.join(known)} and a cutoff, e.g. NDCG@10",
         )
     return match[1], int(match[2])
 
 
-def per_user(metric: str, better: Counts, tied: Counts, ties: str) -> Values:
-    """Values of a metric such as "NDCG@10", one per user."""
-    name, k = parse(metric)
-    return METRICS[name](better, tied, k, ties)
+def per_user(metric: str, better: Counts, tied: Counts, ties: str, further: Gains = NO_GAINS) -> Values:
+    """Values of a metric such as "NDCG@10", one per user; `further` has the gains of other metrics."""
+    name, k = parse(metric, further)
+    gains_K = METRICS[name](k) if name in METRICS else np.asarray(further[name][str(k)])
+    return _expected_gain(better, tied, gains_K, ties)
 
 
 def _expected_gain(better: Counts, tied: Counts, gains_K: Values, ties: str) -> Values:

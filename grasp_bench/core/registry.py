@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from grasp_bench.core import plugins
@@ -74,11 +75,14 @@ class Components(Registry[type[S]]):
         base: "module:Class" that settings of this kind derive from; plugins are only allowed with it.
         group: entry points of other packages, a name each. They are imported only where a spec names them, so
             that a broken package does not stop what does not use it.
+        tag: key of a spec that chooses among sections of this kind; settings of a plugin get it as a field.
     """
 
-    def __init__(self, kind: str, targets: dict[str, str], base: str = "", group: str = "") -> None:
+    def __init__(
+        self, kind: str, targets: dict[str, str], base: str = "", group: str = "", tag: str = ""
+    ) -> None:
         super().__init__(kind, targets)
-        self._base, self._group = base, group
+        self._base, self._group, self._tag = base, group, tag
         self._plugins: dict[str, type[S]] = {}
         self._sources: dict[str, str] = {}  # versions of the source that was imported
 
@@ -100,7 +104,9 @@ class Components(Registry[type[S]]):
         target = name if plugins.is_path(name) else self.offered().get(name)
         if target is None:
             return False
-        self._plugins[name] = cast("type[S]", plugins.settings_of(target, imported(self._base), self.kind))
+        tag = (self._tag, name) if self._tag else None
+        settings = plugins.settings_of(target, imported(self._base), self.kind, tag)
+        self._plugins[name] = cast("type[S]", settings)
         self._sources[name] = plugins.source_version(target)
         self.add(name, target)
         return True
@@ -126,6 +132,15 @@ class Components(Registry[type[S]]):
     def implementation(self, name: str) -> Any:
         """Import and return the class that the settings of `name` build."""
         return imported(self.get(name).implementation)
+
+    @contextmanager
+    def blamed(self, name: str) -> Iterator[None]:
+        """Name a plugin, file and line, in whatever it raises; leave errors of our own components alone."""
+        if name not in self._plugins:
+            yield
+            return
+        with plugins.blamed(self.kind, name):
+            yield
 
     def version(self, name: str) -> str | None:
         """Return the version of a plugin, declared or of its source; None for a component of this package."""

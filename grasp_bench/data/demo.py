@@ -11,13 +11,12 @@ methods.
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grasp_bench.data.readers import ROW, Table
+from grasp_bench.data.made import MadeDataset
 
 SEED = 20_251_120
 NUM_USERS = 1500
@@ -63,7 +62,19 @@ INTERESTS = list(product(range(len(CATEGORIES)), range(len(STYLES))))
 STYLE_OF = np.array([style for _, style in INTERESTS])
 
 
-def items() -> Table:
+class Demo(MadeDataset):
+    """The dataset `demo`."""
+
+    def interactions(self) -> pl.DataFrame:
+        """Generate all histories."""
+        return interactions()
+
+    def items(self) -> pl.DataFrame:
+        """Generate the catalogue."""
+        return items()
+
+
+def items() -> pl.DataFrame:
     """Generate the catalogue: item_id, title, brand (null for a quarter), categories."""
     rng = np.random.default_rng([SEED, 0])
     categories, styles = list(CATEGORIES.items()), list(STYLES.items())
@@ -75,11 +86,10 @@ def items() -> Table:
         brand = None if rng.random() < UNBRANDED else BRANDS[rng.integers(len(BRANDS))]
         title = f"{word.capitalize()} {nouns[place]}, {looks[place % len(looks)]} design"
         rows.append((_item_id(interest, place), title, brand, f"{name} > {word.capitalize()}"))
-    frame = pl.DataFrame(rows, schema=["item_id", "title", "brand", "categories"], orient="row")
-    return Table(Path("demo items"), frame.with_row_index(ROW))
+    return pl.DataFrame(rows, schema=["item_id", "title", "brand", "categories"], orient="row")
 
 
-def interactions() -> Table:
+def interactions() -> pl.DataFrame:
     """Generate all histories: user_id, item_id, timestamp (no ties), 5 to 30 rows a user, in order."""
     rng = np.random.default_rng([SEED, 1])
     interest_weights = _skewed(rng, len(INTERESTS))
@@ -93,8 +103,7 @@ def interactions() -> Table:
         for user in range(NUM_USERS)
         for step, (interest, place) in enumerate(_history(rng, interest_weights, item_weights))
     ]
-    frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
-    return Table(Path("demo interactions"), frame.with_row_index(ROW))
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
 
 
 def _item_id(interest: int, place: int) -> str:

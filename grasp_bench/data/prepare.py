@@ -11,7 +11,6 @@ import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.tables.layout import Layout
-from grasp_bench.data import demo
 from grasp_bench.data.cleaning import (
     FILTERS,
     Codes,
@@ -28,12 +27,13 @@ from grasp_bench.data.cleaning import (
 )
 from grasp_bench.data.entities import nothing_known, read_items, read_users, rows_for
 from grasp_bench.data.interactions import Interactions, interactions_of
+from grasp_bench.data.made import made_tables
 from grasp_bench.data.parts import joined_parts
 from grasp_bench.data.readers import ROW, Table, read_table
 from grasp_bench.data.reading_notes import how_read, note_of_ids, note_of_repeats
 from grasp_bench.data.sequences import Sequences, reordered
 from grasp_bench.spec.dataset import Columns, Dataset
-from grasp_bench.spec.format import Format, TableFormat
+from grasp_bench.spec.format import TableFormat
 from grasp_bench.spec.locations import DatasetFiles, locate
 
 
@@ -67,7 +67,7 @@ def prepare(dataset: Dataset) -> Prepared:
     """
     located = locate(dataset)
     columns = Columns() if located.generated else dataset.columns
-    tables = _tables(located, dataset.format)
+    tables = _tables(located, dataset)
     table, item_table, user_table = tables["interactions"], tables.get("items"), tables.get("users")
     repairs = dict[str, int]()
     read = partial(
@@ -112,10 +112,11 @@ def prepare(dataset: Dataset) -> Prepared:
     )  # fmt: skip
 
 
-def _tables(located: DatasetFiles, form: Format) -> dict[str, Table]:
+def _tables(located: DatasetFiles, dataset: Dataset) -> dict[str, Table]:
     """Read the tables of a dataset, by their kinds."""
-    if located.generated:
-        return {"interactions": demo.interactions(), "items": demo.items()}
+    if (made := dataset.made()) is not None:
+        return made_tables(dataset.source, made)
+    form = dataset.format
     layouts = {"items": _layout(form.items), "users": _layout(form.users)}
     return {
         kind: read_table(path, layouts.get(kind) or _layout(form)) for kind, path in located.files.items()

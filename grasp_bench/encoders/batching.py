@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -23,21 +24,31 @@ Progress = Callable[[int], None]
 
 class TextEncoder(Protocol):
     """Turns texts into vectors. A text's vector does not depend on the other texts or their order (within
-    1e-5 in float32, 5e-3 in bfloat16 and int8)."""
+    1e-5 in float32, 5e-3 in bfloat16 and int8).
 
+    An encoder of another package derives from it and has at least `dim` and `encode`.
+
+    Attributes:
+        dim: number of dimensions, known before anything is encoded.
+        unit_norm: every vector has length 1, which is checked.
+        facts: what decides the vectors besides the settings, for the sidecar.
+    """
+
+    section: Any
     dim: int
-    unit_norm: bool
-    facts: dict[str, Any]
+    unit_norm: bool = False
+    facts: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(self, section: Any, device: str = "cpu", threads: int = 1) -> None: ...
+    def __init__(self, section: Any, device: str = "cpu", threads: int = 1) -> None:
+        self.section = section
 
-    def encode(self, texts: Sequence[str], progress: Progress = ...) -> np.ndarray:
+    def encode(self, texts: Sequence[str], progress: Progress = lambda done: None) -> np.ndarray:
         """Return vectors (n, dim) float32 in the order of the texts; `progress` receives the number done."""
         ...
 
     def findings(self, texts: Sequence[str], vectors: np.ndarray) -> dict[str, Any]:
         """Return facts about `vectors` (n, dim) of `texts`; often none."""
-        ...
+        return {}
 
 
 class VectorSource(Protocol):

@@ -101,7 +101,9 @@ def read_vectors(path: Path, side: str, wanted: Sequence[str]) -> tuple[list[str
             f"{path}: {matrix.dtype} of shape {matrix.shape}; (entities, dimensions) of floats expected"
         )
     if len(ids) != len(matrix):
-        raise DataError(f"{path}: {len(ids)} ids for {len(matrix)} vectors", hint="give one id per row")
+        raise DataError(
+            f"{_file_of_ids(path)}: {len(ids)} ids for {len(matrix)} vectors", hint="give one id per row"
+        )
     return ids, matrix
 
 
@@ -136,8 +138,13 @@ def _read_safetensors(path: Path) -> tuple[list[str], np.ndarray]:
     return _read_ids(path), (tensor.float() if tensor.is_floating_point() else tensor).numpy()
 
 
+def _file_of_ids(path: Path) -> Path:
+    """Return the file that has the ids of a file of vectors."""
+    return path.with_suffix(".ids.txt") if path.suffix in (".npy", ".safetensors") else path
+
+
 def _read_ids(path: Path) -> list[str]:
-    beside = require_file(path.with_suffix(".ids.txt"), hint="write the ids of the rows, one a line")
+    beside = require_file(_file_of_ids(path), hint="write the ids of the rows, one a line")
     try:
         lines = beside.read_text("utf-8")
         return lines.removesuffix("\n").split("\n") if lines else []
@@ -268,7 +275,7 @@ class PrecomputedVectors:
             return
         named = ", ".join(f"'{name}'" for name in missing[:NAMED])
         raise DataError(
-            f"{self._path}: no vector for {len(missing)} of {len(ids)} entities: {named}"
+            f"{_file_of_ids(self._path)}: no vector for {len(missing)} of {len(ids)} entities: {named}"
             f"{', …' if len(missing) > NAMED else ''}",
             hint="check that these are this dataset's ids"
             if len(missing) == len(ids)
@@ -282,5 +289,7 @@ def _rows_of(ids: Sequence[str], there: Sequence[str], path: Path) -> np.ndarray
     if len(row_of) < len(there):
         # Where an id repeats, only its last row is on record.
         twice = next(name for row, name in enumerate(there) if row_of[name] != row)
-        raise DataError(f"{path}: id '{twice}' comes more than once", hint="keep one vector per entity")
+        raise DataError(
+            f"{_file_of_ids(path)}: id '{twice}' comes more than once", hint="keep one vector per entity"
+        )
     return np.fromiter((row_of.get(name, -1) for name in ids), dtype=np.int64, count=len(ids))

@@ -32,7 +32,7 @@ def check_at_chance(ranks: Ranks, among_Q: NDArray[np.int64], what: str) -> None
     hits = np.minimum(1.0, CUTOFF / among_Q)
     gains = np.array([sum(1 / np.log2(rank + 2) for rank in range(min(CUTOFF, n))) / n for n in among_Q])
     for name, expected in (("HR", hits), ("NDCG", gains)):
-        found = metrics.METRICS[name](better, tied, CUTOFF, "mean")
+        found = metrics.per_user(f"{name}@{CUTOFF}", better, tied, "mean")
         if np.abs(found - expected).max(initial=0.0) > ROUNDING:
             raise EvaluationError(
                 f"constant scores get {name}@{CUTOFF} {found.mean():.6f} in the {what} ranking; "

@@ -14,6 +14,7 @@ from grasp_bench.models.backbones.base import Backbone
 from grasp_bench.models.backbones.checks import check_backbone
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge
+from grasp_bench.models.enhancers.checks import check_enhancer
 from grasp_bench.models.layout import Layout
 
 
@@ -35,11 +36,16 @@ class Recommender(nn.Module):
     ) -> Recommender:
         """Build from `spec.model.Model.effective()`. Draws initial weights from torch's global generator."""
         enhancer = ENHANCERS.implementation(settings["enhancer"])
-        backbone = BACKBONES.implementation(settings["backbone"]).from_settings(settings)
+        with BACKBONES.blamed(settings["backbone"]):
+            backbone = BACKBONES.implementation(settings["backbone"]).from_settings(settings)
         if BACKBONES.version(settings["backbone"]) is not None:
             check_backbone(backbone, settings["backbone"], settings["embedding_dim"])
-        informed = {**settings, "causal": backbone.causal}
-        return cls(backbone, enhancer.from_settings(informed, num_users, num_items, knowledge))
+        informed, name = {**settings, "causal": backbone.causal}, settings["enhancer"]
+        with ENHANCERS.blamed(name):
+            built = enhancer.from_settings(informed, num_users, num_items, knowledge)
+        if ENHANCERS.version(name) is not None:
+            check_enhancer(built, name, settings["embedding_dim"])
+        return cls(backbone, built)
 
     def read(self, vectors_TD: Tensor, layout: Layout, masked_T: Tensor | None = None) -> Tensor:
         """Turn item vectors (T, views · d) into states (T, views · d), with masked items hidden."""

@@ -38,7 +38,10 @@ def controls(experiment: Experiment, requests: Sequence[Request]) -> Iterator[Re
 
 def control_nodes(request: Request, nodes: Mapping[str, Node], label: str) -> dict[str, Node]:
     """Make the nodes of an untrained control from those that a training reads."""
-    ranking = Ranking("control", {"control": request.name}, _reads(request))
+    assert request.name is not None
+    version = CONTROLS.version(request.name)
+    settings = {"control": request.name, **({"plugin": version} if version else {})}
+    ranking = Ranking("control", settings, _reads(request))
     return ranking_nodes(ranking, request.experiment.dataset.protocol, nodes, label)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from grasp_bench.components import BACKBONES, ENHANCERS
+from grasp_bench.components import BACKBONES, DATASETS, ENHANCERS, LOSSES
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.knowledge_nodes import (
     clean_nodes,
@@ -88,7 +88,8 @@ def _data_nodes(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprin
 def _split_node(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprint) -> Node:
     """Settings: the dataset section, `protocol` reduced to the split, and `files` (hash by kind).
 
-    A generated dataset is identified by its source, others by the content of their files.
+    A generated dataset is identified by its source (a plugin's with its version) and keys, others by the
+    content of their files.
     """
     settings = dataset.hashed()
     settings["split"] = dataset.protocol.split
@@ -96,6 +97,8 @@ def _split_node(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprin
         settings["temporal"] = dataset.protocol.temporal.effective()
     elif dataset.protocol.split == "cold_items":
         settings["cold_items"] = dataset.protocol.cold_items.model_dump()
+    if version := DATASETS.version(dataset.source) if located.generated else None:
+        settings["plugin"] = version
     settings["files"] = {kind: fingerprint(path) for kind, path in located.files.items()}
     locations = {} if located.generated else take_out(settings, ("source", "items", "users"))
     return make_node("split", settings, {}, f"split {located.name}", locations)
@@ -113,6 +116,7 @@ def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) 
     versions = {
         "backbone": BACKBONES.version(experiment.model.backbone),
         "enhancer": ENHANCERS.version(experiment.model.enhancer),
+        "loss": LOSSES.version(training.loss.kind),
     }
     plugins = {kind: version for kind, version in versions.items() if version is not None}
     train = make_node(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.components import ENHANCERS, NOISES, SEARCHERS
+from grasp_bench.components import ENCODERS, ENHANCERS, NOISES, SEARCHERS, TEXT_PROVIDERS
 from grasp_bench.core.errors import DataError
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node, make_node
@@ -176,6 +176,8 @@ def _text_node(experiment: Experiment, side: str, split: Node, fingerprint: Fing
     settings: dict[str, Any] = {"side": side, "source": explicit_values(source)}
     if settings["source"].get("scope") == "prefix" and not has_prefixes(experiment):
         settings["source"]["scope"] = "train"  # this cell does not read the prefixes
+    if version := TEXT_PROVIDERS.version(source.provider):
+        settings["plugin"] = version
     locations: dict[str, Any] = {}
     if side == "items":
         for key in HISTORY_KEYS:
@@ -196,6 +198,8 @@ def _embeddings_node(
     """Settings: side, encoder (without paths and keys of the other side), `files` if there are any."""
     settings: dict[str, Any] = {"side": side, "encoder": explicit_values(encoder)}
     take_out(settings["encoder"], ("reduce", OTHER_PREFIX[side]))
+    if version := ENCODERS.version(encoder.kind):
+        settings["plugin"] = version
     locations: dict[str, Any] = {}
     if isinstance(encoder, VectorFileSettings):
         paths = take_out(settings["encoder"], [name for name, _ in SIDES])

@@ -9,6 +9,7 @@ from typing import Any
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.nodes import Node, make_node, nodes_leading_to
 from grasp_bench.spec.dataset import LATER_GROUP_KEYS, Protocol
+from grasp_bench.spec.metrics import gains_of
 from grasp_bench.spec.section import without_defaults
 
 
@@ -41,6 +42,7 @@ def metric_settings(protocol: Protocol) -> dict[str, Any]:
         "cutoffs": list(protocol.cutoffs),
         "ties": protocol.ties,
         "groups": without_defaults(protocol.groups, LATER_GROUP_KEYS),
+        **({"gains": gains_of(protocol.metrics, protocol.cutoffs)} if protocol.metrics else {}),
     }
 
 

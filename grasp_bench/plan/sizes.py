@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from statistics import fmean
 
+from grasp_bench.components import DATASETS
 from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.core.integrity import sidecar_if_whole
 from grasp_bench.core.store import Store
@@ -18,7 +19,7 @@ from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.format import Format
-from grasp_bench.spec.locations import GENERATED, locate
+from grasp_bench.spec.locations import locate
 
 BEGINNING = 1 << 19  # bytes of a file that are looked at
 LINE = 20.0  # bytes of an interaction in a file that shows no lines
@@ -67,7 +68,7 @@ def split_of(node: Node) -> Node:
 
 def _guessed(cell: Cell) -> Sizes:
     dataset = cell.experiment.dataset
-    path = None if dataset.source in GENERATED else locate(dataset).interactions
+    path = None if dataset.source in DATASETS else locate(dataset).interactions
     whole = DEMO if path is None else _in_file(path, dataset)
     if dataset.sample_users is None or dataset.sample_users >= whole.users:
         return whole

@@ -32,6 +32,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grasp_bench.components import DATASETS
 from grasp_bench.core import hashing
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.published import hint, read_object
@@ -121,9 +122,7 @@ def _published(figures: PublishedFigures | None, datasets: Iterable[str]) -> dic
     """What the spec names; nothing stands beside a generated dataset, on which a real spec is rehearsed."""
     if figures is None:
         return None
-    from grasp_bench.spec.locations import GENERATED
-
-    content, real = figures.content, sorted(set(datasets) - GENERATED)
+    content, real = figures.content, sorted(set(datasets) - {DATASETS.default})
     named = {ours: theirs for ours in real if (theirs := figures.dataset_for(ours))}
     return {
         **content.model_dump(mode="json", include={"source", "settings", "seeds", "notes"}),

@@ -50,7 +50,8 @@ class UserValues:
             raise IncomparableError(
                 f"{cell.slug} has no {protocol} ranking", hint="compare by the protocol that all cells have"
             )
-        values = rank_metrics.per_user(metric, frame[better].to_numpy(), frame[tied].to_numpy(), cell.ties)
+        counts = frame[better].to_numpy(), frame[tied].to_numpy()
+        values = rank_metrics.per_user(metric, *counts, cell.ties, cell.metrics.get("gains", {}))
         self._check_mean(cell, protocol, metric, values)
         return values
 

@@ -31,9 +31,9 @@ def controls_asked(given: tuple[str, ...] | None, embeddings: bool) -> tuple[str
     `embeddings` says whether any compared method reads embeddings. ValueError names a given control that does
     not apply.
     """
-    lacking = [] if embeddings else [name for name in NAMES if reads_embeddings(name)]
+    lacking = [] if embeddings else [name for name in (*NAMES, *(given or ())) if reads_embeddings(name)]
     if given is None:
-        named = [name for name in CONTROLS if CONTROLS.get(name).only_when_named]
+        named = [name for name in NAMES if name != SHUFFLED and CONTROLS.get(name).only_when_named]
         return tuple(name for name in NAMES if name not in (*lacking, *named))
     if missing := [name for name in given if name in lacking]:
         raise ValueError(f"{missing[0]} needs a compared method that reads embeddings")

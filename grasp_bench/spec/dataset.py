@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from grasp_bench.components import DATASETS
 from grasp_bench.spec.format import Format
+from grasp_bench.spec.metrics import check_further
 from grasp_bench.spec.repair import Repair, hashed
-from grasp_bench.spec.section import Section
+from grasp_bench.spec.retaken import own_fields, retake
+from grasp_bench.spec.section import DatasetSettings, Section
 
 MOST_NEGATIVES = 2**16 - 1  # sampled ranks are stored in 16 bits
 # The top items up to the longest cutoff are stored for every user.
@@ -148,7 +151,17 @@ class Protocol(Section):
     cutoffs: tuple[Cutoff, ...] = Field(
         (1, 3, 5, 10, 20), description="Ascending, at most 1,000; the longest sets the items stored a user."
     )
+    metrics: tuple[str, ...] = Field(
+        (),
+        description="Metrics of other packages beside NDCG, HR and MRR: module:Class, or an installed name.",
+    )
     groups: Groups = Groups()
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_are_known(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        check_further(metrics)
+        return metrics
 
     @model_validator(mode="after")
     def _cutoffs_ascend(self) -> Protocol:
@@ -160,8 +173,8 @@ class Protocol(Section):
 class Dataset(Section):
     """The interactions and how they are filtered, split and ranked.
 
-    `source` is a named dataset (`demo`, `amazon-beauty`, …), a folder with interactions.* and items.*, or an
-    interactions file.
+    `source` is a named dataset (`demo`, `amazon-beauty`, …), a folder with interactions.* and items.*, an
+    interactions file, or "module:Class" of code that makes the data, whose keys stand here too.
     """
 
     source: str = Field(min_length=1)
@@ -199,15 +212,38 @@ class Dataset(Section):
     repair: Repair = Repair()
     protocol: Protocol = Protocol()
 
+    @model_validator(mode="after")
+    def _own_keys_fit(self) -> Dataset:
+        try:
+            self.made()
+        except ValidationError as error:  # each key alone is valid: the rest are a plugin's own checks
+            raise ValueError(str(error.errors()[0]["ctx"]["error"])) from None
+        return self
+
+    def made(self) -> DatasetSettings | None:
+        """Return the settings of the code that makes the data; None where files hold them."""
+        if self.source not in DATASETS:
+            return None
+        settings = DATASETS.get(self.source)
+        return settings.model_validate({name: getattr(self, name) for name in settings.own_fields()})
+
     def hashed(self) -> dict[str, Any]:
         """Return keys and JSON values as they enter the hash of the split, without the protocol.
 
-        Keys added after artefacts had been hashed are left out where they have their default.
+        Keys added after artefacts had been hashed are left out where they have their default, and keys of
+        other datasets always.
         """
-        values = self.model_dump(mode="json", exclude={"protocol"})
+        made = self.made()
+        others = own_fields((DATASETS,)).keys() - (made.own_fields() if made else {})
+        values = self.model_dump(mode="json", exclude={"protocol", *others})
         for key, info in type(self).model_fields.items():
             if key in LATER_KEYS and getattr(self, key) == info.default:
                 del values[key]
         if self.columns.rating == Columns.model_fields["rating"].default:
             del values["columns"]["rating"]
         return {**values, "repair": hashed(self.repair)}
+
+
+def follow_registries() -> None:
+    """Take up the keys of the datasets that are registered now."""
+    retake(Dataset, own_fields((DATASETS,)))

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from grasp_bench.components import ENCODERS, TEXT_PROVIDERS
+from grasp_bench.components import DATASETS, ENCODERS, TEXT_PROVIDERS
 from grasp_bench.core.errors import SpecError
 from grasp_bench.spec.encoder import TextEncoderSettings
 from grasp_bench.spec.experiment import Experiment
@@ -109,7 +109,7 @@ def _marks(experiment: Experiment) -> dict[str, Any]:
     mark = MARK.format(source=experiment.dataset.source)
     description = f"{mark}\n{experiment.description}" if experiment.description else mark
     name = experiment.name[: LONGEST_NAME - len(SUFFIX)] + SUFFIX
-    return {"name": name, "description": description, "dataset.source": "demo"}
+    return {"name": name, "description": description, "dataset.source": DATASETS.default}
 
 
 def _settings(values: dict[str, Any]) -> list[str]:

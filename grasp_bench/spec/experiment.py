@@ -14,10 +14,11 @@ from grasp_bench.spec.controls import NAMES, SHUFFLED, ControlName, ControlSeeds
 from grasp_bench.spec.dataset import Dataset, ProtocolName
 from grasp_bench.spec.encoder import VectorFileSettings
 from grasp_bench.spec.index import Index
+from grasp_bench.spec.metrics import unknown_metric
 from grasp_bench.spec.model import Model
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
-from grasp_bench.spec.section import MetricName, Section, refuse_repeats
+from grasp_bench.spec.section import AnyMetricName, Section, refuse_repeats
 from grasp_bench.spec.text import TextFileSettings
 from grasp_bench.spec.training import SeedList, Seeds, Training
 
@@ -88,7 +89,7 @@ class Hypothesis(Section):
 
     better: str = Field(min_length=1)
     than: str = Field(min_length=1)
-    metric: MetricName = "NDCG@10"
+    metric: AnyMetricName = "NDCG@10"
     protocol: Literal["sampled", "full"] = "full"
     at_least: float = Field(
         0.0,
@@ -274,6 +275,13 @@ class Experiment(Section):
             if len(set(given)) < len(given) or (None in given and len(given) > 1):
                 raise ValueError(f"several runs are called '{name}': give each a different seed")
         return imported
+
+    @model_validator(mode="after")
+    def _hypotheses_are_measured(self) -> Experiment:
+        for place, each in enumerate(self.hypotheses):
+            if problem := unknown_metric(each.metric, self.dataset.protocol.metrics):
+                raise ValueError(f"hypotheses[{place}].metric: {problem}")
+        return self
 
     @model_validator(mode="after")
     def _monitor_is_measured(self) -> Experiment:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from grasp_bench.components import DATASETS
 from grasp_bench.core.errors import DataError, MissingFileError, SpecError
 from grasp_bench.core.files import FILE, FOLDER, NOTHING, expanded, fault_of_name, kind_of, require_file
 from grasp_bench.core.tables.layout import ATOMIC as ATOMIC_SUFFIXES
@@ -26,7 +27,6 @@ from grasp_bench.spec.tree import Node, Part, Place, walk
 
 ROOT_VARIABLE = "GRASP_BENCH_DATA"
 DEFAULT_ROOT = "data"  # in the working directory
-GENERATED = frozenset({"demo"})
 ATOMIC = dict(zip(("interactions", "items", "users"), ATOMIC_SUFFIXES, strict=True))
 SUFFIXES = tuple(kind + packing for kind in KINDS for packing in ("", *PACKINGS))
 WHOLE = ("interactions",)
@@ -44,12 +44,13 @@ give one of
                                 with item_id, title and whatever else is known
       path/to/recbole/ml-100k   holding RecBole's atomic files, ml-100k.inter and .item
       path/to/file.csv          the interactions alone; name the items file in dataset.items
-                                (also .tsv, .txt, .dat, .inter, and one of them in a .zip)"""
+                                (also .tsv, .txt, .dat, .inter, and one of them in a .zip)
+      my_package.module:Class   code that makes the data (docs/plugins.md)"""
 
 
 @dataclass(frozen=True)
 class DatasetFiles:
-    """The files of a dataset. `name` is short enough for slugs; a `generated` dataset has no files.
+    """The files of a dataset. `name` is short enough for slugs; one that is `generated` by code has no files.
 
     Of a published split, `interactions` is the training part.
     """
@@ -85,13 +86,12 @@ def locate(dataset: Dataset) -> DatasetFiles:
 
 def _whole(dataset: Dataset) -> DatasetFiles:
     source = dataset.source
-    if source in GENERATED:
-        if dataset.items is not None:
-            raise DataError(
-                f"dataset.items: '{source}' is generated with its items", hint="remove dataset.items"
-            )
-        if dataset.users is not None:
-            raise DataError(f"dataset.users: '{source}' is generated", hint="remove dataset.users")
+    if source in DATASETS:
+        for key in ("items", "users"):
+            if getattr(dataset, key) is not None:
+                raise DataError(
+                    f"dataset.{key}: '{source}' is made by code, its {key} too", hint=f"remove dataset.{key}"
+                )
         return DatasetFiles(source, None, None, True)
     path = _resolve(source)
     if dataset.protocol.split == "given":
@@ -155,7 +155,7 @@ def _resolve(source: str) -> Path:
     hint = ""
     if is_bare_word:
         known = [entry.name for entry in root.iterdir() if entry.is_dir()] if root else []
-        hint = did_you_mean(source, [*known, *GENERATED])
+        hint = did_you_mean(source, [*known, *DATASETS, *DATASETS.offered()])
     raise MissingFileError(f"dataset.source '{source}': not found{hint}", hint=_hint(source))
 
 

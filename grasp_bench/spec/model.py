@@ -5,13 +5,12 @@ It is flat so that an ablation is one dotted key.
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from grasp_bench.components import BACKBONES, ENHANCERS
-from grasp_bench.core.errors import UnknownNameError
+from grasp_bench.spec.retaken import own_fields, retake
 from grasp_bench.spec.section import (
     BackboneSettings,
     EnhancerSettings,
@@ -73,20 +72,12 @@ class Model(Section):
 
 def _fields() -> dict[str, tuple[Any, Any]]:
     """Return annotation and field of each key: those of every backbone and enhancer, plugins included."""
-    fields: dict[str, Any] = {
+    return {
         "backbone": (Literal[*BACKBONES], Field(BACKBONES.default)),
         "enhancer": (Literal[*ENHANCERS], Field(ENHANCERS.default)),
         **{name: (info.annotation, info) for name, info in ModelPart.model_fields.items()},
+        **own_fields((BACKBONES, ENHANCERS)),
     }
-    for registry in (BACKBONES, ENHANCERS):
-        for component in registry:
-            for name, field in registry.get(component).own_fields().items():
-                if repr(fields.setdefault(name, field)) != repr(field):
-                    raise UnknownNameError(
-                        f"{registry.kind} '{component}' declares its key '{name}' unlike another component",
-                        hint="give the key another name",
-                    )
-    return fields
 
 
 if not TYPE_CHECKING:
@@ -94,15 +85,5 @@ if not TYPE_CHECKING:
 
 
 def follow_registries() -> None:
-    """Take up names and keys of plugins that were registered, or removed, after this module was imported.
-
-    The class stays the same, since others hold it; what pydantic has built of it is built again.
-    """
-    fields = _fields()
-    for name in Model.__pydantic_fields__.keys() - fields.keys():
-        del Model.__pydantic_fields__[name]
-    for name, (annotation, info) in fields.items():
-        found = copy(info)
-        found.annotation = annotation
-        Model.__pydantic_fields__[name] = found
-    Model.model_rebuild(force=True)
+    """Take up names and keys of the components that are registered now."""
+    retake(Model, _fields())

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from grasp_bench.components import BACKBONES, ENHANCERS
+from grasp_bench.components import (
+    BACKBONES,
+    CONTROLS,
+    DATASETS,
+    ENCODERS,
+    ENHANCERS,
+    LOSSES,
+    METRICS,
+    TEXT_PROVIDERS,
+)
 from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.core.registry import Components
-from grasp_bench.spec import model, patches, shape
+from grasp_bench.spec import choices, dataset, model, patches, shape, training
+from grasp_bench.spec.controls import SHUFFLED
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import texts_of
 from grasp_bench.spec.problems import Problems
+from grasp_bench.spec.retaken import retyped
 from grasp_bench.spec.tree import Entry, Node
 
-NAMED: dict[str, Components[Any]] = {".model.backbone": BACKBONES, ".model.enhancer": ENHANCERS}
+# Ends of the dotted keys that name a component; patches and lists of compared values add a beginning.
+NAMED: dict[str, Components[Any]] = {
+    ".model.backbone": BACKBONES,
+    ".model.enhancer": ENHANCERS,
+    ".encoder.kind": ENCODERS,
+    ".text.users.provider": TEXT_PROVIDERS,
+    ".text.items.provider": TEXT_PROVIDERS,
+    ".training.loss": LOSSES,
+    ".training.loss.kind": LOSSES,
+    ".controls": CONTROLS,
+    ".dataset.source": DATASETS,
+    ".dataset.protocol.metrics": METRICS,
+}
 
 
 def use_plugins(tree: Node, overrides: Mapping[str, Entry], problems: Problems) -> None:
-    """Import each plugin that is named as a backbone or an enhancer.
+    """Import each plugin that is named where a component may be.
 
     Raises SpecError, with the place, for those that cannot be used.
     """
@@ -43,9 +66,19 @@ def use_plugins(tree: Node, overrides: Mapping[str, Entry], problems: Problems) 
         follow_registries()
 
 
+def use_plugin(registry: Components[Any], name: str) -> None:
+    """Register one plugin, as a worker must that has read no spec."""
+    if registry.plug_in(name):
+        follow_registries()
+
+
 def follow_registries() -> None:
     """Let specs have the names and keys of the components that are registered now."""
     model.follow_registries()
-    Experiment.model_rebuild(force=True)
+    training.follow_registries()
+    dataset.follow_registries()
+    choices.follow_registries()
+    one: Any = Literal.__getitem__((*CONTROLS, SHUFFLED))
+    retyped(Experiment, {"encoder": choices.any_of(ENCODERS), "controls": tuple[one, ...] | None})
     for known in (patches.adapter_of, shape.fields, shape.all_keys):
         known.cache_clear()

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 MetricName = Annotated[str, Field(pattern=r"^(NDCG|HR|MRR)@[1-9][0-9]*$")]
+AnyMetricName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*@[1-9][0-9]*$")]
 
 
 class Section(BaseModel):
@@ -71,6 +72,24 @@ class Component(Section):
 
     implementation: ClassVar[str]
 
+    @classmethod
+    def own_fields(cls) -> dict[str, Any]:
+        """Return annotation and field of each key that only this component declares, by attribute."""
+        shared = cls.shared_fields()
+        return {
+            name: (info.annotation, info) for name, info in cls.model_fields.items() if name not in shared
+        }
+
+    @classmethod
+    def own_keys(cls) -> tuple[str, ...]:
+        """Return the component's own keys as a spec writes them."""
+        return tuple(info.alias or name for name, (_, info) in cls.own_fields().items())
+
+    @classmethod
+    def shared_fields(cls) -> Collection[str]:
+        """Return the attributes that all components of its kind have."""
+        return ()
+
 
 class ModelPart(Component):
     """Settings of a backbone or an enhancer: the keys of `model:` that both read.
@@ -91,18 +110,9 @@ class ModelPart(Component):
     dropout: float = Field(0.5, ge=0, lt=1)
 
     @classmethod
-    def own_fields(cls) -> dict[str, Any]:
-        """Return annotation and field of each key that only this component declares, by attribute."""
-        return {
-            name: (info.annotation, info)
-            for name, info in cls.model_fields.items()
-            if name not in ModelPart.model_fields
-        }
-
-    @classmethod
-    def own_keys(cls) -> tuple[str, ...]:
-        """Return the component's own keys as a spec writes them."""
-        return tuple(info.alias or name for name, (_, info) in cls.own_fields().items())
+    def shared_fields(cls) -> Collection[str]:
+        """Return the attributes that all backbones and enhancers have."""
+        return ModelPart.model_fields
 
 
 # Searched of every backbone.
@@ -185,6 +195,14 @@ class LossSettings(Component):
     keys: ClassVar[tuple[str, ...]] = ()
     negatives: ClassVar[int] = 0
     revision: ClassVar[int] = 1
+
+
+class MetricSettings(Component):
+    """Settings of a metric; it has no keys. Its implementation has `gains(k)`, the gains of ranks 1 to k."""
+
+
+class DatasetSettings(Component):
+    """Settings of a dataset that code makes; its own keys stand in `dataset:`."""
 
 
 class NoiseSettings(Component):

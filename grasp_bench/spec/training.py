@@ -10,12 +10,14 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from grasp_bench.components import LOSSES
+from grasp_bench.spec.retaken import own_fields, retake
 from grasp_bench.spec.section import MetricName, Section, Space, refuse_repeats, without_defaults
 
 if TYPE_CHECKING:
@@ -119,6 +121,15 @@ class Loss(Section):
         return {"kind": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
+    def _own_keys_fit(self) -> Loss:
+        settings = LOSSES.get(self.kind)
+        try:
+            settings.model_validate({name: getattr(self, name) for name in settings.own_fields()})
+        except ValidationError as error:  # each key alone is valid: the rest are a plugin's own checks
+            raise ValueError(str(error.errors()[0]["ctx"]["error"])) from None
+        return self
+
+    @model_validator(mode="after")
     def _one_is_drawn_uniformly(self) -> Loss:
         if "negatives" in LOSSES.get(self.kind).keys and self.count == 1 and self.sampling != "uniform":
             raise ValueError(f"sampling {self.sampling} needs several negatives, shared by the batch")
@@ -132,8 +143,9 @@ class Loss(Section):
 
     def effective(self) -> dict[str, Any]:
         """Return the keys that this kind reads."""
-        values = {**self.model_dump(mode="json"), "negatives": self.count}
-        return {"kind": self.kind, **{key: values[key] for key in LOSSES.get(self.kind).keys}}
+        values = {**self.model_dump(mode="json", by_alias=True), "negatives": self.count}
+        loss = LOSSES.get(self.kind)
+        return {"kind": self.kind, **{key: values[key] for key in (*loss.keys, *loss.own_keys())}}
 
     def revision(self) -> dict[str, int]:
         """Return the key that separates hashes from earlier versions of the loss; empty if none does."""
@@ -193,3 +205,10 @@ class Training(Section):
         if values["loss"] == Loss().effective():
             del values["loss"]
         return values
+
+
+def follow_registries() -> None:
+    """Take up names and keys of the losses that are registered now."""
+    kind = Loss.model_fields["kind"]
+    retake(Loss, {"kind": (Literal[*LOSSES], kind), **own_fields((LOSSES,))})
+    Training.model_rebuild(force=True)

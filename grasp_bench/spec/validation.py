@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from grasp_bench.components import DATASETS
 from grasp_bench.core.shown import looks_secret
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.problems import KEYS_COME_FROM, MOST_EXPLAINED, Problem, Problems, dotted, message
@@ -93,7 +94,7 @@ def salvage(tree: Node, findings: list[Finding]) -> Salvaged | None:
 def _with_stand_ins(tree: Node) -> Node:
     """Fill in the required values of a spec."""
     place = Place("stand-in")
-    for path, value in ((("name",), "unnamed"), (("dataset", "source"), "demo")):
+    for path, value in ((("name",), "unnamed"), (("dataset", "source"), DATASETS.default)):
         found = locate(tree, path)
         if not found.whole or found.node.broken:
             tree = assign(tree, path, Entry(place, Node(value, place)))

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from grasp_bench.components import CONTROLS
+from grasp_bench.core.errors import PluginError, TrainingError
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.evaluation.chance import check_at_chance
@@ -38,10 +39,15 @@ class ControlStage:
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
         """Facts: users ranked, and `test_read`. EvaluationError when constant scores are not at chance."""
-        ranker, control = self.scoring(node, inputs, context)
-        queries = ranker.queries
-        sampled, full = store_ranks(ranker, control, node.settings, out)
-        if node.settings["control"] == CONSTANT:
+        name = node.settings["control"]
+        with CONTROLS.blamed(name):
+            ranker, control = self.scoring(node, inputs, context)
+            queries = ranker.queries
+            try:
+                sampled, full = store_ranks(ranker, control, node.settings, out)
+            except TrainingError as error:  # nothing was trained here
+                raise PluginError(f"control '{name}': {error.message}", hint="correct its scores") from None
+        if name == CONSTANT:
             _check(queries, sampled, full, control.num_items, node.settings["exclude_history"])
         context.report(Event(node.label, len(queries), len(queries), "users"))
         return {"users": len(queries), "test_read": True}

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
-from pydantic import TypeAdapter
 from safetensors.numpy import load_file, save_file
 
 from grasp_bench.components import ENCODERS
@@ -19,6 +18,7 @@ from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.data.audits.titles import audit_scope
 from grasp_bench.encoders.batching import encode_in_shards
+from grasp_bench.encoders.checks import check_encoder
 from grasp_bench.encoders.vectors import (
     EncoderInput,
     check_vectors,
@@ -28,14 +28,13 @@ from grasp_bench.encoders.vectors import (
 )
 from grasp_bench.plan.nodes import Node
 from grasp_bench.services.dispatch import ServiceContext
-from grasp_bench.spec.choices import EncoderSource
+from grasp_bench.spec.choices import EncoderSource, encoder_of
 from grasp_bench.spec.encoder import Reduction, VectorFileSettings
 from grasp_bench.spec.service import Service
 from grasp_bench.stages.context import RunContext
 
 Embedded: TypeAlias = tuple[list[str], np.ndarray, dict[str, Any]]  # ids, vectors, facts
 Made: TypeAlias = tuple[np.ndarray, bool, dict[str, Any]]  # vectors, whether of unit norm, facts
-ENCODER: TypeAdapter[EncoderSource] = TypeAdapter(EncoderSource)
 SHARDS = "shards"
 PREFIX = {"users": "user_prefix", "items": "item_prefix"}
 
@@ -79,8 +78,8 @@ def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embed
     """Encode the entities with a text; the others get the mean of their side."""
     table = pl.read_parquet(text.file("texts.parquet"), glob=False)
     ids, side = table["id"].to_list(), node.settings["side"]
-    section = ENCODER.validate_python(node.located()["encoder"])
-    prefix = getattr(section, PREFIX[side])
+    section = encoder_of(node.located()["encoder"])
+    prefix = getattr(section, PREFIX[side], "")
     encoded = encoder_input(prefix, side, ids, table["text"].to_list())
     embed = _by_service if isinstance(section, Service) else _by_model
     vectors, unit_norm, facts = embed(section, encoded, node, out, context)
@@ -94,11 +93,14 @@ def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embed
 def _by_model(
     section: EncoderSource, encoded: EncoderInput, node: Node, out: Path, context: RunContext
 ) -> Made:
-    encoder = ENCODERS.implementation(section.kind)(section, context.device, context.threads)
     total = len(set(encoded.texts))
     progress = context.progress(node, total, "texts")
-    vectors = encode_in_shards(encoder, encoded.texts, out / SHARDS, progress)
-    facts = {"distinct": total, **encoder.facts, **encoder.findings(encoded.texts, vectors)}
+    with ENCODERS.blamed(section.kind):
+        encoder = ENCODERS.implementation(section.kind)(section, context.device, context.threads)
+        if ENCODERS.version(section.kind) is not None:
+            check_encoder(encoder, section.kind)
+        vectors = encode_in_shards(encoder, encoded.texts, out / SHARDS, progress)
+        facts = {"distinct": total, **encoder.facts, **encoder.findings(encoded.texts, vectors)}
     return vectors, encoder.unit_norm, facts
 
 

@@ -34,7 +34,10 @@ class MetricsStage:
     def run(
         self, node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext
     ) -> dict[str, Any]:
-        """Facts: users measured."""
+        """Facts: users measured.
+
+        `metrics.json` holds the gains of metrics that are not ours, so that nobody else needs their package.
+        """
         source = inputs["rank"].file("ranks.parquet")
         ranks = pl.read_parquet(source, glob=False)
         split = read_split(inputs["split"].path)
@@ -42,9 +45,13 @@ class MetricsStage:
         users, items = ranks["user"].to_numpy(), ranks["item"].to_numpy()
         ids, rules = read_item_ids(inputs["split"].path), Groups.model_validate(node.settings["groups"])
         groups = group_members(split, users, items, rules, ids)
+        further = node.settings.get("gains", {})
+        names = [f"{name}@{k}" for name in (*measures.METRICS, *further) for k in cutoffs]
         figures: dict[str, Any] = {
             protocol: {
-                group: _figures(ranks.filter(pl.Series(member)), protocol, cutoffs, node.settings["ties"])
+                group: _figures(
+                    ranks.filter(pl.Series(member)), protocol, names, node.settings["ties"], further
+                )
                 for group, member in groups.items()
             }
             for protocol in ("sampled", "full")
@@ -52,19 +59,23 @@ class MetricsStage:
         }
         if "full" in figures:
             figures["beyond"] = _beyond(inputs, split, cutoffs)
+        if further:
+            figures["gains"] = further
         write_json(out / "metrics.json", figures)
         shutil.copyfile(source, out / "ranks.parquet")
         context.report(Event(node.label, len(ranks), len(ranks), "users"))
         return {"users": len(ranks)}
 
 
-def _figures(ranks: pl.DataFrame, protocol: str, cutoffs: list[int], ties: str) -> dict[str, Any]:
+def _figures(
+    ranks: pl.DataFrame, protocol: str, names: list[str], ties: str, further: measures.Gains
+) -> dict[str, Any]:
     """Means over the users of a group; null for an empty group."""
     better, tied = ranks[f"{protocol}_better"].to_numpy(), ranks[f"{protocol}_tied"].to_numpy()
     figures: dict[str, Any] = {"n": len(ranks)}
-    for name, measure in measures.METRICS.items():
-        for k in cutoffs:
-            figures[f"{name}@{k}"] = float(measure(better, tied, k, ties).mean()) if len(ranks) else None
+    for name in names:
+        values = measures.per_user(name, better, tied, ties, further)
+        figures[name] = float(values.mean()) if len(ranks) else None
     return figures
 
 

@@ -26,10 +26,10 @@ from grasp_bench.plan.nodes import Node, asks_service, service_of
 from grasp_bench.services.budget import Quote, Usage
 from grasp_bench.services.ledger import Ledger
 from grasp_bench.services.tokens import counter
-from grasp_bench.spec.choices import TextSource
+from grasp_bench.spec.choices import TextSource, text_source_of
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.split import SplitStage
-from grasp_bench.stages.text import SOURCE, TABLE, entities_of, read_texts
+from grasp_bench.stages.text import TABLE, entities_of, read_texts
 from grasp_bench.text.generated import prompt_requests
 from grasp_bench.text.litellm_settings import LiteLLMText
 from grasp_bench.text.providers import Entities, write_texts
@@ -93,7 +93,7 @@ class Inquiry:
         text, side = _as_written(node.inputs["text"]), node.settings["side"]
         if asks_service(text) and not self._store.has(text.stage, text.hash):
             return self._before_generation(node, text, section)
-        entities, step = sample_evenly(self._entities(text, SOURCE.validate_python(text.located()["source"])))
+        entities, step = sample_evenly(self._entities(text, text_source_of(text.located()["source"])))
         prefix = section.user_prefix if side == "users" else section.item_prefix
         encoded = encoder_input(prefix, side, list(entities.ids), list(self._texts(text, entities, step)))
         distinct = distinct_texts(section, side, encoded.names, encoded.texts)[0]
@@ -139,7 +139,7 @@ class Inquiry:
         if self._store.has(node.stage, node.hash):
             table = self._store.get(node.stage, node.hash).file(TABLE)
             return islice(read_texts(table), 0, None, step)
-        source = SOURCE.validate_python(node.located()["source"])
+        source = text_source_of(node.located()["source"])
         return iter(write_texts(source, entities).texts)
 
     def _missing(self, keys: Sequence[bytes]) -> list[bool]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from safetensors.numpy import save_file
 
+from grasp_bench.components import DATASETS
 from grasp_bench.core import atomic
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.hashing import file_hash
@@ -22,6 +23,7 @@ from grasp_bench.data.splitting import split_by_protocol
 from grasp_bench.plan.nodes import Node
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.locations import locate
+from grasp_bench.spec.plugins import use_plugin
 from grasp_bench.spec.repair import repair_of
 from grasp_bench.stages.context import RunContext
 
@@ -34,6 +36,8 @@ class SplitStage:
     ) -> dict[str, Any]:
         """Facts: counts. Raises DataError for unusable data, LeakError when the audit fails."""
         settings = node.located()
+        if "source" in settings:
+            use_plugin(DATASETS, settings["source"])
         section = {name: settings[name] for name in Dataset.model_fields if name in settings}
         protocol = {key: settings[key] for key in ("split", "temporal", "cold_items") if key in settings}
         repair = repair_of(settings.get("repair", {}))

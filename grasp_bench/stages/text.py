@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import TypeAdapter
 
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
@@ -27,7 +26,7 @@ from grasp_bench.data.profile_age import (
 )
 from grasp_bench.data.splits import Ints, Offsets, history_within
 from grasp_bench.plan.nodes import Node
-from grasp_bench.spec.choices import TextSource
+from grasp_bench.spec.choices import TextSource, text_source_of
 from grasp_bench.stages.context import RunContext
 from grasp_bench.text.providers import Account, Entities, Side, write_texts
 
@@ -72,7 +71,6 @@ def read_texts(table: Path) -> Iterator[str]:
 
 
 RATES = ("held_out", "training", "control", "ratio", "low", "high")
-SOURCE: TypeAdapter[TextSource] = TypeAdapter(TextSource)
 
 
 class TextStage:
@@ -87,7 +85,7 @@ class TextStage:
     ) -> dict[str, Any]:
         """Facts: count, distinct, empty, the provider's counts, the findings of the audit."""
         split, side = inputs["split"].path, node.settings["side"]
-        source = SOURCE.validate_python(node.located()["source"])
+        source = text_source_of(node.located()["source"])
         audit_scope(f"text.{side}", source.scope, source.leaks)
         entities = entities_of(split, side, source.scope, source.stale or 0)
         progress = _progress(node, len(entities.ids), context)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from grasp_bench.components import LOSSES
 from grasp_bench.core import ranks as metrics
 from grasp_bench.core.atomic import write_text
 from grasp_bench.core.store import Artefact
@@ -16,6 +17,7 @@ from grasp_bench.evaluation.ranker import Ranker
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.source import SOURCE, is_editable, source_of
+from grasp_bench.spec.plugins import use_plugin
 from grasp_bench.spec.training import Training
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import knowledge, sequences_of, validation_queries
@@ -31,6 +33,8 @@ class TrainStage:
     ) -> dict[str, Any]:
         """Facts: epochs, best_epoch, best validation value, parameters, training seconds."""
         settings, seed = node.settings["model"], node.settings["seed"]
+        if "loss" in node.settings["training"]:
+            use_plugin(LOSSES, node.settings["training"]["loss"]["kind"])
         training = Training.model_validate(node.settings["training"])
         torch.set_num_threads(context.threads)
         train, queries = validation_queries(inputs, context.device)

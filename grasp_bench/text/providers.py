@@ -84,9 +84,19 @@ def write_texts(source: TextSource, entities: Entities, account: Account | None 
         >>> stream = write_texts(TemplateText(), entities)
         >>> texts = list(stream.texts)  # stream.facts are complete now
     """
-    written = TEXT_PROVIDERS.implementation(source.provider)(source).write(entities, account or Account())
+    with TEXT_PROVIDERS.blamed(source.provider):
+        provider = TEXT_PROVIDERS.implementation(source.provider)(source)
+        written = provider.write(entities, account or Account())
     facts: dict[str, Any] = {}
     return TextStream(_checked(written, source, entities, facts), facts)
+
+
+def _blamed(texts: Iterable[str], provider: str) -> Iterator[str]:
+    with TEXT_PROVIDERS.blamed(provider):
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"a text is of type {type(text).__name__}")
+            yield text
 
 
 def _checked(
@@ -94,7 +104,7 @@ def _checked(
 ) -> Iterator[str]:
     hashes = array("q")  # eight bytes per text instead of a set of texts
     blank, first_blank = 0, -1
-    for k, text in enumerate(written.texts):
+    for k, text in enumerate(_blamed(written.texts, source.provider)):
         if not text or text.isspace():
             blank, first_blank = blank + 1, k if first_blank < 0 else first_blank
         hashes.append(hash(text))

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grasp_bench.core.errors import DataError
+from grasp_bench.components import LOSSES
+from grasp_bench.core.errors import DataError, PluginError
 from grasp_bench.training.sequences import Sequences
 
 
@@ -197,3 +198,22 @@ class SampledSoftmax:
         # Together, for the negatives alone may all be the target, and then have no sum.
         partition_S = torch.cat([positive_S[:, None], others_SN], dim=1).logsumexp(1)
         return (partition_S - positive_S).mean()
+
+
+@dataclass(frozen=True)
+class GuardedLoss:
+    """A loss of another package, which is named when it fails or does not return a scalar."""
+
+    loss: Loss
+    name: str
+
+    def __call__(self, predictions: Predictions) -> Tensor:
+        """Return the loss of a step."""
+        with LOSSES.blamed(self.name):
+            found = self.loss(predictions)
+        if isinstance(found, Tensor) and found.shape == ():
+            return found
+        what = (
+            f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        )
+        raise PluginError(f"loss '{self.name}' returned {what}", hint="return the mean, a scalar tensor")

@@ -17,7 +17,7 @@ from grasp_bench.models.batch import Candidates, History, Rows, Step
 from grasp_bench.models.layout import Layout, gather_sequences
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec import training as settings
-from grasp_bench.training.losses import Loss, Negatives, NegativeSampler, SharedNegatives
+from grasp_bench.training.losses import GuardedLoss, Loss, Negatives, NegativeSampler, SharedNegatives
 from grasp_bench.training.partition import mean_log_partition, mean_log_partition_in_blocks
 from grasp_bench.training.sequences import Sequences
 
@@ -83,7 +83,10 @@ class Objective:
             target = _features(recommender, readers.roll(1), items)
         asked = loss.effective()
         count = loss.count
-        built = LOSSES.implementation(loss.kind).from_settings(asked, sequences.num_items)
+        with LOSSES.blamed(loss.kind):
+            built = LOSSES.implementation(loss.kind).from_settings(asked, sequences.num_items)
+        if LOSSES.version(loss.kind) is not None:
+            built = GuardedLoss(built, loss.kind)
         return (MaskedItems if masked else NextItem)(
             recommender, sequences, max_len, built,
             NegativeSampler(sequences) if count == 1 else None,

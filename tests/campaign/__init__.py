@@ -1,4 +1,4 @@
-"""Campaigns of hostile cases, run by hand: `python -m tests.campaign.<name>` in the repository's root.
+"""Campaigns of hostile cases: `make campaign`, or one by `python -m tests.campaign.<name>` in the root.
 
 Each draws its cases by a seed, prints counts, and ends with 1 when a case misbehaves. The faults that they
 found have tests of their own beside the code.
@@ -10,4 +10,4 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TESTS), str(TESTS / "services")]  # the test server, the small study
+sys.path[:0] = [str(TESTS), str(TESTS / "services"), str(TESTS / "studies")]  # test server, small studies

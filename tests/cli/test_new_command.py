@@ -1,4 +1,4 @@
-"""`grasp-bench new backbone`: what it writes passes its own test and trains on the demo, as written."""
+"""`grasp-bench new`: what it writes passes its own test and trains on the demo, as written."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from typer.testing import CliRunner
 from grasp_bench.cli.app import app
 
 
-def call(*words: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["new", "backbone", *words])
+def call(*words: str, kind: str = "backbone") -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["new", kind, *words])
     return result.exit_code, result.output
 
 
-def test_the_package_passes_the_contract_and_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("kind", "other"), [("backbone", "sasrec"), ("enhancer", "none")])
+def test_the_package_passes_the_contract_and_trains(
+    kind: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    code, said = call("my_model")
+    code, said = call("my_model", kind=kind)
     assert code == 0
     assert said == "wrote my_model; next: cd my_model && python -m pytest && grasp-bench run demo.yaml\n"
     folder = tmp_path / "my_model"
@@ -29,9 +32,10 @@ def test_the_package_passes_the_contract_and_trains(tmp_path: Path, monkeypatch:
     )  # fmt: skip
     assert tested.returncode == 0, tested.stdout
     assert "1 passed" in tested.stdout
+    compared = f"compare={{model.{kind}: [{other}, 'my_model:MyModel']}}"
     ran = subprocess.run(
         [sys.executable, "-m", "grasp_bench", "run", "demo.yaml", "--workers", "1", "--set", "seeds=[1]",
-         "--set", "training.max_epochs=1", "--set", "compare={model.backbone: [sasrec, 'my_model:MyModel']}",
+         "--set", "training.max_epochs=1", "--set", compared,
          "--set", "model.my_model_bias=false"],
         cwd=folder, capture_output=True, text=True,
     )  # fmt: skip

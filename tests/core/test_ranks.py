@@ -45,7 +45,7 @@ def test_mean_policy_is_the_average_over_every_order_of_the_ties(name):
         rank = better + order.index(0) + 1
         gain = {"NDCG": 1 / np.log2(1 + rank), "HR": 1.0, "MRR": 1 / rank}[name]
         values.append(gain if rank <= k else 0.0)
-    found = ranks.METRICS[name](np.array([better]), np.array([tied]), k, "mean")
+    found = ranks.per_user(f"{name}@{k}", np.array([better]), np.array([tied]), "mean")
     assert found[0] == pytest.approx(np.mean(values), abs=1e-12)
 
 
@@ -54,15 +54,15 @@ def test_mean_policy_is_the_average_over_every_order_of_the_ties(name):
 def test_a_constant_scorer_scores_at_chance(candidates, k):
     better, tied = np.array([0]), np.array([candidates - 1])
     discounts = 1 / np.log2(np.arange(2, k + 2))
-    assert ranks.hit_rate(better, tied, k, "mean")[0] == pytest.approx(k / candidates)
-    assert ranks.ndcg(better, tied, k, "mean")[0] == pytest.approx(discounts.sum() / candidates)
+    assert ranks.per_user(f"HR@{k}", better, tied, "mean")[0] == pytest.approx(k / candidates)
+    assert ranks.per_user(f"NDCG@{k}", better, tied, "mean")[0] == pytest.approx(discounts.sum() / candidates)
 
 
 @given(COUNTS, st.sampled_from(sorted(ranks.METRICS)), st.sampled_from(CUTOFFS))
 def test_policies_bracket_the_mean_and_stay_in_the_unit_interval(counts, name, k):
     better, tied = arrays(counts)
     worst, mean, best = (
-        ranks.METRICS[name](better, tied, k, ties) for ties in ("pessimistic", "mean", "optimistic")
+        ranks.per_user(f"{name}@{k}", better, tied, ties) for ties in ("pessimistic", "mean", "optimistic")
     )
     assert (worst <= mean + 1e-12).all()
     assert (mean <= best + 1e-12).all()
@@ -73,14 +73,14 @@ def test_policies_bracket_the_mean_and_stay_in_the_unit_interval(counts, name, k
 @given(st.integers(0, 50), st.integers(0, 50), st.sampled_from(sorted(ranks.METRICS)))
 def test_a_worse_rank_never_gains(better, tied, name):
     betters, ties = np.array([better, better + 1, better]), np.array([tied, tied, tied + 1])
-    values = ranks.METRICS[name](betters, ties, 10, "mean")
+    values = ranks.per_user(f"{name}@10", betters, ties, "mean")
     assert values[1] <= values[0] + 1e-12
     assert values[2] <= values[0] + 1e-12
 
 
 def test_narrow_unsigned_counts_do_not_overflow():
     better, tied = np.array([65535], dtype=np.uint16), np.array([10], dtype=np.uint16)
-    assert ranks.hit_rate(better, tied, 10, "pessimistic")[0] == 0.0
+    assert ranks.per_user("HR@10", better, tied, "pessimistic")[0] == 0.0
 
 
 @pytest.mark.parametrize("name", ["NDGC@10", "NDCG@0", "NDCG", "recall@5"])

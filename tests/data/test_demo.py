@@ -12,8 +12,8 @@ from grasp_bench.spec.dataset import Dataset
 
 
 def test_same_every_time() -> None:
-    assert_frame_equal(demo.items().frame, demo.items().frame)
-    assert_frame_equal(demo.interactions().frame, demo.interactions().frame)
+    assert_frame_equal(demo.items(), demo.items())
+    assert_frame_equal(demo.interactions(), demo.interactions())
 
 
 def test_sizes_and_names() -> None:

@@ -14,17 +14,7 @@ from grasp_bench.encoders.batching import TextEncoder
 from grasp_bench.spec.choices import EncoderSource
 from grasp_bench.spec.encoder import TextEncoderSettings
 from grasp_bench.spec.service import Service
-
-TEXTS = [
-    "The item has the following attributes: name is Rose soap.",
-    "Crème brûlée, 抹茶, 🍵",
-    "",
-    "nail polish " * 400,
-    "OPI Nail Lacquer, Simmer and Shimmer, 0.5-Fluid Ounce",
-    *[f"{'shampoo ' * k}and conditioner {k}" for k in range(20)],
-]
-# How far a vector may move with its company, by arithmetic.
-TOLERANCE = {"float32": 1e-5, "bfloat16": 5e-3}
+from grasp_bench.testing.encoders import TEXTS, check_encoder
 
 
 @cache
@@ -40,43 +30,9 @@ LOCAL = [
 ]
 
 
-@pytest.fixture(params=LOCAL)
-def encoder(request: pytest.FixtureRequest, minilm: Path) -> TextEncoder:
-    return build(request.param)
-
-
-def test_shape_dtype_and_norm_are_as_declared(encoder: TextEncoder) -> None:
-    vectors = encoder.encode(TEXTS)
-    assert vectors.shape == (len(TEXTS), encoder.dim)
-    assert vectors.dtype == np.float32
-    assert np.isfinite(vectors).all()
-    if encoder.unit_norm:
-        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-
-
-def test_same_texts_same_vectors_to_the_bit(encoder: TextEncoder) -> None:
-    assert (encoder.encode(TEXTS) == encoder.encode(TEXTS)).all()
-
-
-def test_neither_order_nor_company_matters(encoder: TextEncoder) -> None:
-    tolerance = TOLERANCE[encoder.facts.get("dtype", "float32")]
-    together = encoder.encode(TEXTS)
-    shuffled = np.random.default_rng(0).permutation(len(TEXTS))
-    again = encoder.encode([TEXTS[k] for k in shuffled])
-    np.testing.assert_allclose(again, together[shuffled], atol=tolerance)
-    alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
-    np.testing.assert_allclose(alone, together, atol=tolerance)
-
-
-def test_nothing_to_encode(encoder: TextEncoder) -> None:
-    assert encoder.encode([]).shape == (0, encoder.dim)
-
-
-def test_progress_ends_at_all_texts(encoder: TextEncoder) -> None:
-    heard: list[int] = []
-    encoder.encode(TEXTS, heard.append)
-    assert heard == sorted(heard)
-    assert heard[-1] == len(TEXTS)
+@pytest.mark.parametrize("name", LOCAL)
+def test_registered_encoders_keep_the_contract(name: str, minilm: Path) -> None:
+    check_encoder(name)
 
 
 def test_minilm_agrees_with_the_library(minilm: Path) -> None:

@@ -147,7 +147,7 @@ def test_wrong_shapes_and_types(tmp_path: Path) -> None:
     for matrix in (np.ones(4, np.float32), np.ones((4, 3), np.int64), np.ones((4, 3, 2), np.float32)):
         with pytest.raises(DataError, match="floats expected"):
             read(save(tmp_path / "v.npy", matrix), ["b"])
-    with pytest.raises(DataError, match="4 ids for 3 vectors"):
+    with pytest.raises(DataError, match=r"v.ids.txt: 4 ids for 3 vectors"):
         read(save(tmp_path / "v.npy", MATRIX[:3]), ["b"])
 
 

@@ -108,7 +108,7 @@ def test_of_a_list_of_the_best_all_cutoffs_that_it_reaches_are_exact(queries: Qu
     for name in metrics.METRICS:
         for k in range(1, depth + 1):
             values = [
-                metrics.METRICS[name](each.counts.better_Q, each.counts.tied_Q, k, "mean")
+                metrics.per_user(f"{name}@{k}", each.counts.better_Q, each.counts.tied_Q, "mean")
                 for each in (whole, cut)
             ]
             assert np.array_equal(*values)

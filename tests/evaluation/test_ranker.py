@@ -92,7 +92,7 @@ def test_a_constant_model_scores_at_chance(queries):
     torch.nn.init.zeros_(model.enhancer.table.weight)
     sampled, full = Ranker(queries, 6).full(model, 5, exclude_history=False)
     for ranks, pool in ((sampled, NEGATIVES + 1), (full.ranks, ITEMS)):
-        values = metrics.hit_rate(ranks.better.numpy(), ranks.tied.numpy(), 3, "mean")
+        values = metrics.per_user("HR@3", ranks.better.numpy(), ranks.tied.numpy(), "mean")
         assert values.mean() == pytest.approx(3 / pool)
 
 

@@ -12,7 +12,7 @@ import torch
 
 from grasp_bench import api
 from grasp_bench.components import BACKBONES
-from grasp_bench.core.errors import SpecError, TrainingError, UnknownNameError
+from grasp_bench.core.errors import PluginError, SpecError, UnknownNameError
 from grasp_bench.core.plugins import source_version
 from grasp_bench.models.layout import Layout
 from grasp_bench.models.recommender import Recommender
@@ -218,7 +218,7 @@ def test_a_module_that_fails_is_named_with_its_line(package: str) -> None:
 def test_a_broken_contract_is_named_before_training(package: str, name: str, message: str) -> None:
     api.load(written(f"{package}:{name}"))
     settings = Model(backbone=f"{package}:{name}", embedding_dim=6).effective()
-    with pytest.raises(TrainingError, match=message):
+    with pytest.raises(PluginError, match=message):
         Recommender.from_settings(settings, 3, 5, None)
 
 

@@ -67,8 +67,8 @@ def test_every_method_has_the_same_budget_and_begins_with_its_own_values(tuned: 
         own = trials[0]["params"]
         assert (own["training.loss"], own["model.embedding_dim"], own["training.lr"]) == ("bce", 8, 1e-2)
     spaces = {name: each["tuning"]["space"].keys() for name, each in methods.items()}
-    assert "index.num_neighbours" in spaces["sasrec+grasp"]
-    assert "index.num_neighbours" not in spaces["sasrec+none"]  # nothing there reads it
+    assert "model.mlp_depth" in spaces["sasrec+grasp"]
+    assert "model.mlp_depth" not in spaces["sasrec+none"]  # nothing there reads it
     # Equal draws of shared keys: no method is lucky in the sampler.
     dropouts = [[t["params"]["model.dropout"] for t in each["tuning"]["trials"]] for each in methods.values()]
     assert dropouts[0] == dropouts[1] == dropouts[2]

@@ -19,7 +19,7 @@ class GraspSettings(EnhancerSettings):
     training_cost = 1.6
     scoring_cost = 5.0
     later = ("embedding_scale",)
-    space: ClassVar[Space] = {"index.num_neighbours": (3, 30), "model.id_residual": (False, True)}
+    space: ClassVar[Space] = {"model.mlp_depth": (1, 2), "model.id_residual": (False, True)}
 
     attention: Literal["sigmoid", "softmax", "none"] = "sigmoid"
     softmax_over: Literal["prefix", "sequence"] = Field(

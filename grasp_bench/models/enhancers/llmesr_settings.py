@@ -19,7 +19,10 @@ class LLMESRSettings(EnhancerSettings):
     training_cost = 4.0
     scoring_cost = 8.0
     later = ("embedding_scale",)
-    space: ClassVar[Space] = {"index.num_neighbours": (3, 30), "model.distil_weight": (1e-3, 1.0, "log")}
+    space: ClassVar[Space] = {
+        "model.cross_attention": (True, False),
+        "model.distil_weight": (1e-3, 1.0, "log"),
+    }
 
     collaborative_init: Literal["pca", "random"] = Field(
         "pca", description="llmesr: initial values of its ID table."

@@ -23,7 +23,6 @@ import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 from safetensors.numpy import load_file
 
 from grasp_bench.components import ENCODERS
@@ -36,7 +35,7 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.retrieval.exact import nearest_among
 from grasp_bench.retrieval.hnsw import HnswSearcher
 from grasp_bench.retrieval.neighbours import SearchSettings, pooled_means, resolve_kind, unit_vectors
-from grasp_bench.spec.choices import EncoderSource
+from grasp_bench.spec.choices import encoder_of
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.service import Service
 from grasp_bench.studies.serving import Ints, Request, Serving, TrainedCell, open_cell
@@ -96,7 +95,6 @@ def _ask(answer: Callable[..., object], profile_of: ProfileOf | None) -> Ask:
 
 Vector = NDArray[np.float32]
 ProfileOf = Callable[[int], Profiles]
-ENCODER: TypeAdapter[EncoderSource] = TypeAdapter(EncoderSource)
 
 
 class LiveSearch:
@@ -144,7 +142,7 @@ class LiveText:
     def __init__(self, opened: TrainedCell, store: Store, search: LiveSearch, threads: int) -> None:
         cell = opened.cell
         node = cell.nodes["user_embeddings"]
-        section = ENCODER.validate_python(node.located()["encoder"])
+        section = encoder_of(node.located()["encoder"])
         self._encoder = ENCODERS.implementation(section.kind)(section, "cpu", threads)
         text = cell.nodes["user_text"]
         table = pl.read_parquet(store.get(text.stage, text.hash).file("texts.parquet"), glob=False)

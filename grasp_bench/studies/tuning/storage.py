@@ -28,6 +28,7 @@ from grasp_bench.core.errors import IncomparableError, SpecError, StoreError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.spec.experiment import NAME
+from grasp_bench.studies.tuning.journal import Journal
 from grasp_bench.studies.tuning.search_space import Base, identity
 
 WORKER = "worker"  # attribute of a trial: host and lock file of the process that is at it
@@ -225,7 +226,7 @@ def _opened(address: str) -> optuna.storages.BaseStorage:
                 heartbeat_stale_trial_callback=retry,
             )
     Path(address).parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(journal.JournalFileBackend(address))
+    return JournalStorage(Journal(address))
 
 
 def _shown(address: str) -> str:

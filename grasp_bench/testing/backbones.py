@@ -1,12 +1,6 @@
-"""The contract of backbones, for the tests of packages that bring one.
+"""The contract of backbones: a backbone is asked what it claims.
 
-    from grasp_bench.testing import check_backbone
-
-    def test_contract():
-        check_backbone("fpmc:Fpmc")
-
-It asks of a backbone what it claims: `causal` that it never looks ahead, `reads_order` that the order of a
-history counts.
+`causal` says that it never looks ahead, `reads_order` that the order of a history counts.
 """
 
 from __future__ import annotations
@@ -20,7 +14,7 @@ from grasp_bench.models.backbones.base import Backbone
 from grasp_bench.models.backbones.checks import check_backbone as check_states
 from grasp_bench.models.layout import Layout
 from grasp_bench.spec.model import Model
-from grasp_bench.spec.plugins import follow_registries
+from grasp_bench.spec.plugins import use_plugin
 
 WIDTH, LONGEST = 8, 12
 
@@ -28,14 +22,13 @@ WIDTH, LONGEST = 8, 12
 def check_backbone(name: str, **keys: Any) -> None:
     """Check a backbone, by its name or "module:Class", built with its default keys and `keys`.
 
-    Raises AssertionError or TrainingError that says what is broken; UnknownNameError for a class that cannot
+    Raises AssertionError or PluginError that says what is broken; UnknownNameError for a class that cannot
     be imported.
 
     Example:
         >>> check_backbone("gru4rec", layers=2)
     """
-    if BACKBONES.plug_in(name):
-        follow_registries()
+    use_plugin(BACKBONES, name)
     settings = Model(**{"embedding_dim": WIDTH, "max_len": LONGEST, "backbone": name, **keys}).effective()
     torch.manual_seed(5)
     backbone = BACKBONES.implementation(name).from_settings(settings)
