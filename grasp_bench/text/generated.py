@@ -10,6 +10,7 @@ import numpy as np
 from grasp_bench.core.errors import DataError, ServiceError
 from grasp_bench.services.dispatch import ServiceContext, dispatch
 from grasp_bench.services.ledger import CHUNK, Answer, Ledger
+from grasp_bench.services.local_files import weights_version
 from grasp_bench.services.requests import KEY_BYTES, ServiceRequest, request_key
 from grasp_bench.services.tokens import most_tokens
 from grasp_bench.text.answers import Verdict, classify_answer
@@ -33,10 +34,11 @@ def requests_of(
     renderer: TemplateRenderer, source: LiteLLMText, entities: Entities
 ) -> Iterator[ServiceRequest]:
     """Yield the requests of a renderer, whose facts the caller reads afterwards."""
+    version = f"{renderer.prompt.version}{weights_version(source.model)}"
     for k, prompt in enumerate(renderer):
         arguments = {"messages": messages_of(source, prompt), **_parameters(source)}
         yield ServiceRequest(
-            keys=(request_key("chat", source, arguments, renderer.prompt.version),),
+            keys=(request_key("chat", source, arguments, version),),
             arguments=arguments,
             most_input=sum(most_tokens(each["content"]) for each in arguments["messages"]),
             most_output=source.max_tokens,
