@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib.resources import files
 from math import prod
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from grasp_bench.cli.options import Overrides, SpecPath, SpecPaths, load_for
 from grasp_bench.cli.output import console, note, report_error, say, say_json
 from grasp_bench.core.errors import GraspBenchError, MissingFileError
+from grasp_bench.core.files import portable_name
 from grasp_bench.spec.scalars import resolve
 
 if TYPE_CHECKING:
@@ -47,15 +47,29 @@ def init(
 
 def spec_name(path: Path) -> str:
     """Turn a file name into a valid spec name."""
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).lstrip("_.-")
-    return name[:80] or "starter"
+    name = portable_name(path.stem, also="-", longest=80)
+    return "starter" if name == "_" else name
 
 
 def starter_text(name: str) -> str:
-    """Return the starter spec with its name; it runs on the demo dataset."""
+    """Return the starter spec with its name and the components that there are, plugins included.
+
+    It runs on the demo dataset.
+    """
+    from grasp_bench.components import BACKBONES, ENHANCERS
+    from grasp_bench.spec.controls import NAMES
+
     text = files("grasp_bench.spec").joinpath("starter.yaml").read_text(encoding="utf-8")
     written = name if isinstance(resolve(name), str) else f"'{name}'"  # `name: 1` would be a number
-    return text.replace("name: starter", f"name: {written}", 1)
+    text = text.replace("name: starter", f"name: {written}", 1)
+    choices = {
+        "backbones": [*BACKBONES, *BACKBONES.offered()],
+        "enhancers": [*ENHANCERS, *ENHANCERS.offered()],
+        "controls": NAMES,
+    }
+    for kind, names in choices.items():
+        text = text.replace(f"{{{kind}}}", ", ".join(dict.fromkeys(names)), 1)
+    return text
 
 
 def validate(

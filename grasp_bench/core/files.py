@@ -1,4 +1,4 @@
-"""Tell files that a user names from folders, devices and pipes before opening them.
+"""Tell files that a user names from folders, devices and pipes before opening them; make names of files.
 
 Reading a device never ends, and reading a pipe may wait for ever.
 """
@@ -6,6 +6,7 @@ Reading a device never ends, and reading a pipe may wait for ever.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,20 @@ def fault_of_name(name: str) -> str | None:
     if len(name) > LONGEST_NAME:
         return f"has {len(name):,} characters; a path has at most {LONGEST_NAME:,}"
     return None
+
+
+def portable_name(text: str, also: str = "", longest: int = 60) -> str:
+    """Return a text as a part of a file name that every system, shell and glob takes as it is.
+
+    It keeps letters and digits of ASCII, dots, underscores and the signs `also`; anything else becomes `_`.
+    Two texts may give one name: add a number or a hash, and write the text itself into the file.
+
+    Example:
+        >>> portable_name("my shop (sample of 2000 users)")
+        'my_shop_sample_of_2000_users'
+    """
+    kept = re.sub(rf"[^A-Za-z0-9._{re.escape(also)}]+", "_", text)
+    return kept.strip(f"._{also}")[:longest] or "_"
 
 
 def kind_of(path: Path) -> str:

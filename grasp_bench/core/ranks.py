@@ -141,7 +141,7 @@ def qrels_line(user: str, item: str) -> str:
 def run_lines(user: str, items: Iterable[str], scores: Iterable[str], tag: str) -> str:
     """Return the lines of a user's list, best first, ranks from 1; ids and scores are fields."""
     listed = enumerate(zip(items, scores, strict=True), start=1)
-    return "".join(f"{user} Q0 {item} {rank} {score} {tag}\n" for rank, (item, score) in listed)
+    return "".join([f"{user} Q0 {item} {rank} {score} {tag}\n" for rank, (item, score) in listed])
 
 
 def _encoded(character: str) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from grasp_bench.evaluation.ranker import Ranker, Scorer
 
@@ -40,24 +39,47 @@ def tie_order(ids: Sequence[str]) -> Ints:
 
 
 def sampled_lists(
-    ranker: Ranker, scorer: Scorer, places: Ints, depth: int | None, *, from_catalogue: bool
+    ranker: Ranker, scorer: Scorer, places: Ints, depth: int | None, stored: tuple[Ints, Ints] | None = None
 ) -> Iterator[Listed]:
     """Yield the first `depth` (None: all) of target and stored negatives, query by query.
 
-    `from_catalogue` takes the scores from a scoring of the whole catalogue, as the ranks were made if the
-    full ranking was stored too: rounding may differ between the two ways.
+    `stored` are the counts `better` and `tied` of ranks that were made by scoring the whole catalogue. That
+    may round otherwise than the candidates alone: queries that come out otherwise are scored in that way.
     """
     queries = ranker.queries
-    chunks: Iterator[tuple[slice, Tensor]]
-    if from_catalogue:
-        chunks = ((rows, among) for rows, among, _ in ranker.catalogue_scores(scorer, False))
-    else:
-        chunks = ranker.candidate_scores(scorer)
-    for rows, scores_BC in chunks:
+    for rows, scores in ranker.candidate_scores(scorer):
+        scores_BC = scores.cpu().numpy()
+        if stored is not None:
+            _score_like(stored, ranker, scorer, rows, scores_BC)
         targets, negatives = queries.targets_Q[rows].cpu().numpy(), queries.negatives_QK[rows].cpu().numpy()
         items_BC = np.concatenate([targets[:, None], negatives], axis=1)
-        for row, (items, scores) in enumerate(zip(items_BC, scores_BC.cpu().numpy(), strict=True)):
-            yield _listed(rows.start + row, items, scores, scores[0], places, depth)
+        better_B, tied_B = _counts(scores_BC)
+        order_BC = np.lexsort((places[items_BC], -scores_BC))[:, :depth]
+        length = order_BC.shape[1]
+        cut_B = (better_B < length) & (length < better_B + tied_B + 1)
+        ordered = (np.take_along_axis(each, order_BC, axis=1) for each in (items_BC, scores_BC))
+        told = (each.tolist() for each in (better_B, tied_B, cut_B))
+        for place, found in enumerate(zip(*ordered, *told, strict=True)):
+            yield Listed(rows.start + place, *found)
+
+
+def _score_like(
+    stored: tuple[Ints, Ints], ranker: Ranker, scorer: Scorer, rows: slice, scores_BC: NDArray[np.floating]
+) -> None:
+    """Replace the scores of queries whose counts are not the stored ones by those of the catalogue."""
+    differing = [found != known[rows] for found, known in zip(_counts(scores_BC), stored, strict=True)]
+    unlike = rows.start + np.flatnonzero(differing[0] | differing[1])
+    if not len(unlike):
+        return
+    for others, among_BC, _ in ranker.catalogue_scores(scorer, exclude_history=False, of=unlike):
+        here = unlike[(unlike >= others.start) & (unlike < others.stop)]
+        scores_BC[here - rows.start] = among_BC.cpu().numpy()[here - others.start]
+
+
+def _counts(scores_BC: NDArray[np.floating]) -> tuple[Ints, Ints]:
+    """Candidates above the target (column 0), and others that tie with it, (B,)."""
+    target_B1 = scores_BC[:, :1]
+    return (scores_BC > target_B1).sum(axis=1), (scores_BC == target_B1).sum(axis=1) - 1
 
 
 def full_lists(

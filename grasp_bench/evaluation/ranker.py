@@ -165,13 +165,14 @@ class Ranker:
 
     @torch.inference_mode()
     def catalogue_scores(
-        self, scorer: Scorer, exclude_history: bool
+        self, scorer: Scorer, exclude_history: bool, of: Ints | None = None
     ) -> Iterator[tuple[slice, Tensor, Tensor]]:
         """Yield rows of the queries, scores (B, 1 + K) of target and negatives, and (B, m) of all items.
 
-        With `exclude_history` known items other than the target get minus infinity in the latter.
+        With `exclude_history` known items other than the target get minus infinity in the latter. `of` leaves
+        out chunks without one of these queries; the others are scored as if nothing was left out.
         """
-        for rows, history, states_Bd, catalogue in self._chunks(scorer, scorer.num_items):
+        for rows, history, states_Bd, catalogue in self._chunks(scorer, scorer.num_items, of):
             scores_Bm = scorer.score_catalogue(states_Bd, history, catalogue)
             self._refuse_nan(scores_Bm, rows)
             targets_B = self.queries.targets_Q[rows]
@@ -197,13 +198,17 @@ class Ranker:
             self._refuse_nan(scores_BC, rows)
             yield rows, scores_BC
 
-    def _chunks(self, scorer: Scorer, pairs_per_user: int) -> Iterator[tuple[slice, History, Tensor, Any]]:
+    def _chunks(
+        self, scorer: Scorer, pairs_per_user: int, of: Ints | None = None
+    ) -> Iterator[tuple[slice, History, Tensor, Any]]:
         scorer.eval()
         catalogue = scorer.catalogue()
         size = self.memory_mb * 2**20 // (4 * FLOATS_PER_PAIR * pairs_per_user)
         size = max(1, min(size, LARGEST_CHUNK))
         for start in range(0, len(self.queries), size):
             rows = slice(start, min(start + size, len(self.queries)))
+            if of is not None and not ((of >= rows.start) & (of < rows.stop)).any():
+                continue
             history = self._history(scorer, rows)
             yield rows, history, scorer.states(history, catalogue), catalogue
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from grasp_bench.core.errors import SpecError
+from grasp_bench.core.files import portable_name
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.core.words import listed
 from grasp_bench.plan.cells import Cell, Request
@@ -205,13 +205,10 @@ def _slug(request: Request) -> str:
         parts.append(f"noise_{request.noise.rate:g}")
     if request.seed is not None:
         parts.append(f"s{request.seed}")
-    return "-".join(_plain(part) for part in parts)
+    return "-".join(_part(part) for part in parts)
 
 
-@lru_cache(maxsize=10_000)
-def _plain(text: str) -> str:
-    """Keep letters, digits, dots and underscores: safe in file names and globs."""
-    return re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("._")[:60] or "_"
+_part = lru_cache(maxsize=10_000)(portable_name)
 
 
 def _distinct_slugs(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:

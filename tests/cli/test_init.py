@@ -47,3 +47,24 @@ def test_any_file_name_gives_a_valid_name(stem: str) -> None:
 
     name = spec_name(Path(f"{stem}.yaml"))
     assert load_text(starter_text(name)).experiment.name == name
+
+
+def test_comments_list_what_is_registered_and_what_packages_offer(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint, EntryPoints
+
+    from grasp_bench.cli.spec import starter_text
+    from grasp_bench.components import BACKBONES, CONTROLS, ENHANCERS
+
+    offered = EntryPoint("fpmc", "fpmc:Fpmc", "grasp_bench.backbones")
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", lambda group: EntryPoints([offered]).select(group=group)
+    )
+    lines = starter_text("x").splitlines()
+    listed = {
+        key: next(line for line in lines if line.startswith(f"  {key}:")) for key in ("backbone", "enhancer")
+    }
+    assert listed["backbone"].partition("# ")[2].split(", ") == [*BACKBONES, "fpmc"]
+    assert listed["enhancer"].partition("# ")[2].split(", ") == list(ENHANCERS)
+    controls = next(line for line in lines if line.startswith("# There are "))
+    assert controls.removeprefix("# There are ").rstrip(".").split(", ") == [*CONTROLS, "shuffled"]
+    assert not any("{" in line.partition("#")[2] for line in lines if "There are" in line or "back" in line)

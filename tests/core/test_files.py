@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+import string
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from grasp_bench.core.errors import MissingFileError
-from grasp_bench.core.files import expanded, fault_of_name, kind_of, require_file
+from grasp_bench.core.files import expanded, fault_of_name, kind_of, portable_name, require_file
 from grasp_bench.core.shown import unseen
 
 
@@ -71,3 +74,21 @@ def test_names_that_files_have(name: str) -> None:
 def test_what_commands_a_terminal_is_found() -> None:
     assert unseen("a\x1b[31mred") == "U+001B"
     assert unseen("red") is None
+
+
+def test_names_of_files_are_readable() -> None:
+    names = {
+        "my shop (sample of 2000 users)": "my_shop_sample_of_2000_users",
+        "sasrec+grasp/no similar": "sasrec_grasp_no_similar",
+        "../x": "x", "100 %": "100", "\u00fc": "_", "": "_", "amazon-beauty": "amazon_beauty",
+    }  # fmt: skip
+    assert {text: portable_name(text) for text in names} == names
+    assert portable_name("sasrec+grasp/no-similar", also="+-") == "sasrec+grasp_no-similar"
+
+
+@given(st.text(), st.sampled_from(["", "-", "+-"]))
+def test_names_of_files_hold_the_characters_that_every_system_takes(text: str, also: str) -> None:
+    name = portable_name(text, also)
+    assert 0 < len(name) <= 60
+    assert set(name) <= {*string.ascii_letters, *string.digits, *"._", *also}
+    assert not name.startswith((".", "-", "+"))

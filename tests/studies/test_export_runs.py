@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import re
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -29,6 +30,7 @@ controls: [popularity]
 model: {embedding_dim: 8, max_len: 10}
 training: {max_epochs: 1, monitor: NDCG@10}
 """
+SHOP = "my shop's caf\u00e9+bar (100 %)"
 TRAINED, POPULARITY = "sasrec-none-s42", "popularity"
 USERS, ITEMS = 60, 48
 runner = CliRunner()
@@ -52,10 +54,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for user in range(USERS)
         for place, item in enumerate(rng.choice(ITEMS, 8, replace=False))
     ]
-    (folder / "shop").mkdir()
+    (folder / SHOP).mkdir()
     frame = pl.DataFrame(rows, schema=["user_id", "item_id", "position"], orient="row")
-    frame.write_csv(folder / "shop" / "interactions.csv")
-    (folder / "small.yaml").write_text(SPEC.replace("source: shop", f"source: {folder / 'shop'}"))
+    frame.write_csv(folder / SHOP / "interactions.csv")
+    (folder / "small.yaml").write_text(SPEC.replace("source: shop", f'source: "{folder / SHOP}"'))
     places = (
         "--store",
         folder / "store",
@@ -175,7 +177,7 @@ def test_files_hold_what_their_format_says(shop: Path, tmp_path: Path) -> None:
         assert [int(line[3]) for line in mine] == list(range(1, 22))
         scores = [float(line[4]) for line in mine]
         assert scores == sorted(scores, reverse=True)
-    known = pl.read_csv(shop / "shop" / "interactions.csv")
+    known = pl.read_csv(shop / SHOP / "interactions.csv")
     assert {unquoted(user) for user in by_user} == set(known["user_id"])
     assert {unquoted(line[2]) for line in lines} <= set(known["item_id"])
     last = known.group_by("user_id", maintain_order=True).last()
@@ -183,6 +185,16 @@ def test_files_hold_what_their_format_says(shop: Path, tmp_path: Path) -> None:
     qrels = [line.split(" ") for line in (folder / facts["qrels"]).read_text().splitlines()]
     assert {unquoted(user): unquoted(item) for user, zero, item, one in qrels} == targets
     assert {(zero, one) for _, zero, _, one in qrels} == {("0", "1")}
+
+
+def test_names_of_files_hold_plain_characters_and_the_facts_say_of_what(shop: Path, tmp_path: Path) -> None:
+    folder = export(shop, tmp_path)
+    facts = facts_of(folder, TRAINED, "sampled")
+    assert facts["dataset"] == SHOP
+    assert re.fullmatch(r"my_shop_s_caf_\+bar_100-[0-9a-f]{8}\.qrels", facts["qrels"])
+    assert [
+        path.name for path in folder.iterdir() if not re.fullmatch(r"[\w.+-]+", path.name, re.ASCII)
+    ] == []
 
 
 def test_equal_scores_are_listed_in_trec_evals_order(shop: Path, tmp_path: Path) -> None:

@@ -22,9 +22,10 @@ import polars as pl
 from grasp_bench.core import atomic, ranks
 from grasp_bench.core import ranks as measures
 from grasp_bench.core.errors import DataError, StoreError
+from grasp_bench.core.files import portable_name
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.data.artefacts import read_item_ids, read_test, read_user_ids
-from grasp_bench.evaluation.listing import Listed, full_lists, sampled_lists, tie_order
+from grasp_bench.evaluation.listing import Ints, Listed, full_lists, sampled_lists, tie_order
 from grasp_bench.evaluation.ranker import Ranker, Scorer
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
@@ -95,11 +96,12 @@ def export_cell(cell: Cell, store: Store, folder: Path, options: RunOptions, con
     ranker, scorer = stage.scoring(node, inputs, context)
     users = ranker.queries.users_Q.tolist()
     path = folder / f"{cell.slug}.{options.ranking}.run{'.gz' if options.packed else ''}"
-    counts_of_lists = _ListCounts(_stored_counts(metrics, options.ranking))
+    stored = _stored_counts(metrics, options.ranking)
+    counts_of_lists = _ListCounts(stored)
     with _text_file(path, options.packed) as stream:
-        for listed in _lists(ranker, scorer, tie_order(item_ids), node, options, figures):
+        for listed in _lists(ranker, scorer, tie_order(item_ids), node, options, stored, "full" in figures):
             counts_of_lists.count(listed)
-            items = [item_ids[item] for item in listed.items]
+            items = [item_ids[item] for item in listed.items.tolist()]
             stream.write(ranks.run_lines(user_ids[users[listed.query]], items, _texts(listed), cell.slug))
     facts = _facts(cell, options, path, qrels, counts_of_lists, figures[options.ranking]["overall"])
     atomic.write_json(folder / f"{cell.slug}.{options.ranking}.json", facts)
@@ -109,8 +111,8 @@ def export_cell(cell: Cell, store: Store, folder: Path, options: RunOptions, con
 class _ListCounts:
     """Counts over the written lists: ties, cuts, users unlike the stored ranks."""
 
-    def __init__(self, stored: Sequence[tuple[int, int]]) -> None:
-        self.stored = stored
+    def __init__(self, stored: tuple[Ints, Ints]) -> None:
+        self.stored = list(zip(*(counts.tolist() for counts in stored), strict=True))
         self.found: Counter[str] = Counter(dict.fromkeys(TALLIED, 0))
         self.counts: list[tuple[int, int]] = []
 
@@ -138,12 +140,13 @@ def _lists(
     places: np.ndarray,
     node: Node,
     options: RunOptions,
-    figures: Mapping[str, Any],
+    stored: tuple[Ints, Ints],
+    from_catalogue: bool,
 ) -> Iterator[Listed]:
     depth = _depth(node, options)
     if options.ranking == "full" and depth is not None:
         return full_lists(ranker, scorer, places, depth, node.settings["exclude_history"])
-    return sampled_lists(ranker, scorer, places, depth, from_catalogue="full" in figures)
+    return sampled_lists(ranker, scorer, places, depth, stored if from_catalogue else None)
 
 
 def _facts(
@@ -164,6 +167,7 @@ def _facts(
 
     return {
         "cell": cell.slug,
+        "dataset": cell.dataset,
         "ranking": options.ranking,
         "run": run.name,
         "qrels": qrels.name,
@@ -188,7 +192,7 @@ def _write_qrels(
     folder: Path, cell: Cell, split: Path, user_ids: Sequence[str], item_ids: Sequence[str]
 ) -> Path:
     """The split's targets: one file for all its cells, of either ranking."""
-    path = folder / f"{ranks.quoted(cell.dataset)}-{cell.nodes['split'].hash[:8]}.qrels"
+    path = folder / f"{portable_name(cell.dataset, also='+-')}-{cell.nodes['split'].hash[:8]}.qrels"
     users, items = read_test(split)
     lines = (
         ranks.qrels_line(user_ids[user], item_ids[item])
@@ -200,13 +204,13 @@ def _write_qrels(
 
 def _texts(listed: Listed) -> Iterable[str]:
     digits = SINGLE_DIGITS if listed.scores.dtype == np.float32 else DOUBLE_DIGITS
-    return (f"{score:.{digits}g}" for score in listed.scores.tolist())
+    return [f"{score:.{digits}g}" for score in listed.scores.tolist()]
 
 
-def _stored_counts(metrics: Artefact, ranking: Ranking) -> list[tuple[int, int]]:
+def _stored_counts(metrics: Artefact, ranking: Ranking) -> tuple[Ints, Ints]:
     frame = pl.read_parquet(metrics.file("ranks.parquet"), glob=False)
-    better, tied = (frame[f"{ranking}_{name}"].to_list() for name in ("better", "tied"))
-    return list(zip(better, tied, strict=True))
+    better, tied = (frame[f"{ranking}_{name}"].to_numpy().astype(np.int64) for name in ("better", "tied"))
+    return better, tied
 
 
 def _finished(node: Node, store: Store, cell: Cell) -> Artefact:
