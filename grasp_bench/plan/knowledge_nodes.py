@@ -18,7 +18,7 @@ from grasp_bench.spec.locations import ROOT_VARIABLE, DatasetFiles, root_in_word
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.public_sets import PUBLIC_SETS, how_to_make
 from grasp_bench.spec.section import explicit_values
-from grasp_bench.spec.service import DELIVERY_KEYS, Service
+from grasp_bench.spec.service import DELIVERY_KEYS, Service, weights_of
 from grasp_bench.spec.text import PromptSettings, TextFileSettings
 
 SIDES = (("users", "user"), ("items", "item"))
@@ -188,6 +188,8 @@ def _text_node(experiment: Experiment, side: str, split: Node, fingerprint: Fing
     elif isinstance(source, PromptSettings) and source.template and source.template.endswith(".j2"):
         settings["file"] = fingerprint(Path(source.template))
         locations["template"] = settings["source"].pop("template")
+    if isinstance(source, Service) and (weights := weights_of(source.model)) is not None:
+        settings["weights"] = fingerprint(weights)
     locations |= take_out(settings["source"], DELIVERY_KEYS)
     return make_node("text", settings, {"split": split}, f"text {side}", {"source": locations})
 

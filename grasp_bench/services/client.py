@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from grasp_bench.services import local_provider
 from grasp_bench.services.answers import BrokenOff, Unreadable, WrongWidth, read_chat, read_vectors, tokens_of
 from grasp_bench.services.credentials import find_credentials
 from grasp_bench.services.errors import (
@@ -29,7 +30,7 @@ from grasp_bench.services.exchange import Exchange, watch, watched
 from grasp_bench.services.ledger import Answer
 from grasp_bench.services.prices import cost_of, price_of
 from grasp_bench.services.requests import Kind, ServiceRequest
-from grasp_bench.spec.service import Service
+from grasp_bench.spec.service import LOCAL, Service
 
 HIDDEN = "[…]"
 SHORTEST_SECRET = 6  # shorter values ("none", "test") are no secrets and occur inside words
@@ -169,11 +170,15 @@ class ServiceClient:
     def __init__(self, kind: Kind, service: Service) -> None:
         self._kind = kind
         self._litellm = open_litellm()
+        is_local = service.model.startswith(LOCAL)
+        if is_local:
+            local_provider.register(self._litellm, service.model)
         credentials = find_credentials(service, self._litellm, Path.cwd())
         self._send = self._litellm.acompletion if kind == "chat" else self._litellm.aembedding
         self._read = self._read_chat if kind == "chat" else self._read_vectors
         self._price = price_of(service)
-        self._most_seconds = service.timeout_seconds + LIBRARY_SECONDS
+        # Nothing is lost on the way to a model in this process, which takes the time that it needs.
+        self._most_seconds = None if is_local else service.timeout_seconds + LIBRARY_SECONDS
         self._redactor = Redactor(credentials.secrets)
         self._key_name = credentials.key_name
         self._fixed: dict[str, Any] = {

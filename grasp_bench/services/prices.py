@@ -29,7 +29,9 @@ COST_MAP = "model_prices_and_context_window_backup.json"
 BY_REQUEST = ("input_cost_per_request", "input_cost_per_query")
 MODES = ("chat", "embedding", "completion", "responses")
 MILLION = 1_000_000
-OWN_MACHINE = frozenset({"ollama", "ollama_chat", "lm_studio", "llamafile", "docker_model_runner", "vllm"})
+OWN_MACHINE = frozenset(
+    {"local", "ollama", "ollama_chat", "lm_studio", "llamafile", "docker_model_runner", "vllm"}
+)
 PAID_HOSTS = ("ollama.com",)
 # Providers whose models are listed under the names of other ones.
 ALIASES = {

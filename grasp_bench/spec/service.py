@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -17,6 +18,15 @@ DELIVERY_KEYS = (
 ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
+LOCAL = "local/"  # a model in this process
+
+
+def weights_of(model: str) -> Path | None:
+    """Return the file or folder of `local/<path>`; None for a model that its name identifies."""
+    path = Path(model.removeprefix(LOCAL)).expanduser()
+    return path if model.startswith(LOCAL) and path.exists() else None
+
+
 class Price(Section):
     """US dollars for a million tokens, for a model that litellm's cost map does not list."""
 
@@ -28,7 +38,9 @@ class Service(Section):
     """A model behind litellm. Access keys come from the environment or `.env`, never from a spec."""
 
     model: str = Field(
-        min_length=1, description="litellm's name: openai/gpt-4o-mini, ollama/qwen2.5:7b, azure/<deployment>."
+        min_length=1,
+        description="litellm's name: openai/gpt-4o-mini, ollama/qwen2.5:7b, azure/<deployment>. "
+        "local/smollm2, local/<a .gguf file, a folder or a hub's model> runs in this process.",
     )
     api_base: str | None = Field(None, description="Address of another OpenAI-compatible server.")
     api_key_env: Annotated[str, Field(pattern=ENVIRONMENT_NAME)] | None = Field(

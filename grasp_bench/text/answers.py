@@ -107,7 +107,7 @@ REFUSALS = _opening(
 )
 
 
-Verdict = Literal["text", "na", "empty", "refusal", "over_long", "incomplete"]
+Verdict = Literal["text", "na", "empty", "refusal", "over_long", "incomplete", "echo"]  # echo: text/echo.py
 
 OPENING = 300  # characters that decide the class
 MARKS = " \t\r\n\"'“”‘’`*_#>[](){}<.,;:!-–—。，；：！「」『』【】（）"

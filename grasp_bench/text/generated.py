@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -10,9 +11,11 @@ import numpy as np
 from grasp_bench.core.errors import DataError, ServiceError
 from grasp_bench.services.dispatch import ServiceContext, dispatch
 from grasp_bench.services.ledger import CHUNK, Answer, Ledger
+from grasp_bench.services.local_files import weights_version
 from grasp_bench.services.requests import KEY_BYTES, ServiceRequest, request_key
 from grasp_bench.services.tokens import most_tokens
-from grasp_bench.text.answers import Verdict, classify_answer
+from grasp_bench.text.answers import ClassifiedAnswer, Verdict, classify_answer
+from grasp_bench.text.echo import EchoCheck
 from grasp_bench.text.litellm_settings import LiteLLMText
 from grasp_bench.text.providers import Account, Entities, TextStream
 from grasp_bench.text.template_renderer import TemplateRenderer, default_renderer
@@ -33,10 +36,11 @@ def requests_of(
     renderer: TemplateRenderer, source: LiteLLMText, entities: Entities
 ) -> Iterator[ServiceRequest]:
     """Yield the requests of a renderer, whose facts the caller reads afterwards."""
+    version = f"{renderer.prompt.version}{weights_version(source.model)}"
     for k, prompt in enumerate(renderer):
         arguments = {"messages": messages_of(source, prompt), **_parameters(source)}
         yield ServiceRequest(
-            keys=(request_key("chat", source, arguments, renderer.prompt.version),),
+            keys=(request_key("chat", source, arguments, version),),
             arguments=arguments,
             most_input=sum(most_tokens(each["content"]) for each in arguments["messages"]),
             most_output=source.max_tokens,
@@ -62,6 +66,7 @@ MEANINGS: dict[Verdict, str] = {
     "refusal": "are refusals",
     "over_long": "were cut off at max_tokens",
     "incomplete": "ended for a reason that is not known to be complete",
+    "echo": "repeat their prompt or would fit any entity",
 }
 HINTS: dict[Verdict, str] = {
     "na": "tell the model more in the template",
@@ -69,6 +74,7 @@ HINTS: dict[Verdict, str] = {
     "refusal": "ask another model, or change the template",
     "over_long": "raise max_tokens",
     "incomplete": "ask another model, or see why its provider ends answers so",
+    "echo": "ask a better model, or ask it for what the attributes do not say",
 }
 
 
@@ -144,15 +150,33 @@ class LiteLLMProvider:
         facts |= {"prompts": len(np.unique(keys, axis=0)), "spend": summary.facts()}
         counts = AnswerCounts(self._source, entities)
         instead = default_renderer(self._source, entities) if self._source.fallback == "template" else None
+        check, echoes = _echo_check(context, keys), Counter[str]()
         for k, answer in enumerate(_answers(context, keys)):
-            classified = classify_answer(answer.content.decode("utf-8", errors="replace"), answer.finish)
-            counts.count(k, classified.verdict)
-            if classified.verdict == "text":
+            classified = _classified(answer)
+            verdict = classified.verdict
+            if verdict == "text" and (kind := check.kind(classified.text, renderer[k])) is not None:
+                echoes[kind] += 1
+                verdict = "text" if self._source.echo is None else "echo"
+            counts.count(k, verdict)
+            if verdict == "text":
                 yield classified.text
             else:
                 yield "" if instead is None else instead[k]
-        facts |= counts.facts()
+        facts |= counts.facts() | ({"echoes": dict(echoes)} if echoes else {})
         counts.refuse_if_asked()
+
+
+SAMPLE = 2000  # answers from which the words that many texts have are learnt
+
+
+def _echo_check(context: ServiceContext, keys: np.ndarray) -> EchoCheck:
+    spread = keys[np.linspace(0, len(keys) - 1, min(SAMPLE, len(keys)), dtype=np.int64)]
+    found = (_classified(answer) for answer in _answers(context, spread))
+    return EchoCheck.among(each.text for each in found if each.verdict == "text")
+
+
+def _classified(answer: Answer) -> ClassifiedAnswer:
+    return classify_answer(answer.content.decode("utf-8", errors="replace"), answer.finish)
 
 
 def _recorded(requests: Iterator[ServiceRequest], keys: np.ndarray) -> Iterator[ServiceRequest]:

@@ -23,6 +23,11 @@ class LiteLLMText(PromptSettings, Service):
     temperature: float | None = Field(0.0, ge=0, le=MAX_TEMPERATURE, description="null sends none.")
     top_p: float | None = Field(None, gt=0, le=1)
     seed: int | None = Field(None, description="Sent to the provider, where it knows the parameter.")
+    echo: Literal["fallback"] | None = Field(
+        None,
+        description="fallback: an answer that repeats its prompt, or that would fit any entity, counts as "
+        "none. By default it is kept, and counted.",
+    )
     fallback: Literal["template", "drop", "fail"] = Field(
         "template",
         description="For answers that are empty, NA, refusals or over-long. template: the side's default "

@@ -193,3 +193,17 @@ def test_goodreads_through_the_server(llm_server: Launch, tmp_path: Path, data_r
             == f"The user has visited the following items: {named} please conclude the user's preference."
         )
     assert facts["spend"]["retried"] > 0
+
+
+def test_echoes_are_counted_and_on_request_replaced(llm_server: Launch, tmp_path: Path) -> None:
+    server = llm_server(answer="About: {prompt}")
+    about = entities("items")
+    kept, facts = written(source(server), about, tmp_path / "ledger")
+    assert facts["echoes"] == {"repeats_prompt": 4}
+    assert facts["verdicts"]["text"] == 4
+    replaced, facts = written(source(server, echo="fallback"), about, tmp_path / "ledger")
+    assert facts["spend"]["sent"] == 0  # the answers are the same
+    assert (facts["verdicts"]["echo"], facts["verdicts"]["text"]) == (4, 0)
+    assert replaced[1] == PLAIN != kept[1]
+    with pytest.raises(DataError, match="4 repeat their prompt or would fit any entity"):
+        written(source(server, echo="fallback", fallback="fail"), about, tmp_path / "ledger")

@@ -59,6 +59,11 @@ def _remarks(found: TextInspection) -> list[str]:
     lines.append(f"judged as answers: {_counts(said.verdicts)}")
     if found.verdicts is not None:
         lines.append(f"answers before the fallback: {_counts(found.verdicts)}")
+    if found.echoes is not None:
+        lines.append(
+            f"echoes: {found.echoes['repeats_prompt']:,} texts repeat their prompt, "
+            f"{found.echoes['fits_any']:,} would fit any of the {found.side}"
+        )
     lines.append(
         f"generic-ness: {share(said.said_of_many)} of a text's words are in at least a tenth of all texts; "
         f"{share(said.distinct_bigrams)} of word pairs in a sample are different"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.data.audits.coverage import CoverageAudit, audit_coverage, describe_items
 from grasp_bench.studies.artifact_loading import LoadedSide
 from grasp_bench.text.answers import TextStatistics, text_statistics
+from grasp_bench.text.echo import EchoCheck, Kind
 from grasp_bench.text.grounding import Grounding, GroundingCheck, KindCount
 from grasp_bench.text.litellm_settings import LiteLLMText
 from grasp_bench.text.template_renderer import TemplateRenderer
@@ -186,6 +188,7 @@ class TextInspection:
     source: Mapping[str, Any]
     statistics: TextStatistics
     verdicts: Mapping[str, int] | None
+    echoes: Mapping[str, int] | None
     grounding: GroundingReport
     coverage: CoverageAudit | None
     covered: tuple[tuple[str, str, str], ...]
@@ -195,7 +198,8 @@ class TextInspection:
 def inspect_text(opened: LoadedSide, count: int = 5, seed: int = 0) -> TextInspection:
     """Inspect the texts of one side of a cell; DataError where there is none.
 
-    `verdicts` are those that the text stage gave to a model's answers, before its fallback.
+    `verdicts` are those that the text stage gave to a model's answers, before its fallback; `echoes` counts
+    its texts that repeat their prompt, or that would fit any entity.
     """
     if opened.texts is None or opened.source is None:
         raise DataError(f"{opened.cell}: the {opened.side} have vectors and no text")
@@ -209,11 +213,20 @@ def inspect_text(opened: LoadedSide, count: int = 5, seed: int = 0) -> TextInspe
         source=opened.source.model_dump(mode="json", exclude_defaults=True) | {"scope": opened.source.scope},
         statistics=text_statistics(opened.texts, seed),
         verdicts=opened.facts.get("verdicts"),
+        echoes=_echoes(opened, opened.texts),
         grounding=_grounding(opened, opened.texts, seed),
         coverage=coverage,
         covered=_covered(opened, coverage),
         samples=sample(opened, count, seed),
     )
+
+
+def _echoes(opened: LoadedSide, texts: Sequence[str]) -> dict[str, int] | None:
+    if not isinstance(opened.source, LiteLLMText):
+        return None
+    prompt_of, check = _prompts(opened), EchoCheck.among(texts)
+    found = Counter(check.kind(text, prompt_of(k) or "") for k, text in enumerate(texts))
+    return {kind: found[kind] for kind in get_args(Kind)}
 
 
 def _grounding(opened: LoadedSide, texts: Sequence[str], seed: int) -> GroundingReport:
