@@ -127,10 +127,12 @@ class RunResult:
 
     def __repr__(self) -> str:
         """Count the cells, and name each failure and warning on a line."""
+        from grasp_bench.core.shown import shown_line
+
         finished, failed = len(self.outcome.finished), len(self.outcome.failed)
         lines = [f"{self.results}: {finished} of {finished + failed} cells finished"]
         lines += [f"failed: {failure.node.label}: {failure.message}" for failure in self.outcome.failures]
-        return "\n".join([*lines, *(f"warning: {line}" for line in self.warnings)])
+        return "\n".join(map(shown_line, [*lines, *(f"warning: {line}" for line in self.warnings)]))
 
 
 def run(

@@ -68,4 +68,7 @@ def test_it_is_committed_with_the_outputs_of_a_whole_run(path: Path) -> None:
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1)), "run: make notebooks"
     CLAIMS[path.stem](notebook)
+    pages = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    links = [link for page in pages for link in re.findall(r"\]\((?!http)([^)#]+)", page)]
+    assert [link for link in links if not (path.parent / link).is_file()] == []
     assert not re.search(r"/tmp/|/work/|/home/", nbformat.writes(notebook))

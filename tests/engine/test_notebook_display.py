@@ -100,6 +100,22 @@ def test_an_interrupt_stops_the_workers_and_the_same_call_resumes(kernel: Any, f
     assert messages_of(client, "assert state() == before and not found.failed")[1]["status"] == "ok"
 
 
+def test_texts_are_text_in_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from grasp_bench.engine import notebook_display
+
+    drawn: list[Any] = []
+
+    class Output:
+        update = staticmethod(drawn.append)
+
+    monkeypatch.setattr(notebook_display, "display", lambda first, display_id: Output)
+    view = notebook_display.NotebookDisplay(1)
+    view.note("<script>alert(1)</script> {code} [red] \x1b[31m & \x07")
+    view.close()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; {code} [red] \\x1b[31m &amp; \\x07" in drawn[-1].html
+    assert "<script>alert(1)</script> {code} [red] \\x1b[31m & \\x07" in drawn[-1].text
+
+
 def test_elsewhere_it_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
     from grasp_bench.engine.display import in_notebook, make_display
 
