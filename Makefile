@@ -2,6 +2,7 @@
 # make test   environment, linters, types, import rules and all tests
 # make campaign   hours of hostile cases: kills, full disks, harmed files (docs/reliability.md)
 # make docs   the pages as a website in build/site
+# make notebooks   execute docs/notebooks and keep their outputs
 
 PYTHON ?= python3
 VENV   := .venv
@@ -15,7 +16,7 @@ JOBS   ?= 2
 export HNSWLIB_NO_NATIVE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: venv demo test campaign lint docs clean
+.PHONY: venv demo test campaign lint docs notebooks clean
 .DEFAULT_GOAL := test
 
 venv: $(STAMP)
@@ -49,6 +50,9 @@ docs: venv
 	$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo build/site/index.html
+
+notebooks: venv
+	OMP_NUM_THREADS=1 $(BIN)/python docs/run_notebooks.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,7 +1,7 @@
 """Python API: load a spec, plan it, run it, read its board, write its report.
 
-The functions print nothing, install no signal handler and never exit; errors are those of `core.errors`. The
-command line is a layer over them. Importing this module does not import torch.
+The functions print nothing (`run` shows bars in a notebook), install no signal handler and never exit; errors
+are those of `core.errors`. The command line is a layer over them. Importing this module imports no torch.
 
 Example:
     >>> from grasp_bench import api
@@ -105,9 +105,9 @@ def forecast(
     return Forecast(chosen, now, estimate(chosen, now.to_run, kept, len(devices), devices[0]), devices)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunResult:
-    """The result of a run.
+    """The result of a run; its repr is what a notebook shows of it.
 
     Attributes:
         planned: the whole plan, seeds that were added included.
@@ -125,12 +125,19 @@ class RunResult:
     boards: tuple[Path, ...]
     results: Path
 
+    def __repr__(self) -> str:
+        """Count the cells, and name each failure and warning on a line."""
+        finished, failed = len(self.outcome.finished), len(self.outcome.failed)
+        lines = [f"{self.results}: {finished} of {finished + failed} cells finished"]
+        lines += [f"failed: {failure.node.label}: {failure.message}" for failure in self.outcome.failures]
+        return "\n".join([*lines, *(f"warning: {line}" for line in self.warnings)])
+
 
 def run(
     loaded: LoadedSpec, whole: Plan, *,
     store: Path = STORE, results: Path = RESULTS, leaderboard: Path = LEADERBOARD, only: str = "*",
     device: str = "auto", workers: int | None = None, executor: str = "process_pool", memory_mb: int = 512,
-    display: str = "none", trackers: Mapping[str, Tracker] | None = None,
+    display: str = "notebook", trackers: Mapping[str, Tracker] | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> RunResult:  # fmt: skip
     """Run the cells that are not finished, publish each in `results`, and render the board.
@@ -140,7 +147,8 @@ def run(
         workers: worker processes; by default one a GPU or core.
         executor: "process_pool", "in_process" or "ray".
         memory_mb: memory limit of one block of scores.
-        display: progress on stderr: "none", "auto", "rich", "plain" or "json".
+        display: "notebook" (bars in a notebook, nothing elsewhere), "none", or progress on stderr as "auto",
+            "rich", "plain" or "json".
         trackers: see `engine.trackers.registry.open_trackers`.
         tell: called with one line for each decision about further seeds.
 

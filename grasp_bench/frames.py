@@ -7,8 +7,8 @@
     gb.compare("grasp", "none", "demo")
     gb.ranks("demo", "*-grasp-*")
 
-Nothing is printed, no signal handler is installed, nothing exits; errors are those of `core.errors`.
-`grasp_bench.api` has the single steps.
+Nothing is printed (`run` shows bars in a notebook), no signal handler is installed, nothing exits; errors are
+those of `core.errors`. `grasp_bench.api` has the single steps.
 """
 
 from __future__ import annotations
@@ -59,10 +59,11 @@ def cells(
 def run(spec: Path | str, overrides: Sequence[str] = (), **options: Any) -> api.RunResult:
     """Run what is not finished of a spec; `options` are those of `api.run`, such as `only` and `workers`.
 
-    `display="rich"` shows bars, in notebooks too. The same call resumes.
+    In a notebook bars show the progress; elsewhere `display="rich"` does. The same call resumes, also after
+    the kernel was interrupted.
 
     Example:
-        >>> gb.run("specs/demo.yaml", ["seeds=[1]"], display="rich").outcome.failed
+        >>> gb.run("specs/demo.yaml", ["seeds=[1]"], workers=2).outcome.failed
         {}
     """
     loaded = api.load(spec, overrides)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from grasp_bench.core.errors import SpecError, UnknownNameError
 
 SPEC = """
 name: small
-dataset: {source: demo}
+dataset: {source: demo, sample_users: 300}
 model: {backbone: sasrec, embedding_dim: 8, max_len: 10}
 training: {max_epochs: 1}
 seeds: [1]
@@ -72,6 +73,76 @@ def test_results_are_frames_in_long_form(spec, tmp_path, capfd, monkeypatch):
     with pytest.raises(AttributeError, match="has no attribute 'boards'"):
         _ = gb.boards
     assert capfd.readouterr() == ("", "")
+
+
+# Runs as a program, whose handlers, streams and end are its own; every name of grasp_bench is called.
+PROGRAM = """
+import os, signal, sys
+import grasp_bench as gb
+from grasp_bench.core.errors import GraspBenchError
+
+def ended(*arguments):
+    os.write(2, b"it ends the process")
+os._exit = ended
+
+def state():
+    handlers = {each: signal.getsignal(each) for each in signal.valid_signals()}
+    return handlers, sys.stdout, sys.stderr, sys.excepthook, os.getcwd()
+
+def main():
+    before, spec = state(), sys.argv[1]
+    calls = {
+        "cells": [(spec,), ("absent.yaml",), (spec, ["training.rl=1"])],
+        "run": [(spec,), ("absent.yaml",)],
+        "board": [("small",), ("absent",)],
+        "compare": [("none", "popularity", "small"), ("none", "nothing", "small")],
+        "ranks": [("small",), ("small", "gru*")],
+    }
+    assert {*calls, "__version__"} == {*gb.__all__}
+    for name, (good, *bad) in calls.items():
+        getattr(gb, name)(*good, **({"workers": 1} if name == "run" else {}))
+        for arguments in bad:
+            try:
+                getattr(gb, name)(*arguments)
+            except GraspBenchError:
+                continue
+            raise AssertionError(name, arguments)
+        assert state() == before, name
+    os.write(1, b"the end")
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_no_function_prints_ends_the_process_or_leaves_a_handler(spec, tmp_path):
+    """With worker processes, which have streams and handlers of their own."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    done = subprocess.run(
+        [sys.executable, str(program), str(spec)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stderr, done.stdout, done.returncode) == ("", "the end", 0)
+
+
+def test_the_bars_of_a_script_give_its_streams_back(spec, tmp_path, capfd):
+    before = sys.stdout, sys.stderr
+    places = {name: tmp_path / name for name in ("store", "results", "leaderboard")}
+    gb.run(spec, executor="in_process", display="rich", **places)
+    assert (sys.stdout, sys.stderr) == before
+    assert "train sasrec-none-s1" in capfd.readouterr().err
+
+
+def test_what_a_notebook_shows_of_a_run_is_short(spec, tmp_path):
+    places = {name: tmp_path / name for name in ("store", "results", "leaderboard")}
+    ran = gb.run(spec, executor="in_process", only="popularity", **places)
+    assert repr(ran) == f"{tmp_path / 'results' / 'small'}: 1 of 1 cells finished"
+    first, failed = repr(gb.run(spec, ["training.lr=1e30"], executor="in_process", **places)).splitlines()
+    assert first.endswith("small: 1 of 2 cells finished")
+    assert failed.startswith("failed: train sasrec-none-s1: ")
+    assert "loss is not finite in epoch 1" in failed
 
 
 def test_errors_are_raised_and_not_printed(spec, capfd):

@@ -108,6 +108,16 @@ def guard_streams() -> None:
             setattr(sys, name, Outlet(cast("TextIO", kind(stream))))
 
 
+def standard_streams() -> tuple[TextIO, TextIO]:
+    """Return what stdout and stderr are now."""
+    return sys.stdout, sys.stderr
+
+
+def put_back(streams: tuple[TextIO, TextIO]) -> None:
+    """Make stdout and stderr what they were: a caller's own streams, in a library."""
+    sys.stdout, sys.stderr = streams
+
+
 def styled(stream: IO[str]) -> IO[str]:
     """Return the stream below its Outlet, if it has one."""
     return cast("IO[str]", getattr(stream, "styled", stream))

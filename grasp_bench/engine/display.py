@@ -143,17 +143,30 @@ DISPLAYS = Registry[Callable[[int, Eta | None], Callback]](
         "plain": "grasp_bench.engine.display:PlainDisplay",
         "json": "grasp_bench.engine.display:JsonDisplay",
         "rich": "grasp_bench.engine.rich_display:RichDisplay",
+        "notebook": "grasp_bench.engine.notebook_display:NotebookDisplay",
     },
 )
 
 
 def make_display(name: str, total: int, eta: Eta | None = None) -> Callback:
-    """Make a display by name: "auto" is rich on a terminal and plain elsewhere, "none" shows nothing."""
-    if name == "none":
+    """Make a display by name.
+
+    "auto" is rich on a terminal and plain elsewhere, "none" shows nothing. A notebook has bars of its own for
+    "auto" and "rich"; "notebook" shows them there, and nothing elsewhere.
+    """
+    if name in ("auto", "rich", "notebook") and in_notebook():
+        name = "notebook"
+    elif name in ("none", "notebook"):
         return CallbackList([])
-    if name == "auto":
+    elif name == "auto":
         name = "rich" if sys.stderr.isatty() else "plain"
     return DISPLAYS.get(name)(total, eta)
+
+
+def in_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
 
 
 def described(progress: Progress) -> str:

@@ -1,4 +1,4 @@
-"""Progress bars on a terminal: one for each running node, one for the whole run."""
+"""Progress bars: one for each running node, one for the whole run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from grasp_bench.core.console import ShowingConsole, plain
-from grasp_bench.core.outlets import guard_streams
+from grasp_bench.core.outlets import guard_streams, put_back, standard_streams
 from grasp_bench.core.words import readable, roughly
 from grasp_bench.engine.callbacks import Callback
 from grasp_bench.engine.eta import Eta
@@ -33,11 +33,10 @@ class _TextColumn(ProgressColumn):
         return self._text_of(task)
 
 
-class RichDisplay(Callback):
-    """Shows live bars; ended nodes become lines above them."""
+class BarsDisplay(Callback):
+    """Keeps the bars of a run of `total` nodes; a subclass shows them, and the lines beside them."""
 
-    def __init__(self, total: int, eta: Eta | None = None) -> None:
-        console = ShowingConsole(stderr=True)
+    def __init__(self, total: int, eta: Eta | None, console: ShowingConsole) -> None:
         self._eta = eta
         columns: list[ProgressColumn] = [
             _TextColumn(_label, overflow="ellipsis", ratio=3, min_width=12),
@@ -52,12 +51,14 @@ class RichDisplay(Callback):
         self._bars = Bars(*columns, console=console, transient=True, expand=True)
         self._running: dict[str, TaskID] = {}
         self._whole = self._add("all", total, None) if total else None
-        self._bars.start()
-        guard_streams()  # also rich's own streams, which would read escape sequences as styles
+
+    def say(self, line: Text) -> None:
+        """Show a line above the bars."""
+        raise NotImplementedError
 
     def note(self, line: str) -> None:
-        """Print a line above the bars."""
-        self._bars.console.print(plain(line))
+        """Show a line above the bars."""
+        self.say(plain(line))
 
     def started(self, node: Node) -> None:
         """Add a bar."""
@@ -71,21 +72,14 @@ class RichDisplay(Callback):
             self._bars.update(bar, completed=event.done, total=total, unit=event.unit, note=event.note)
 
     def finished(self, done: Done) -> None:
-        """Turn a bar into a line."""
+        """Remove a bar."""
         self._end(done.node)
-        how = Text("found", "dim") if done.reused else Text("done ", "green")
-        seconds = Text(readable(done.seconds), "dim")
-        self._bars.console.print(Text(" ").join((how, plain(done.node.label), seconds)))
 
     def failed(self, failure: Failure) -> None:
         """Turn a bar into a red line."""
         self._end(failure.node)
         what = plain(f"{failure.node.label}: {failure.message}")
-        self._bars.console.print(Text(" ").join((Text("failed", "red"), what)))
-
-    def close(self) -> None:
-        """Remove the bars."""
-        self._bars.stop()
+        self.say(Text(" ").join((Text("failed", "red"), what)))
 
     def _count(self, bar: Bar) -> Text:
         """`40/200 epochs`; of the whole run, nodes or cells."""
@@ -114,6 +108,32 @@ class RichDisplay(Callback):
             self._bars.remove_task(bar)
         if self._whole is not None:
             self._bars.advance(self._whole)
+
+
+class RichDisplay(BarsDisplay):
+    """Shows live bars on a terminal; ended nodes become lines above them."""
+
+    def __init__(self, total: int, eta: Eta | None = None) -> None:
+        super().__init__(total, eta, ShowingConsole(stderr=True))
+        self._streams = standard_streams()
+        self._bars.start()
+        guard_streams()  # also rich's own streams, which would read escape sequences as styles
+
+    def say(self, line: Text) -> None:
+        """Print a line above the bars."""
+        self._bars.console.print(line)
+
+    def finished(self, done: Done) -> None:
+        """Turn a bar into a line."""
+        super().finished(done)
+        how = Text("found", "dim") if done.reused else Text("done ", "green")
+        seconds = Text(readable(done.seconds), "dim")
+        self.say(Text(" ").join((how, plain(done.node.label), seconds)))
+
+    def close(self) -> None:
+        """Remove the bars, and put the streams back."""
+        self._bars.stop()
+        put_back(self._streams)
 
 
 def _label(bar: Bar) -> Text:

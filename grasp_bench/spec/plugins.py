@@ -72,6 +72,12 @@ def use_plugin(registry: Components[Any], name: str) -> None:
         follow_registries()
 
 
+def use_latest_plugin(registry: Components[Any], name: str) -> None:
+    """Register one plugin with its source as it is now: a cell of a notebook may have changed it."""
+    if registry.renew(name) or registry.plug_in(name):
+        follow_registries()
+
+
 def follow_registries() -> None:
     """Let specs have the names and keys of the components that are registered now."""
     model.follow_registries()

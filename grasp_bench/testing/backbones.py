@@ -14,7 +14,7 @@ from grasp_bench.models.backbones.base import Backbone
 from grasp_bench.models.backbones.checks import check_backbone as check_states
 from grasp_bench.models.layout import Layout
 from grasp_bench.spec.model import Model
-from grasp_bench.spec.plugins import use_plugin
+from grasp_bench.spec.plugins import use_latest_plugin
 
 WIDTH, LONGEST = 8, 12
 
@@ -28,7 +28,7 @@ def check_backbone(name: str, **keys: Any) -> None:
     Example:
         >>> check_backbone("gru4rec", layers=2)
     """
-    use_plugin(BACKBONES, name)
+    use_latest_plugin(BACKBONES, name)
     settings = Model(**{"embedding_dim": WIDTH, "max_len": LONGEST, "backbone": name, **keys}).effective()
     torch.manual_seed(5)
     backbone = BACKBONES.implementation(name).from_settings(settings)

@@ -11,7 +11,7 @@ from grasp_bench.controls.base import Control
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.models.batch import History
 from grasp_bench.models.layout import Layout
-from grasp_bench.spec.plugins import use_plugin
+from grasp_bench.spec.plugins import use_latest_plugin
 from grasp_bench.testing.histories import agree, behind
 
 USERS, ITEMS, DIM = 23, 31, 6
@@ -26,7 +26,7 @@ def check_control(name: str, tolerance: float = 0.0) -> None:
     Example:
         >>> check_control("markov")
     """
-    use_plugin(CONTROLS, name)
+    use_latest_plugin(CONTROLS, name)
     train = small_train()
     vectors = torch.randn(ITEMS, DIM, generator=torch.Generator().manual_seed(0))
     with CONTROLS.blamed(name):

@@ -11,7 +11,7 @@ from grasp_bench.data.made import made_tables
 from grasp_bench.data.prepare import prepare
 from grasp_bench.data.splitting import split_by_protocol
 from grasp_bench.spec.dataset import Dataset
-from grasp_bench.spec.plugins import use_plugin
+from grasp_bench.spec.plugins import use_latest_plugin
 
 
 def check_dataset(name: str, **keys: Any) -> None:
@@ -22,7 +22,7 @@ def check_dataset(name: str, **keys: Any) -> None:
     Example:
         >>> check_dataset("my_data:Logs", year=2024)
     """
-    use_plugin(DATASETS, name)
+    use_latest_plugin(DATASETS, name)
     dataset = Dataset.model_validate({"source": name, **keys})
     settings = dataset.made()
     assert settings is not None

@@ -10,7 +10,7 @@ from grasp_bench.components import ENCODERS
 from grasp_bench.encoders.batching import TextEncoder
 from grasp_bench.encoders.checks import check_encoder as check_vectors
 from grasp_bench.spec.choices import encoder_of
-from grasp_bench.spec.plugins import use_plugin
+from grasp_bench.spec.plugins import use_latest_plugin
 
 TEXTS = [
     "The item has the following attributes: name is Rose soap.",
@@ -33,7 +33,7 @@ def check_encoder(name: str, **keys: Any) -> None:
     Example:
         >>> check_encoder("sentence_transformers", dtype="float32")
     """
-    use_plugin(ENCODERS, name)
+    use_latest_plugin(ENCODERS, name)
     section = encoder_of({"kind": name, **keys})
     with ENCODERS.blamed(name):
         encoder: TextEncoder = ENCODERS.implementation(name)(section, "cpu", 1)

@@ -11,7 +11,7 @@ from grasp_bench.models.batch import History
 from grasp_bench.models.enhancers.base import Enhancer
 from grasp_bench.models.layout import Layout
 from grasp_bench.spec.model import Model
-from grasp_bench.spec.plugins import use_plugin
+from grasp_bench.spec.plugins import use_latest_plugin
 from grasp_bench.testing.histories import (
     LONGEST,
     NUM_ITEMS,
@@ -37,7 +37,7 @@ def check_enhancer(name: str, **keys: Any) -> None:
     Example:
         >>> check_enhancer("grasp", attention="softmax")
     """
-    use_plugin(ENHANCERS, name)
+    use_latest_plugin(ENHANCERS, name)
     asked = {"embedding_dim": WIDTH, "max_len": LONGEST, "enhancer": name, **keys}
     settings = {**Model.model_validate(asked).effective(), "causal": True}
     knowledge = random_knowledge() if ENHANCERS.get(name).reads else None

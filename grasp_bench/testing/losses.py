@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grasp_bench.components import LOSSES
-from grasp_bench.spec.plugins import use_plugin
+from grasp_bench.spec.plugins import use_latest_plugin
 from grasp_bench.spec.training import Loss
 from grasp_bench.training.losses import Negatives
 
@@ -47,7 +47,7 @@ def check_loss(name: str, **keys: Any) -> None:
     Example:
         >>> check_loss("gbce", calibration=0.5)
     """
-    use_plugin(LOSSES, name)
+    use_latest_plugin(LOSSES, name)
     asked = Loss.model_validate({"kind": name, **keys}).effective()
     with LOSSES.blamed(name):
         loss = LOSSES.implementation(name).from_settings(asked, ITEMS)

@@ -7,7 +7,7 @@ import numpy as np
 from grasp_bench.components import METRICS
 from grasp_bench.core.ranks import per_user
 from grasp_bench.spec.metrics import gains_of, name_of
-from grasp_bench.spec.plugins import use_plugin
+from grasp_bench.spec.plugins import use_latest_plugin
 
 CUTOFFS = (1, 3, 10, 100)
 CANDIDATES = 101
@@ -22,7 +22,7 @@ def check_metric(name: str) -> None:
     Example:
         >>> check_metric("my_metrics:RBP")
     """
-    use_plugin(METRICS, name)
+    use_latest_plugin(METRICS, name)
     gains = gains_of([name], CUTOFFS)
     again = gains_of([name], CUTOFFS)
     assert gains == again, f"metric '{name}': a second call has other gains"

@@ -9,7 +9,7 @@ import polars as pl
 
 from grasp_bench.components import TEXT_PROVIDERS
 from grasp_bench.spec.choices import text_source_of
-from grasp_bench.spec.plugins import use_plugin
+from grasp_bench.spec.plugins import use_latest_plugin
 from grasp_bench.text.providers import Entities, write_texts
 
 ITEMS = pl.DataFrame(
@@ -31,7 +31,7 @@ def check_text_provider(name: str, **keys: Any) -> None:
     Example:
         >>> check_text_provider("template", missing="")
     """
-    use_plugin(TEXT_PROVIDERS, name)
+    use_latest_plugin(TEXT_PROVIDERS, name)
     source = text_source_of({"provider": name, **keys})
     for entities in (_items([0, 1, 2]), _users([[0, 1], [2]])):
         texts = list(write_texts(source, entities).texts)
