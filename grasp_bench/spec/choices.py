@@ -10,8 +10,8 @@ from pydantic import Field, field_validator
 from grasp_bench.components import ENCODERS, TEXT_PROVIDERS
 from grasp_bench.core.registry import Components
 from grasp_bench.spec.encoder import EncoderSettings
-from grasp_bench.spec.retaken import retyped
 from grasp_bench.spec.section import Section
+from grasp_bench.spec.section_fields import replace_types
 from grasp_bench.spec.text import TextSettings
 
 
@@ -46,7 +46,7 @@ class Text(Section):
 
 def follow_registries() -> None:
     """Take up the text providers that are registered now."""
-    retyped(Text, dict.fromkeys(("users", "items"), any_of(TEXT_PROVIDERS)))
+    replace_types(Text, dict.fromkeys(("users", "items"), any_of(TEXT_PROVIDERS)))
 
 
 def encoder_of(values: Mapping[str, Any]) -> EncoderSource:

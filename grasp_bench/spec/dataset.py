@@ -10,8 +10,8 @@ from grasp_bench.components import DATASETS
 from grasp_bench.spec.format import Format
 from grasp_bench.spec.metrics import check_further
 from grasp_bench.spec.repair import Repair, hashed
-from grasp_bench.spec.retaken import own_fields, retake
 from grasp_bench.spec.section import DatasetSettings, Section
+from grasp_bench.spec.section_fields import own_fields, replace_fields
 
 MOST_NEGATIVES = 2**16 - 1  # sampled ranks are stored in 16 bits
 # The top items up to the longest cutoff are stored for every user.
@@ -246,4 +246,4 @@ class Dataset(Section):
 
 def follow_registries() -> None:
     """Take up the keys of the datasets that are registered now."""
-    retake(Dataset, own_fields((DATASETS,)))
+    replace_fields(Dataset, own_fields((DATASETS,)))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from grasp_bench.components import BACKBONES, ENHANCERS
-from grasp_bench.spec.retaken import own_fields, retake
 from grasp_bench.spec.section import (
     BackboneSettings,
     EnhancerSettings,
@@ -18,6 +17,7 @@ from grasp_bench.spec.section import (
     Section,
     without_defaults,
 )
+from grasp_bench.spec.section_fields import own_fields, replace_fields
 
 P = TypeVar("P", bound=ModelPart)
 
@@ -86,4 +86,4 @@ if not TYPE_CHECKING:
 
 def follow_registries() -> None:
     """Take up names and keys of the components that are registered now."""
-    retake(Model, _fields())
+    replace_fields(Model, _fields())

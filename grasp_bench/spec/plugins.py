@@ -22,7 +22,7 @@ from grasp_bench.spec.controls import SHUFFLED
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import texts_of
 from grasp_bench.spec.problems import Problems
-from grasp_bench.spec.retaken import retyped
+from grasp_bench.spec.section_fields import replace_types
 from grasp_bench.spec.tree import Entry, Node
 
 # Ends of the dotted keys that name a component; patches and lists of compared values add a beginning.
@@ -85,6 +85,6 @@ def follow_registries() -> None:
     dataset.follow_registries()
     choices.follow_registries()
     one: Any = Literal.__getitem__((*CONTROLS, SHUFFLED))
-    retyped(Experiment, {"encoder": choices.any_of(ENCODERS), "controls": tuple[one, ...] | None})
+    replace_types(Experiment, {"encoder": choices.any_of(ENCODERS), "controls": tuple[one, ...] | None})
     for known in (patches.adapter_of, shape.fields, shape.all_keys):
         known.cache_clear()

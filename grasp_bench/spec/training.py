@@ -17,8 +17,8 @@ from pydantic import (
 )
 
 from grasp_bench.components import LOSSES
-from grasp_bench.spec.retaken import own_fields, retake
 from grasp_bench.spec.section import MetricName, Section, Space, refuse_repeats, without_defaults
+from grasp_bench.spec.section_fields import own_fields, replace_fields
 
 if TYPE_CHECKING:
     LossKind = str
@@ -210,5 +210,5 @@ class Training(Section):
 def follow_registries() -> None:
     """Take up names and keys of the losses that are registered now."""
     kind = Loss.model_fields["kind"]
-    retake(Loss, {"kind": (Literal[*LOSSES], kind), **own_fields((LOSSES,))})
+    replace_fields(Loss, {"kind": (Literal[*LOSSES], kind), **own_fields((LOSSES,))})
     Training.model_rebuild(force=True)

@@ -33,7 +33,7 @@ def own_fields(registries: Iterable[Components[Any]]) -> Fields:
     return fields
 
 
-def retake(section: type[Section], fields: Mapping[str, tuple[Any, Any]]) -> None:
+def replace_fields(section: type[Section], fields: Mapping[str, tuple[Any, Any]]) -> None:
     """Replace and add fields; those that an earlier call added are removed.
 
     The class stays the same, since others hold it; what pydantic has built of it is built again.
@@ -50,9 +50,9 @@ def retake(section: type[Section], fields: Mapping[str, tuple[Any, Any]]) -> Non
     section.model_rebuild(force=True)
 
 
-def retyped(section: type[Section], annotations: Mapping[str, Any]) -> None:
+def replace_types(section: type[Section], annotations: Mapping[str, Any]) -> None:
     """Give fields of a section other annotations."""
-    retake(section, {name: (each, _field(section, name)) for name, each in annotations.items()})
+    replace_fields(section, {name: (each, _field(section, name)) for name, each in annotations.items()})
 
 
 def _field(section: type[Section], name: str) -> FieldInfo:
