@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import pytest
 from polars.testing import assert_frame_equal
 
+from grasp_bench.components import DATASETS
 from grasp_bench.data import demo
 from grasp_bench.data.prepare import prepare
 from grasp_bench.spec.dataset import Dataset
+from grasp_bench.testing import check_dataset
 
 
 def test_same_every_time() -> None:
@@ -52,3 +55,8 @@ def test_columns_of_a_spec_do_not_matter_to_generated_data() -> None:
     prepared = prepare(Dataset(source="demo", columns={"user": "reviewerID"}))
     assert prepared.sequences.num_users == 1500
     assert isinstance(prepared.items, pl.DataFrame)
+
+
+@pytest.mark.parametrize("name", DATASETS.names())
+def test_registered_datasets_keep_the_contract(name: str) -> None:
+    check_dataset(name)

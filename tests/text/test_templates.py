@@ -11,6 +11,7 @@ import pytest
 from made_up import ITEMS, entities
 
 from grasp_bench.core.errors import DataError, MissingFileError, UnknownNameError
+from grasp_bench.testing import check_text_provider
 from grasp_bench.text.providers import Side, write_texts
 from grasp_bench.text.template_settings import TemplateText
 from grasp_bench.text.templates import shipped_templates
@@ -139,3 +140,8 @@ def test_writing_is_fast() -> None:
     for side in (entities("items", items=items), entities("users", histories, items)):
         assert len(list(write_texts(TemplateText(), side).texts)) == n
     assert time.process_time() - started < 5
+
+
+def test_the_provider_keeps_the_contract() -> None:
+    check_text_provider("template")
+    check_text_provider("template", missing="", max_items=1)
