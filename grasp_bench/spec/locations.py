@@ -90,7 +90,7 @@ def _whole(dataset: Dataset) -> DatasetFiles:
         for key in ("items", "users"):
             if getattr(dataset, key) is not None:
                 raise DataError(
-                    f"dataset.{key}: '{source}' is made by code, its {key} too", hint=f"remove dataset.{key}"
+                    f"dataset.{key}: '{source}' is generated, its {key} too", hint=f"remove dataset.{key}"
                 )
         return DatasetFiles(source, None, None, True)
     path = _resolve(source)
