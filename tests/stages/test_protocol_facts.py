@@ -36,7 +36,7 @@ def ndcg_at_10(scores_QC: np.ndarray) -> float:
     """Mean over users; the target is in column 0."""
     better = (scores_QC > scores_QC[:, :1]).sum(1)
     tied = (scores_QC == scores_QC[:, :1]).sum(1) - 1
-    return float(ranks.ndcg(better, tied, 10, "mean").mean())
+    return float(ranks.per_user("NDCG@10", better, tied, "mean").mean())
 
 
 def training_sequences(split: Split) -> list[list[int]]:
