@@ -21,7 +21,6 @@ from transformers.cache_utils import Cache, DynamicLayer
 from grasp_bench.services.local_model import HIDDEN, LocalModel, Prompt, Written
 
 MOST_ROWS = 64
-JOIN_SHARE = 4  # prompts join when a quarter of the rows are free: reading few at a time is slow
 MOST_READ = 8192  # tokens of prompts, padding included, that are read in one call
 GROWTH = 256  # columns by which a cache grows
 
@@ -103,8 +102,8 @@ class Batch:
 
     @torch.inference_mode()
     def step(self) -> None:
-        """Let waiting prompts join if it is time, and write the next token of each row."""
-        if self.waiting and len(self.rows) <= self.most_rows - max(1, self.most_rows // JOIN_SHARE):
+        """Let waiting prompts join where rows are free, and write the next token of each row."""
+        if self.waiting and len(self.rows) < self.most_rows:
             self._join()
         if self.rows:
             self._write(self._next_logits())

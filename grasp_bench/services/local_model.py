@@ -1,13 +1,13 @@
 """Load a causal language model in this process, with attention that copies no keys and values.
 
-Shape suffixes: B rows of the batch, H heads, G key-value heads, Q queries,
-C columns of the cache, D width of a head.
+Shape suffixes: B rows of the batch, H heads, G key-value heads, Q queries, C columns of the cache, D width of
+a head.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,7 +50,7 @@ class LocalModel:
     """A causal language model and its tokenizer, on one device.
 
     Weights are bfloat16 where the device multiplies it natively, else float32: packed weights of a GGUF are
-    unpacked once. Raises DataError for a file that is no model.
+    unpacked once. Raises DataError for what is no model, or none that holds conversations.
     """
 
     def __init__(self, name: str, device: str = "cpu") -> None:
@@ -63,6 +63,10 @@ class LocalModel:
         with _named(name):
             self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
             model = AutoModelForCausalLM.from_pretrained(folder, dtype=self.dtype)
+        if self.tokenizer.chat_template is None:
+            raise DataError(
+                f"local/{name}: has no chat template", hint="name a model that is tuned to instructions"
+            )
         self.device = torch.device(device)
         self.model: Any = model.eval()
         self.model.to(self.device)
@@ -75,9 +79,7 @@ class LocalModel:
         self.longest = int(getattr(self.model.config, "max_position_embeddings", 2**31))
 
     def encode(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
-        """Turn a conversation into tokens by the model's template; DataError where it has none."""
-        if self.tokenizer.chat_template is None:
-            raise DataError("the local model has no chat template", hint="name an instruction-tuned model")
+        """Turn a conversation into tokens by the model's template."""
         found = self.tokenizer.apply_chat_template(
             list(messages), add_generation_prompt=True, return_dict=True, tokenize=True
         )
@@ -129,8 +131,11 @@ def _unpacked(name: str, file: Path) -> Path:
         plain = AutoModelForCausalLM.from_config(config)
         plain.load_state_dict(model.state_dict())
         plain.save_pretrained(whole)
-        with suppress(FileExistsError, OSError):  # another process was faster
+        try:
             whole.rename(kept)
+        except OSError:
+            if not kept.is_dir():  # or else another process was faster
+                raise
     return kept
 
 

@@ -63,10 +63,13 @@ class Writer:
     def _add(
         self, messages: Sequence[Mapping[str, str]], options: Mapping[str, Any], future: Future[Answered]
     ) -> None:
-        from grasp_bench.services.local_model import Prompt
+        from grasp_bench.services.local_model import Prompt, Written
 
         try:
             tokens = self._model.encode(messages)
+            if len(tokens) >= self._model.longest:  # cut off before its first word
+                future.set_result((Written("", "length", 0), len(tokens)))
+                return
             prompt = Prompt(
                 tokens,
                 options.get("max_tokens") or MOST_TOKENS,

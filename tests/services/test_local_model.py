@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import torch
 
-from grasp_bench.core.errors import MissingFileError, ServiceError
+from grasp_bench.core.errors import DataError, MissingFileError
 from grasp_bench.services.local_batches import Batch, sampled
 from grasp_bench.services.local_files import weights_version
 from grasp_bench.services.local_model import GROUPED, LocalModel, Prompt, Written
@@ -135,10 +135,19 @@ def test_it_is_a_provider_like_any_other(model, tmp_path: Path) -> None:
     assert price_of(LiteLLMText(model="local/smollm2")).input_per_million == 0
 
 
+def test_a_prompt_longer_than_the_model_reads_is_cut_off(
+    model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "longest", 8)
+    texts, facts = written(tmp_path / "ledger.sqlite", fallback="drop")
+    assert texts == [""] * 3
+    assert facts["verdicts"]["over_long"] == 3
+
+
 def test_a_model_that_is_not_there_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"nowhere\.gguf: no such file"):
         written(tmp_path / "ledger.sqlite", model=f"local/{tmp_path}/nowhere.gguf")
-    with pytest.raises((ServiceError, Exception), match="cannot be loaded"):
+    with pytest.raises(DataError, match="cannot be loaded"):
         written(tmp_path / "ledger.sqlite", model=f"local/{tmp_path}")
 
 
