@@ -18,10 +18,14 @@ from llm_server.settings import Fault
 Start = Callable[..., Running]
 
 
+# One for all threads: it takes longer to make a client than the server takes to answer.
+CLIENT = httpx.Client(timeout=5)
+
+
 def ask(server: Running, prompt: str = "hello", key: str | None = None, **more: Any) -> httpx.Response:
     body = {"model": "test", "messages": [{"role": "user", "content": prompt}], **more}
     headers = {"authorization": "Bearer sk-planted"} | ({"idempotency-key": key} if key else {})
-    return httpx.post(f"{server.address}/chat/completions", json=body, headers=headers, timeout=5)
+    return CLIENT.post(f"{server.address}/chat/completions", json=body, headers=headers)
 
 
 def test_answers_are_counted_and_billed(llm_server: Start) -> None:
@@ -37,7 +41,7 @@ def test_answers_are_counted_and_billed(llm_server: Start) -> None:
 
 
 def test_a_repeated_key_is_billed_once_even_at_the_same_time(llm_server: Start) -> None:
-    server = llm_server(latency=0.1, honours_idempotency_key=True)
+    server = llm_server(latency=0.5, honours_idempotency_key=True)
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda _: ask(server, key="ab"), range(4)))
     assert len({answer.text for answer in answers}) == 1
