@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from grasp_bench.engine.trackers.registry import Tracker
     from grasp_bench.plan.compile import Plan
     from grasp_bench.plan.estimate import Estimate
+    from grasp_bench.plan.local_models import Asked
     from grasp_bench.plan.selection import Status
     from grasp_bench.report.schema import Board
     from grasp_bench.spec.loading import LoadedSpec
@@ -83,11 +84,12 @@ class Forecast:
 
 def forecast(
     loaded: LoadedSpec, whole: Plan, *, store: Path = STORE, only: str = "*",
-    device: str = "auto", workers: int | None = None,
+    device: str = "auto", workers: int | None = None, asked: Mapping[str, Asked] | None = None,
 ) -> Forecast:  # fmt: skip
     """Compare a plan with the store and estimate the remaining work; run nothing.
 
-    `only` is a glob over the cells' slugs, `device` "auto", "cpu" or "cuda".
+    `only` is a glob over the cells' slugs, `device` "auto", "cpu" or "cuda". `asked` are counted requests of
+    models in this process, by node.
 
     Example:
         >>> loaded = api.load("specs/demo.yaml")
@@ -102,7 +104,8 @@ def forecast(
     devices = worker_devices(whole, device, workers)
     chosen = seeds_begun(whole, loaded.experiment, kept).only(only)
     now = status(chosen, kept)
-    return Forecast(chosen, now, estimate(chosen, now.to_run, kept, len(devices), devices[0]), devices)
+    guess = estimate(chosen, now.to_run, kept, len(devices), devices[0], asked)
+    return Forecast(chosen, now, guess, devices)
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,24 +44,40 @@ def plan(
         int | None, typer.Option("--workers", min=1, help="Worker processes for the estimate.")
     ] = None,
     device: Annotated[Device, typer.Option("--device", help="Where models would run.")] = Device.auto,
+    probe: Annotated[
+        bool,
+        typer.Option("--probe", help="Measure models in this process (local/…) by writing ten texts first."),
+    ] = False,
     output: options.FormatOption = "rich",
 ) -> None:
     """Show stages, cells, the cache, and a rough estimate of time, memory and money. Runs nothing."""
     from grasp_bench import api
     from grasp_bench.core.store import Store
+    from grasp_bench.engine.costs import probe_models, quotes_for
+    from grasp_bench.plan.local_models import Asked
     from grasp_bench.plan.source import note_of_source
     from grasp_bench.report.study import looks_of
     from grasp_bench.spec.demo import mark_of
 
     loaded = options.load_for(spec, overrides, dataset)
     whole = api.plan(loaded, store=store)
-    found = api.forecast(loaded, whole, store=store, only=only, device=device.value, workers=workers)
+    forecast = partial(
+        api.forecast, loaded, whole, store=store, only=only, device=device.value, workers=workers
+    )
+    found = forecast()
+    if probe:
+        probe_models(found.status.to_run, Store(store), found.devices[0], note)
+    quotes = quotes_for(found.status.to_run, Store(store), note)
+    if probe or found.estimate.local:
+        found = forecast(
+            asked={each.payer: Asked(each.most.requests, each.most.input_tokens) for each in quotes}
+        )
     chosen, now, guess, places = found.chosen, found.status, found.estimate, found.devices
     looks = looks_of(loaded.experiment)
     more = len(whole.only(only).cells) - len(chosen.cells) if looks else 0
     if output == "json":
         further = {"looks": looks, "further_cells": more} if looks else {}
-        money = _money_as_json(chosen, now, Store(store))
+        money = _money_as_json(chosen, quotes, Store(store))
         say_json(_as_json(chosen, now, guess, places, store) | further | money)
     else:
         if mark := mark_of(loaded.experiment):
@@ -70,7 +87,10 @@ def plan(
             note(f"note: {line}")
         if looks:
             say(_further_line(more, looks))
-        _show_money(chosen, now, Store(store))
+        _show_money(chosen, now, quotes, Store(store))
+        for node in now.to_run:
+            if (work := guess.local.get(node.hash)) is not None:
+                say(f"{node.label}: {work.line()}")
         _say_power(loaded.experiment, results)
 
 
@@ -109,6 +129,8 @@ def _as_json(
         "estimate": {"seconds": round(guess.seconds, 1), "memory_mb": round(guess.memory_mb),
                      "disk_mb": round(guess.disk_mb), "learned": round(guess.learned, 3),
                      "workers": list(places)},
+        "local_models": [{"label": node.label, "hash": node.hash, **asdict(guess.local[node.hash])}
+                         for node in now.to_run if node.hash in guess.local],
     }  # fmt: skip
 
 
@@ -186,12 +208,12 @@ def _cells(plan: Plan, now: Status) -> Table:
     return table
 
 
-def _show_money(plan: Plan, now: Status, store: Store) -> None:
+def _show_money(plan: Plan, now: Status, quotes: list[Quote], store: Store) -> None:
     """Print a line with the estimate or the spending of each node that uses a service."""
-    from grasp_bench.engine.costs import quote_line, quotes_for, spend_line, spendings
+    from grasp_bench.engine.costs import quote_line, spend_line, spendings
     from grasp_bench.engine.diagnostics import absent_keys
 
-    lines = [quote_line(quote) for quote in quotes_for(now.to_run, store, note)]
+    lines = [quote_line(quote) for quote in quotes]
     lines += absent_keys(now.to_run)
     lines += [spend_line(spending) for spending in spendings(plan.nodes, store)]
     if lines:
@@ -199,13 +221,13 @@ def _show_money(plan: Plan, now: Status, store: Store) -> None:
             say(line)
 
 
-def _money_as_json(plan: Plan, now: Status, store: Store) -> dict[str, Any]:
+def _money_as_json(plan: Plan, quotes: list[Quote], store: Store) -> dict[str, Any]:
     """Return estimates and spending as JSON: `quotes` and `spent`; empty without a service."""
-    from grasp_bench.engine.costs import quotes_for, spendings
+    from grasp_bench.engine.costs import spendings
 
-    quotes = [_quote_as_json(quote) for quote in quotes_for(now.to_run, store, note)]
+    told = [_quote_as_json(quote) for quote in quotes]
     spent = [asdict(spending) for spending in spendings(plan.nodes, store)]
-    return {"quotes": quotes, "spent": spent} if quotes or spent else {}
+    return {"quotes": told, "spent": spent} if told or spent else {}
 
 
 def _quote_as_json(quote: Quote) -> dict[str, Any]:

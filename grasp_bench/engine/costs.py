@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grasp_bench.core import machine
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Store
+from grasp_bench.plan.local_models import local_name
 from grasp_bench.plan.nodes import Node, asks_service, service_of
 
 if TYPE_CHECKING:
@@ -38,6 +40,18 @@ def quotes_for(nodes: Iterable[Node], store: Store, say: Callable[[str], None]) 
     from grasp_bench.stages.quotation import quotes
 
     return quotes(paid, store, ledger_of(store), _CountingProgress(say))
+
+
+def probe_models(nodes: Iterable[Node], store: Store, device: str, say: Callable[[str], None]) -> None:
+    """Measure models in this process by ten texts of each node, for later estimates."""
+    local = [node for node in nodes if local_name(node) is not None]
+    if not local:
+        say("nothing to probe: no text that is left to write is of a model in this process (local/…)")
+        return
+    from grasp_bench.stages.probing import probe
+
+    say(f"probing {', '.join(node.label for node in local)}: ten texts of each")
+    probe(local, store, ledger_of(store), machine.describe(device), _CountingProgress(say))
 
 
 def spendings(nodes: Iterable[Node], store: Store) -> list[Spending]:

@@ -13,7 +13,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import nlargest
 from statistics import median
 from typing import Any
@@ -23,6 +23,15 @@ from grasp_bench.core import machine
 from grasp_bench.core.integrity import sidecar_if_whole
 from grasp_bench.core.store import Store
 from grasp_bench.plan.compile import Plan
+from grasp_bench.plan.local_models import (
+    Asked,
+    LocalWork,
+    Speeds,
+    learn,
+    local_name,
+    local_work,
+    probed_speeds,
+)
 from grasp_bench.plan.nodes import STAGE_VERSIONS, Node, asks_service
 from grasp_bench.plan.sizes import Sizes, sizes_in, sizes_of, split_of
 from grasp_bench.plan.work import Work, kind_of, work_of
@@ -46,7 +55,7 @@ class Estimate:
     """Seconds by node hash, wall seconds with the given workers, peak and disk in megabytes.
 
     `learned` is the share of the time of nodes whose kind this store has measured on this machine. `passes`
-    are the expected epochs of trainings, by node hash.
+    are the expected epochs of trainings, by node hash; `local` what texts of models in this process take.
     """
 
     node_seconds: Mapping[str, float]
@@ -55,25 +64,39 @@ class Estimate:
     disk_mb: float
     learned: float
     passes: Mapping[str, float]
+    local: Mapping[str, LocalWork] = field(default_factory=dict)
 
 
-def estimate(plan: Plan, to_run: Sequence[Node], store: Store, workers: int, device: str = "cpu") -> Estimate:
-    """Estimate what running `to_run` takes, from sidecars and the beginnings of data files only."""
+def estimate(
+    plan: Plan, to_run: Sequence[Node], store: Store, workers: int, device: str = "cpu",
+    asked: Mapping[str, Asked] | None = None,
+) -> Estimate:  # fmt: skip
+    """Estimate what running `to_run` takes, from sidecars and the beginnings of data files only.
+
+    `asked` are requests of nodes, by hash, that somebody has counted.
+    """
     sizes, lessons = sizes_of(plan, store), Lessons(store, machine.describe(device))
     seconds: dict[str, float] = {}
     passes: dict[str, float] = {}
+    local: dict[str, LocalWork] = {}
     learned = memory = disk = 0.0
     for node in to_run:
         size = sizes[split_of(node).hash]
         work, passes[node.hash] = work_of(node, size), lessons.passes(node)
         seconds[node.hash] = (work.once + work.each * passes[node.hash]) * lessons.ratio(node)
-        learned += seconds[node.hash] if lessons.knows(node) else 0.0
-        memory = max(memory, BASE_MEMORY + MEMORY.get(node.stage, 0.2) * size.interactions / 1000)
+        known, own = lessons.knows(node), 0.0
+        if local_name(node) is not None:
+            rows = Asked(size.users if node.settings["side"] == "users" else size.items)
+            requests = (asked or {}).get(node.hash, rows)
+            found = local[node.hash] = local_work(node, requests, lessons.speeds, device, lessons.machine)
+            known, own, seconds[node.hash] = found.measured, found.memory_mb, found.seconds
+        learned += seconds[node.hash] if known else 0.0
+        memory = max(memory, BASE_MEMORY + MEMORY.get(node.stage, 0.2) * size.interactions / 1000 + own)
         disk += DISK.get(node.stage, 0.02) * size.interactions / 1000
     total = sum(seconds.values())
     wall = START_SECONDS * lessons.machine + wall_seconds(to_run, seconds, workers) if to_run else 0.0
     share = learned / total if total else 0.0
-    return Estimate(seconds, wall, memory * min(workers, len(to_run)), disk, share, passes)
+    return Estimate(seconds, wall, memory * min(workers, len(to_run)), disk, share, passes, local)
 
 
 def wall_seconds(to_run: Sequence[Node], seconds: Mapping[str, float], workers: int) -> float:
@@ -91,6 +114,7 @@ class Lessons:
     def __init__(self, store: Store, here: str) -> None:
         self._measured: dict[tuple[str, ...], list[tuple[float, float]]] = defaultdict(list)
         self._trainings: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
+        self.speeds: Speeds = probed_speeds(store, here)
         for node, sidecar, size in _History(store).lessons():
             with suppress(KeyError):  # an earlier version, whose settings or facts said less
                 self._learn(node, sidecar, work_of(node, size), sidecar.get("machine") == here)
@@ -102,7 +126,9 @@ class Lessons:
             told = {key: facts[key] for key in ("epochs", "best_epoch", "stopped")}
             for level in _alike(node):
                 self._trainings[level].append(told)
-        if here:
+        if here and local_name(node) is not None:
+            learn(self.speeds, node, facts)
+        elif here:
             assumed = work.once + work.each * epochs
             for level in _levels(node):
                 self._measured[level].append((sidecar["seconds"] / assumed, min(assumed, MOST_TRUST)))

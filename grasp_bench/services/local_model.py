@@ -72,6 +72,8 @@ class LocalModel:
         self.model.to(self.device)
         _register()
         self.model.set_attn_implementation(GROUPED)
+        if self.dtype == torch.float32:
+            _lay_out(self.model)
         generation = getattr(self.model, "generation_config", None)
         ends = getattr(generation, "eos_token_id", None)
         listed = ends if isinstance(ends, list) else [ends]
@@ -158,6 +160,27 @@ def grouped_attention(
         scores = scores.view(batch, groups, heads // groups * queries, -1)
     mixed = scores.softmax(-1) @ value_BGCD
     return mixed.view(batch, heads, queries, width).transpose(1, 2), None
+
+
+class WideHead(torch.nn.Linear):
+    """A layer with many more outputs than inputs; it multiplies few rows from the right, which is faster."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return (…, outputs) of (…, inputs)."""
+        found = self.weight @ input.reshape(-1, input.shape[-1]).t()
+        found = found if self.bias is None else found + self.bias[:, None]
+        return found.t().unflatten(0, input.shape[:-1])
+
+
+def _lay_out(model: Any) -> None:
+    """Store weights as the CPU multiplies few rows fastest: 1.5 times as fast for 32 rows (MKL, AVX-512)."""
+    head = model.get_output_embeddings()
+    for layer in model.modules():
+        if type(layer) is torch.nn.Linear:
+            if layer is head:
+                layer.__class__ = WideHead
+            else:
+                layer.weight.data = layer.weight.data.t().contiguous().t()
 
 
 def _register() -> None:

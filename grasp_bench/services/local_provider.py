@@ -50,6 +50,11 @@ class Writer:
         self._asked.put((messages, options, future))
         return future
 
+    def speed(self) -> dict[str, float]:
+        """Return seconds per token and mean tokens of texts since this was last asked; empty without one."""
+        pace, self._batch.pace = self._batch.pace, type(self._batch.pace)()
+        return pace.facts()
+
     def _work(self) -> None:
         batch: Batch = self._batch
         while True:
@@ -91,6 +96,11 @@ class Writer:
 def writer_of(name: str) -> Writer:
     """Return the writer of a model, which this process keeps."""
     return Writer(name)
+
+
+def speed_of(model: str) -> dict[str, float]:
+    """Return how fast `local/<name>` has written since this was last asked; empty for other models."""
+    return writer_of(model.removeprefix(LOCAL)).speed() if model.startswith(LOCAL) else {}
 
 
 def register(litellm: Any, model: str) -> None:

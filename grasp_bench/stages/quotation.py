@@ -66,7 +66,7 @@ class Inquiry:
     def _for_texts(self, node: Node) -> Quote:
         """Count one request for each distinct prompt without an answer."""
         source = LiteLLMText.model_validate(service_of(node))
-        entities, step = sample_evenly(self._entities(node, source))
+        entities, step = sample_evenly(self.entities(node, source))
         tokens = counter(source.model)
         seen: set[bytes] = set()
         sent = inward = headroom = 0
@@ -93,7 +93,7 @@ class Inquiry:
         text, side = _as_written(node.inputs["text"]), node.settings["side"]
         if asks_service(text) and not self._store.has(text.stage, text.hash):
             return self._before_generation(node, text, section)
-        entities, step = sample_evenly(self._entities(text, text_source_of(text.located()["source"])))
+        entities, step = sample_evenly(self.entities(text, text_source_of(text.located()["source"])))
         prefix = section.user_prefix if side == "users" else section.item_prefix
         encoded = encoder_input(prefix, side, list(entities.ids), list(self._texts(text, entities, step)))
         distinct = distinct_texts(section, side, encoded.names, encoded.texts)[0]
@@ -115,12 +115,13 @@ class Inquiry:
     def _before_generation(self, node: Node, text: Node, section: LiteLLMEncoder) -> Quote:
         """Bound the tokens: no text is longer than max_tokens, except templates in place of answers."""
         source = LiteLLMText.model_validate(service_of(text))
-        count = len(self._entities(text, source).ids)
+        count = len(self.entities(text, source).ids)
         longest = min(source.max_tokens, section.max_tokens)
         most = Usage(1 + -(-(count - 1) // section.batch_size), count * longest)  # the first goes alone
         return Quote(node.label, node.hash, section, Usage(), most, 0, False, 0)
 
-    def _entities(self, text: Node, source: TextSource) -> Entities:
+    def entities(self, text: Node, source: TextSource) -> Entities:
+        """Return the users or items of a text node."""
         split = self._split(text.inputs["split"])
         return entities_of(split, text.settings["side"], source.scope, source.stale or 0)
 
@@ -169,9 +170,9 @@ def _blocks(parts: Iterable[Part]) -> Iterator[list[Part]]:
         yield block
 
 
-def sample_evenly(entities: Entities) -> tuple[Entities, int]:
-    """Sample at most SAMPLE entities at even distances; also return how many each represents."""
-    step = max(1, -(-len(entities.ids) // SAMPLE))
+def sample_evenly(entities: Entities, most: int = SAMPLE) -> tuple[Entities, int]:
+    """Sample at most so many entities at even distances; also return how many each represents."""
+    step = max(1, -(-len(entities.ids) // most))
     if step == 1:
         return entities, 1
     ids = pl.Series(entities.ids).gather_every(step)

@@ -12,6 +12,7 @@ from grasp_bench.core.errors import DataError, ServiceError
 from grasp_bench.services.dispatch import ServiceContext, dispatch
 from grasp_bench.services.ledger import CHUNK, Answer, Ledger
 from grasp_bench.services.local_files import weights_version
+from grasp_bench.services.local_provider import speed_of
 from grasp_bench.services.requests import KEY_BYTES, ServiceRequest, request_key
 from grasp_bench.services.tokens import most_tokens
 from grasp_bench.text.answers import ClassifiedAnswer, Verdict, classify_answer
@@ -148,6 +149,8 @@ class LiteLLMProvider:
         summary = dispatch("chat", _recorded(requests_of(renderer, self._source, entities), keys), context)
         facts |= renderer.facts()
         facts |= {"prompts": len(np.unique(keys, axis=0)), "spend": summary.facts()}
+        if summary.sent and (speed := speed_of(self._source.model)):
+            facts["speed"] = speed
         counts = AnswerCounts(self._source, entities)
         instead = default_renderer(self._source, entities) if self._source.fallback == "template" else None
         check, echoes = _echo_check(context, keys), Counter[str]()

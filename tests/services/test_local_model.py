@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from calling import call
 
 from grasp_bench.core.errors import DataError, MissingFileError
 from grasp_bench.services.local_batches import Batch, sampled
@@ -114,6 +117,46 @@ def test_a_prompt_that_is_cancelled_leaves_its_row(model, prompts) -> None:
     assert steps < 9
 
 
+def test_a_batch_tells_its_pace(model, prompts) -> None:
+    batch, found = Batch(model), list[Written]()
+    for tokens in prompts[:3]:
+        batch.add(Prompt(tokens, 4), found.append, print)
+    while batch.busy:
+        batch.step()
+    facts = batch.pace.facts()
+    assert facts["prompt"] == pytest.approx(np.mean([len(tokens) for tokens in prompts[:3]]))
+    # Reading gives the first token of each text, three steps the others.
+    assert (facts["texts"], facts["written"], facts["rows"]) == (3, 4, 3)
+    assert facts["read"] > 0 < facts["write"]
+
+
+PROBED = """\
+name: probed
+dataset: {source: demo, sample_users: 20}
+model: {enhancer: grasp}
+text: {items: {provider: litellm, model: local/smollm2, max_tokens: 2, template: beauty_item}}
+"""
+
+
+def test_plan_probes_a_model_that_its_spec_names(model, tmp_path: Path) -> None:
+    (tmp_path / "probed.yaml").write_text(PROBED)
+    command = ("plan", "probed.yaml", "--format", "json", "--device", "cpu")
+
+    def planned(*more: str) -> dict[str, Any]:
+        done = call(tmp_path, *command, *more)
+        assert done.exit_code == 0, done.stderr
+        (found,) = json.loads(done.stdout)["local_models"]
+        return found
+
+    guess = planned()
+    assert not (tmp_path / ".grasp_bench").exists()
+    probed = planned("--probe")
+    assert (guess["measured"], probed["measured"]) == (False, True)
+    assert guess["texts"] == probed["texts"] > 0
+    assert probed["written_tokens"] == 2 * probed["texts"]
+    assert planned() == probed
+
+
 def written(ledger: Path, **keys: object) -> tuple[list[str], dict]:
     table = pl.DataFrame({"item_id": list("abc"), "title": ITEMS[:3], "category": [None] * 3})
     about = Entities("items", list("abc"), table, np.zeros(0, dtype=np.int32), np.zeros(4, dtype=np.int64))
@@ -126,12 +169,14 @@ def test_it_is_a_provider_like_any_other(model, tmp_path: Path) -> None:
     texts, facts = written(tmp_path / "ledger.sqlite", fallback="template")
     assert len(texts) == 3
     assert facts["spend"]["sent"] == 3
+    assert (facts["speed"]["texts"], facts["speed"]["written"]) == (3, MOST)
     assert facts["spend"]["output_tokens"] == 3 * MOST
     assert facts["spend"]["cost_usd"] == 0
     assert facts["verdicts"]["over_long"] == 3  # cut at max_tokens, as any provider's answer is
     again, facts = written(tmp_path / "ledger.sqlite", fallback="template")
     assert again == texts
     assert (facts["spend"]["sent"], facts["spend"]["reused"]) == (0, 3)
+    assert "speed" not in facts
     assert price_of(LiteLLMText(model="local/smollm2")).input_per_million == 0
 
 
