@@ -27,6 +27,7 @@ from grasp_bench.plan.local_models import (
     Asked,
     LocalWork,
     Speeds,
+    encoder_size,
     learn,
     local_name,
     local_work,
@@ -84,7 +85,8 @@ def estimate(
         size = sizes[split_of(node).hash]
         work, passes[node.hash] = work_of(node, size), lessons.passes(node)
         seconds[node.hash] = (work.once + work.each * passes[node.hash]) * lessons.ratio(node)
-        known, own = lessons.knows(node), 0.0
+        known, loaded = lessons.knows(node), encoder_size(node)
+        own = 0.0 if loaded is None else loaded.parameters * 4 / 1e6
         if local_name(node) is not None:
             rows = Asked(size.users if node.settings["side"] == "users" else size.items)
             requests = (asked or {}).get(node.hash, rows)

@@ -116,8 +116,20 @@ def local_work(node: Node, asked: Asked, speeds: Speeds, device: str, slower: fl
     )  # fmt: skip
 
 
+def encoder_size(node: Node) -> ModelSize | None:
+    """Return the size of the language model whose hidden states a node takes; None for other nodes."""
+    encoder = node.located().get("encoder", {})
+    name = str(encoder.get("model", "")).removeprefix(LOCAL)
+    return model_size(name) if encoder.get("kind") == "causal_lm" else None
+
+
+def relative(size: ModelSize | None) -> float:
+    """Return the parameters as a multiple of SmolLM2's; 1 where they are unknown."""
+    return 1.0 if size is None else size.parameters / 1e9 / BILLIONS
+
+
 def _guessed(max_tokens: int, side: str, size: ModelSize | None) -> Speed:
-    times = 1.0 if size is None else size.parameters / 1e9 / BILLIONS
+    times = relative(size)
     return Speed(READ * times, WRITE * times, WRITE_ROWS, USUAL_PROMPT[side], USUAL_SHARE * max_tokens, 0)
 
 

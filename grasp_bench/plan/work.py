@@ -11,6 +11,7 @@ from typing import Any
 
 from grasp_bench.components import BACKBONES, ENCODERS, ENHANCERS, LOSSES
 from grasp_bench.core.registry import Components
+from grasp_bench.plan.local_models import encoder_size, relative
 from grasp_bench.plan.nodes import Node, asks_service, service_in, service_of
 from grasp_bench.plan.sizes import Sizes
 
@@ -72,7 +73,8 @@ def work_of(node: Node, sizes: Sizes) -> Work:
     if encoder.get("kind") == "precomputed":
         return Work(ONCE_ELSE, rows * ROW_ELSE)
     if node.stage == "adaptation":
-        return Work(once + encoder["adapt"]["steps"] * encoder["adapt"]["batch_tokens"] * ADAPTED_TOKEN, 0.0)
+        tokens = encoder["adapt"]["steps"] * encoder["adapt"]["batch_tokens"]
+        return Work(once + tokens * ADAPTED_TOKEN * relative(encoder_size(node)), 0.0)
     if node.stage == "train":
         return Work(once, _epoch(node, sizes))
     if node.stage in ("rank", "control"):
@@ -84,7 +86,7 @@ def work_of(node: Node, sizes: Sizes) -> Work:
     if node.stage == "split":
         return Work(once, sizes.interactions * INTERACTION)
     cost = _cost(ENCODERS, encoder.get("kind", ""), "text_cost") if node.stage == "embeddings" else 1.0
-    return Work(once, rows * ROW.get(f"{node.stage} {side}", ROW_ELSE) * cost)
+    return Work(once, rows * ROW.get(f"{node.stage} {side}", ROW_ELSE) * cost * relative(encoder_size(node)))
 
 
 def _epoch(node: Node, sizes: Sizes) -> float:

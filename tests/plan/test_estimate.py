@@ -17,7 +17,6 @@ from grasp_bench.plan.sizes import Sizes, split_of
 from grasp_bench.plan.work import work_of
 from grasp_bench.spec.experiment import Experiment
 
-HERE = machine.describe("cpu")
 ALL = ["none", "llminit", "rlmrec", "llmesr", "grasp"]
 
 
@@ -30,14 +29,14 @@ def trainings(plan: Plan) -> list[Node]:
     return [cell.nodes["train"] for cell in plan.cells]
 
 
-def took(store: Store, node: Node, seconds: float, here: str = HERE, **facts: Any) -> None:
+def took(store: Store, node: Node, seconds: float, here: str | None = None, **facts: Any) -> None:
     """Finish a node, and what it is made from, as if it alone had taken time."""
     for each in (*node.ancestors(), node):
         if store.has(each.stage, each.hash):
             continue
         sizes = {"users": 1_500, "items": 600, "interactions": 15_000} if each.stage == "split" else {}
         sidecar = {
-            "stage": each.stage, "machine": here,
+            "stage": each.stage, "machine": here or machine.describe("cpu"),
             "settings": dict(each.settings), "places": dict(each.locations),
             "inputs": {role: upstream.hash for role, upstream in each.inputs.items()},
             "facts": facts if each is node else sizes,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_estimate import HERE, plan_of, took
+from test_estimate import plan_of, took
 
-from grasp_bench.core.machine import has_bfloat16
+from grasp_bench.core.machine import describe, has_bfloat16
 from grasp_bench.core.store import Store
 from grasp_bench.plan.estimate import Estimate, estimate
 from grasp_bench.plan.local_models import LOADING, Asked, Speed, keep_probe
@@ -73,6 +74,23 @@ def test_the_facts_of_a_run_tell_the_speed_of_the_next(store: Store) -> None:
     )
 
 
+def test_an_encoder_of_hidden_states_counts_by_its_parameters(store: Store, tmp_path: Path) -> None:
+    config = {"num_hidden_layers": 30, "hidden_size": 1152, "num_attention_heads": 9, "vocab_size": 49_152}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_key_value_heads": 3}))
+
+    def planned(model: str) -> tuple[float, float]:
+        plan = plan_of(encoder={"kind": "causal_lm", "model": model})
+        node = plan.cells[0].nodes["item_embeddings"]
+        found = estimate(plan, [node], store, 1)
+        return found.node_seconds[node.hash], found.memory_mb
+
+    layer = 2 * 1152 * (1152 + 384) + 3 * 1152 * 4 * 1152
+    parameters = (49_152 * 1152 + 30 * layer) / 1e6
+    (small, little), (large, much) = planned("local/smollm2"), planned(str(tmp_path))
+    assert 3 < large / small < 6  # twice as wide
+    assert much - little == pytest.approx(4 * (parameters - 134.5), rel=0.01)
+
+
 def test_another_machine_and_damaged_facts_tell_nothing(store: Store) -> None:
     node = node_of()
     before = seconds(store, node)
@@ -84,7 +102,7 @@ def test_another_machine_and_damaged_facts_tell_nothing(store: Store) -> None:
 
 def test_a_probe_tells_until_more_texts_do(store: Store) -> None:
     node = node_of()
-    keep_probe(store, HERE, node, Speed(0.02, 0.1, 32.0, 40.0, 60.0, 10))
+    keep_probe(store, describe("cpu"), node, Speed(0.02, 0.1, 32.0, 40.0, 60.0, 10))
     keep_probe(store, "1 × abacus, CPU", node, SPEED)
     assert seconds(store, node, Asked(100)) == pytest.approx(LOADING + 100 * (40 * 0.02 + 60 * 0.1))
     took(store, node_of(system="Be brief."), 1.0, speed=SPEED.__dict__)
