@@ -12,19 +12,15 @@ from typing import Any, Literal
 
 import polars as pl
 
-from grasp_bench.core.errors import DataError, ServiceError
+from grasp_bench.core.errors import DataError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.data.prepare import prepare
-from grasp_bench.services.dispatch import ServiceContext, dispatch
-from grasp_bench.services.ledger import Ledger
-from grasp_bench.services.local_files import weights_version
 from grasp_bench.services.prices import price_of
-from grasp_bench.services.requests import ServiceRequest, request_key
-from grasp_bench.services.tokens import most_tokens
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.public_sets import PUBLIC_SETS
 from grasp_bench.stats.shares import Share, sign_test, wilson
 from grasp_bench.studies.inspection.recall import TASKS, Question, Recall, Task, questions, scores
+from grasp_bench.text.asking import ask
 from grasp_bench.text.litellm_settings import LiteLLMText
 
 Kind = Literal["exact", "near"]
@@ -112,8 +108,8 @@ def probe_memory(experiment: Experiment, ledger: Path, asking: Asking) -> Memori
             hint="choose a data set with titles, or set dataset.columns.title",
         )
     payer = content_hash(["memorisation", prepared.name, source.model])
-    context = ServiceContext(ledger, payer, source, lambda answered: None)
-    answers, spend = _answers(asked, source, context)
+    names = [f"{each.task} of item '{each.item}'" for each in asked]
+    answers, spend = ask([each.prompt for each in asked], names, source, ledger, payer)
     return Memorisation(
         experiment.name, prepared.name, called, prepared.items.height, source.model, asking.seed,
         tuple(_task(task, asked, answers) for task in TASKS), spend,
@@ -137,7 +133,13 @@ def service_of(experiment: Experiment, asking: Asking) -> LiteLLMText:
     if model is None:
         raise DataError("the spec names no language model", hint="name one, such as --model local/smollm2")
     own = next((each for each in known if each.model == model), LiteLLMText(model=model))
-    changed = {"max_tokens": asking.max_tokens, "temperature": 0.0, "top_p": None, "seed": None}
+    changed = {
+        "system": None,
+        "max_tokens": asking.max_tokens,
+        "temperature": 0.0,
+        "top_p": None,
+        "seed": None,
+    }
     if asking.max_cost_usd is not None:
         changed["max_cost_usd"] = asking.max_cost_usd
     source = own.model_copy(update=changed)
@@ -147,34 +149,6 @@ def service_of(experiment: Experiment, asking: Asking) -> LiteLLMText:
             hint="ask the model of a spec's text source that has a price",
         )
     return source
-
-
-def _answers(
-    asked: Sequence[Question], source: LiteLLMText, context: ServiceContext
-) -> tuple[list[str], dict[str, Any]]:
-    requests = [_request(question, source) for question in asked]
-    summary = dispatch("chat", requests, context)
-    with Ledger(context.ledger) as ledger:
-        found = ledger.find([request.keys[0] for request in requests])
-    if None in found:
-        raise ServiceError(f"{context.ledger}: an answer is gone from it", hint="run again")
-    return [each.content.decode("utf-8", errors="replace") for each in found if each], summary.facts()
-
-
-def _request(question: Question, source: LiteLLMText) -> ServiceRequest:
-    arguments = {
-        "messages": [{"role": "user", "content": question.prompt}],
-        "max_tokens": source.max_tokens,
-        "temperature": source.temperature,
-    }
-    version = f"memorisation{weights_version(source.model)}"
-    return ServiceRequest(
-        keys=(request_key("chat", source, arguments, version),),
-        arguments=arguments,
-        most_input=most_tokens(question.prompt),
-        most_output=source.max_tokens,
-        about=f"{question.task} of item '{question.item}'",
-    )
 
 
 def _task(task: Task, asked: Sequence[Question], answers: Sequence[str]) -> TaskRecall:
