@@ -54,22 +54,15 @@ class LocalModel:
     """
 
     def __init__(self, name: str, device: str = "cpu") -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
         native = has_bfloat16() if device == "cpu" else True
         self.dtype = torch.bfloat16 if native else torch.float32
-        place = locate_model(name)
-        folder = place.name if place.gguf is None else str(_unpacked(name, Path(place.name, place.gguf)))
-        with _named(name):
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=self.dtype)
+        self.tokenizer, model = load_causal_lm(name, self.dtype)
         if self.tokenizer.chat_template is None:
             raise DataError(
                 f"local/{name}: has no chat template", hint="name a model that is tuned to instructions"
             )
         self.device = torch.device(device)
-        self.model: Any = model.eval()
-        self.model.to(self.device)
+        self.model: Any = model.to(self.device)
         _register()
         self.model.set_attn_implementation(GROUPED)
         generation = getattr(self.model, "generation_config", None)
@@ -88,6 +81,17 @@ class LocalModel:
     def decode(self, tokens: Sequence[int]) -> str:
         """Turn tokens into text, without the marks of a conversation."""
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+
+
+def load_causal_lm(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Load tokenizer and model (with its head, on the CPU) of `local/<name>`; DataError for what is none."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place = locate_model(name)
+    folder = place.name if place.gguf is None else str(_unpacked(name, Path(place.name, place.gguf)))
+    with _named(name):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        return tokenizer, AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
 
 
 @contextmanager

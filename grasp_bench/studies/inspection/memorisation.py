@@ -169,8 +169,6 @@ def _found(scored: Sequence[Mapping[str, Recall]], kind: Kind) -> Found:
     hits = {who: pl.Series([getattr(each[who], kind) for each in scored]) for who in scored[0]}
     model, swapped, guess = (hits[who] for who in ("model", "swapped", "guess"))
     only_model, only_guess = int((model & ~guess).sum()), int((guess & ~model).sum())
-    of_model, of_swapped, of_guess = (
-        wilson(int(each.sum()), len(scored)) for each in (model, swapped, guess)
-    )
+    told, swapped_told, guessed = (wilson(int(each.sum()), len(scored)) for each in (model, swapped, guess))
     p = sign_test(only_model, only_guess)
-    return Found(of_model, of_swapped, of_guess, only_model, only_guess, p)
+    return Found(told, swapped_told, guessed, only_model, only_guess, p)
