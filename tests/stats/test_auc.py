@@ -24,9 +24,9 @@ def test_auc_with_weights_is_sklearns() -> None:
 def test_the_interval_covers_users() -> None:
     rng = np.random.default_rng(1)
     hits = 0
-    for _ in range(40):
+    for _ in range(12):
         scores = rng.normal(size=(60, 2))
         scores[:, 0] += 1.0
         found = auc_over_users(scores, np.tile([True, False], (60, 1)))
         hits += found.low <= 0.760 <= found.high  # P(N(1, 1) > N(0, 1)) = Φ(1 / √2)
-    assert hits >= 35
+    assert hits >= 10
