@@ -18,5 +18,6 @@ __all__ = [
 
 
 def model_settings(**changes: object) -> dict[str, object]:
-    """Effective settings of a small model."""
-    return Model(**{"embedding_dim": 8, "max_len": 12, "dropout": 0.3, **changes}).effective()
+    """Effective settings of a small model; `kept_layers` is read by `llm` alone."""
+    small = {"embedding_dim": 8, "max_len": 12, "dropout": 0.3, "kept_layers": 1}
+    return Model(**{**small, **changes}).effective()
