@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -38,7 +39,7 @@ def text(
     seed: SeedOption = 0,
     output: options.FormatOption = "rich",
 ) -> None:
-    """Show sampled texts, their statistics, claims without ground, and held-out items that they tell of."""
+    """Show sampled texts, their statistics, and held-out items that they tell of."""
     from grasp_bench.core.store import Store
     from grasp_bench.studies.artifact_loading import load_texts
     from grasp_bench.studies.inspection.layout import lay_out_text
@@ -47,6 +48,50 @@ def text(
     opened = load_texts(plan_of(spec, overrides, store), Store(store), side, cell)
     found = inspect_text(opened, sample, seed)
     display(found, lay_out_text(found), output)
+
+
+@app.command("grounding")
+def grounding(
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    side: SideOption = "items",
+    cell: CellOption = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE", help="CSV of a reader's labels: id, label, text."),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option("--judge", metavar="MODEL", help="litellm's name of a model that judges texts."),
+    ] = None,
+    judged: Annotated[
+        int, typer.Option("--judged", min=1, metavar="N", help="Texts judged; with --labels those labelled.")
+    ] = 150,
+    max_cost_usd: Annotated[
+        float | None, typer.Option("--max-cost-usd", min=0, help="Stop the judge before it costs more.")
+    ] = None,
+    seed: SeedOption = 0,
+    output: options.FormatOption = "rich",
+) -> None:
+    """Count claims of texts that the attributes contradict or do not carry, and show who agrees with that."""
+    from grasp_bench.core.store import Store
+    from grasp_bench.engine.costs import ledger_of
+    from grasp_bench.studies.artifact_loading import load_texts
+    from grasp_bench.studies.inspection.grounding import inspect_grounding
+    from grasp_bench.studies.inspection.grounding_labels import read_labels
+    from grasp_bench.studies.inspection.grounding_layout import lay_out_grounding
+    from grasp_bench.studies.inspection.judge import Judge, judge_texts
+
+    opened = load_texts(plan_of(spec, overrides, store), Store(store), side, cell)
+    known = read_labels(labels) if labels is not None else None
+    states, said = (
+        judge_texts(opened, Judge(judge, judged, max_cost_usd, seed), known, ledger_of(Store(store)))
+        if judge is not None
+        else ({}, None)
+    )
+    found = inspect_grounding(opened, seed, known, states, said)
+    display(found, lay_out_grounding(found), output)
 
 
 @app.command("neighbours")
@@ -113,6 +158,10 @@ def attention(
             help="Permute a share of both sides' embeddings behind the back of models trained on clean ones.",
         ),
     ] = 0.0,
+    claims: Annotated[
+        Literal["contradicted", "ungrounded"] | None,
+        typer.Option("--claims", help="Call texts corrupted that claim what attributes contradict, or lack."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which users are drawn, who is hit.")] = 0,
     output: Annotated[
         Literal["rich", "md", "json"],
@@ -133,10 +182,10 @@ def attention(
 
     plan = plan_of(spec, overrides, store)
     found = inspect_attention(
-        plan, Store(store), InspectionOptions(cell, HeatMapUsers(user, sample, seed), corrupt, seed)
+        plan, Store(store), InspectionOptions(cell, HeatMapUsers(user, sample, seed), corrupt, seed, claims)
     )
     document = lay_out_attention(found)
-    if cell == "*" and not corrupt:
+    if cell == "*" and not corrupt and claims is None:
         leave("attention", found, results, leaderboard)
     if output == "json":
         say_json(found)

@@ -38,14 +38,19 @@ def requests_of(
     """Yield the requests of a renderer, whose facts the caller reads afterwards."""
     version = f"{renderer.prompt.version}{weights_version(source.model)}"
     for k, prompt in enumerate(renderer):
-        arguments = {"messages": messages_of(source, prompt), **_parameters(source)}
-        yield ServiceRequest(
-            keys=(request_key("chat", source, arguments, version),),
-            arguments=arguments,
-            most_input=sum(most_tokens(each["content"]) for each in arguments["messages"]),
-            most_output=source.max_tokens,
-            about=f"{entities.side} '{entities.ids[k]}'",
-        )
+        yield chat_request(source, prompt, version, f"{entities.side} '{entities.ids[k]}'")
+
+
+def chat_request(source: LiteLLMText, prompt: str, version: str, about: str) -> ServiceRequest:
+    """Return the request for one prompt; `version` is that of its wording, `about` names it in errors."""
+    arguments = {"messages": messages_of(source, prompt), **_parameters(source)}
+    return ServiceRequest(
+        keys=(request_key("chat", source, arguments, version),),
+        arguments=arguments,
+        most_input=sum(most_tokens(each["content"]) for each in arguments["messages"]),
+        most_output=source.max_tokens,
+        about=about,
+    )
 
 
 def messages_of(source: LiteLLMText, prompt: str) -> list[dict[str, str]]:

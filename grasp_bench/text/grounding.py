@@ -1,132 +1,66 @@
-"""Find claims in texts that the attributes do not support: brands, categories, titles and numbers.
+"""Find claims in texts that the attributes contradict or do not carry.
 
-A claim is a brand, category or title of the catalogue, or a number, that occurs verbatim in a text. It is
-grounded when the same words occur in an attribute of the item, or of any item of the user's history. A text
-that calls an OPI lacquer "Essie" or a 0.5-ounce bottle "1 oz" is contradicted.
+A claim is a brand, category or title of the catalogue, a size, another number, a colour, an audience, a
+place or a price level, in the words that `lexicons` and `claim_words` know. It is *carried* when an attribute
+of the item, or of any item of the user's history, says the same. It is *contradicted* when the attributes say
+something of this kind, and none of it is the claim: a text that calls an OPI lacquer "Essie", or a 0.5-ounce
+bottle "1 oz". Categories, titles and numbers do not exclude others, so they are never contradicted.
 
-Not found: claims in other words ("a luxury brand"), false claims about true names, truths that no attribute
-holds (a year of publication counts as ungrounded). Not searched for: names that are ordinary words (see
+Not found: claims in other words ("made from rare herbs"), false claims about true names, truths that no
+attribute holds (a year of publication is not carried). Not searched for: names that are ordinary words (see
 `make_lexicon`), titles of one word, numbers that begin a list item or that most texts have.
-
-Texts and names are compared as sequences of tokens: runs of letters, and numbers, case folded. So a name is
-found only whole, and punctuation does not matter ("L'Oréal" is `l oréal`).
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.text.attributes import ID_COLUMNS
+from grasp_bench.text.claim_words import SIZE, Found, same_unit, sizes, vocabularies
+from grasp_bench.text.lexicons import Lexicon, is_number, make_lexicon, tokens_of
 
-TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
-# "1,000" is a thousand and "2.50" is 2.5; a decimal comma looks like a list and stays unchanged.
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 BORDER = " | "  # between attributes, so that no name spans two
-
-Tokens = tuple[str, ...]
-
-
-def tokens_of(text: str) -> list[str]:
-    """Return the tokens of a text in order, numbers in one spelling."""
-    found = TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())
-    return [_number(token) if token[0].isdigit() else token for token in found]
-
-
-def is_number(token: str) -> bool:
-    """Return True when a token of `tokens_of` is a number."""
-    return token[0].isdigit()
-
-
-def _number(token: str) -> str:
-    if _THOUSANDS.fullmatch(token):
-        token = token.replace(",", "")
-    return token.rstrip("0").rstrip(".") if "." in token else token
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """Names of one kind to search for, and the number left out as generic."""
-
-    kind: str
-    names: frozenset[Tokens]
-    generic: int = 0
-    _lengths: dict[str, list[int]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        lengths: dict[str, set[int]] = {}
-        for name in self.names:
-            lengths.setdefault(name[0], set()).add(len(name))
-        ordered = {first: sorted(found, reverse=True) for first, found in lengths.items()}
-        object.__setattr__(self, "_lengths", ordered)
-
-    def find(self, tokens: Sequence[str]) -> Iterator[Tokens]:
-        """Yield the names in a text from left to right: the longest at each place, and none inside it."""
-        place = 0
-        while place < len(tokens):
-            for length in self._lengths.get(tokens[place], ()):
-                name = tuple(tokens[place : place + length])
-                if name in self.names:
-                    yield name
-                    place += length - 1
-                    break
-            place += 1
-
-
-def make_lexicon(
-    kind: str, borne: Sequence[Collection[Tokens]], elsewhere: Iterable[Sequence[str]], shortest: int = 1
-) -> Lexicon:
-    """Return the names of the items without those that are ordinary words.
-
-    `borne` has each item's names of this kind, `elsewhere` the tokens of its other attributes. A name is
-    kept when some item's other attributes hold it, and at least half of those items bear it: "OPI" occurs in
-    titles of OPI's products, "Pure" in titles of all brands. Names of
-    fewer than `shortest` tokens, or of less than three characters, are left out as well.
-    """
-    names = {name for own in borne for name in own}
-    wanted = {name for name in names if len(name) >= shortest and len("".join(name)) >= 3}
-    everything = Lexicon(kind, frozenset(wanted))
-    held: dict[Tokens, int] = {}
-    by_bearers: dict[Tokens, int] = {}
-    for own, tokens in zip(borne, elsewhere, strict=True):
-        for name in set(everything.find(tokens)):
-            held[name] = held.get(name, 0) + 1
-            by_bearers[name] = by_bearers.get(name, 0) + (name in own)
-    kept = frozenset(name for name, count in held.items() if 2 * by_bearers[name] >= count)
-    return Lexicon(kind, kept, len(names) - len(kept))
-
-
-KINDS = {"brand": 1, "category": 1, "title": 2}  # columns of names, with the least number of tokens of a name
+NAMES = {"brand": 1, "category": 1, "title": 2}  # columns of names, with the least number of tokens of a name
+NUMBER = "number"
+SAYINGS = (SIZE, *(vocabulary.kind for vocabulary in vocabularies()))  # found in any attribute, by value
+EXCLUSIVE = frozenset({"brand", *SAYINGS})
 _PARTS = re.compile(r"\s*[>|]\s*")  # of a path of categories
 _LIST_MARK = re.compile(r"^\s*\d{1,3}[.)]\s", re.MULTILINE)
 EVERYWHERE = 0.5  # a number in more than this share of texts comes from the prompt
 
+State = Literal["carried", "not_carried", "contradicted"]
+Claims = dict[str, list[Found]]
+
 
 @dataclass(frozen=True)
 class Claim:
-    """An ungrounded claim: the entity of the text, the kind, the words."""
+    """A claim without ground: the entity of the text, the kind, the words, whether it is contradicted."""
 
     entity: int
     kind: str
     words: str
+    contradicted: bool = False
 
 
 @dataclass(frozen=True)
 class KindCount:
-    """Counts for one kind: claims, ungrounded claims, texts with a claim, texts with an ungrounded one.
-    `left_out` counts names too generic to search for."""
+    """Counts for one kind: claims, those without ground (`ungrounded`), of these the contradicted ones, and
+    texts with such claims. `left_out` counts names too generic to search for."""
 
     claims: int = 0
     ungrounded: int = 0
+    contradicted: int = 0
     texts: int = 0
     texts_ungrounded: int = 0
+    texts_contradicted: int = 0
     left_out: int = 0
 
 
@@ -138,15 +72,37 @@ class Grounding:
     claims: tuple[Claim, ...] = field(repr=False)
     made: np.ndarray = field(repr=False)
 
-    def entities(self) -> np.ndarray:
-        """Return the entities with at least one ungrounded claim, ascending."""
-        return np.unique(np.array([claim.entity for claim in self.claims], dtype=np.int64))
+    def states(self) -> list[State]:
+        """Return the worst state of each text's claims; a text that claims nothing is carried."""
+        found: list[State] = ["carried"] * len(self.made)
+        for claim in self.claims:
+            if found[claim.entity] != "contradicted":
+                found[claim.entity] = "contradicted" if claim.contradicted else "not_carried"
+        return found
 
     def share_ungrounded(self, members: np.ndarray) -> float | None:
         """Return the ungrounded share of the claims of some entities, bool (n,); None without claims."""
         made = int(self.made[members].sum())
         wrong = sum(bool(members[claim.entity]) for claim in self.claims)
         return wrong / made if made else None
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What the attributes of some items say: all their words, the values of each kind, columns with names."""
+
+    words: str
+    values: Mapping[str, frozenset[str]]
+    named: frozenset[str]
+
+    def state(self, kind: str, claim: Found) -> State:
+        said = self.values.get(kind, frozenset())
+        if claim.value in said or f" {' '.join(claim.words)} " in self.words:
+            return "carried"
+        if kind == SIZE:
+            said = frozenset(size for size in said if same_unit(size) == same_unit(claim.value))
+        known = bool(said) or kind in self.named
+        return "contradicted" if known and kind in EXCLUSIVE else "not_carried"
 
 
 class GroundingCheck:
@@ -157,12 +113,15 @@ class GroundingCheck:
 
     def __init__(self, texts: Sequence[str], items: pl.DataFrame) -> None:
         columns = _columns(items, texts)
+        rows = [[part for parts in columns.values() for part in parts[row]] for row in range(items.height)]
         # Words between borders and single spaces, so that ` words ` is found whole and within one attribute.
-        self._attributes = [
-            BORDER + BORDER.join(" ".join(part) for parts in columns.values() for part in parts[row]) + BORDER
+        self._words = [BORDER + BORDER.join(map(" ".join, parts)) + BORDER for parts in rows]
+        self._values = [_sayings(parts) for parts in rows]
+        self._named = [
+            frozenset(kind for kind in NAMES if kind in columns and any(columns[kind][row]))
             for row in range(items.height)
         ]
-        lexicons = [_lexicon(kind, columns) for kind in KINDS if kind in columns]
+        lexicons = [_lexicon(kind, columns) for kind in NAMES if kind in columns]
         self._lexicons = [lexicon for lexicon in lexicons if lexicon.names]
         tokens = [tokens_of(_LIST_MARK.sub(" ", text)) for text in texts]
         usual = _usual_numbers(tokens)
@@ -171,30 +130,45 @@ class GroundingCheck:
     def against(self, items_of: Callable[[int], Sequence[int]]) -> Grounding:
         """Look up the claims of each text k in the attributes of rows `items_of(k)` of the item table: the
         item itself, or a user's history. Raises DataError for absent rows."""
-        counts = {kind: Counter[str]() for kind in [*(lex.kind for lex in self._lexicons), "number"]}
+        counts = {kind: Counter[str]() for kind in self.kinds}
         ungrounded: list[Claim] = []
         for entity, made in enumerate(self._claims):
-            grounds = self._grounds(items_of(entity)) if any(made.values()) else ""
+            ground = self._ground(items_of(entity)) if any(made.values()) else None
             for kind, claims in made.items():
-                wrong = [name for name in claims if f" {' '.join(name)} " not in grounds]
+                states = [ground.state(kind, claim) for claim in claims] if ground is not None else []
+                wrong = [
+                    Claim(entity, kind, " ".join(claim.words), state == "contradicted")
+                    for claim, state in zip(claims, states, strict=True)
+                    if state != "carried"
+                ]
+                denied = sum(claim.contradicted for claim in wrong)
                 counts[kind] += Counter(
                     claims=len(claims),
                     ungrounded=len(wrong),
+                    contradicted=denied,
                     texts=bool(claims),
                     texts_ungrounded=bool(wrong),
+                    texts_contradicted=bool(denied),
                 )
-                ungrounded += [Claim(entity, kind, " ".join(name)) for name in wrong]
+                ungrounded += wrong
         for lexicon in self._lexicons:
             counts[lexicon.kind]["left_out"] = lexicon.generic
         kinds = {kind: KindCount(**count) for kind, count in counts.items()}
         made_by = np.array([sum(map(len, made.values())) for made in self._claims], dtype=np.int64)
         return Grounding(kinds, tuple(ungrounded), made_by)
 
-    def _grounds(self, rows: Sequence[int]) -> str:
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of claims that are searched for."""
+        return (*(lexicon.kind for lexicon in self._lexicons), *SAYINGS, NUMBER)
+
+    def _ground(self, rows: Sequence[int]) -> _Ground:
         try:
-            return "".join(self._attributes[row] for row in rows)
+            words = "".join(self._words[row] for row in rows)
+            said = {kind: frozenset().union(*(self._values[row][kind] for row in rows)) for kind in SAYINGS}
+            return _Ground(words, said, frozenset().union(*(self._named[row] for row in rows)))
         except IndexError:
-            raise DataError(f"a history names item {max(rows)} of {len(self._attributes)}") from None
+            raise DataError(f"a history names item {max(rows)} of {len(self._words)}") from None
 
 
 def _columns(items: pl.DataFrame, texts: Sequence[str]) -> dict[str, list[list[list[str]]]]:
@@ -225,7 +199,7 @@ def _lexicon(kind: str, columns: dict[str, list[list[list[str]]]]) -> Lexicon:
         [token for values in others for part in values[row] for token in (*part, "|")]
         for row in range(len(borne))
     )
-    return make_lexicon(kind, borne, elsewhere, KINDS[kind])
+    return make_lexicon(kind, borne, elsewhere, NAMES[kind])
 
 
 def _usual_numbers(tokens: Sequence[Sequence[str]]) -> frozenset[str]:
@@ -234,12 +208,33 @@ def _usual_numbers(tokens: Sequence[Sequence[str]]) -> frozenset[str]:
     return frozenset(token for token, count in times.items() if count > max(EVERYWHERE * len(tokens), 1))
 
 
-def _claims(
-    words: Sequence[str], lexicons: Sequence[Lexicon], usual: frozenset[str]
-) -> dict[str, list[Tokens]]:
-    """Return the claims of one text by kind, each once; a number inside a name is not a claim."""
-    made = {lexicon.kind: list(dict.fromkeys(lexicon.find(words))) for lexicon in lexicons}
-    inside = {token for names in made.values() for name in names for token in name}
+def _sayings(parts: Iterable[Sequence[str]]) -> dict[str, frozenset[str]]:
+    """Return the values of all kinds that need no catalogue, as some attributes say them."""
+    found: dict[str, set[str]] = {kind: set() for kind in SAYINGS}
+    for tokens in parts:
+        for kind, claims in _said(tokens).items():
+            found[kind].update(claim.value for claim in claims)
+    return {kind: frozenset(values) for kind, values in found.items()}
+
+
+def _said(tokens: Sequence[str]) -> Claims:
+    """Return the sizes and the claims in fixed words of some tokens, each value once."""
+    made: Claims = {SIZE: list({claim.value: claim for claim in sizes(tokens)}.values())}
+    for vocabulary in vocabularies():
+        made[vocabulary.kind] = list({claim.value: claim for claim in vocabulary.find(tokens)}.values())
+    return made
+
+
+def _claims(words: Sequence[str], lexicons: Sequence[Lexicon], usual: frozenset[str]) -> Claims:
+    """Return the claims of one text by kind, each once; numbers in names and sizes are no others."""
+    made: Claims = {
+        lexicon.kind: [Found(" ".join(name), name) for name in dict.fromkeys(lexicon.find(words))]
+        for lexicon in lexicons
+    }
+    named = {token for claims in made.values() for claim in claims for token in claim.words}
+    made |= _said(words)
+    made[SIZE] = [claim for claim in made[SIZE] if not named.issuperset(claim.words)]
+    inside = named | {token for claim in made[SIZE] for token in claim.words}
     numbers = dict.fromkeys(token for token in words if is_number(token))
-    made["number"] = [(token,) for token in numbers if token not in usual and token not in inside]
+    made[NUMBER] = [Found(token, (token,)) for token in numbers if token not in usual and token not in inside]
     return made

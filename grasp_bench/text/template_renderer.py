@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 
 from grasp_bench.core.errors import DataError, UnknownNameError
-from grasp_bench.core.words import did_you_mean
+from grasp_bench.core.words import did_you_mean, nearest
 from grasp_bench.services.tokens import TokenCounter, counter, most_tokens
 from grasp_bench.spec.text import PromptSettings
 from grasp_bench.text.attributes import ID_COLUMNS, Attributes, attribute_names
 from grasp_bench.text.litellm_settings import LiteLLMText
 from grasp_bench.text.providers import Account, Entities, TextStream
 from grasp_bench.text.template_settings import TemplateText
-from grasp_bench.text.templates import DEFAULT_TEMPLATES, Prompt
+from grasp_bench.text.templates import DEFAULT_TEMPLATES, SUFFIX, Prompt
 
 EMBEDDING_MODEL = "text-embedding-ada-002"  # the paper's; its tokens count filled templates
 
@@ -112,6 +112,7 @@ class TemplateRenderer:
         self._budget = TokenBudget.of(source)
         self._shortened = Shortened()
         self._require_attributes(people)
+        _refuse_misspelt(self.prompt, source, {"item": entities.items, "user": people})
 
     def __len__(self) -> int:
         return len(self._entities.ids)
@@ -191,6 +192,27 @@ def _check_withheld(source: PromptSettings, entities: Entities) -> None:
             raise UnknownNameError(
                 f"text.{entities.side}.redact: there is no column '{name}'{did_you_mean(name, known)}",
                 hint=f"name columns of {', '.join(dict.fromkeys(known))}",
+            )
+
+
+def _refuse_misspelt(prompt: Prompt, source: PromptSettings, tables: Mapping[str, pl.DataFrame]) -> None:
+    """Refuse a template of the user's own that reads an absent column much like one that is there.
+
+    It would say `missing` of every entity, in prompts that may be paid for. Shipped templates read columns
+    that many data sets lack.
+    """
+    if not prompt.name.endswith(SUFFIX):
+        return
+    for read in sorted(prompt.reads):
+        record, _, name = read.partition(".")
+        columns = tables[record].columns if record in tables else []
+        if name in columns or name in source.redact or name in ID_COLUMNS:
+            continue
+        free = [column for column in columns if f"{record}.{column}" not in prompt.reads]
+        if name and (meant := nearest(name, free)):
+            raise UnknownNameError(
+                f"template {prompt.name}: no {record} has '{name}'; did you mean '{meant}'?",
+                hint=f"the columns are {', '.join(columns)}; dataset.columns names them otherwise",
             )
 
 

@@ -54,9 +54,9 @@ def declared_in(source: str) -> list[str] | None:
     return [" ".join(name.split()) for name in found[1].split(",") if name.strip()]
 
 
-def check_variables(name: str, side: Side, source: str, environment: Environment) -> None:
-    """Raise DataError for variables that the side does not offer, that are read and not declared, or that
-    are declared and not read."""
+def check_variables(name: str, side: Side, source: str, environment: Environment) -> frozenset[str]:
+    """Return the names that a template reads. Raise DataError for variables that the side does not offer,
+    that are read and not declared, or that are declared and not read."""
     trees = list(_with_includes(source, environment))
     offered = VARIABLES[side]
     declared = declared_in(source)
@@ -69,8 +69,10 @@ def check_variables(name: str, side: Side, source: str, environment: Environment
                 f"template {name}: '{variable}' is undefined for {side}{did_you_mean(variable, offered)}",
                 hint=f"templates for {side} know {', '.join(offered)}; attributes are written item.title, …",
             )
+    read = _read(trees, whole)
     if declared is not None:
-        _compare(name, set(declared), _read(trees, whole))
+        _compare(name, set(declared), read)
+    return frozenset(read)
 
 
 def _compare(name: str, declared: set[str], read: set[str]) -> None:
@@ -179,7 +181,8 @@ class Prompt:
     """A compiled template of one side; `fill` renders it for one entity.
 
     A template that could build up a large value is metered (`text.sandbox`). `version` identifies the
-    template by name and content, without its folder and comments; request keys contain it.
+    template by name and content, without its folder and comments; request keys contain it. `reads` are the
+    names that it reads, such as `titles` and `item.title`.
     """
 
     def __init__(self, name: str, side: Side) -> None:
@@ -188,7 +191,7 @@ class Prompt:
         source = read_template(name)
         self.version = f"{Path(name).name}@{content_hash(_COMMENT.sub('', source))}"
         try:
-            self._meter, self._template = _compiled(name, side, source)
+            self._meter, self._template, self.reads = _compiled(name, side, source)
         except TemplateSyntaxError as error:
             raise DataError(
                 f"{name}:{error.lineno}: {error.message}", hint="correct the template's syntax"
@@ -226,8 +229,10 @@ class Prompt:
             ) from None
 
 
-def _compiled(name: str, side: Side, source: str) -> tuple[MeteredEnvironment | None, Template]:
-    """Return the template, and the environment that meters it unless it is plain."""
+def _compiled(
+    name: str, side: Side, source: str
+) -> tuple[MeteredEnvironment | None, Template, frozenset[str]]:
+    """Return the environment that meters a template unless it is plain, the template, the names it reads."""
     settings: dict[str, Any] = {
         "autoescape": False, "undefined": StrictUndefined, "loader": FunctionLoader(_included)
     }  # fmt: skip
@@ -240,8 +245,7 @@ def _compiled(name: str, side: Side, source: str) -> tuple[MeteredEnvironment | 
     meter = None if is_plain(tree) else MeteredEnvironment(**settings)
     used = environment if meter is None else meter
     template = used.from_string(source)
-    check_variables(name, side, source, used)
-    return meter, template
+    return meter, template, check_variables(name, side, source, used)
 
 
 def _line_of(error: BaseException) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +15,13 @@ from safetensors.numpy import load_file
 from small_shop import Shop
 
 from grasp_bench.plan.cells import Cell
+from grasp_bench.studies.artifact_loading import load_texts
 from grasp_bench.studies.attention.corruption import (
     Corrupted,
     corrupt,
     corruption_of,
     shares_of_pairs,
+    told_wrong,
     trained_under,
 )
 from grasp_bench.studies.attention.reading import Pairs, history_pairs, open_reading
@@ -93,6 +97,23 @@ def test_a_clean_cell_has_nothing_corrupted(shop: Shop) -> None:
     found = inspect(shop)["cells"]
     assert [bool(cell["corruption"]) for cell in found] == [False, True]
     assert [cell["noise"] for cell in found] == [None, "permute 0.4 of both sides, before retrieval"]
+
+
+@pytest.mark.parametrize(("claims", "wrong"), [("contradicted", [3]), ("ungrounded", [3, 4])])
+def test_texts_with_claims_that_attributes_do_not_bear_out_are_corrupted(
+    shop: Shop, claims: Any, wrong: list[int]
+) -> None:
+    reading = open_reading(cell_of(shop, "sasrec-grasp-s1"), shop.store)
+    opened = load_texts(shop.plan, shop.store, "items", "sasrec-grasp-s1")
+    assert opened.texts is not None
+    texts = [*opened.texts]
+    brands = opened.subjects.items["brand"].to_list()
+    other = next(brand for brand in brands if brand and brand != brands[3])
+    texts[3], texts[4] = f"By {other}", "Of 1999"
+    found = told_wrong(reading, [replace(opened, texts=texts)], claims)["items"]
+    assert np.flatnonzero(found.own).tolist() == wrong
+    with_wrong = np.isin(reading.neighbours["items"], wrong).any(axis=1)
+    assert (found.similar > 0).tolist() == with_wrong.tolist()
 
 
 def test_a_pairs_share_is_that_of_its_dot_products() -> None:

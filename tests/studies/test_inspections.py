@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -69,33 +68,11 @@ def test_samples_are_drawn_by_the_seed(shop: Shop) -> None:
     assert inspect_text(opened, 0).samples == ()
 
 
-def test_honest_text_is_grounded_and_covers_nothing(shop: Shop) -> None:
+def test_honest_text_covers_nothing(shop: Shop) -> None:
     found = inspect_text(load_texts(shop.plan, shop.store, "users"))
     assert found.coverage is not None
     assert not found.coverage.flagged
-    number = found.grounding.kinds["number"]
-    assert (number.claims, number.ungrounded) == (USERS * TRAINED, 0)
-    # Dealt to strangers, about 4 of 24 numbers fit by luck.
-    assert found.grounding.strangers["number"].ungrounded > 0.6 * USERS * TRAINED
-    assert [(g.shortest, g.longest, g.users) for g in found.grounding.by_length] == [
-        (TRAINED, TRAINED, USERS)
-    ]
     assert found.statistics.count == found.statistics.distinct == USERS
-
-
-def test_a_wrong_brand_is_told_of(shop: Shop) -> None:
-    opened = load_texts(shop.plan, shop.store, "items")
-    assert opened.texts is not None
-    item = next(k for k, id in enumerate(opened.ids) if number_of(id) % 3 == 0 and number_of(id))
-    texts = [*opened.texts]
-    texts[item] = "A Zest lamp of 1999"
-    found = inspect_text(replace(opened, texts=texts)).grounding
-    assert found.kinds["brand"].ungrounded == found.kinds["number"].ungrounded == 1
-    named = opened.ids[item]
-    assert set(found.examples) == {
-        (named, "brand", "zest", "A Zest lamp of 1999"),
-        (named, "number", "1999", "A Zest lamp of 1999"),
-    }
 
 
 def test_prompts_of_a_model_are_those_that_it_was_asked(shop: Shop) -> None:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from made_up import ITEMS, entities, written
 
-from grasp_bench.core.errors import DataError
+from grasp_bench.core.errors import DataError, UnknownNameError
 from grasp_bench.text.providers import Side
 from grasp_bench.text.template_settings import TemplateText
 from grasp_bench.text.templates import Prompt
@@ -93,6 +93,16 @@ def test_facts_tell_what_was_missing() -> None:
     _, facts = written(TemplateText(template="beauty_item"), entities("items"))
     assert facts["absent_columns"] == ["item.description", "item.feature"]
     assert facts["unknown"] == {"item.brand": 2, "item.price": 3, "item.title": 2}
+
+
+def test_an_own_template_with_a_misspelt_column_is_refused(tmp_path: Path) -> None:
+    """Else every prompt would say "unknown", and be paid for."""
+    mine = TemplateText(template=str(tmp_path / "mine.j2"))
+    prompt(tmp_path, "{{ item.title }} by {{ item.brands }}")
+    with pytest.raises(UnknownNameError, match=r"mine\.j2: no item has 'brands'; did you mean 'brand'\?"):
+        written(mine, entities("items"))
+    prompt(tmp_path, "{{ item.title }}, {{ item.brand }}, {{ item.brands }}, {{ item.feature }}")
+    written(mine, entities("items"))  # `brand` is read beside it, and nothing is like `feature`
 
 
 def test_users_are_told_by_their_attributes(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.text.grounding import GroundingCheck, Lexicon, make_lexicon, tokens_of
+from grasp_bench.text.claim_words import sizes, vocabularies
+from grasp_bench.text.grounding import GroundingCheck
+from grasp_bench.text.lexicons import Lexicon, make_lexicon, tokens_of
 
 ITEMS = pl.DataFrame(
     {
@@ -28,7 +30,8 @@ def check(*texts: str, about: tuple[tuple[int, ...], ...] = ((0,), (1,), (2,), (
     found = GroundingCheck(texts, ITEMS).against(lambda k: about[k])
     claims: dict[str, set[str]] = {}
     for claim in found.claims:
-        claims.setdefault(claim.kind, set()).add(f"{claim.entity} {claim.words}")
+        sign = "!" if claim.contradicted else ""
+        claims.setdefault(claim.kind, set()).add(f"{claim.entity} {sign}{claim.words}")
     return claims
 
 
@@ -53,16 +56,53 @@ def test_true_claims_have_ground() -> None:
     ) == {}  # fmt: skip
 
 
-def test_false_brands_categories_and_numbers_are_told() -> None:
-    assert check("An Essie Nail Polish of 0.7 oz", "", "", "of 2019") == {
-        "brand": {"0 essie"},
+def test_claims_are_contradicted_by_another_value_of_their_kind_alone() -> None:
+    """OPI's lacquer is a brand, a colour and a size; nothing says for whom, from where or at what price."""
+    said = "An Essie Nail Polish of 0.7 oz or 15 ml from Japan, a blue luxury for women of 1999"
+    assert check(said, "", "made in Paris, in packs of 3", "of 2019") == {
+        "brand": {"0 !essie"},
         "category": {"0 nail polish"},
-        "number": {"0 0.7", "3 2019"},
+        "size": {"0 !0.7 oz", "0 15 ml", "2 packs of 3"},
+        "place": {"0 japan", "2 paris"},
+        "colour": {"0 !blue"},
+        "price": {"0 luxury"},
+        "audience": {"0 women"},
+        "number": {"0 1999", "3 2019"},
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("8oz bottle, 1.70 Fluid Ounces", ["8 oz", "1.7 oz"]),
+        ("pack of 6, 12 count and 25 Gel Caps", ["6 pieces", "12 pieces"]),
+        ("a 5 star oz, 2019", []),
+        ("in 100 % of 3 kinds", []),
+    ],
+)
+def test_sizes(text: str, found: list[str]) -> None:
+    assert [size.value for size in sizes(tokens_of(text))] == found
+
+
+def test_other_words_for_a_value_carry_it() -> None:
+    items = pl.DataFrame({"item_id": ["a"], "title": ["Japanese scarlet lipstick, 2 fl. oz, Women's"]})
+    said = "red, from Japan, for ladies, of 2 ounces"
+    assert GroundingCheck([said], items).against(lambda k: [k]).claims == ()
+    denied = GroundingCheck(["French pink for men, of 3 ounces"], items).against(lambda k: [k])
+    assert [(claim.kind, claim.contradicted) for claim in denied.claims] == [
+        ("size", True), ("colour", True), ("audience", True), ("place", True),
+    ]  # fmt: skip
+    assert denied.states() == ["contradicted"]
+
+
+def test_a_word_claims_one_value() -> None:
+    """No way to say a value is a way to say another, and none is longer than the search looks."""
+    ways = [(each.kind, words) for each in vocabularies() for words in each.values]
+    assert len(ways) == len(set(ways))
+
+
 def test_names_are_whole_words_and_claimed_once() -> None:
-    assert check("copious opiates, Essies; L Oréalist", "OPI, opi and OPI") == {"brand": {"1 opi"}}
+    assert check("copious opiates, Essies; L Oréalist", "OPI, opi and OPI") == {"brand": {"1 !opi"}}
 
 
 def test_ordinary_words_are_no_brands() -> None:
@@ -87,14 +127,14 @@ def test_the_longest_name_counts() -> None:
 
 def test_a_history_is_the_ground_of_a_user() -> None:
     text = "Buys OPI and Essie, 1000 ml and 3 l"
-    assert check(text, about=((0, 1),)) == {"number": {"0 3"}}
-    assert check(text, about=((),)) == {"brand": {"0 opi", "0 essie"}, "number": {"0 1000", "0 3"}}
+    assert check(text, about=((0, 1),)) == {"size": {"0 3 l"}}
+    assert check(text, about=((),)) == {"brand": {"0 opi", "0 essie"}, "size": {"0 1000 ml", "0 3 l"}}
 
 
 def test_numbers_of_lists_names_and_prompts_are_no_claims() -> None:
-    listed = "1. red\n2) white\n 10. blue"
+    listed = "1. warm\n2) mild\n 10. calm"
     assert check(listed) == {}
-    prompt = [f"A list of 100 things: {word}" for word in ("red", "white", "blue", "soft")]
+    prompt = [f"A list of 100 things: {word}" for word in ("warm", "mild", "calm", "soft")]
     assert check(*prompt) == {}
 
 
@@ -127,7 +167,8 @@ def test_counts() -> None:
     brand, number = found.kinds["brand"], found.kinds["number"]
     assert (brand.claims, brand.ungrounded, brand.texts, brand.texts_ungrounded) == (2, 1, 1, 1)
     assert (number.claims, number.ungrounded, number.texts, number.texts_ungrounded) == (3, 2, 1, 1)
-    assert found.entities().tolist() == [0, 1]
+    assert (brand.contradicted, brand.texts_contradicted, number.contradicted) == (1, 1, 0)
+    assert found.states() == ["contradicted", "not_carried", "carried", "carried"]
     assert found.share_ungrounded(np.array([True, True, True, True])) == 3 / 5
     assert found.share_ungrounded(np.array([False, False, True, True])) is None
 

@@ -8,8 +8,10 @@ the two sides are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,9 +22,11 @@ from grasp_bench.models.enhancers.base import Knowledge
 from grasp_bench.plan.knowledge_nodes import NOISE_STAGES
 from grasp_bench.plan.nodes import Node
 from grasp_bench.retrieval.neighbours import pooled_means
-from grasp_bench.studies.artifact_loading import ROLES
+from grasp_bench.studies.artifact_loading import ROLES, LoadedSide
 from grasp_bench.studies.attention.reading import Pairs, Reading
 from grasp_bench.studies.attention.schema import Corruption
+from grasp_bench.studies.inspection.texts import rows_about
+from grasp_bench.text.grounding import GroundingCheck, State
 from grasp_bench.text.providers import Side
 
 Shares = NDArray[np.float64]
@@ -63,6 +67,26 @@ def trained_under(reading: Reading) -> dict[Side, Corrupted]:
         else:
             similar = np.maximum(own, _share_of_neighbours(own, indices))
         found[side] = Corrupted(own, similar)
+    return found
+
+
+Claims = Literal["contradicted", "ungrounded"]
+WRONG: dict[Claims, frozenset[State]] = {
+    "contradicted": frozenset({"contradicted"}),
+    "ungrounded": frozenset({"contradicted", "not_carried"}),
+}
+
+
+def told_wrong(reading: Reading, texts: Sequence[LoadedSide], claims: Claims) -> dict[Side, Corrupted]:
+    """Find, by side, entities whose text claims what their attributes contradict, or also do not carry."""
+    found: dict[Side, Corrupted] = {}
+    for opened in texts:
+        indices = reading.neighbours[opened.side]
+        check = GroundingCheck(opened.texts or [], opened.subjects.items)
+        states = check.against(partial(rows_about, opened)).states()
+        own = np.zeros(len(indices))
+        own[: len(states)] = [state in WRONG[claims] for state in states[: len(own)]]
+        found[opened.side] = Corrupted(own, _share_of_neighbours(own, indices))
     return found
 
 

@@ -15,11 +15,14 @@ from grasp_bench.data.artefacts import read_item_table, read_user_ids
 from grasp_bench.data.groups import head_items, head_users, item_counts
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
+from grasp_bench.studies.artifact_loading import ROLES, LoadedSide, load_texts
 from grasp_bench.studies.attention.corruption import (
     MOSTLY,
+    Claims,
     corrupt,
     corruption_of,
     shares_of_pairs,
+    told_wrong,
     trained_under,
 )
 from grasp_bench.studies.attention.reading import (
@@ -54,13 +57,14 @@ class HeatMapUsers:
 
 @dataclass(frozen=True)
 class InspectionOptions:
-    """What to inspect: cells by a glob, users of the heat maps, and the rate and seed of a corruption after
-    training (0: none)."""
+    """What to inspect: cells by a glob, users of the heat maps, the rate and seed of a corruption after
+    training (0: none), and which claims make a text a wrong one (None: noise alone makes contexts wrong)."""
 
     cells: str = "*"
     users: HeatMapUsers = field(default_factory=HeatMapUsers)
     corrupt: float = 0.0
     seed: int = 0
+    claims: Claims | None = None
 
 
 def inspect_attention(plan: Plan, store: Store, options: InspectionOptions) -> Attention:
@@ -68,7 +72,15 @@ def inspect_attention(plan: Plan, store: Store, options: InspectionOptions) -> A
     cells, left_out = cells_with_attention(plan, store, options.cells)
     named = labels(plan.cells)
     remarks: list[str] = []
-    found = [_inspect(cell, named[cell.slug], store, options, remarks) for cell in cells]
+    told = {
+        cell.slug: [
+            load_texts(plan, store, side, cell.slug) for side in ROLES if f"{ROLES[side]}_text" in cell.nodes
+        ]
+        for cell in (cells if options.claims else ())
+    }
+    found = [
+        _inspect(cell, named[cell.slug], store, options, remarks, told.get(cell.slug, ())) for cell in cells
+    ]
     notes = [*_notes(cells, found, options), *dict.fromkeys(remarks), *left_out]
     return Attention(spec=plan.name, cells=found, notes=notes)
 
@@ -105,7 +117,12 @@ def evenness(pairs: Pairs, over: str) -> float:
 
 
 def _inspect(
-    cell: Cell, label: str, store: Store, options: InspectionOptions, remarks: list[str]
+    cell: Cell,
+    label: str,
+    store: Store,
+    options: InspectionOptions,
+    remarks: list[str],
+    texts: Sequence[LoadedSide],
 ) -> AttentionCell:
     reading = open_reading(cell, store)
     known, corrupted = reading.knowledge, trained_under(reading)
@@ -113,6 +130,9 @@ def _inspect(
     if options.corrupt and not corrupted:
         known, corrupted = corrupt(reading, options.corrupt, options.seed)
         noise = f"none in training; permute {options.corrupt:g} of both sides behind the trained model's back"
+    if options.claims and not corrupted:
+        corrupted = told_wrong(reading, texts, options.claims)
+        noise = f"texts with a claim that is {options.claims}"
     model = reading.model(known)
     parts = model.holistic.shape.parts
     pairs, unchosen = history_pairs(reading, model), unchosen_pairs(reading, model)

@@ -6,18 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from grasp_bench.data.audits.coverage import CoverageAudit
 from grasp_bench.report.document import Document, Section, Table
-from grasp_bench.report.formatting import number, of, share, with_interval
+from grasp_bench.report.formatting import number, share, with_interval
 from grasp_bench.studies.inspection.neighbours import NeighbourInspection, Rate
-from grasp_bench.studies.inspection.texts import GroundingReport, Nearby, Sampled, TextInspection
+from grasp_bench.studies.inspection.texts import Nearby, Sampled, TextInspection
 from grasp_bench.text.answers import TextStatistics
 
-KIND_NOTE = (
-    "A claim is a catalogue's brand, category or title, or a number, that stands in the text word by word; "
-    "it has ground when the same words stand in the attributes. Names that are ordinary words are left out."
-)
-STRANGER_NOTE = (
-    "Strangers: the same claims looked up in somebody else's attributes, where nothing should fit."
-)
 COVERAGE_NOTE = (
     "Share of texts that hold a rare word which only that item of the user's whole history explains. "
     "Coverage is 1 when the held-out item is told like training items, 0 when like items of like-minded "
@@ -31,7 +24,6 @@ def lay_out_text(found: TextInspection) -> Document:
     sections = [
         *sample_sections(found.samples, found.side),
         Section("Texts", [_statistics(found.statistics)], _remarks(found)),
-        _grounding(found.grounding, found.side),
     ]
     if found.coverage is not None:
         sections.append(_coverage(found.coverage, found))
@@ -74,30 +66,6 @@ def _remarks(found: TextInspection) -> list[str]:
 def _counts(verdicts: object) -> str:
     assert isinstance(verdicts, dict)
     return ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.items() if count) or "none"
-
-
-def _grounding(found: GroundingReport, side: str) -> Section:
-    rows = [
-        [kind, f"{count.claims:,}", f"{count.ungrounded:,}", of(count.ungrounded, count.claims),
-         of(found.strangers[kind].ungrounded, found.strangers[kind].claims), f"{count.texts_ungrounded:,}",
-         f"{count.left_out:,}"]
-        for kind, count in found.kinds.items()
-    ]  # fmt: skip
-    heads = ["claim", "made", "without ground", "share", "strangers", "texts", "names left out"]
-    tables = [Table.of_texts("Claims", heads, rows, [KIND_NOTE, STRANGER_NOTE])]
-    if found.by_length:
-        rows = [
-            [f"{group.shortest}–{group.longest}", f"{group.users:,}", of(group.texts_ungrounded, group.users),
-             share(group.claims_ungrounded), share(group.of_strangers)]
-            for group in found.by_length
-        ]  # fmt: skip
-        heads = ["items", "users", "texts with one", "claims without ground", "strangers"]
-        tables.append(Table.of_texts("By length of the history that is told", heads, rows))
-    lines = [
-        f"{side.removesuffix('s')} {id}: {kind} '{words}' in: {around}"
-        for id, kind, words, around in found.examples
-    ]
-    return Section("Claims that the attributes do not bear out", tables, lines)
 
 
 def _coverage(found: CoverageAudit, inspection: TextInspection) -> Section:

@@ -1,4 +1,4 @@
-"""Inspect texts: samples with their neighbours, statistics, ungrounded claims, revealed held-out items."""
+"""Inspect texts: samples with their neighbours, statistics, echoes, revealed held-out items."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from grasp_bench.data.audits.coverage import CoverageAudit, audit_coverage, desc
 from grasp_bench.studies.artifact_loading import LoadedSide
 from grasp_bench.text.answers import TextStatistics, text_statistics
 from grasp_bench.text.echo import EchoCheck, Kind
-from grasp_bench.text.grounding import Grounding, GroundingCheck, KindCount
 from grasp_bench.text.litellm_settings import LiteLLMText
 from grasp_bench.text.template_renderer import TemplateRenderer
 
@@ -52,7 +51,7 @@ def sample(opened: LoadedSide, count: int, seed: int) -> tuple[Sampled, ...]:
     """Draw entities, in the order of their numbers."""
     n = len(opened.subjects.ids)
     drawn = np.sort(np.random.default_rng(seed).choice(n, min(count, n), replace=False))
-    prompt_of = _prompts(opened)
+    prompt_of = prompts_of(opened)
     looked_up = _Names(opened)
     return tuple(
         Sampled(
@@ -67,7 +66,7 @@ def sample(opened: LoadedSide, count: int, seed: int) -> tuple[Sampled, ...]:
     )
 
 
-def _prompts(opened: LoadedSide) -> Callable[[int], str | None]:
+def prompts_of(opened: LoadedSide) -> Callable[[int], str | None]:
     if not isinstance(opened.source, LiteLLMText):
         return lambda entity: None
     return TemplateRenderer(opened.source, opened.subjects).__getitem__
@@ -151,34 +150,6 @@ def incidence(opened: LoadedSide, column: str) -> tuple[np.ndarray, np.ndarray]:
     return users, values[np.repeat(begins[items], lengths[items]) + inside]
 
 
-EXAMPLES = 10
-AROUND = 40  # characters of text on each side of a claim
-LENGTH_GROUPS = 3  # as in the paper's Fig. 1(c)
-
-
-@dataclass(frozen=True)
-class LengthGroup:
-    """Users whose texts describe `shortest` to `longest` items: texts with an ungrounded claim, and the
-    share of claims without ground in the own history and in a stranger's."""
-
-    shortest: int
-    longest: int
-    users: int
-    texts_ungrounded: int
-    claims_ungrounded: float | None
-    of_strangers: float | None
-
-
-@dataclass(frozen=True)
-class GroundingReport:
-    """Counts by kind, the same for texts dealt to strangers, users by history length, and examples."""
-
-    kinds: Mapping[str, KindCount]
-    strangers: Mapping[str, KindCount]
-    by_length: tuple[LengthGroup, ...]
-    examples: tuple[tuple[str, str, str, str], ...]  # id, kind, words, and the text around them
-
-
 @dataclass(frozen=True)
 class TextInspection:
     """The whole inspection; `coverage` is for users alone, its examples are (user id, title, word)."""
@@ -189,7 +160,6 @@ class TextInspection:
     statistics: TextStatistics
     verdicts: Mapping[str, int] | None
     echoes: Mapping[str, int] | None
-    grounding: GroundingReport
     coverage: CoverageAudit | None
     covered: tuple[tuple[str, str, str], ...]
     samples: tuple[Sampled, ...]
@@ -214,7 +184,6 @@ def inspect_text(opened: LoadedSide, count: int = 5, seed: int = 0) -> TextInspe
         statistics=text_statistics(opened.texts, seed),
         verdicts=opened.facts.get("verdicts"),
         echoes=_echoes(opened, opened.texts),
-        grounding=_grounding(opened, opened.texts, seed),
         coverage=coverage,
         covered=_covered(opened, coverage),
         samples=sample(opened, count, seed),
@@ -224,60 +193,9 @@ def inspect_text(opened: LoadedSide, count: int = 5, seed: int = 0) -> TextInspe
 def _echoes(opened: LoadedSide, texts: Sequence[str]) -> dict[str, int] | None:
     if not isinstance(opened.source, LiteLLMText):
         return None
-    prompt_of, check = _prompts(opened), EchoCheck.among(texts)
+    prompt_of, check = prompts_of(opened), EchoCheck.among(texts)
     found = Counter(check.kind(text, prompt_of(k) or "") for k, text in enumerate(texts))
     return {kind: found[kind] for kind in get_args(Kind)}
-
-
-def _grounding(opened: LoadedSide, texts: Sequence[str], seed: int) -> GroundingReport:
-    """Check texts against their own attributes and, as a baseline, against a stranger's."""
-    dealt = np.random.default_rng(seed).permutation(len(texts))
-    check = GroundingCheck(texts, opened.subjects.items)
-    own = check.against(lambda k: rows_about(opened, k))
-    strangers = check.against(lambda k: rows_about(opened, int(dealt[k])))
-    ids = opened.ids
-    step = max(len(own.claims) // EXAMPLES, 1)  # examples spread over all texts
-    return GroundingReport(
-        kinds=own.kinds,
-        strangers=strangers.kinds,
-        by_length=_by_length(opened, own, strangers) if opened.side == "users" else (),
-        examples=tuple(
-            (ids[claim.entity], claim.kind, claim.words, _around(texts[claim.entity], claim.words))
-            for claim in own.claims[::step][:EXAMPLES]
-        ),
-    )
-
-
-def _around(text: str, words: str) -> str:
-    """The piece of a text that makes a claim; its beginning where spelling hides the place."""
-    plain = " ".join(text.split())
-    place = max(plain.casefold().find(words.partition(" ")[0]), 0)
-    begin, end = max(place - AROUND, 0), place + len(words) + AROUND
-    return f"{'…' if begin else ''}{plain[begin:end]}{'…' if end < len(plain) else ''}"
-
-
-def _by_length(opened: LoadedSide, own: Grounding, strangers: Grounding) -> tuple[LengthGroup, ...]:
-    lengths = np.diff(opened.subjects.history_offsets)
-    borders = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_GROUPS + 1), method="higher"))
-    # Each border but the last begins a group; a single length is one group.
-    begins = borders[:-1] if len(borders) > 1 else borders
-    group = np.searchsorted(begins, lengths, side="right") - 1
-    bad = np.zeros(len(lengths), dtype=bool)
-    bad[own.entities()] = True
-    found = []
-    for number in range(len(begins)):
-        members = group == number
-        found.append(
-            LengthGroup(
-                shortest=int(lengths[members].min()),
-                longest=int(lengths[members].max()),
-                users=int(members.sum()),
-                texts_ungrounded=int((bad & members).sum()),
-                claims_ungrounded=own.share_ungrounded(members),
-                of_strangers=strangers.share_ungrounded(members),
-            )
-        )
-    return tuple(found)
 
 
 def _covered(opened: LoadedSide, coverage: CoverageAudit | None) -> tuple[tuple[str, str, str], ...]:
