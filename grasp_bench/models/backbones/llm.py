@@ -168,8 +168,9 @@ def packed_attention(
 
     DataError for attention that this is not: a cap of scores, a sink, a window shorter than a history.
     """
-    window = options.get("sliding_window") or math.inf
-    if options.get("softcap") or options.get("s_aux") is not None or window < packing.tiers[0].width:
+    window = options.get("sliding_window")
+    short = window is not None and window < packing.tiers[0].width
+    if short or options.get("softcap") or options.get("s_aux") is not None:
         raise DataError(
             f"model.model: {type(module).__name__} caps scores, adds a sink or has a short window",
             hint="name a model with plain attention, such as one of Llama's family, Qwen or GPT-2",

@@ -36,13 +36,13 @@ class LLMSettings(BackboneSettings):
     model: str = Field(
         "local/smollm2",
         min_length=1,
-        description="A causal language model: local/smollm2, a .gguf file, a folder, or a hub's name.",
+        description="llm: a causal language model, as local/smollm2, a .gguf file, a folder or a hub's.",
     )
-    kept_layers: int | None = Field(4, ge=1, description="Its first layers, as many; null for all.")
-    frozen: bool = Field(True, description="Train the projections, and adapters if any, and no layer.")
-    lora_rank: int = Field(0, ge=0, description="Rank of LoRA adapters at its linear layers; 0 for none.")
+    kept_layers: int | None = Field(4, ge=1, description="llm: how many of its first layers; null for all.")
+    frozen: bool = Field(True, description="llm: train no layer, only projections and LoRA.")
+    lora_rank: int = Field(0, ge=0, description="llm: rank of LoRA at its linear layers; 0 for none.")
     weights: Literal["pretrained", "random"] = Field(
-        "pretrained", description="`random` draws the layers anew from the seed: what did pretraining give?"
+        "pretrained", description="llm: `random` draws layers of the same shape from the seed."
     )
 
     def weights_path(self) -> Path | None:
