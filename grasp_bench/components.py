@@ -56,6 +56,7 @@ ENCODERS: Components[EncoderSettings] = Components(
     "encoder",
     {
         "sentence_transformers": "grasp_bench.encoders.sentence_transformers_settings:SentenceTransformers",
+        "causal_lm": "grasp_bench.encoders.causal_lm_settings:CausalLM",
         "litellm": "grasp_bench.encoders.litellm_settings:LiteLLMEncoder",
         "precomputed": "grasp_bench.encoders.precomputed_settings:PrecomputedEncoder",
     },

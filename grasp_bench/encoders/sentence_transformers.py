@@ -8,13 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from grasp_bench.encoders.batching import Progress, batch_by_tokens
-from grasp_bench.encoders.precision import (
-    quantise_linear_layers,
-    resolve_dtype,
-    sampled_overlap,
-    torch_threads,
-)
+from grasp_bench.encoders.packed import GPU_BATCH_TOKENS, PackedTextEncoder
+from grasp_bench.encoders.precision import quantise_linear_layers, resolve_dtype, sampled_overlap
 from grasp_bench.encoders.pretrained import (
     LibraryModel,
     MeanPooledTransformer,
@@ -23,20 +18,14 @@ from grasp_bench.encoders.pretrained import (
     weights_digest,
 )
 from grasp_bench.encoders.sentence_transformers_settings import SentenceTransformers
-from grasp_bench.encoders.vectors import normalize
 
 CPU_BATCH_TOKENS = 1024  # fits the caches; larger batches are slower
-GPU_BATCH_TOKENS = 65_536
 
 
-def ignore_progress(done: int) -> None:
-    """Ignore progress."""
-
-
-class SentenceTransformersTextEncoder:
+class SentenceTransformersTextEncoder(PackedTextEncoder):
     """Runs a sentence-transformers model on texts sorted by length and packed by tokens.
 
-    Texts are tokenized once and truncated to `max_tokens`. With `normalize`, or when the model itself
+    Texts are truncated to `max_tokens`. With `normalize`, or when the model itself
     normalises, vectors have unit norm. Errors: those of `locate_model`, DataError for damaged folders,
     GraspBenchError for int8 on a device other than the CPU.
     """
@@ -48,9 +37,8 @@ class SentenceTransformersTextEncoder:
         self._section = section
         self._model: Any = load(folder, section.max_tokens, device)
         self._device = device
-        self._threads = threads
         default = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
-        self._batch_tokens = section.batch_tokens or default
+        super().__init__(section.batch_tokens or default, threads)
         self.dim: int = self._model.dim
         self.unit_norm: bool = section.normalize or self._model.normalizes
         self.facts: dict[str, Any] = {
@@ -62,20 +50,11 @@ class SentenceTransformersTextEncoder:
         if self._dtype == "int8":
             self.facts["int8_layers"] = quantise_linear_layers(self._model.network)
 
-    def encode(self, texts: Sequence[str], progress: Progress = ignore_progress) -> np.ndarray:
-        """Return vectors (n, dim) float32 in the order of the texts."""
-        vectors = np.empty((len(texts), self.dim), dtype=np.float32)
-        autocast = torch.bfloat16 if self._dtype == "bfloat16" else None
-        with torch_threads(self._threads):
-            tokens = self._model.tokenize(texts)
-            done = 0
-            for rows in batch_by_tokens([len(ids) for ids in tokens], self._batch_tokens):
-                vectors[rows] = self._model.vectors([tokens[row] for row in rows], autocast)
-                done += len(rows)
-                progress(done)
-        if self.unit_norm:
-            normalize(vectors)
-        return vectors
+    def _tokenize(self, texts: Sequence[str]) -> Sequence[Any]:
+        return self._model.tokenize(texts)
+
+    def _vectors(self, tokens: Sequence[Any]) -> np.ndarray:
+        return self._model.vectors(tokens, torch.bfloat16 if self._dtype == "bfloat16" else None)
 
     def findings(self, texts: Sequence[str], vectors: np.ndarray) -> dict[str, Any]:
         """Return, for int8, the share of ten nearest neighbours that float32 finds too, on a sample."""

@@ -110,8 +110,12 @@ def _embedded(
 ) -> dict[str, Node]:
     """Make the embeddings of both sides, reduced if the encoder says so; keep texts and unreduced vectors."""
     nodes, reduce = dict(texts), experiment.encoder.reduce
+    adaptation: dict[str, Node] = {}
+    if getattr(experiment.encoder, "adapt", None) is not None:
+        adaptation["adaptation"] = _adaptation_node(experiment.encoder, texts, fingerprint)
+    nodes |= adaptation
     for side, role in SIDES:
-        source = {"text": texts[f"{role}_text"]} if texts else {"split": split}
+        source = {"text": texts[f"{role}_text"], **adaptation} if texts else {"split": split}
         made = _embeddings_node(experiment.encoder, side, source, fingerprint)
         nodes[f"{role}_vectors" if reduce else f"{role}_embeddings"] = made
     if reduce:
@@ -199,7 +203,7 @@ def _embeddings_node(
 ) -> Node:
     """Settings: side, encoder (without paths and keys of the other side), `files` if there are any."""
     settings: dict[str, Any] = {"side": side, "encoder": explicit_values(encoder)}
-    take_out(settings["encoder"], ("reduce", OTHER_PREFIX[side]))
+    take_out(settings["encoder"], ("reduce", "adapt", OTHER_PREFIX[side]))
     if version := ENCODERS.version(encoder.kind):
         settings["plugin"] = version
     locations: dict[str, Any] = {}
@@ -210,10 +214,31 @@ def _embeddings_node(
     elif isinstance(encoder, Service):
         # Vectors are stored by text, so the batch size of requests does not change them.
         locations = take_out(settings["encoder"], (*DELIVERY_KEYS, "batch_size"))
-    elif isinstance(encoder, TextEncoderSettings) and Path(encoder.model).is_dir():
-        settings["files"] = [fingerprint(Path(encoder.model))]
-        locations = take_out(settings["encoder"], ("model",))
+    elif isinstance(encoder, TextEncoderSettings):
+        locations = _take_out_locations(settings, encoder, fingerprint)
     return make_node("embeddings", settings, inputs, f"embeddings {side}", {"encoder": locations})
+
+
+def _adaptation_node(encoder: EncoderSource, texts: Mapping[str, Node], fingerprint: Fingerprint) -> Node:
+    """Settings: encoder (what decides the training), `files` as for embeddings."""
+    assert isinstance(encoder, TextEncoderSettings)
+    settings: dict[str, Any] = {"encoder": explicit_values(encoder)}
+    take_out(settings["encoder"], ("reduce", "layers", "normalize"))
+    locations = _take_out_locations(settings, encoder, fingerprint)
+    # Noise gives texts to other entities; what is learnt of them stays the same.
+    inputs = {role: text.inputs.get("text", text) for role, text in texts.items()}
+    return make_node("adaptation", settings, inputs, "adaptation", {"encoder": locations})
+
+
+def _take_out_locations(
+    settings: dict[str, Any], encoder: TextEncoderSettings, fingerprint: Fingerprint
+) -> dict[str, Any]:
+    """Remove keys that change no vector; a model that lies here counts by its content, `files`."""
+    locations = take_out(settings["encoder"], encoder.unhashed)
+    if (weights := encoder.weights()) is not None:
+        settings["files"] = [fingerprint(weights)]
+        locations |= take_out(settings["encoder"], ("model",))
+    return locations
 
 
 def _index_settings(index: Index, side: str) -> dict[str, Any]:

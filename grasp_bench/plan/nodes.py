@@ -12,6 +12,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "split": 1,
     "candidates": 1,
     "text": 1,
+    "adaptation": 1,
     "embeddings": 1,
     "reduction": 1,
     "noise": 1,

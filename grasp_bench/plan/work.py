@@ -9,19 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from grasp_bench.components import BACKBONES, ENHANCERS, LOSSES
+from grasp_bench.components import BACKBONES, ENCODERS, ENHANCERS, LOSSES
 from grasp_bench.core.registry import Components
 from grasp_bench.plan.nodes import Node, asks_service, service_in, service_of
 from grasp_bench.plan.sizes import Sizes
 from grasp_bench.spec.section import BackboneSettings, EnhancerSettings
 
 # Seconds, mostly measured on amazon-beauty and samples of it, with vectors of MiniLM, on an AMD EPYC.
-ONCE = {"split": 0.3, "embeddings": 3.0, "train": 0.3}  # whatever the size
+ONCE = {"split": 0.3, "adaptation": 5.0, "embeddings": 3.0, "train": 0.3}  # whatever the size
 ONCE_ELSE = 0.1
 INTERACTION = 5e-6  # read, filtered and written
 CANDIDATE = 1e-7
 ROW = {"text users": 1e-4, "text items": 5e-5, "embeddings users": 2.5e-2, "embeddings items": 7e-3}
 ROW_ELSE = 2e-5
+ADAPTED_TOKEN = 2.5e-2  # SmolLM2, forward and backward
 PAIR = 1.3e-8  # of entities, in a search for neighbours
 LARGEST_EXACT_SEARCH = 80_000  # entities; above it the time no longer grows with the square
 ANSWER_SECONDS = {"text": 2.0, "embeddings": 0.5}  # of a request to a service
@@ -68,8 +69,11 @@ def work_of(node: Node, sizes: Sizes) -> Work:
         service = service_of(node)
         at_once = service["concurrency"] * service.get("batch_size", 1)
         return Work(once, rows * ANSWER_SECONDS[node.stage] / at_once)
-    if node.settings.get("encoder", {}).get("kind") == "precomputed":
+    encoder = node.settings.get("encoder", {})
+    if encoder.get("kind") == "precomputed":
         return Work(ONCE_ELSE, rows * ROW_ELSE)
+    if node.stage == "adaptation":
+        return Work(once + encoder["adapt"]["steps"] * encoder["adapt"]["batch_tokens"] * ADAPTED_TOKEN, 0.0)
     if node.stage == "train":
         return Work(once, _epoch(node, sizes))
     if node.stage in ("rank", "control"):
@@ -80,7 +84,8 @@ def work_of(node: Node, sizes: Sizes) -> Work:
         return Work(once, sizes.users * node.settings["negatives"] * CANDIDATE)
     if node.stage == "split":
         return Work(once, sizes.interactions * INTERACTION)
-    return Work(once, rows * ROW.get(f"{node.stage} {side}", ROW_ELSE))
+    cost = _cost(ENCODERS, encoder.get("kind", ""), "text_cost") if node.stage == "embeddings" else 1.0
+    return Work(once, rows * ROW.get(f"{node.stage} {side}", ROW_ELSE) * cost)
 
 
 def _epoch(node: Node, sizes: Sizes) -> float:
@@ -149,4 +154,4 @@ def memory_of(node: Node) -> float:
 
 def _cost(components: Components[Any], name: str, key: str) -> float:
     """Return a component's cost; 1 for a plugin that no spec of this process names."""
-    return float(getattr(components.get(name), key)) if name in components else 1.0
+    return float(getattr(components.get(name), key, 1.0)) if name in components else 1.0

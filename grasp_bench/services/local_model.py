@@ -54,21 +54,15 @@ class LocalModel:
     """
 
     def __init__(self, name: str, device: str = "cpu") -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
         native = has_bfloat16() if device == "cpu" else True
         self.dtype = torch.bfloat16 if native else torch.float32
-        folder = folder_of(name)
-        with loading(name):
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=self.dtype)
+        self.tokenizer, model = load_causal_lm(name, self.dtype)
         if self.tokenizer.chat_template is None:
             raise DataError(
                 f"local/{name}: has no chat template", hint="name a model that is tuned to instructions"
             )
         self.device = torch.device(device)
-        self.model: Any = model.eval()
-        self.model.to(self.device)
+        self.model: Any = model.to(self.device)
         _register()
         self.model.set_attn_implementation(GROUPED)
         generation = getattr(self.model, "generation_config", None)
@@ -96,6 +90,16 @@ def folder_of(name: str) -> str:
     """
     place = locate_model(name)
     return place.name if place.gguf is None else str(_unpacked(name, Path(place.name, place.gguf)))
+
+
+def load_causal_lm(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Load tokenizer and model (with its head, on the CPU) of `local/<name>`; DataError for what is none."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = folder_of(name)
+    with loading(name):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        return tokenizer, AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -38,11 +38,22 @@ class TextEncoderSettings(EncoderSettings):
 
     A prefix is put before each text, as some models expect (E5: `query: `). An entity without a text gets the
     mean vector of the others of its side.
+
+    Attributes:
+        unhashed: keys that decide how fast vectors come, not what they are.
+        text_cost: time for a text, in that of MiniLM; `plan` guesses by it.
     """
+
+    unhashed: ClassVar[tuple[str, ...]] = ()
+    text_cost: ClassVar[float] = 1.0
 
     model: str = Field(min_length=1)
     user_prefix: str = ""
     item_prefix: str = ""
+
+    def weights(self) -> Path | None:
+        """Return the file or folder of the model, which counts by its content; None for a model by name."""
+        return Path(self.model) if Path(self.model).is_dir() else None
 
 
 class VectorFileSettings(EncoderSettings):

@@ -47,6 +47,7 @@ STAGES = Registry[type[Stage]](
         "split": "grasp_bench.stages.split:SplitStage",
         "candidates": "grasp_bench.stages.split:CandidatesStage",
         "text": "grasp_bench.stages.text:TextStage",
+        "adaptation": "grasp_bench.stages.adaptation:AdaptationStage",
         "embeddings": "grasp_bench.stages.embeddings:EmbeddingsStage",
         "reduction": "grasp_bench.stages.embeddings:ReductionStage",
         "noise": "grasp_bench.stages.noise:NoiseStage",

@@ -17,7 +17,7 @@ from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.data.audits.titles import audit_scope
-from grasp_bench.encoders.batching import encode_in_shards
+from grasp_bench.encoders.batching import TextEncoder, encode_in_shards
 from grasp_bench.encoders.checks import check_encoder
 from grasp_bench.encoders.vectors import (
     EncoderInput,
@@ -36,6 +36,7 @@ from grasp_bench.stages.context import RunContext
 Embedded: TypeAlias = tuple[list[str], np.ndarray, dict[str, Any]]  # ids, vectors, facts
 Made: TypeAlias = tuple[np.ndarray, bool, dict[str, Any]]  # vectors, whether of unit norm, facts
 SHARDS = "shards"
+ADAPTER = "adapter_model.safetensors"  # peft's own name
 PREFIX = {"users": "user_prefix", "items": "item_prefix"}
 
 
@@ -53,7 +54,7 @@ class EmbeddingsStage:
         if issubclass(ENCODERS.get(node.settings["encoder"]["kind"]), VectorFileSettings):
             ids, vectors, facts = _read(node, inputs["split"], context)
         else:
-            ids, vectors, facts = _encode(node, inputs["text"], out, context)
+            ids, vectors, facts = _encode(node, inputs, out, context)
         save_file({"vectors": np.ascontiguousarray(vectors)}, out / "embeddings.safetensors")
         pl.DataFrame({"id": ids}, schema={"id": pl.String}).write_parquet(out / "ids.parquet")
         shutil.rmtree(out / SHARDS, ignore_errors=True)
@@ -74,15 +75,18 @@ def _read(node: Node, split: Artefact, context: RunContext) -> Embedded:
     return ids, vectors, {**facts, "scope": f"{settings['scope']} (declared, not audited)"}
 
 
-def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embedded:
+def _encode(node: Node, inputs: Mapping[str, Artefact], out: Path, context: RunContext) -> Embedded:
     """Encode the entities with a text; the others get the mean of their side."""
-    table = pl.read_parquet(text.file("texts.parquet"), glob=False)
+    table = pl.read_parquet(inputs["text"].file("texts.parquet"), glob=False)
     ids, side = table["id"].to_list(), node.settings["side"]
     section = encoder_of(node.located()["encoder"])
     prefix = getattr(section, PREFIX[side], "")
     encoded = encoder_input(prefix, side, ids, table["text"].to_list())
-    embed = _by_service if isinstance(section, Service) else _by_model
-    vectors, unit_norm, facts = embed(section, encoded, node, out, context)
+    if isinstance(section, Service):
+        vectors, unit_norm, facts = _by_service(section, encoded, node, context)
+    else:
+        encoder = text_encoder(section, inputs.get("adaptation"), context.device, context.threads)
+        vectors, unit_norm, facts = _by_model(encoder, encoded, node, out, context)
     check_vectors(vectors, encoded.names, unit_norm)
     if silent := len(ids) - len(encoded.rows):
         vectors = fill_with_mean(vectors, encoded.rows, len(ids), unit_norm)
@@ -90,23 +94,30 @@ def _encode(node: Node, text: Artefact, out: Path, context: RunContext) -> Embed
     return ids, vectors, facts
 
 
+def text_encoder(
+    section: EncoderSource, adaptation: Artefact | None, device: str, threads: int
+) -> TextEncoder:
+    """Load the encoder of texts, with the weights of the adaptation stage if there are any."""
+    with ENCODERS.blamed(section.kind):
+        more = {} if adaptation is None else {"adapter": adaptation.file(ADAPTER).parent}
+        encoder: TextEncoder = ENCODERS.implementation(section.kind)(section, device, threads, **more)
+        if ENCODERS.version(section.kind) is not None:
+            check_encoder(encoder, section.kind)
+    return encoder
+
+
 def _by_model(
-    section: EncoderSource, encoded: EncoderInput, node: Node, out: Path, context: RunContext
+    encoder: TextEncoder, encoded: EncoderInput, node: Node, out: Path, context: RunContext
 ) -> Made:
     total = len(set(encoded.texts))
     progress = context.progress(node, total, "texts")
-    with ENCODERS.blamed(section.kind):
-        encoder = ENCODERS.implementation(section.kind)(section, context.device, context.threads)
-        if ENCODERS.version(section.kind) is not None:
-            check_encoder(encoder, section.kind)
+    with ENCODERS.blamed(node.settings["encoder"]["kind"]):
         vectors = encode_in_shards(encoder, encoded.texts, out / SHARDS, progress)
         facts = {"distinct": total, **encoder.facts, **encoder.findings(encoded.texts, vectors)}
     return vectors, encoder.unit_norm, facts
 
 
-def _by_service(
-    section: EncoderSource, encoded: EncoderInput, node: Node, out: Path, context: RunContext
-) -> Made:
+def _by_service(section: EncoderSource, encoded: EncoderInput, node: Node, context: RunContext) -> Made:
     assert isinstance(section, Service)
     if context.ledger is None:
         raise ServiceError(

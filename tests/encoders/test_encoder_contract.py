@@ -30,9 +30,13 @@ LOCAL = [
 ]
 
 
+# All thirty layers of SmolLM2 take 8 ms a token here; the contract is the same for the first two.
+FASTER: dict[str, dict[str, object]] = {"causal_lm": {"layers": 2, "pooling": "bidirectional_mean"}}
+
+
 @pytest.mark.parametrize("name", LOCAL)
 def test_registered_encoders_keep_the_contract(name: str, minilm: Path) -> None:
-    check_encoder(name)
+    check_encoder(name, **FASTER.get(name, {}))
 
 
 def test_minilm_agrees_with_the_library(minilm: Path) -> None:

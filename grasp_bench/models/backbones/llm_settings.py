@@ -19,7 +19,7 @@ SMOLLM2 = {
 }  # fmt: skip
 # Time for a parameter and an item of a history, in that of SASRec for an item: for each of the passes
 # (forward, gradients of the input, gradients of the weights).
-COST, FORWARD, OF_INPUTS, OF_WEIGHTS = 1.5e-6, 1.0, 1.0, 1.0
+COST, FORWARD, OF_INPUTS, OF_WEIGHTS = 1.8e-6, 1.0, 1.0, 1.0
 # Bytes of a parameter: the weights; where they are trained, also gradient, moments, best epoch and copies.
 FROZEN_BYTES, TRAINED_BYTES = 4, 28
 

@@ -38,6 +38,7 @@ from grasp_bench.retrieval.neighbours import SearchSettings, pooled_means, resol
 from grasp_bench.spec.choices import encoder_of
 from grasp_bench.spec.index import Index
 from grasp_bench.spec.service import Service
+from grasp_bench.stages.embeddings import text_encoder
 from grasp_bench.studies.serving import Ints, Request, Serving, TrainedCell, open_cell
 
 Path = Literal["model", "live", "text"]
@@ -143,7 +144,9 @@ class LiveText:
         cell = opened.cell
         node = cell.nodes["user_embeddings"]
         section = encoder_of(node.located()["encoder"])
-        self._encoder = ENCODERS.implementation(section.kind)(section, "cpu", threads)
+        adapted = node.inputs.get("adaptation")
+        adaptation = None if adapted is None else store.get(adapted.stage, adapted.hash)
+        self._encoder = text_encoder(section, adaptation, "cpu", threads)
         text = cell.nodes["user_text"]
         table = pl.read_parquet(store.get(text.stage, text.hash).file("texts.parquet"), glob=False)
         told = encoder_input(
