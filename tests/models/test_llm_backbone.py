@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from builders import model_settings
+from builders import model_settings, saved_llm
 from transformers import AutoConfig, AutoModel
 
 from grasp_bench.core.errors import DataError
@@ -16,8 +16,6 @@ from grasp_bench.models.layout import Layout
 from grasp_bench.services.local_model import folder_of
 
 LENGTHS = [3, 12, 1, 20, 6]
-SIZES = {"hidden_size": 24, "num_attention_heads": 4, "num_hidden_layers": 2, "vocab_size": 11}
-SMALL = {"num_key_value_heads": 2, "intermediate_size": 32, "head_dim": 6, "pad_token_id": None}
 
 
 def built(seed: int = 1, **keys: Any) -> LLM:
@@ -31,19 +29,13 @@ def states(backbone: LLM) -> torch.Tensor:
     return backbone(x_TD, Layout(torch.tensor(LENGTHS)))
 
 
-def saved(folder: Path, kind: str, **sizes: Any) -> str:
-    torch.manual_seed(3)
-    AutoModel.from_config(AutoConfig.for_model(kind, **{**SIZES, **sizes})).save_pretrained(folder)
-    return str(folder)
-
-
 @pytest.mark.parametrize(
     ("kind", "sizes"),
-    [("smollm2", {}), ("gpt2", {}), ("qwen3", SMALL), ("granite", {**SMALL, "attention_multiplier": 0.3})],
+    [("smollm2", {}), ("gpt2", {}), ("qwen3", {}), ("granite", {"attention_multiplier": 0.3})],
 )
 @torch.no_grad()
 def test_states_are_those_of_the_library_over_padded_sequences(kind, sizes, tmp_path: Path) -> None:
-    name = "smollm2" if kind == "smollm2" else saved(tmp_path, kind, **sizes)
+    name = "smollm2" if kind == "smollm2" else saved_llm(tmp_path, kind, **sizes)
     backbone = built(model=name, kept_layers=2)
     folder, layout = folder_of(name), Layout(torch.tensor(LENGTHS))
     config = AutoConfig.from_pretrained(folder, num_hidden_layers=2)
@@ -113,8 +105,8 @@ def test_what_cannot_be_a_backbone_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"model\.kept_layers: smollm2 has 30 layers, not 31"):
         built(model="local/smollm2", kept_layers=31)
     with pytest.raises(DataError, match="has no linear layers"):
-        built(model=saved(tmp_path / "gpt2", "gpt2"), lora_rank=2)
-    capped = built(model=saved(tmp_path / "gemma2", "gemma2", **SMALL))
+        built(model=saved_llm(tmp_path / "gpt2", "gpt2"), lora_rank=2)
+    capped = built(model=saved_llm(tmp_path / "gemma2", "gemma2"))
     with pytest.raises(DataError, match="Gemma2Attention caps scores"):
         states(capped)
     with pytest.raises(DataError, match="cannot be loaded"):
