@@ -9,14 +9,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 # Tests run in this many processes, a file in one of them (files share costly fixtures); each uses one thread.
-# In their own order: by the number of tests, files of few slow ones would come last and keep one core waiting.
+# In their own order (tests/conftest.py): by the number of tests, files of few slow ones would come last and keep
+# one core waiting.
 JOBS   ?= 2
 
 # The wheel built here may be run from pip's cache on another machine of the same kind.
 export HNSWLIB_NO_NATIVE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: venv demo test campaign lint docs notebooks clean
+.PHONY: venv demo test tests campaign lint docs notebooks clean
 .DEFAULT_GOAL := test
 
 venv: $(STAMP)
@@ -36,11 +37,15 @@ demo: venv
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+# At once: types are checked by one core, which would leave the other idle.
+test: venv
+	+@$(MAKE) --no-print-directory -j 2 lint tests
 
 # With bytecode kept: else every process that a test starts compiles the package again.
-test: lint
+tests: venv
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 campaign: venv

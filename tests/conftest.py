@@ -12,14 +12,38 @@ from hypothesis import settings
 from llm_server.launch import Running, launch
 from offline_model import needed_model
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from grasp_bench.core import machine
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("untimed", deadline=None)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin take the core of other tests
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else importing litellm asks a server
+
+# How long an example takes says how busy the machine is. Each run draws others: half as many as usual do.
+settings.register_profile("untimed", deadline=None, max_examples=50)
 settings.load_profile("untimed")
 
+# What takes longest comes first: a file that begins late keeps one core waiting for the other.
+LONGEST = [
+    "test_notebooks.py", "test_tuning_command.py", "test_local_model.py", "test_scorer_export.py",
+    "test_trackers.py", "test_page_in_browser.py", "test_whole_runs.py", "test_new_command.py",
+]  # fmt: skip
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put LONGEST before all other files, which stay in their order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cores_of_the_machine() -> Iterator[Callable[[], int]]:
+    """How many there are; for runs in this process, and workers that they start, it is one."""
+    counted = machine.cores
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "cores", lambda: 1)
+        yield counted
 
 
 @pytest.fixture(scope="session")

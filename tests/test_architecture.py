@@ -6,10 +6,9 @@ import ast
 import importlib
 import subprocess
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-
-import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "grasp_bench"
@@ -20,35 +19,51 @@ FORBIDDEN_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "pand
 LONGEST_FILE = 400
 
 
-def relative(path: Path) -> str:
-    return str(path.relative_to(REPOSITORY))
-
-
 def test_import_contracts_of_pyproject_are_kept() -> None:
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]
-    done = subprocess.run(
-        [*command, "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=relative)
-def test_files_are_short_and_have_telling_names(path: Path) -> None:
-    assert not {path.stem, path.parent.name} & VAGUE
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_sources_say_what_they_are_and_import_by_full_name(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert not tree.body or ast.get_docstring(tree), "a module starts with a docstring"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            assert not {alias.name.partition(".")[0] for alias in node.names} & FORBIDDEN_IMPORTS
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            assert (node.module or "").partition(".")[0] not in FORBIDDEN_IMPORTS
+def test_files_are_short_and_have_telling_names() -> None:
+    for path in (*SOURCES, *TESTS):
+        assert not {path.stem, path.parent.name} & VAGUE, path
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE, path
+
+
+def test_sources_say_what_they_are_and_import_by_full_name() -> None:
+    for path in SOURCES:
+        tree = parsed(path)
+        assert not tree.body or ast.get_docstring(tree), f"{path} starts without a docstring"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                assert not {alias.name.partition(".")[0] for alias in node.names} & FORBIDDEN_IMPORTS, path
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: imports are absolute"
+                assert (node.module or "").partition(".")[0] not in FORBIDDEN_IMPORTS, path
+
+
+WAITING = {"wait", "communicate", "join", "run"}  # for a process or a thread
+
+
+def test_tests_wait_as_long_as_a_busy_machine_takes() -> None:
+    """Without a limit, or up to `patience.PATIENCE`: some seconds suffice on an idle machine alone."""
+    for path in TESTS:
+        if path.parent.name == "campaign":
+            continue
+        for node in ast.walk(parsed(path)):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            limits = [each.value for each in node.keywords if each.arg == "timeout"]
+            seconds = [each for each in [*node.args, *limits] if isinstance(each, ast.Constant)]
+            numbers = [each.value for each in seconds if type(each.value) in (int, float)]
+            assert node.func.attr not in WAITING or not numbers, f"{path}:{node.lineno}"
 
 
 def test_text_leaves_the_process_in_few_places() -> None:
@@ -65,16 +80,12 @@ def test_text_leaves_the_process_in_few_places() -> None:
         name = str(path.relative_to(PACKAGE).with_suffix(""))
         names = {
             ast.unparse(node)
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in ast.walk(parsed(path))
             if isinstance(node, ast.Attribute | ast.Name | ast.alias)
         }
         assert name in streams or not names & {"sys.stdout", "sys.stderr", "print", "print_exc"}, path
         assert name == "core/outlets" or not any(each.startswith("sys.__std") for each in names), path
-        called = {
-            ast.unparse(node.func)
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Call)
-        }
+        called = {ast.unparse(node.func) for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)}
         assert not called & {"Console", "escape_markup", "rich.print"}, path
         assert "from rich.markup" not in path.read_text(encoding="utf-8"), path
 

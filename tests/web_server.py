@@ -24,7 +24,7 @@ class Server:
     def end(self) -> tuple[int, str]:
         """Press Ctrl-C; the exit code and what else was said."""
         self.process.send_signal(signal.SIGINT)
-        _, said = self.process.communicate(timeout=30)
+        _, said = self.process.communicate()
         return self.process.returncode, said
 
 

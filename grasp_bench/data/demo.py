@@ -10,6 +10,7 @@ methods.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -74,6 +75,7 @@ class Demo(MadeDataset):
         return items()
 
 
+@cache
 def items() -> pl.DataFrame:
     """Generate the catalogue: item_id, title, brand (null for a quarter), categories."""
     rng = np.random.default_rng([SEED, 0])
@@ -89,6 +91,7 @@ def items() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["item_id", "title", "brand", "categories"], orient="row")
 
 
+@cache
 def interactions() -> pl.DataFrame:
     """Generate all histories: user_id, item_id, timestamp (no ties), 5 to 30 rows a user, in order."""
     rng = np.random.default_rng([SEED, 1])

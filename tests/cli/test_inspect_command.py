@@ -60,7 +60,7 @@ def test_prompts(shop: Shop, tmp_path: Path) -> None:
 def test_a_spec_that_was_not_run_is_one_line(shop: Shop, tmp_path: Path, command: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "grasp_bench", "inspect", command, str(shop.spec), "--store", str(tmp_path)],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 5
     assert "not there yet" in done.stderr or "are there yet" in done.stderr

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from calling import call
+from typer.testing import Result
+
 SPEC = """\
 name: small
 dataset: {source: demo}
@@ -16,15 +19,14 @@ ablations: {softmax: {model.attention: softmax}}
 """
 
 
-def plan(folder: Path, *arguments: str, spec: str = SPEC) -> subprocess.CompletedProcess[str]:
+def plan(folder: Path, *arguments: str, spec: str = SPEC) -> Result:
     (folder / "small.yaml").write_text(spec)
-    command = [sys.executable, "-m", "grasp_bench", "plan", "small.yaml", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return call(folder, "plan", "small.yaml", *arguments)
 
 
 def test_json_tells_cells_nodes_and_an_estimate(tmp_path: Path) -> None:
     done = plan(tmp_path, "--format", "json", "--device", "cpu", "--workers", "2")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
     assert [cell["slug"] for cell in told["cells"]] == [
         "sasrec-none-s42", "sasrec-grasp-s42", "sasrec-grasp-softmax-s42",
@@ -65,9 +67,9 @@ def test_controls_are_planned_unless_a_spec_says_otherwise_and_counted_apart(tmp
 
 def test_what_cannot_be_run_ends_with_a_message(tmp_path: Path) -> None:
     done = plan(tmp_path, "--set", "noise.rates=[0.5, 2]")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "noise.rates: rates must lie in [0, 1]" in done.stderr
     assert "Traceback" not in done.stderr
     nothing = plan(tmp_path, "--only", "bert*")
-    assert nothing.returncode == 2
+    assert nothing.exit_code == 2
     assert "sasrec-none-s42" in nothing.stderr

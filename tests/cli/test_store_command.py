@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from grasp_bench.core.store import Store
 
 SPEC = """
 name: small
-dataset: {{source: demo}}
+dataset: {{source: demo, sample_users: 200}}
 model: {{backbone: sasrec, embedding_dim: {width}, max_len: 10}}
 training: {{max_epochs: 1}}
 seeds: [1]
@@ -21,15 +23,25 @@ controls: [popularity]
 """
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two specs that have been run."""
+    folder = tmp_path_factory.mktemp("store")
+    with contextlib.chdir(folder):
+        for width in (8, 4):
+            path = folder / f"w{width}.yaml"
+            path.write_text(SPEC.format(width=width))
+            loaded = api.load(path)
+            api.run(loaded, api.plan(loaded), executor="in_process")
+    return folder
+
+
 @pytest.fixture
-def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for width in (8, 4):
-        path = tmp_path / f"w{width}.yaml"
-        path.write_text(SPEC.format(width=width))
-        loaded = api.load(path)
-        api.run(loaded, api.plan(loaded), executor="in_process")
-    return tmp_path
+def ran(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, to be changed."""
+    folder = Path(shutil.copytree(whole, tmp_path / "copy"))
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def call(*words: str) -> tuple[int, str]:

@@ -18,7 +18,7 @@ SETUP = "import sys\nfrom grasp_bench.core.outlets import *\nguard_streams()\n"
 def python(code: str, shell: str = "", **environment: str) -> subprocess.CompletedProcess[bytes]:
     """Run code behind guarded streams, with what a shell does to them."""
     command = ["bash", "-c", f'exec "$@" {shell}', "bash", sys.executable, "-c", SETUP + code]
-    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, timeout=60)
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True)
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from patience import PATIENCE
+
 from grasp_bench.core.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +23,7 @@ store = Store(Path(sys.argv[1]))
 with store.lock("train", "abc"), store.writing("train", "abc", {"hash": "abc"}) as out:
     (out / "first.txt").write_text("1")
     print("half", flush=True)
-    time.sleep(60)
+    time.sleep(600)
     (out / "second.txt").write_text("2")
 """
 # Makes the node unless it is there; notes in a log how often the work was done, and by how many at once.
@@ -56,7 +58,7 @@ def test_a_killed_writer_leaves_no_artefact_and_no_lock(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "half\n"
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait()
     store = Store(tmp_path)
     assert not store.has("train", "abc")
     assert list(store.artefacts("train")) == []
@@ -76,7 +78,7 @@ def test_a_killed_writer_leaves_no_artefact_and_no_lock(tmp_path: Path) -> None:
 def test_processes_that_meet_do_the_work_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
     processes = [start(MAKE, tmp_path / "store", log) for _ in range(4)]
-    assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
+    assert [process.wait(PATIENCE) for process in processes] == [0, 0, 0, 0]
     assert sorted(log.read_text().split()) == ["n0", "n1", "n2"]
     store = Store(tmp_path / "store")
     assert len(list(store.artefacts("train"))) == 3

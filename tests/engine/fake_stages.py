@@ -61,7 +61,7 @@ def _obey(rule: Path, folder: Path) -> None:
         raise KeyError("nonsense")
     if word == "hang":
         (folder / "hanging").write_text(str(os.getpid()))
-        time.sleep(60)
+        time.sleep(600)  # until it is killed
     if word == "be slow":
         time.sleep(0.15)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import call
 
 SPEC = """\
 name: live
@@ -30,10 +31,8 @@ NODE_EVENTS = {"started", "progress", "finished", "failed"}
 
 
 def run_json(folder: Path, *more: str) -> tuple[int, list[dict[str, Any]]]:
-    done = subprocess.run(
-        [*RUN, "--log-format", "json", *more], cwd=folder, capture_output=True, text=True, check=False
-    )
-    return done.returncode, [json.loads(line) for line in done.stderr.splitlines()]
+    done = call(folder, *RUN[3:], "--executor", "in_process", "--log-format", "json", *more)
+    return done.exit_code, [json.loads(line) for line in done.stderr.splitlines()]
 
 
 @pytest.fixture(scope="module")

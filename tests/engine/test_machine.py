@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from grasp_bench.core.errors import GraspBenchError
 from grasp_bench.engine.run import worker_devices
 
 
-def test_cores_and_description() -> None:
-    assert machine.cores() >= 1
+def test_cores_and_description(cores_of_the_machine: Callable[[], int]) -> None:
+    assert cores_of_the_machine() >= 1
     assert machine.describe("cpu").endswith(", CPU")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ import pytest
 from fake_study import Fakes
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
+from patience import PATIENCE, until
 
-SECONDS = 60
 SETUP = """
-import signal, sys
+import os, signal, sys
 sys.path.insert(0, {tests!r})
+os.environ["FAKE_STAGES"] = {orders!r}
 from pathlib import Path
 from run_fakes import fake_plan
 from grasp_bench.engine.run import RunConfig, run_plan
@@ -34,22 +34,32 @@ before = state()
 """
 
 
-@pytest.fixture
-def kernel(fakes: Fakes) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
-    manager, client = start_new_kernel()
-    names = {"tests": str(Path(__file__).parent), "store": str(fakes.store), "results": str(fakes.results)}
+Kernel = tuple[KernelManager, BlockingKernelClient]
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Kernel]:
+    manager, client = start_new_kernel(startup_timeout=PATIENCE)
     try:
-        assert messages_of(client, SETUP.format(**names))[1]["status"] == "ok"
         yield manager, client
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
 
 
+@pytest.fixture
+def kernel(started: Kernel, fakes: Fakes) -> Kernel:
+    """A kernel with a study of the test's own."""
+    names = {name: str(getattr(fakes, name)) for name in ("orders", "store", "results")}
+    setup = SETUP.format(tests=str(Path(__file__).parent), **names)
+    assert messages_of(started[1], setup)[1]["status"] == "ok"
+    return started
+
+
 def messages_of(client: BlockingKernelClient, code: str) -> tuple[list[Any], Any]:
     """Run code; return what it sends to the notebook, and the reply."""
     sent: list[Any] = []
-    reply = client.execute_interactive(code, timeout=SECONDS, output_hook=sent.append)
+    reply = client.execute_interactive(code, timeout=PATIENCE, output_hook=sent.append)
     return sent, reply["content"]
 
 
@@ -82,13 +92,9 @@ def test_an_interrupt_stops_the_workers_and_the_same_call_resumes(kernel: Any, f
     rule.write_text("hang")
     client.execute("run('notebook')")
     worker = fakes.orders / "hanging"
-    deadline = time.monotonic() + SECONDS
-    while not (worker.exists() and worker.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process = psutil.Process(int(worker.read_text()))
+    process = psutil.Process(int(until(lambda: worker.exists() and worker.read_text())))
     manager.interrupt_kernel()
-    reply = client.get_shell_msg(timeout=SECONDS)["content"]
+    reply = client.get_shell_msg(timeout=PATIENCE)["content"]
     assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt")
     assert not process.is_running()
     rule.unlink()

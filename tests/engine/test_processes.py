@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from fake_study import Fakes
+from patience import PATIENCE, until
 from run_fakes import fake_plan
 
 from grasp_bench.core.store import Store
@@ -31,25 +31,17 @@ def start(fakes: Fakes) -> subprocess.Popen[str]:
 
 def wait_until_hanging(fakes: Fakes) -> int:
     mark = fakes.orders / "hanging"
-    deadline = time.monotonic() + 30
-    while not (mark.exists() and mark.read_text()):
-        assert time.monotonic() < deadline, "the stage was never reached"
-        time.sleep(0.05)
-    return int(mark.read_text())
+    return int(until(lambda: mark.exists() and mark.read_text()))
 
 
-def is_gone(pid: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        # An orphan that nobody has waited for yet is dead all the same.
-        if Path(f"/proc/{pid}/stat").exists() and ") Z " in Path(f"/proc/{pid}/stat").read_text():
-            return True
-        time.sleep(0.05)
-    return False
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    # An orphan that nobody has waited for yet is dead all the same.
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and ") Z " in stat.read_text()
 
 
 @pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "kill"])
@@ -61,12 +53,12 @@ def test_ctrl_c_ends_the_workers_and_leaves_a_resumable_state(fakes: Fakes, whol
         os.killpg(program.pid, signal.SIGINT)
     else:
         program.send_signal(signal.SIGINT)
-    assert program.wait(15) == 130
-    assert is_gone(worker, 1)
+    assert program.wait(PATIENCE) == 130
+    assert is_gone(worker)
     assert "Traceback" not in (program.stderr.read() if program.stderr else "")
     assert status(fake_plan(), Store(fakes.store)).count("resume") >= 1
     fakes.relent()
-    assert not fakes.run().failed
+    assert not fakes.run("in_process", workers=1).failed
 
 
 def test_workers_end_with_a_killed_parent(fakes: Fakes) -> None:
@@ -74,15 +66,15 @@ def test_workers_end_with_a_killed_parent(fakes: Fakes) -> None:
     program = start(fakes)
     worker = wait_until_hanging(fakes)
     program.kill()
-    program.wait(10)
-    assert is_gone(worker, 10)
+    program.wait(PATIENCE)
+    until(lambda: is_gone(worker))
 
 
 def test_two_processes_share_one_store(fakes: Fakes) -> None:
     for node in fake_plan().nodes:
         fakes.order(node.label, "be slow")
     programs = [start(fakes), start(fakes)]
-    said = [program.communicate(timeout=60)[1] for program in programs]
+    said = [program.communicate(timeout=PATIENCE)[1] for program in programs]
     assert [program.returncode for program in programs] == [0, 0], said
     # Each node was made by one of them; the other waited for it, and found it made.
     assert sorted(fakes.runs()) == sorted(node.label for node in fake_plan().nodes)

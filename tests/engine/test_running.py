@@ -34,11 +34,11 @@ def test_every_node_runs_once_and_every_cell_is_published(
 
 
 def test_a_second_run_does_nothing(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:
-    fakes.run()
+    fakes.run("in_process", workers=1)
     before = fakes.runs()
     published = fakes.results / "fakes" / BASE / "cell.json"
     written = published.stat().st_mtime_ns
-    outcome = fakes.run()
+    outcome = fakes.run("in_process", workers=1)
     assert len(outcome.finished) == 3
     assert fakes.runs() == before
     assert published.stat().st_mtime_ns == written
@@ -70,7 +70,7 @@ def test_a_failed_node_fails_its_cells_and_no_others(fakes: Fakes, word: str, me
 
     fakes.relent()
     before = len(fakes.runs())
-    assert not fakes.run().failed
+    assert not fakes.run("in_process", workers=1).failed
     assert sorted(fakes.runs()[before:]) == [f"metrics {GRASP}", f"rank {GRASP}", f"train {GRASP}"]
     assert not failure.report.exists()
 
@@ -92,7 +92,7 @@ def test_a_stage_finds_what_a_killed_one_left(fakes: Fakes, capsys: pytest.Captu
     assert status(plan, store).states[train.hash] == "resume"
     fakes.relent()
     capsys.readouterr()
-    fakes.run()
+    fakes.run("in_process", workers=1)
     assert "resuming 1/3 cells" in capsys.readouterr().err
     assert store.get("train", train.hash).sidecar["facts"]["found_before"] == ["made.json"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import pytest
 import wandb_file
+from calling import call
 
 from grasp_bench.core.errors import UnknownNameError
 from grasp_bench.engine.trackers.registry import TRACKERS, TrackedRun, open_trackers
@@ -26,7 +25,7 @@ training: {max_epochs: 3}
 compare: {model.dropout: [0.5, 0.2]}
 """
 SLUGS = ["popularity", "sasrec-none-dropout_0.2-s42", "sasrec-none-dropout_0.5-s42"]
-RUN = [sys.executable, "-m", "grasp_bench", "run", "tracked.yaml", "--device", "cpu", "--log-format", "plain"]
+RUN = ["run", "tracked.yaml", "--device", "cpu", "--log-format", "plain", "--executor", "in_process"]
 ALL = [f"--tracker={name}" for name in TRACKERS.names()]
 
 
@@ -69,10 +68,8 @@ class Tracked:
 def tracked(tmp_path_factory: pytest.TempPathFactory) -> Tracked:
     folder = tmp_path_factory.mktemp("tracked")
     (folder / "tracked.yaml").write_text(SPEC)
-    done = subprocess.run(
-        [*RUN, "--workers", "1", *ALL], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = call(folder, *RUN, *ALL)
+    assert done.exit_code == 0, done.stderr
     assert "warning" not in done.stderr, done.stderr
     return Tracked(folder, done.stderr)
 
@@ -170,9 +167,7 @@ def test_wandb_takes_the_longest_name_of_a_spec(tmp_path: Path) -> None:
 
 def test_done_runs_are_told_to_nobody(tracked: Tracked) -> None:
     before = sqlite3.connect(tracked.trackers / "mlflow.db").execute("select count(*) from runs").fetchone()
-    again = subprocess.run(
-        [*RUN, "--tracker=mlflow"], cwd=tracked.folder, capture_output=True, text=True, check=False
-    )
+    again = call(tracked.folder, *RUN, "--tracker=mlflow")
     assert "nothing to do" in again.stderr
     assert "tracked by" not in again.stderr
     assert (
@@ -183,10 +178,8 @@ def test_done_runs_are_told_to_nobody(tracked: Tracked) -> None:
 
 def test_a_name_that_is_none_stops_everything_before_it_begins(tmp_path: Path) -> None:
     (tmp_path / "tracked.yaml").write_text(SPEC)
-    done = subprocess.run(
-        [*RUN, "--tracker=tensorbord"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
+    done = call(tmp_path, *RUN, "--tracker=tensorbord")
+    assert done.exit_code == 2
     assert "did you mean 'tensorboard'" in done.stderr
     assert not (tmp_path / "results").exists()
 

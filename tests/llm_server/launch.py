@@ -15,7 +15,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from llm_server.settings import Settings
@@ -30,7 +32,6 @@ class Running:
 
     address: str
     log: Path
-    pid: int
 
     @property
     def port(self) -> int:
@@ -53,26 +54,44 @@ class Running:
 
 @contextmanager
 def launch(folder: Path, **settings: Any) -> Iterator[Running]:
-    """Run a server in a process of its own; its log is `folder/llm_server.jsonl`, continued if there."""
+    """Run a server in another process; its log is `folder/llm_server.jsonl`, continued if there."""
     asked = Settings().changed(settings)
     log = folder / "llm_server.jsonl"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "llm_server", str(log), asked.to_json()],
-        env={**os.environ, "PYTHONPATH": str(HERE.parent)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
+    port = host().ask({"log": str(log), "settings": json.loads(asked.to_json())})
+    scheme = "http" if asked.certificate is None else "https"
     try:
-        port = int(process.stdout.readline())
-        scheme = "http" if asked.certificate is None else "https"
-        yield Running(f"{scheme}://127.0.0.1:{port}/v1", log, process.pid)
+        yield Running(f"{scheme}://127.0.0.1:{port}/v1", log)
     finally:
-        process.stdin.close()  # which ends it
-        process.stdout.close()
-        process.wait(10)
+        host().ask({"close": port})
+
+
+class Host:
+    """The process that hosts the servers of this one: to start one for each takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "llm_server"],
+            env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+            stdin=subprocess.PIPE,  # whose end ends it
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._lock = Lock()
+
+    def ask(self, order: dict[str, Any]) -> int:
+        """Send an order; the port that it was about."""
+        orders, answers = self._process.stdin, self._process.stdout
+        assert orders is not None
+        assert answers is not None
+        with self._lock:
+            print(json.dumps(order), file=orders, flush=True)
+            return int(answers.readline())
+
+
+@cache
+def host() -> Host:
+    """Of this process."""
+    return Host()
 
 
 def self_signed(folder: Path) -> tuple[str, str]:

@@ -90,7 +90,7 @@ PLUGIN = """
 """
 SPEC = """
 name: own
-dataset: {{source: demo}}
+dataset: {{source: demo, sample_users: 100}}
 model: {{backbone: sasrec, embedding_dim: 8, max_len: 10{keys}}}
 training: {{max_epochs: 1}}
 seeds: [1]

@@ -243,7 +243,8 @@ compare: {{model.enhancer: [none, grasp]}}
 hypotheses: [{{better: grasp, than: none, metric: RBP@10}}]
 """
 PLAIN = (
-    "name: plain\ndataset: {source: demo}\nmodel: {embedding_dim: 8}\nseeds: [1]\ntraining: {max_epochs: 1}\n"
+    "name: plain\ndataset: {source: demo, sample_users: 30}\nmodel: {embedding_dim: 8}\nseeds: [1]\n"
+    "training: {max_epochs: 1}\n"
 )
 
 

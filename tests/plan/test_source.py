@@ -16,7 +16,7 @@ from grasp_bench.plan.source import LOOP, PARTS, source_of
 
 SPEC = """
 name: small
-dataset: {source: demo}
+dataset: {source: demo, sample_users: 100}
 model: {backbone: sasrec, embedding_dim: 8, max_len: 10}
 training: {max_epochs: 1}
 seeds: [1]

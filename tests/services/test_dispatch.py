@@ -15,6 +15,7 @@ import pytest
 from llm_server.answers import vector_of
 from llm_server.launch import Running
 from llm_server.settings import Fault
+from patience import PATIENCE
 from questionnaire import KEY, MAX_TOKENS, PAYER, PRICE, answered, questions, service_at
 
 from grasp_bench.core.errors import BudgetError, DataError, ServiceError
@@ -328,7 +329,7 @@ def test_two_that_ask_the_same_at_once_pay_once(llm_server: Start, ledger: Path)
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(PATIENCE)
     assert sorted((each.sent, each.reused) for each in summaries) == [(0, 30), (30, 0)]
     assert server.counts().billed == 30
     assert server.counts().peak_in_flight <= 4

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE
 
 from grasp_bench.core.errors import StoreError
 from grasp_bench.services.ledger import APPLICATION, TABLES, Answer, Ledger, Spent
@@ -145,7 +146,7 @@ def test_several_processes_write_one_ledger(tmp_path: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(PATIENCE)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     with Ledger(path) as ledger:
         assert not any(ledger.missing([key(k) for k in range(300)]))

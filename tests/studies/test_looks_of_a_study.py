@@ -42,16 +42,17 @@ FAST, SLOW = "none/fast", "none/slow"
 
 @dataclass
 class Place:
-    """A folder to run in, and after how many trainings each hypothesis is to be decided."""
+    """A folder to run in, a store, and after how many trainings each hypothesis is to be decided."""
 
     folder: Path
+    store: Path
     decided_after: dict[str, int] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
     def run(self, only: str = "*", tell: Callable[[str], None] | None = None) -> StudyRun:
         self.lines.clear()
         loaded = load_text(SPEC)
-        shop = RunConfig(self.folder / "store", self.folder / "results", ("cpu",), "in_process", "plain")
+        shop = RunConfig(self.store, self.folder / "results", ("cpu",), "in_process", "plain")
         return run_study(loaded, compile_plan(loaded.experiment, str), only, shop, tell or self.lines.append)
 
     @property
@@ -60,14 +61,20 @@ class Place:
 
     def trained(self) -> dict[str, str]:
         """When each training was finished, by its hash."""
-        store = Store(self.folder / "store")
+        store = Store(self.store)
         return {found.sidecar["hash"]: found.sidecar["finished"] for found in store.artefacts("train")}
 
 
+@pytest.fixture(scope="module")
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store for all tests that do not ask what was trained when."""
+    return tmp_path_factory.mktemp("trainings")
+
+
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(tmp_path: Path, trainings: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Both hypotheses are decided at the first look unless the test says otherwise."""
-    here, judge = Place(tmp_path), looks.judge
+    here, judge = Place(tmp_path, trainings), looks.judge
 
     def scripted(stored: StoredResults, values: UserValues) -> list[Any]:
         def verdict(claim: Claim) -> dict[str, Any]:
@@ -97,7 +104,7 @@ def test_what_is_decided_at_first_gets_no_more(place: Place) -> None:
 
 
 def test_methods_of_undecided_hypotheses_alone_are_trained_further(place: Place) -> None:
-    place.decided_after = {FAST: 3}
+    place.decided_after, place.store = {FAST: 3}, place.folder / "store"
     ran = place.run()
     assert seeds_of(ran) == {"none": 3, "fast": 3, "slow": 2, "popularity": 1}
     assert place.lines == [
@@ -117,8 +124,10 @@ def test_methods_of_undecided_hypotheses_alone_are_trained_further(place: Place)
     assert (place.results / "study.json").read_bytes() == study
 
 
-def test_a_run_stopped_between_two_looks_ends_where_it_would_have(place: Place, tmp_path: Path) -> None:
-    place.decided_after = {FAST: 5}
+def test_a_run_stopped_between_two_looks_ends_where_it_would_have(
+    place: Place, trainings: Path, tmp_path: Path
+) -> None:
+    place.decided_after, place.store = {FAST: 5}, tmp_path / "store"
 
     def stop(_: str) -> None:
         raise KeyboardInterrupt
@@ -129,7 +138,7 @@ def test_a_run_stopped_between_two_looks_ends_where_it_would_have(place: Place, 
     resumed = place.run()
     assert seeds_of(resumed) == {"none": 5, "fast": 5, "slow": 2, "popularity": 1}
     planned, lines = json.loads((place.results / "study.json").read_text())["planned"], [*place.lines]
-    place.folder = tmp_path / "at once"
+    place.folder, place.store = tmp_path / "at once", trainings
     place.run()
     assert json.loads((place.results / "study.json").read_text())["planned"] == planned
     assert place.lines == lines
@@ -145,7 +154,7 @@ def test_a_control_gets_no_seeds_and_at_most_it_ends_undecided(place: Place) -> 
 
 
 def test_a_failed_cell_ends_it_at_its_look(place: Place) -> None:
-    place.decided_after = {FAST: 5}
+    place.decided_after, place.store = {FAST: 5}, place.folder / "store"
     place.results.mkdir(parents=True)
     blocked = place.results / "sasrec-none-fast-s3"
     blocked.write_text("where the cell's folder should be")
@@ -157,7 +166,7 @@ def test_a_failed_cell_ends_it_at_its_look(place: Place) -> None:
 
 
 def test_only_filters_every_look_and_a_look_at_part_of_the_seeds_is_none(place: Place) -> None:
-    place.decided_after = {FAST: 5, SLOW: 3}
+    place.decided_after, place.store = {FAST: 5, SLOW: 3}, place.folder / "store"
     ran = place.run(only="*-s[12]")
     assert not any(cell.seed == 3 for cell in ran.chosen.cells)
     assert seeds_of(ran) == {"none": 3, "fast": 3, "slow": 2, "popularity": 1}  # popularity was not run

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from patience import PATIENCE
 from tuned_shop import searched, write_shop
 from typer.testing import CliRunner
 
@@ -48,7 +49,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def tune(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     process = start(folder, *arguments)
-    said, told = process.communicate(timeout=120)
+    said, told = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(process.args, process.returncode, said, told)
 
 
@@ -125,7 +126,7 @@ def test_a_worker_that_dies_is_replaced(folder: Path) -> None:
         child for child in psutil.Process(process.pid).children() if "spawn_main" in str(child.cmdline())
     )
     worker.kill()
-    told = process.communicate(timeout=120)[1]
+    told = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 0, told
     assert "a worker died, exit -9; its trial is asked again" in told
     assert [trial["state"] for trial in found_in(folder)["trials"]] == ["complete"]
@@ -136,7 +137,7 @@ def test_two_commands_share_a_database(folder: Path, capsys: pytest.CaptureFixtu
     command, here = start(folder, *shared), asked(folder, storage=f"sqlite:///{folder}/shared.db", trials=3)
     loaded = load(folder / "shop.yaml", RANDOM)
     search(loaded, here)
-    told = command.communicate(timeout=120)[1]
+    told = command.communicate(timeout=PATIENCE)[1]
     assert command.returncode == 0, told
     trials = search(loaded, here)["trials"]
     assert "0/3 trials to do" in capsys.readouterr().err
@@ -151,7 +152,7 @@ def test_ctrl_c_says_how_to_go_on(folder: Path) -> None:
         if "start   trial 0" in line:
             break
     process.send_signal(signal.SIGTERM)  # as a scheduler does; Ctrl-C takes the same way
-    told = process.communicate(timeout=60)[1]
+    told = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 130
     assert "interrupted; the same command resumes" in told
     assert "Traceback" not in told

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from patience import PATIENCE, until
 from safetensors.torch import load_file
 
 from grasp_bench.core.errors import TrainingError
@@ -68,7 +69,7 @@ def test_same_seed_same_bits_and_another_seed_others(tmp_path):
 )
 def test_interrupted_between_epochs_it_ends_with_the_same_bits(tmp_path, monkeypatch, changes):
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    rising = [0.1 * k for k in range(1, 9)]
+    rising, changes = [0.1 * k for k in range(1, 6)], {"max_epochs": 5, **changes}
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
     values = iter(rising)
@@ -76,57 +77,60 @@ def test_interrupted_between_epochs_it_ends_with_the_same_bits(tmp_path, monkeyp
 
     calls = iter(rising)
 
-    def stops_in_epoch_five(model: Recommender, epoch: int) -> float:
+    def stops_in_epoch_three(model: Recommender, epoch: int) -> float:
         value = next(calls)
-        if value == rising[4]:
+        if value == rising[2]:
             raise KeyboardInterrupt
         return value
 
     with pytest.raises(KeyboardInterrupt):
-        trainer(tmp_path / "parts", stops_in_epoch_five, **changes).fit()
+        trainer(tmp_path / "parts", stops_in_epoch_three, **changes).fit()
     assert (tmp_path / "parts" / CHECKPOINT).is_file()
-    rest = iter(rising[4:])
+    rest = iter(rising[2:])
     progress = trainer(tmp_path / "parts", lambda model, epoch: next(rest), **changes).fit()
-    assert [entry["epoch"] for entry in progress.log] == list(range(1, 9))
+    assert [entry["epoch"] for entry in progress.log] == list(range(1, 6))
     whole, parts = (load_file(tmp_path / name / MODEL) for name in ("whole", "parts"))
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
     assert not (tmp_path / "parts" / CHECKPOINT).exists()
 
 
+# Trains with a checkpoint after each epoch, and hangs in the third until it is killed.
 SCRIPT = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {paths!r}
 import test_loop
 from grasp_bench.training import loop
 loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
-epochs = [0]
 def validate(model, epoch):
-    epochs[0] += 1
-    if {slow}: time.sleep(0.15)
-    return float(model.enhancer.table.weight.detach().abs().mean())
-test_loop.trainer(Path(sys.argv[1]), validate).fit()
+    if epoch == 3:
+        Path(sys.argv[1], "here").touch()
+        time.sleep({patience})
+    return test_loop.mean_weight(model, epoch)
+test_loop.trainer(Path(sys.argv[1]), validate, max_epochs=5).fit()
 """
 
 
-def start(folder: Path, slow: bool) -> subprocess.Popen[bytes]:
-    folder.mkdir(exist_ok=True)
-    code = SCRIPT.format(tests=str(Path(__file__).parent), slow=slow)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", code, str(folder)], env=environment)
+def mean_weight(model: Recommender, epoch: int) -> float:
+    return float(model.enhancer.table.weight.detach().abs().mean())
 
 
 def test_killed_by_the_system_it_ends_with_the_same_bits(tmp_path):
-    assert start(tmp_path / "whole", slow=False).wait(120) == 0
-    process = start(tmp_path / "killed", slow=True)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "killed" / CHECKPOINT).is_file() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.2)
+    (tmp_path / "whole").mkdir()
+    trainer(tmp_path / "whole", mean_weight, max_epochs=5).fit()
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    here = Path(__file__).parent
+    code = SCRIPT.format(paths=[str(here), str(here.parent)], patience=PATIENCE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    until(lambda: (folder / "here").exists() or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
-    assert process.wait(30) == -signal.SIGKILL
-    assert not (tmp_path / "killed" / MODEL).exists()
-    assert start(tmp_path / "killed", slow=False).wait(120) == 0
+    assert process.wait(PATIENCE) == -signal.SIGKILL
+    assert (folder / CHECKPOINT).is_file()
+    assert not (folder / MODEL).exists()
+    trainer(folder, mean_weight, max_epochs=5).fit()
     whole, killed = (load_file(tmp_path / name / MODEL) for name in ("whole", "killed"))
     assert all(torch.equal(whole[key], killed[key]) for key in whole)
 
@@ -167,7 +171,9 @@ def test_mixed_precision_and_clipping_train_with_every_switch(tmp_path, attentio
     assert progress.log[1]["loss"] < progress.log[0]["loss"] * 1.1
 
 
-def test_compiled_layers_train(tmp_path):
+def test_compiled_layers_train(tmp_path, monkeypatch):
+    """As far as graphs and gradients: to compile their kernels by a C++ compiler takes a minute."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     progress = trainer(tmp_path, compile=True, max_epochs=2).fit()
     assert progress.epoch == 2
     assert torch.isfinite(load_file(tmp_path / MODEL)["enhancer.table.weight"]).all()
