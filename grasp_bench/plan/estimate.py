@@ -25,7 +25,7 @@ from grasp_bench.core.store import Store
 from grasp_bench.plan.compile import Plan
 from grasp_bench.plan.nodes import STAGE_VERSIONS, Node, asks_service
 from grasp_bench.plan.sizes import Sizes, sizes_in, sizes_of, split_of
-from grasp_bench.plan.work import Work, kind_of, work_of
+from grasp_bench.plan.work import Work, kind_of, memory_of, work_of
 
 START_SECONDS = 8.0  # of a run: workers import torch, and the board is made
 MOST_LESSONS = 50  # latest artefacts of a stage
@@ -68,7 +68,8 @@ def estimate(plan: Plan, to_run: Sequence[Node], store: Store, workers: int, dev
         work, passes[node.hash] = work_of(node, size), lessons.passes(node)
         seconds[node.hash] = (work.once + work.each * passes[node.hash]) * lessons.ratio(node)
         learned += seconds[node.hash] if lessons.knows(node) else 0.0
-        memory = max(memory, BASE_MEMORY + MEMORY.get(node.stage, 0.2) * size.interactions / 1000)
+        data = MEMORY.get(node.stage, 0.2) * size.interactions / 1000
+        memory = max(memory, BASE_MEMORY + data + memory_of(node))
         disk += DISK.get(node.stage, 0.02) * size.interactions / 1000
     total = sum(seconds.values())
     wall = START_SECONDS * lessons.machine + wall_seconds(to_run, seconds, workers) if to_run else 0.0
