@@ -37,6 +37,7 @@ BACKBONES: Components[BackboneSettings] = Components(
         "sasrec": "grasp_bench.models.backbones.sasrec_settings:SASRecSettings",
         "gru4rec": "grasp_bench.models.backbones.gru4rec_settings:GRU4RecSettings",
         "bert4rec": "grasp_bench.models.backbones.bert4rec_settings:BERT4RecSettings",
+        "llm": "grasp_bench.models.backbones.llm_settings:LLMSettings",
     },
     base="grasp_bench.spec.section:BackboneSettings", group="grasp_bench.backbones",
 )  # fmt: skip

@@ -19,13 +19,14 @@ from grasp_bench.core.errors import DataError, GraspBenchError
 from grasp_bench.core.hashing import file_hash
 from grasp_bench.core.machine import require
 from grasp_bench.encoders.causal_lm_settings import TWO_WAY, CausalLM
-from grasp_bench.encoders.packed import GPU_BATCH_TOKENS, PackedTextEncoder, masked_mean, padded
+from grasp_bench.encoders.packed import PackedTextEncoder, masked_mean, padded
 from grasp_bench.encoders.precision import resolve_dtype
 from grasp_bench.services.local_files import EXTRA, locate_model, weights_version
 from grasp_bench.services.local_model import load_causal_lm
 from grasp_bench.spec.service import LOCAL
 
-CPU_BATCH_TOKENS = 512  # a layer's weights and states fit the caches; padding costs more than they do
+CPU_BATCH_TOKENS = 512  # larger batches are no faster, and have more padding
+GPU_BATCH_TOKENS = 16_384  # the states of all layers are kept
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 ADAPTER = "adapter_model.safetensors"  # peft's own name
 
@@ -127,9 +128,9 @@ class CausalLMTextEncoder(PackedTextEncoder):
         return states_BLD / len(self._layers), mask_BL.clone()
 
     def _looks_ahead(self) -> bool:
-        """Return whether a token's state changes with the token after it; with no layer there is none."""
-        states_BLD, _ = self._states([[self._tokens.begin, 0], [self._tokens.begin, 1]])
-        return self._layers[-1] == 0 or not torch.equal(states_BLD[0, 0], states_BLD[1, 0])
+        """Return whether a token's state changes with the token after it; token embeddings need not."""
+        states_BLD, _ = self._states([[self._tokens.begin, 0, 0], [self._tokens.begin, 0, 1]])
+        return self._layers[-1] == 0 or not torch.equal(states_BLD[0, 1], states_BLD[1, 1])
 
 
 def _layers(section: CausalLM, count: int) -> range:

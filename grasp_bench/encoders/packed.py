@@ -14,8 +14,6 @@ from grasp_bench.encoders.batching import Progress, TextEncoder, batch_by_tokens
 from grasp_bench.encoders.precision import torch_threads
 from grasp_bench.encoders.vectors import normalize
 
-GPU_BATCH_TOKENS = 65_536
-
 
 def ignore_progress(done: int) -> None:
     """Ignore progress."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from grasp_bench.encoders.packed import GPU_BATCH_TOKENS, PackedTextEncoder
+from grasp_bench.encoders.packed import PackedTextEncoder
 from grasp_bench.encoders.precision import quantise_linear_layers, resolve_dtype, sampled_overlap
 from grasp_bench.encoders.pretrained import (
     LibraryModel,
@@ -20,6 +20,7 @@ from grasp_bench.encoders.pretrained import (
 from grasp_bench.encoders.sentence_transformers_settings import SentenceTransformers
 
 CPU_BATCH_TOKENS = 1024  # fits the caches; larger batches are slower
+GPU_BATCH_TOKENS = 65_536
 
 
 class SentenceTransformersTextEncoder(PackedTextEncoder):

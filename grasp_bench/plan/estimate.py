@@ -35,7 +35,7 @@ from grasp_bench.plan.local_models import (
 )
 from grasp_bench.plan.nodes import STAGE_VERSIONS, Node, asks_service
 from grasp_bench.plan.sizes import Sizes, sizes_in, sizes_of, split_of
-from grasp_bench.plan.work import Work, kind_of, work_of
+from grasp_bench.plan.work import Work, kind_of, memory_of, work_of
 
 START_SECONDS = 8.0  # of a run: workers import torch, and the board is made
 MOST_LESSONS = 50  # latest artefacts of a stage
@@ -93,7 +93,8 @@ def estimate(
             found = local[node.hash] = local_work(node, requests, lessons.speeds, device, lessons.machine)
             known, own, seconds[node.hash] = found.measured, found.memory_mb, found.seconds
         learned += seconds[node.hash] if known else 0.0
-        memory = max(memory, BASE_MEMORY + MEMORY.get(node.stage, 0.2) * size.interactions / 1000 + own)
+        data = MEMORY.get(node.stage, 0.2) * size.interactions / 1000
+        memory = max(memory, BASE_MEMORY + data + memory_of(node) + own)
         disk += DISK.get(node.stage, 0.02) * size.interactions / 1000
     total = sum(seconds.values())
     wall = START_SECONDS * lessons.machine + wall_seconds(to_run, seconds, workers) if to_run else 0.0

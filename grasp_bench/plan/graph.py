@@ -47,7 +47,7 @@ class CellNodes:
         content. Raises MissingFileError for absent files, DataError for texts that need absent item data.
         """
         nodes = self.read_by(experiment)
-        return {**nodes, **_model_nodes(experiment, label, nodes)}
+        return {**nodes, **_model_nodes(experiment, label, nodes, self.fingerprint)}
 
     def read_by(self, experiment: Experiment) -> Mapping[str, Node]:
         """Make the nodes that a training reads, with their inputs; raises as `of`."""
@@ -104,7 +104,9 @@ def _split_node(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprin
     return make_node("split", settings, {}, f"split {located.name}", locations)
 
 
-def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) -> dict[str, Node]:
+def _model_nodes(
+    experiment: Experiment, label: str, nodes: Mapping[str, Node], fingerprint: Fingerprint
+) -> dict[str, Node]:
     protocol, training = experiment.dataset.protocol, experiment.training
     reads = ("split", "candidates", *ENHANCERS.get(experiment.model.enhancer).reads)
     inputs = {role: node for role, node in nodes.items() if role in reads}
@@ -118,11 +120,13 @@ def _model_nodes(experiment: Experiment, label: str, nodes: Mapping[str, Node]) 
         "enhancer": ENHANCERS.version(experiment.model.enhancer),
         "loss": LOSSES.version(training.loss.kind),
     }
+    weights = experiment.model.backbone_settings().weights_path()
     plugins = {kind: version for kind, version in versions.items() if version is not None}
     train = make_node(
         "train",
         {
             **({"plugins": plugins} if plugins else {}),
+            **({"weights": fingerprint(weights)} if weights is not None else {}),
             "model": experiment.model.effective(),
             "training": training.effective(),
             "seed": experiment.first_seeds[0],

@@ -14,6 +14,7 @@ from grasp_bench.core.registry import Components
 from grasp_bench.plan.local_models import encoder_size, relative
 from grasp_bench.plan.nodes import Node, asks_service, service_in, service_of
 from grasp_bench.plan.sizes import Sizes
+from grasp_bench.spec.section import BackboneSettings, EnhancerSettings
 
 # Seconds, mostly measured on amazon-beauty and samples of it, with vectors of MiniLM, on an AMD EPYC.
 ONCE = {"split": 0.3, "adaptation": 5.0, "embeddings": 3.0, "train": 0.3}  # whatever the size
@@ -96,18 +97,22 @@ def _epoch(node: Node, sizes: Sizes) -> float:
     tokens: float = min(
         max(sizes.users, sizes.interactions - 2 * sizes.users), sizes.users * model["max_len"]
     )
-    token = TOKEN * width * _cost(BACKBONES, model["backbone"], "token_cost")
+    token = TOKEN * _token_cost(model)
     negatives = _negatives(training.get("loss", {}), sizes)
     updated = sizes.items * width if training.get("optimizer", "adam") == "adam" else 0.0
     steps = max(1.0, sizes.users / training["batch_size"])
+    # What a language model takes more than SASRec, for each time that the enhancer has it read a history.
+    enhancer = ENHANCERS.get(model["enhancer"]) if model["enhancer"] in ENHANCERS else EnhancerSettings
+    usual = TOKEN * width * _cost(BACKBONES, model["backbone"], "token_cost")
+    deep = tokens * (token - usual) * enhancer.readings(model)
     learning: float = steps * (STEP + updated * UPDATED_ITEM) + tokens * (
-        token + negatives * LOSS_SCORE * width
+        usual + negatives * LOSS_SCORE * width
     )
     scored = sizes.items if training["monitor_protocol"] == "full" else SAMPLED
     validation: float = tokens * FORWARD * token + sizes.users * scored * _score(model)
     factor = _cost(ENHANCERS, model["enhancer"], "training_cost")
     every: int = training["eval_every"]
-    return learning * factor + validation / every
+    return learning * factor + deep + validation / every
 
 
 def _negatives(loss: Mapping[str, Any], sizes: Sizes) -> float:
@@ -121,8 +126,7 @@ def _ranking(node: Node, sizes: Sizes) -> float:
     if node.stage == "control":
         return sizes.users * scored * CONTROL_SCORE
     model = _model(node)
-    width: float = model["embedding_dim"] / WIDTH
-    token = TOKEN * width * _cost(BACKBONES, model["backbone"], "token_cost")
+    token = TOKEN * _token_cost(model)
     return sizes.interactions * FORWARD * token + sizes.users * scored * _score(model)
 
 
@@ -134,6 +138,20 @@ def _model(node: Node) -> Mapping[str, Any]:
     settings = node.inputs["train"].settings if node.stage == "rank" else node.settings
     model: Mapping[str, Any] = settings.get("model", {})
     return model
+
+
+def _token_cost(model: Mapping[str, Any]) -> float:
+    """Return a backbone's cost of a token; by its width for a plugin that no spec of this process names."""
+    backbone: str = model["backbone"]
+    kind = BACKBONES.get(backbone) if backbone in BACKBONES else BackboneSettings
+    return kind.cost_of_token(model)
+
+
+def memory_of(node: Node) -> float:
+    """Return the megabytes of weights in a training or a ranking, if they are many."""
+    model = _model(node)
+    backbone: str = model.get("backbone", "")
+    return BACKBONES.get(backbone).memory_mb(model) if backbone in BACKBONES else 0.0
 
 
 def _cost(components: Components[Any], name: str, key: str) -> float:

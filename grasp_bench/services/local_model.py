@@ -85,21 +85,31 @@ class LocalModel:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True)).strip()
 
 
+def folder_of(name: str) -> str:
+    """Return the folder or the hub's name by which transformers loads `local/<name>`; a GGUF is unpacked.
+
+    Raises as `locate_model`; MissingExtraError for a GGUF without its reader.
+    """
+    place = locate_model(name)
+    return place.name if place.gguf is None else str(_unpacked(name, Path(place.name, place.gguf)))
+
+
 def load_causal_lm(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """Load tokenizer and model (with its head, on the CPU) of `local/<name>`; DataError for what is none."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    place = locate_model(name)
-    folder = place.name if place.gguf is None else str(_unpacked(name, Path(place.name, place.gguf)))
-    with _named(name):
+    folder = folder_of(name)
+    with loading(name):
         tokenizer = AutoTokenizer.from_pretrained(folder)
         return tokenizer, AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
 
 
 @contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Name the model in the errors of transformers, and show none of its bars."""
+def loading(name: str) -> Iterator[None]:
+    """Name the model in the errors of transformers, and show none of its bars and reports."""
+    verbosity = transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
     try:
         yield
     except (OSError, ValueError, KeyError) as error:
@@ -108,6 +118,7 @@ def _named(name: str) -> Iterator[None]:
             hint="name a folder of transformers, a .gguf file, or a hub's model that is in its cache",
         ) from None
     finally:
+        transformers_logging.set_verbosity(verbosity)
         transformers_logging.enable_progress_bar()
 
 
@@ -124,7 +135,7 @@ def _unpacked(name: str, file: Path) -> Path:
     if kept.is_dir():
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=kept.parent) as made, _named(name):
+    with TemporaryDirectory(dir=kept.parent) as made, loading(name):
         whole = Path(made, "model")
         AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name).save_pretrained(whole)
         model = AutoModelForCausalLM.from_pretrained(

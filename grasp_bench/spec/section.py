@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -133,6 +134,21 @@ class BackboneSettings(ModelPart):
     masked_training: ClassVar[bool] = False
     token_cost: ClassVar[float] = 1.0
 
+    @classmethod
+    def cost_of_token(cls, model: Mapping[str, Any]) -> float:
+        """Return the time for an item of a history with these keys of `model`, in that of default SASRec."""
+        usual: int = ModelPart.model_fields["embedding_dim"].default
+        return cls.token_cost * float(model["embedding_dim"]) / usual
+
+    @classmethod
+    def memory_mb(cls, model: Mapping[str, Any]) -> float:
+        """Return the megabytes that its weights need in training with these keys of `model`, if many."""
+        return 0.0
+
+    def weights_path(self) -> Path | None:
+        """Return the file or folder of pretrained weights, which count by their content; None without one."""
+        return None
+
     def looks_ahead(self) -> str | None:
         """Return why a position sees later items, as a predicate ("has no causal mask"); None if causal."""
         return None
@@ -155,6 +171,11 @@ class EnhancerSettings(ModelPart):
     shuffled_control: ClassVar[bool] = False
     training_cost: ClassVar[float] = 1.0
     scoring_cost: ClassVar[float] = 1.0
+
+    @classmethod
+    def readings(cls, model: Mapping[str, Any]) -> float:
+        """Return how often the backbone reads a history in training, with these keys of `model`."""
+        return 1.0
 
     @classmethod
     def reads_users(cls) -> bool:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from small_llama import BEGIN, MASK, lines, write_llama
 
 from grasp_bench.core.errors import DataError, GraspBenchError, MissingFileError
+from grasp_bench.encoders import causal_lm
 from grasp_bench.encoders.causal_lm import CausalLMTextEncoder
 from grasp_bench.encoders.causal_lm_settings import CausalLM
 from grasp_bench.encoders.mntp import CHECKPOINT, Training, masked_batch, train_adapter
@@ -70,7 +71,9 @@ def test_a_mean_reads_later_tokens_only_without_the_causal_mask(folder: Path) ->
         assert torch.allclose(states[0, 1], states[1, 1]) is same
 
 
-def test_what_no_model_can_give_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_what_no_model_can_give_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(DataError, match="layers: 5 are no layers") as caught:
         encoder(folder, layers=5)
     assert "0 (token embeddings) to 4" in str(caught.value.hint)
@@ -80,6 +83,11 @@ def test_what_no_model_can_give_is_refused(folder: Path, tmp_path: Path) -> None
         CausalLM(adapt={})
     with pytest.raises(GraspBenchError, match="a stage of their own"):
         encoder(folder, pooling="bidirectional_mean", adapt={})
+    monkeypatch.setattr(
+        causal_lm, "two_way", lambda mask_BL, dtype: mask_BL.long()
+    )  # as a model that ignores it
+    with pytest.raises(DataError, match="keeps its causal mask"):
+        encoder(folder, pooling="bidirectional_mean")
 
 
 HOW = {"steps": 45, "batch_tokens": 64, "lora_rank": 4, "lr": 0.05, "mask_share": 0.3}

@@ -54,10 +54,10 @@ def data() -> Sequences:
     return Sequences(items, torch.tensor([0, *LENGTHS]).cumsum(0), NUM_ITEMS)
 
 
-def build(case: tuple[str, str, dict[str, object]]) -> Recommender:
+def build(case: tuple[str, str, dict[str, object]], llm: str) -> Recommender:
     backbone, enhancer, variant = case
     torch.manual_seed(4)
-    settings = model_settings(backbone=backbone, enhancer=enhancer, dropout=0.0, **variant)
+    settings = model_settings(backbone=backbone, enhancer=enhancer, dropout=0.0, model=llm, **variant)
     return Recommender.from_settings(settings, NUM_USERS, NUM_ITEMS, random_knowledge())
 
 
@@ -103,11 +103,11 @@ def gradients(model: Recommender, loss: Tensor) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
-def test_a_step_and_its_gradients_are_those_of_the_plain_form(case, monkeypatch):
+def test_a_step_and_its_gradients_are_those_of_the_plain_form(case, small_llm, monkeypatch):
     monkeypatch.setattr(partition, "SCORES_AT_ONCE", 3 * NUM_ITEMS)  # several chunks
     monkeypatch.setattr("grasp_bench.models.enhancers.grasp.PAIRS_AT_ONCE", 4 * 10)  # several blocks
     for asked in ASKED:
-        model = build(case)
+        model = build(case, small_llm)
         objective = Objective.prepare(model, data(), 12, asked)
         draws, again = generator(CPU, 5), generator(CPU, 5)
         targets = objective.targets(USERS, draws)
@@ -118,7 +118,8 @@ def test_a_step_and_its_gradients_are_those_of_the_plain_form(case, monkeypatch)
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
         found_gradients = gradients(model, found)
         for name, gradient in expected_gradients.items():
-            close = torch.allclose(found_gradients[name], gradient, rtol=1e-4, atol=1e-5)
+            largest = max(1.0, float(gradient.abs().max()))  # whose rounding is in sums such as of a bias
+            close = torch.allclose(found_gradients[name], gradient, rtol=1e-4, atol=1e-5 * largest)
             assert close, (asked, name)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from grasp_bench.core import hashing, machine
 from grasp_bench.core.store import Store
+from grasp_bench.models.backbones.llm_settings import parameters
 from grasp_bench.plan.compile import Plan, compile_plan
 from grasp_bench.plan.estimate import START_SECONDS, USUAL_BEST, estimate
 from grasp_bench.plan.nodes import Node
@@ -240,3 +241,33 @@ def test_speeds_of_services_are_learned_apart_from_templates(tmp_path: Path) -> 
     after = estimate(plan, [asked], store, 1)
     assert after.node_seconds[asked.hash] == pytest.approx(500, rel=0.2)
     assert (before.learned, after.learned) == (0, 1)
+
+
+def test_the_weights_of_a_language_model_count(tmp_path: Path) -> None:
+    """By the model's own sizes where they are at hand: 2 · (24² + 24 · 12) + 3 · 24 · 32 a layer."""
+    sizes = {"hidden_size": 24, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 32}
+    (tmp_path / "config.json").write_text(json.dumps(sizes | {"num_hidden_layers": 6}))
+    assert parameters({"model": str(tmp_path), "kept_layers": None}) == 6 * (2 * (576 + 288) + 2304)
+    assert parameters({"model": "local/smollm2", "kept_layers": 2}) == 2 * 3_538_944
+
+    def guessed(**keys: Any) -> tuple[float, float]:
+        plan = plan_of(model={"backbone": "llm", "enhancer": "none", **keys})
+        (node,), found = trainings(plan), estimate(plan, plan.nodes, Store(tmp_path), 1)
+        return found.node_seconds[node.hash], found.memory_mb
+
+    base, deep, trained = guessed(), guessed(kept_layers=8), guessed(frozen=False)
+    assert deep[0] == pytest.approx(2 * base[0], rel=0.1)
+    assert trained[0] == pytest.approx(1.5 * base[0], rel=0.1)
+    assert deep[1] - base[1] == pytest.approx(4 * 3_538_944 * 4 / 1e6, rel=1e-3)
+    assert trained[1] > deep[1]
+
+
+def test_weights_under_a_path_are_in_the_hash_of_the_training() -> None:
+    def hashes(content: str) -> dict[str, str]:
+        given = {"name": "t", "dataset": {"source": "demo"}, "controls": []}
+        model = {"backbone": "llm", "enhancer": "none", "model": "local/."}
+        plan = compile_plan(Experiment.model_validate({**given, "model": model}), lambda path: content)
+        return {role: node.hash for role, node in plan.cells[0].nodes.items()}
+
+    before, after = hashes("some weights"), hashes("others")
+    assert {role for role in before if before[role] != after[role]} == {"train", "rank", "metrics"}

@@ -49,7 +49,7 @@ def fashion(data_root: Path, tmp_path_factory: pytest.TempPathFactory):
         name="test",
         dataset=Dataset(source=str(data_root / "amazon-fashion"), protocol=Protocol(groups=GROUPS)),
         model=Model(embedding_dim=16),
-        training=Training(max_epochs=4),
+        training=Training(max_epochs=2),
     )
     nodes = CellNodes(file_hash).of(experiment, "cell")
     root, done = tmp_path_factory.mktemp("fashion"), {}
@@ -84,8 +84,8 @@ def test_log_and_facts_tell_the_training(fashion):
     nodes, done = fashion
     artefact = done[nodes["train"].hash]
     log = [json.loads(line) for line in (artefact.path / "log.jsonl").read_text().splitlines()]
-    assert [entry["epoch"] for entry in log] == [1, 2, 3, 4]
-    assert log[3]["loss"] < log[0]["loss"]
+    assert [entry["epoch"] for entry in log] == [1, 2]
+    assert log[1]["loss"] < log[0]["loss"]
     facts = artefact.sidecar["facts"]
     assert facts["validation_NDCG@10"] == max(entry["NDCG@10"] for entry in log)
     assert facts["best_epoch"] == 1 + int(np.argmax([entry["NDCG@10"] for entry in log]))
@@ -142,7 +142,7 @@ def test_changed_groups_need_metrics_only(fashion):
         name="test",
         dataset=Dataset(source=nodes["split"].locations["source"]),
         model=Model(embedding_dim=16),
-        training=Training(max_epochs=4),
+        training=Training(max_epochs=2),
     )
     changed = CellNodes(file_hash).of(experiment, "cell")
     assert changed["rank"].hash == nodes["rank"].hash

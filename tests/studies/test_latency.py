@@ -30,7 +30,7 @@ from grasp_bench.studies.latency.measure import Measure, _bare, _Comparison, _ex
 from grasp_bench.studies.latency.timing import LiveSearch, Times, in_turns
 from grasp_bench.studies.serving import Serving, cell_named, open_cell, trained_cells
 
-QUICK = Measure(requests=12, candidates=5, batch_size=4, cold=0)
+QUICK = Measure(requests=6, candidates=5, batch_size=4, cold=0)
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +99,11 @@ def test_paths_percentiles_and_extras_are_of_all_requests(trained: tuple[Shop, P
 
 def test_backbones_are_found_outside_of_only_and_missing_ones_said(trained: tuple[Shop, Plan]) -> None:
     shop, plan = trained
-    found = measure_latency(plan, plan.only("sasrec-grasp-s1"), shop.store, QUICK, lambda _: None)
+    quickest = replace(QUICK, requests=1)
+    found = measure_latency(plan, plan.only("sasrec-grasp-s1"), shop.store, quickest, lambda _: None)
     assert [cell["slug"] for cell in found["cells"]] == ["sasrec-none-s1", "sasrec-grasp-s1"]
     alone = train(shop, "compare={model.enhancer: [grasp]}")
-    found = measure_latency(alone, alone, shop.store, QUICK, lambda _: None)
+    found = measure_latency(alone, alone, shop.store, quickest, lambda _: None)
     assert found["cells"][0]["extras"] == []
     assert "cannot be told" in found["claim"]
     assert any("Without a trained bare backbone" in note for note in found["notes"])

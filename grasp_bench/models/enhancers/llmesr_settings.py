@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -40,6 +41,11 @@ class LLMESRSettings(EnhancerSettings):
         False, description="llmesr: keep dropout on for similar users' states, as its released code does."
     )
     embedding_scale: EmbeddingScale = EMBEDDING_SCALE
+
+    @classmethod
+    def readings(cls, model: Mapping[str, Any]) -> float:
+        """Two views, and without gradients those of about ten similar users of each."""
+        return 8.0 if model["distil_weight"] else 2.0
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> LLMESRSettings:
