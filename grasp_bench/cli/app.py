@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "power": ("grasp_bench.cli.leaderboard:power", "Estimate how many seeds a difference needs."),
     "latency": ("grasp_bench.cli.studies:latency", "Time requests of trained cells."),
     "probe": ("grasp_bench.cli.studies:probe", "Predict clicks with and without learned states."),
+    "instruct": (
+        "grasp_bench.cli.studies:instruct",
+        "Ask a language model about each candidate.",
+    ),
     "export": ("grasp_bench.cli.export:app", "Export models and data for other tools."),
     "data": ("grasp_bench.cli.data:app", "Prepare public datasets, and print the card of any."),
     "audit": ("grasp_bench.cli.audit:audit", "Show which hypotheses survive a strict protocol."),

@@ -135,6 +135,49 @@ def prompts(
     display(found, lay_out_prompts(found), output)
 
 
+@app.command("memorisation")
+def memorisation(
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", metavar="NAME", help="litellm's name, or local/smollm2; by default the spec's."
+        ),
+    ] = None,
+    sample: Annotated[int, typer.Option("--sample", min=1, metavar="N", help="Items asked for.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Which items.")] = 0,
+    max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Of one answer.")] = 32,
+    max_cost_usd: Annotated[
+        float | None, typer.Option("--max-cost-usd", min=0.0, help="Stop before the cost exceeds this.")
+    ] = None,
+    called: Annotated[
+        str | None,
+        typer.Option(
+            "--called", metavar="TEXT", help="The data set's name in prompts; by default its title."
+        ),
+    ] = None,
+    output: options.FormatOption = "rich",
+) -> None:
+    """Ask a language model for titles of the data set, beside guesses that need no memory.
+
+    Needs no run. Answers are kept in the store and never asked, or paid for, twice.
+    """
+    from grasp_bench import api
+    from grasp_bench.core.store import Store
+    from grasp_bench.engine.costs import ledger_of
+    from grasp_bench.spec.locations import at_its_place
+    from grasp_bench.studies.inspection.layout import lay_out_memorisation
+    from grasp_bench.studies.inspection.memorisation import Asking, probe_memory
+
+    loaded = api.load(spec, overrides)
+    asking = Asking(model, sample, seed, max_tokens, max_cost_usd, called)
+    with at_its_place(loaded.tree):
+        found = probe_memory(loaded.experiment, ledger_of(Store(store)), asking)
+    display(found, lay_out_memorisation(found), output)
+
+
 @app.command("attention")
 def attention(
     spec: options.SpecPath,

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -163,6 +163,47 @@ def probe(
     from grasp_bench.studies.probe.measure import probe_cells
 
     return probe_cells(inputs.plan, inputs.plan.only(only), inputs.store, note, seed, users)
+
+
+@study_command("instruction")
+def instruct(
+    inputs: Inputs,
+    only: options.OnlyOption = "*",
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="A model in this process: local/smollm2, …")
+    ] = "local/smollm2",
+    examples: Annotated[
+        str, typer.Option("--examples", metavar="N,N,…", help="Few-shot sizes.")
+    ] = "16,64,256",
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trainings of each size.")] = 3,
+    users: Annotated[int, typer.Option("--users", min=1, help="Users measured on; others teach.")] = 200,
+    labels: Annotated[
+        Literal["sampled", "ratings"],
+        typer.Option("--labels", help="Chosen against drawn items, or liked against disliked ones."),
+    ] = "sampled",
+    negatives: Annotated[
+        int, typer.Option("--negatives", min=1, help="Stored candidates that a target is ranked among.")
+    ] = 19,
+    history: Annotated[int, typer.Option("--history", min=1, help="Latest titles that are told.")] = 10,
+    layers: Annotated[int, typer.Option("--layers", min=1, help="Last layers that LoRA tunes.")] = 8,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the examples.")] = 5,
+) -> Mapping[str, Any]:
+    """Ask a language model for each candidate whether the user chooses it, untuned and tuned by LoRA.
+
+    The form of TALLRec. AUC on other users, and a ranking among sampled candidates, which belongs on no board
+    of full rankings. Reads the test targets, as a ranking does; tuning does not.
+    """
+    from grasp_bench.studies.instruction.measure import Protocol, measure_instruction
+    from grasp_bench.studies.instruction.tuning import Tuning
+
+    sizes = tuple(sorted({int(each) for each in examples.split(",") if each.strip().isdigit()} - {0}))
+    if len(sizes) != len(examples.split(",")):
+        raise typer.BadParameter(f"'{examples}' is not of the form 16,64", param_hint="--examples")
+    protocol = Protocol(
+        model, sizes, seeds, users, labels, negatives=negatives, history=history, tuned_layers=layers,
+        tuning=Tuning(epochs),
+    )  # fmt: skip
+    return measure_instruction(inputs.plan.only(only), inputs.store, protocol, note)
 
 
 @study_command("freshness", published=True)

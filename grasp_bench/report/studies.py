@@ -26,6 +26,7 @@ TARGETS = {  # in the order of a page
     "latency": "grasp_bench.studies.latency.report:STUDY",
     "freshness": "grasp_bench.studies.freshness.report:STUDY",
     "probe": "grasp_bench.studies.probe.report:STUDY",
+    "instruction": "grasp_bench.studies.instruction.report:STUDY",
 }
 FILES = tuple(f"{name}.json" for name in TARGETS)
 

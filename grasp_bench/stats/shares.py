@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grasp_bench.stats.levels import TAILS
+from grasp_bench.stats.levels import LEVEL
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,8 @@ def wilson(hits: int, count: int) -> Share:
     """
     from scipy import stats
 
-    z = float(stats.norm.ppf(TAILS[1]))
-    p, width = hits / count, z**2 / count
-    middle = (p + width / 2) / (1 + width)
-    half = z * (p * (1 - p) / count + width / (4 * count)) ** 0.5 / (1 + width)
-    low, high = middle - half if hits else 0.0, middle + half if hits < count else 1.0
-    return Share(hits, count, low, high)
+    found = stats.binomtest(hits, count).proportion_ci(LEVEL, method="wilson")
+    return Share(hits, count, float(found.low), float(found.high))
 
 
 def sign_test(first: int, second: int) -> float:

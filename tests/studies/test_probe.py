@@ -21,7 +21,6 @@ from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.studies.probe.measure import (
     Pairs,
-    RankedPairs,
     base_features,
     draw_pairs,
     fit,
@@ -101,18 +100,6 @@ def test_the_product_of_the_states_is_the_score(trained: tuple[Shop, Plan], slug
         serving.request(u, items) for u, items in zip(pairs.users_U.tolist(), pairs.items_U2, strict=True)
     ]
     np.testing.assert_allclose(products.sum(-1), serving.scores(requests), rtol=1e-4, atol=1e-6)
-
-
-def test_auc_with_weights_is_sklearns() -> None:
-    from sklearn.metrics import roc_auc_score
-
-    rng = np.random.default_rng(0)
-    chances = rng.integers(0, 12, (200, 2)) / 12  # with ties
-    weights = rng.integers(0, 4, 200).astype(float)
-    clicked = np.tile([1, 0], 200)
-    wanted = roc_auc_score(clicked, chances.reshape(-1), sample_weight=np.repeat(weights, 2))
-    assert RankedPairs(chances).auc(weights) == pytest.approx(wanted, abs=1e-12)
-    assert RankedPairs(np.full((5, 2), 0.5)).auc(np.ones(5)) == 0.5
 
 
 @pytest.mark.parametrize("probe", ["logistic", "mlp"])

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from grasp_bench.data.audits.coverage import CoverageAudit
 from grasp_bench.report.document import Document, Section, Table
-from grasp_bench.report.formatting import number, share, with_interval
+from grasp_bench.report.formatting import number, p_value, share, with_interval
+from grasp_bench.stats.shares import Share
+from grasp_bench.studies.inspection.memorisation import Memorisation, TaskRecall
 from grasp_bench.studies.inspection.neighbours import NeighbourInspection, Rate
 from grasp_bench.studies.inspection.texts import Nearby, Sampled, TextInspection
 from grasp_bench.text.answers import TextStatistics
@@ -162,3 +164,44 @@ def _shared(nearby: Nearby) -> str:
 def _cut(text: str) -> str:
     plain = " ".join(text.split())
     return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}…"
+
+
+TASK_TITLES = {
+    "title": "Second half of a title, by its first",
+    "record": "Title of an id",
+    "shown": "Title of an id that the prompt shows: can the model follow the question?",
+}
+MEMORY_NOTE = (
+    "Exact: the words that are wanted. Near: F1 of words of at least a half. 95 % intervals by Wilson. "
+    "Swapped: the same answers against another item of the category. Guess: the most frequent continuation, "
+    "or the neighbouring title or id, in the rest of the catalogue. p: sign test of the model and the guess."
+)
+
+
+def lay_out_memorisation(found: Memorisation) -> Document:
+    """Arrange recall of each task, then what was recalled best."""
+    facts = [
+        f"{found.model} was asked for titles of '{found.called}' ({found.items:,} items), seed {found.seed}; "
+        f"{found.spend['sent']:,} requests sent, {found.spend['reused']:,} answered before"
+    ]
+    sections = [_recall(each) for each in found.tasks]
+    return Document(f"Memorisation of {found.dataset}, {found.model}", facts, sections)
+
+
+def _recall(found: TaskRecall) -> Section:
+    rows = [
+        [kind, *map(_share, (each.model, each.swapped, each.guess)), f"{each.only_model} / {each.only_guess}",
+         p_value(each.p)]
+        for kind, each in (("exact", found.exact), ("near", found.near))
+    ]  # fmt: skip
+    heads = ["recall", "model", "swapped", "guess", "only model / guess", "p"]
+    title = f"{TASK_TITLES[found.task]}: {found.asked} items"
+    lines = [
+        f"{each.recalled}: {each.item}, {each.given} | {each.truth}; answered: {_cut(each.answer)}"
+        for each in found.examples
+    ]
+    return Section(found.task, [Table.of_texts(title, heads, rows, [MEMORY_NOTE])], lines)
+
+
+def _share(found: Share) -> str:
+    return f"{share(found.rate)} [{share(found.low)}, {share(found.high)}]"

@@ -24,6 +24,7 @@ from grasp_bench.core.store import Store
 from grasp_bench.data.artefacts import read_test, read_train
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
+from grasp_bench.stats.auc import RankedPairs
 from grasp_bench.stats.levels import LEVEL
 from grasp_bench.studies.probe.schema import Probe, Probes
 from grasp_bench.studies.serving import NEEDED, Ints, Serving, labels, open_cell, trained_cells
@@ -236,7 +237,7 @@ def fit(features_U2F: Features, pairs: Pairs, probe: str, seed: int) -> Fitted:
     users = len(chances_U2)
     losses_U = -(np.log(chances_U2[:, 0].clip(SMALLEST)) + np.log((1 - chances_U2[:, 1]).clip(SMALLEST))) / 2
     rng = np.random.default_rng(seed)
-    ranked = RankedPairs(chances_U2)
+    ranked = RankedPairs(chances_U2, np.tile([True, False], (users, 1)))
     aucs, losses = np.empty(RESAMPLES), np.empty(RESAMPLES)
     for k in range(RESAMPLES):
         weights_U = np.bincount(rng.integers(0, users, users), minlength=users).astype(np.float64)
@@ -249,22 +250,6 @@ def quantiles(values_R: Values) -> tuple[float, float]:
     """Ends of the percentile interval."""
     low, high = np.quantile(values_R, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
-
-
-class RankedPairs:
-    """Area under the ROC curve of chances (U, 2), clicked first, when users count several times."""
-
-    def __init__(self, chances_U2: Values) -> None:
-        distinct, level = np.unique(chances_U2, return_inverse=True)
-        self._levels = len(distinct)
-        self._clicked_U, self._other_U = level.reshape(chances_U2.shape).T
-
-    def auc(self, weights_U: Values) -> float:
-        """The chance that a clicked pair scores above another, equal scores counting half."""
-        clicked = np.bincount(self._clicked_U, weights_U, self._levels)
-        other = np.bincount(self._other_U, weights_U, self._levels)
-        below = np.cumsum(other) - other / 2
-        return float(clicked @ below / weights_U.sum() ** 2)
 
 
 def _classifier(probe: str, seed: int) -> Any:
