@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 import pytest
 
@@ -66,3 +67,15 @@ def browser_path() -> str | None:
 
 
 needs_browser = pytest.mark.skipif(browser_path() is None, reason=f"no browser: {', '.join(BROWSERS)}")
+
+
+def assert_fits_with_contrast(page: Any) -> None:
+    """All of a page, on a phone and on a desktop, light and dark."""
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    for size in (PHONE, DESKTOP):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], size
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            worst = page.evaluate(CONTRAST)
+            assert worst["ratio"] >= 4.5, (size, scheme, worst)

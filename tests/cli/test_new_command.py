@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from calling import call as grasp_bench
 from typer.testing import CliRunner
 
 from grasp_bench.cli.app import app
+from grasp_bench.components import REGISTRIES
+from grasp_bench.spec.plugins import follow_registries
 
 
 def call(*words: str, kind: str = "backbone") -> tuple[int, str]:
@@ -17,6 +21,18 @@ def call(*words: str, kind: str = "backbone") -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """What a spec names of other packages is unknown again afterwards."""
+    before = [set(registry) for registry in REGISTRIES]
+    yield
+    for registry, names in zip(REGISTRIES, before, strict=True):
+        for plugin in set(registry) - names:
+            registry.unplug(plugin)
+    follow_registries()
+
+
+@pytest.mark.usefixtures("forgotten")
 @pytest.mark.parametrize(("kind", "other"), [("backbone", "sasrec"), ("enhancer", "none")])
 def test_the_package_passes_the_contract_and_trains(
     kind: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -33,13 +49,13 @@ def test_the_package_passes_the_contract_and_trains(
     assert tested.returncode == 0, tested.stdout
     assert "1 passed" in tested.stdout
     compared = f"compare={{model.{kind}: [{other}, 'my_model:MyModel']}}"
-    ran = subprocess.run(
-        [sys.executable, "-m", "grasp_bench", "run", "demo.yaml", "--workers", "1", "--set", "seeds=[1]",
-         "--set", "training.max_epochs=1", "--set", compared,
-         "--set", "model.my_model_bias=false"],
-        cwd=folder, capture_output=True, text=True,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
+    monkeypatch.syspath_prepend(folder)  # where `python -m` looks first
+    monkeypatch.delitem(sys.modules, "my_model", raising=False)
+    small = ("dataset.sample_users=30", "training.max_epochs=1", "seeds=[1]", "model.my_model_bias=false")
+    sets = [word for each in (*small, compared) for word in ("--set", each)]
+    ran = grasp_bench(folder, "run", "demo.yaml", "--executor", "in_process", *sets)
+    monkeypatch.delitem(sys.modules, "my_model")
+    assert ran.exit_code == 0, ran.stderr
     assert "my_model:MyModel" in (folder / "leaderboard/my_model_demo.csv").read_text()
 
 

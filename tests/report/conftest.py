@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 from real_browser import ARGUMENTS, browser_path
 from results_builder import Results, three_methods
 from studies_written import whole_study
@@ -39,6 +40,8 @@ def browser() -> Iterator[Any]:
     """A headless Chromium for a file that is marked `needs_browser`."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
+        started = play.chromium.launch(
+            executable_path=browser_path(), args=ARGUMENTS, timeout=1000 * PATIENCE
+        )
         yield started
         started.close()
