@@ -170,9 +170,9 @@ def _blocks(parts: Iterable[Part]) -> Iterator[list[Part]]:
         yield block
 
 
-def sample_evenly(entities: Entities, most: int = SAMPLE) -> tuple[Entities, int]:
-    """Sample at most so many entities at even distances; also return how many each represents."""
-    step = max(1, -(-len(entities.ids) // most))
+def sample_evenly(entities: Entities, most: int | None = None) -> tuple[Entities, int]:
+    """Sample at most so many (by default SAMPLE) at even distances; also return how many each represents."""
+    step = max(1, -(-len(entities.ids) // (most or SAMPLE)))
     if step == 1:
         return entities, 1
     ids = pl.Series(entities.ids).gather_every(step)
