@@ -96,11 +96,11 @@ def test_all_problems_at_once_in_file_order() -> None:
         ),
         (
             "encoder: {kind: openai}",
-            "3:17 encoder.kind: the text 'openai' is not one of sentence_transformers, causal_lm, litellm, precomputed",
+            "3:17 encoder.kind: the text 'openai' is not one of sentence_transformers, causal_lm",
         ),
         (
             "encoder: {model: a}",
-            "3:1 encoder: 'kind' is missing; choose one of sentence_transformers, causal_lm, litellm, precomputed",
+            "3:1 encoder: 'kind' is missing; choose one of sentence_transformers, causal_lm",
         ),
         ("training: {patience: true}", "3:22 training.patience: expected a whole number, got true"),
         ("training: {patience: '3'}", "3:22 training.patience: expected a whole number, got the text '3'"),
