@@ -22,10 +22,14 @@ class Server:
     address: str
 
     def end(self) -> tuple[int, str]:
-        """Press Ctrl-C; the exit code and what else was said."""
+        """Press Ctrl-C; the exit code and what else was said.
+
+        Not by `communicate`, which does not see lines that were read ahead with the first one.
+        """
         self.process.send_signal(signal.SIGINT)
-        _, said = self.process.communicate()
-        return self.process.returncode, said
+        assert self.process.stderr is not None
+        said = self.process.stderr.read()
+        return self.process.wait(), said
 
 
 @contextmanager
@@ -35,14 +39,15 @@ def serving(results: Path, *options: str) -> Iterator[Server]:
         [sys.executable, "-m", "grasp_bench", "board", "--web", "--no-open", "--port", "0", *options,
          "--results", str(results)],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, cwd=results.parent,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    assert process.stderr is not None
     try:
-        assert process.stderr is not None
         line = process.stderr.readline()
         assert "Ctrl-C ends it" in line, line + process.stderr.read()
         yield Server(process, line.partition(" ")[0].rstrip("/"))
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.wait()
+        process.stderr.close()
