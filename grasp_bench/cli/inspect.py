@@ -85,10 +85,9 @@ def grounding(
 
     opened = load_texts(plan_of(spec, overrides, store), Store(store), side, cell)
     known = read_labels(labels) if labels is not None else None
+    asked = None if judge is None else Judge(judge, judged, max_cost_usd, seed)
     states, said = (
-        judge_texts(opened, Judge(judge, judged, max_cost_usd, seed), known, ledger_of(Store(store)))
-        if judge is not None
-        else ({}, None)
+        judge_texts(opened, asked, known, ledger_of(Store(store))) if asked is not None else ({}, None)
     )
     found = inspect_grounding(opened, seed, known, states, said)
     display(found, lay_out_grounding(found), output)
@@ -223,6 +222,10 @@ def attention(
     from grasp_bench.studies.attention.report import lay_out_attention
     from grasp_bench.studies.attention.terminal import show_heat_maps
 
+    if corrupt and claims is not None:
+        raise typer.BadParameter(
+            "--corrupt has texts of its own; leave one of the two out", param_hint="--claims"
+        )
     plan = plan_of(spec, overrides, store)
     found = inspect_attention(
         plan, Store(store), InspectionOptions(cell, HeatMapUsers(user, sample, seed), corrupt, seed, claims)

@@ -18,7 +18,7 @@ from grasp_bench.data.artefacts import read_split
 from grasp_bench.data.splits import Split
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.spec.choices import TextSource
+from grasp_bench.spec.choices import Text, TextSource
 from grasp_bench.spec.dataset import Groups
 from grasp_bench.stages.text import entities_of
 from grasp_bench.text.providers import Entities, Side
@@ -38,13 +38,14 @@ class Table:
 class LoadedSide:
     """The texts and neighbours of one side (users or items) of a cell.
 
-    `subjects` holds entities, attributes, and histories as far as the source's scope tells them. `texts`
-    and `facts` (of the text artefact) are None and empty where vectors are precomputed; `table` is None
-    where neighbours are not made yet.
+    `subjects` holds entities, attributes, and histories as far as the source's scope tells them. `section` is
+    the cell's section of texts, of which `source` is this side's. `texts` and `facts` (of the text artefact)
+    are None and empty where vectors are precomputed; `table` is None where neighbours are not made yet.
     """
 
     cell: str
     side: Side
+    section: Text
     source: TextSource | None
     split: Split
     groups: Groups
@@ -94,6 +95,7 @@ def _loaded(store: Store, cell: Cell, side: Side, text: Artefact | None, table: 
     return LoadedSide(
         cell=cell.slug,
         side=side,
+        section=cell.experiment.text,
         source=told,
         split=read_split(split),
         groups=cell.experiment.dataset.protocol.groups,

@@ -15,6 +15,7 @@ from small_shop import ITEMS, LENGTH, USERS, Shop
 
 from grasp_bench.core.errors import DataError
 from grasp_bench.report.renderers.markdown import document_text
+from grasp_bench.spec.choices import Text
 from grasp_bench.studies.artifact_loading import LoadedSide, load_texts
 from grasp_bench.studies.inspection.grounding import STATES, agreement, inspect_grounding
 from grasp_bench.studies.inspection.grounding_labels import read_labels
@@ -132,6 +133,33 @@ def test_a_judge_is_asked_once(
     assert (states, said["judged"], said["unread"]) == ({}, 0, 5)
     assert again[1]["unread"] == 5
     assert server.counts().received == 5
+
+
+def test_a_judge_is_told_nothing_that_the_spec_withholds_and_asked_where_it_says(
+    shop: Shop, tmp_path: Path, llm_server: Callable[..., Running], monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    server = llm_server(bodies=True)
+    opened = load_texts(shop.plan, shop.store, "items")
+    section = Text.model_validate(
+        {
+            "items": {"provider": "template", "redact": ["brand"]},
+            "users": {"provider": "litellm", "model": "openai/test", "api_base": server.address},
+        }
+    )
+    judge_texts(replace(opened, section=section), Judge("openai/test", count=5), None, tmp_path / "l.sqlite")
+    asked = [event["text"] for event in server.counts().of("received")]
+    assert len(asked) == 5
+    assert all("category: " in text and "brand: " not in text for text in asked)
+
+
+@pytest.mark.parametrize(("limit", "said"), [(0.0, "nothing can be asked"), (1.0, "price of 'openai/odd'")])
+def test_a_judges_limit_can_be_kept_or_is_refused(
+    shop: Shop, tmp_path: Path, limit: float, said: str
+) -> None:
+    opened = load_texts(shop.plan, shop.store, "items")
+    with pytest.raises(DataError, match=said):
+        judge_texts(opened, Judge("openai/odd", max_cost_usd=limit), None, tmp_path / "l.sqlite")
 
 
 def test_a_judges_word_is_read() -> None:

@@ -132,7 +132,7 @@ def _inspect(
         noise = f"none in training; permute {options.corrupt:g} of both sides behind the trained model's back"
     if options.claims and not corrupted:
         corrupted = told_wrong(reading, texts, options.claims)
-        noise = f"texts with a claim that is {options.claims}"
+        noise = f"none in training; texts with a claim that is {options.claims}"
     model = reading.model(known)
     parts = model.holistic.shape.parts
     pairs, unchosen = history_pairs(reading, model), unchosen_pairs(reading, model)
@@ -223,8 +223,9 @@ def _notes(
     if alike:
         yield f"All pairs are corrupted alike in {', '.join(alike)}: nothing to compare."
     trained_noisy = [each["slug"] for each in found if each["noise"] and not each["noise"].startswith("none")]
-    if options.corrupt and trained_noisy:
-        yield f"Trained under noise, so not corrupted once more: {', '.join(trained_noisy)}."
+    if (options.corrupt or options.claims) and trained_noisy:
+        instead = "so not corrupted once more" if options.corrupt else "which is compared and not claims"
+        yield f"Trained under noise, {instead}: {', '.join(trained_noisy)}."
 
 
 LONGEST = 60  # characters of a title

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.studies.artifact_loading import LoadedSide
 from grasp_bench.studies.inspection.grounding_labels import Labels
 from grasp_bench.studies.inspection.texts import rows_about
-from grasp_bench.text.asking import ask
+from grasp_bench.text.asking import ask, asked_service, hidden_columns
 from grasp_bench.text.attributes import ID_COLUMNS
 from grasp_bench.text.grounding import State
-from grasp_bench.text.litellm_settings import LiteLLMText
 
 # What a judge is told, and what an answer means; a changed wording is asked anew.
 WORDS: dict[str, State] = {"CARRIED": "carried", "MISSING": "not_carried", "CONTRADICTED": "contradicted"}
@@ -45,13 +45,15 @@ def judge_texts(
 ) -> tuple[dict[str, State], dict[str, object]]:
     """Judge the labelled texts, or a sample; return states by id, and the judge with its counts and cost.
 
-    Answers that name no state, or several, are counted as unread. Raises as `dispatch` does.
+    Columns that the spec withholds are not sent. Answers that name no state, or several, are counted as
+    unread. Raises as `asked_service` and `ask` do.
     """
     texts, ids = opened.texts or [], opened.ids
     chosen = _chosen(ids, judge, labels)
-    prompts = [PROMPT.format(facts=_facts(opened, k), text=texts[k]) for k in chosen]
+    told = opened.subjects.items.drop([*ID_COLUMNS, *hidden_columns(opened.section)], strict=False)
+    prompts = [PROMPT.format(facts=_facts(told, rows_about(opened, k)), text=texts[k]) for k in chosen]
     names = [f"the judge's answer about {opened.side.removesuffix('s')} '{ids[k]}'" for k in chosen]
-    service = LiteLLMText(model=judge.model, max_tokens=MAX_TOKENS, max_cost_usd=judge.max_cost_usd)
+    service = asked_service(opened.section, judge.model, MAX_TOKENS, judge.max_cost_usd)
     payer = content_hash(["grounding", opened.cell, opened.side, judge.model])
     answers, spend = ask(prompts, names, service, ledger, payer)
     read_as = {ids[k]: read(answer) for k, answer in zip(chosen, answers, strict=True)}
@@ -78,10 +80,10 @@ def read(answer: str) -> State | None:
     return named.pop() if len(named) == 1 else None
 
 
-def _facts(opened: LoadedSide, entity: int) -> str:
-    items = opened.subjects.items.drop([name for name in ID_COLUMNS if name in opened.subjects.items.columns])
+def _facts(items: pl.DataFrame, rows: Sequence[int]) -> str:
+    """Attributes of some rows of the item table, the latest of a history first."""
     told = []
-    for row in reversed(rows_about(opened, entity)):  # latest first
+    for row in reversed(rows):
         values: Mapping[str, object] = items.row(row, named=True)
         told.append("; ".join(f"{name}: {value}" for name, value in values.items() if value is not None))
     return " | ".join(told)[:MOST_FACTS]

@@ -15,13 +15,11 @@ import polars as pl
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.hashing import content_hash
 from grasp_bench.data.prepare import prepare
-from grasp_bench.services.prices import price_of
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.public_sets import PUBLIC_SETS
 from grasp_bench.stats.shares import Share, sign_test, wilson
 from grasp_bench.studies.inspection.recall import TASKS, Question, Recall, Task, questions, scores
-from grasp_bench.text.asking import ask
-from grasp_bench.text.litellm_settings import LiteLLMText
+from grasp_bench.text.asking import ask, asked_service, hidden_columns
 
 Kind = Literal["exact", "near"]
 SHOWN = 5  # examples of each task
@@ -94,10 +92,15 @@ class Asking:
 def probe_memory(experiment: Experiment, ledger: Path, asking: Asking) -> Memorisation:
     """Ask for titles of the spec's data set, and score the answers.
 
-    Raises DataError for data without titles or titles that the spec redacts, BudgetError and ServiceError as
-    the dispatcher does.
+    Raises DataError for data without titles or titles that the spec redacts, and as `asked_service` and
+    `ask` do.
     """
-    source = service_of(experiment, asking)
+    if "title" in hidden_columns(experiment.text):
+        raise DataError(
+            "text: redact hides titles from language models, and the probe sends them",
+            hint="probe a spec without redact, if titles may be sent",
+        )
+    source = asked_service(experiment.text, asking.model, asking.max_tokens, asking.max_cost_usd)
     prepared = prepare(experiment.dataset)
     public = PUBLIC_SETS.get(experiment.dataset.source or "")
     called = asking.called or (public.title if public else prepared.name)
@@ -114,41 +117,6 @@ def probe_memory(experiment: Experiment, ledger: Path, asking: Asking) -> Memori
         experiment.name, prepared.name, called, prepared.items.height, source.model, asking.seed,
         tuple(_task(task, asked, answers) for task in TASKS), spend,
     )  # fmt: skip
-
-
-def service_of(experiment: Experiment, asking: Asking) -> LiteLLMText:
-    """Return the service to ask: the spec's text source of this model, with its price, or else the model.
-
-    Raises DataError where neither names a model, where the spec hides titles from it, and for a limit in
-    dollars on a model of unknown price.
-    """
-    sources = (experiment.text.items, experiment.text.users)
-    known = [each for each in sources if isinstance(each, LiteLLMText)]
-    if any("title" in each.redact for each in known):
-        raise DataError(
-            "text: redact hides titles from language models, and the probe sends them",
-            hint="probe a spec without redact, if titles may be sent",
-        )
-    model = asking.model or next((each.model for each in known), None)
-    if model is None:
-        raise DataError("the spec names no language model", hint="name one, such as --model local/smollm2")
-    own = next((each for each in known if each.model == model), LiteLLMText(model=model))
-    changed = {
-        "system": None,
-        "max_tokens": asking.max_tokens,
-        "temperature": 0.0,
-        "top_p": None,
-        "seed": None,
-    }
-    if asking.max_cost_usd is not None:
-        changed["max_cost_usd"] = asking.max_cost_usd
-    source = own.model_copy(update=changed)
-    if source.max_cost_usd is not None and price_of(source) is None:
-        raise DataError(
-            f"--max-cost-usd cannot be kept: the price of '{model}' is not known",
-            hint="ask the model of a spec's text source that has a price",
-        )
-    return source
 
 
 def _task(task: Task, asked: Sequence[Question], answers: Sequence[str]) -> TaskRecall:
