@@ -8,10 +8,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
-# Tests run in this many processes, a file in one of them (files share costly fixtures); each uses one thread.
-# In their own order (tests/conftest.py): by the number of tests, files of few slow ones would come last and keep
-# one core waiting.
-JOBS   ?= 2
+# Tests run in this many processes, a file in one of them (files share costly fixtures); each uses one thread. One
+# more than cores: many tests wait, for servers and for programs to end. In their own order (tests/conftest.py): by
+# the number of tests, files of few slow ones would come last and keep one core waiting.
+JOBS   ?= 3
 
 # The wheel built here may be run from pip's cache on another machine of the same kind.
 export HNSWLIB_NO_NATIVE := 1

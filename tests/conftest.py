@@ -19,8 +19,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin take th
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else importing litellm asks a server
 
-# How long an example takes says how busy the machine is. Each run draws others: half as many as usual do.
-settings.register_profile("untimed", deadline=None, max_examples=50)
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # What takes longest comes first: a file that begins late keeps one core waiting for the other.

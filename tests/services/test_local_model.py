@@ -26,8 +26,10 @@ ITEMS = [
     "Table lamp of antique brass",
     "A very long back brush " * 6,
     "Kite",
+    "Tea",
+    "Wooden puzzle",
 ]
-MOST = 6
+MOST = 12
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from grasp_bench.spec.service import Service
 
 Start = Callable[..., Running]
 CONCURRENCY = 8
-QUESTIONS = 300
+QUESTIONS = 400
 LATENCY = 0.03
 EVENTS_OF_A_REQUEST = 3  # received, billed, answered
 

@@ -1,4 +1,4 @@
-"""`grasp-bench run` with a key in `.env` and columns withheld: killed on its way, then let finish."""
+"""`grasp-bench run` with a key in `.env` and columns withheld: killed twice on its way, then let finish."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WITHHELD = {
 
 @dataclass(frozen=True)
 class Finished:
-    """A study that was killed and finished by another run, of two workers; what that one said."""
+    """A study that was killed twice and finished by a run of two workers; what that one said."""
 
     folder: Path
     server: Running
@@ -44,7 +44,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
             "Aged {{ user.age }}, at {{ user.email }}, bought {{ titles | join(', ') }}"
         )
         (folder / ".env").write_text(f"OPENAI_API_KEY={SECRET}\n")
-        kill_after(folder, server, USERS + CONCURRENCY + 3)  # after the users' texts
+        kill_after(folder, server, USERS // 2)  # in the users' texts
+        kill_after(folder, server, USERS + CONCURRENCY + 3)  # after them, most likely in their vectors
         done = run(folder, "--log-format", "json", "--workers", "2")  # two sides, two services at once
         assert done.returncode == 0, done.stderr
         yield Finished(folder, server, (done.stdout, done.stderr))
@@ -68,7 +69,7 @@ def kill_after(folder: Path, server: Running, received: int) -> None:
 def test_a_killed_run_goes_on_and_pays_nothing_twice(finished: Finished) -> None:
     counts = finished.server.counts()
     assert counts.twice_billed == {}
-    assert counts.received - counts.billed <= CONCURRENCY
+    assert counts.received - counts.billed <= 2 * CONCURRENCY
     asked = {event["body"]: event["path"] for event in counts.of("received")}
     chats = [event for event in counts.of("billed") if asked[event["body"]].endswith("chat/completions")]
     assert len(chats) == USERS + ITEMS

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -171,9 +170,7 @@ def test_mixed_precision_and_clipping_train_with_every_switch(tmp_path, attentio
     assert progress.log[1]["loss"] < progress.log[0]["loss"] * 1.1
 
 
-def test_compiled_layers_train(tmp_path, monkeypatch):
-    """As far as graphs and gradients: to compile their kernels by a C++ compiler takes a minute."""
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+def test_compiled_layers_train(tmp_path):
     progress = trainer(tmp_path, compile=True, max_epochs=2).fit()
     assert progress.epoch == 2
     assert torch.isfinite(load_file(tmp_path / MODEL)["enhancer.table.weight"]).all()
