@@ -12,7 +12,7 @@ import os
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -63,9 +63,13 @@ def locate_model(name: str) -> Place:
 
 @dataclass(frozen=True)
 class ModelSize:
-    """Parameters of a model, and numbers that its cache keeps for a token: keys and values of all layers."""
+    """Parameters of a model, its layers and the parameters of one of them, and numbers that its cache keeps for
+    a token: keys and values of all layers.
+    """
 
     parameters: int
+    layers: int
+    layer: int
     cached: int
 
 
@@ -93,7 +97,7 @@ def _of_folder(folder: Path) -> ModelSize:
     }  # fmt: skip
     size = _of_shape({key: config[name] for key, name in names.items() if config.get(name) is not None})
     counted = sum(_numbers_in(file) for file in folder.glob("*.safetensors"))
-    return ModelSize(counted or size.parameters, size.cached)
+    return replace(size, parameters=counted or size.parameters)
 
 
 def _of_shape(shape: Mapping[str, int]) -> ModelSize:
@@ -102,7 +106,7 @@ def _of_shape(shape: Mapping[str, int]) -> ModelSize:
     head = shape.get("head", width // heads)
     groups = shape.get("groups", heads) * head
     layer = 2 * width * (heads * head + groups) + 3 * width * shape.get("inner", 4 * width)
-    return ModelSize(shape["vocabulary"] * width + layers * layer, 2 * layers * groups)
+    return ModelSize(shape["vocabulary"] * width + layers * layer, layers, layer, 2 * layers * groups)
 
 
 def _numbers_in(file: Path) -> int:

@@ -18,7 +18,7 @@ from torch import Tensor
 from grasp_bench.core.errors import DataError, GraspBenchError
 from grasp_bench.core.hashing import file_hash
 from grasp_bench.core.machine import require
-from grasp_bench.encoders.causal_lm_settings import TWO_WAY, CausalLM
+from grasp_bench.encoders.causal_lm_settings import ADAPTER, TWO_WAY, CausalLM
 from grasp_bench.encoders.packed import PackedTextEncoder, masked_mean, padded
 from grasp_bench.encoders.precision import resolve_dtype
 from grasp_bench.services.local_files import EXTRA, locate_model, weights_version
@@ -28,7 +28,6 @@ from grasp_bench.spec.service import LOCAL
 CPU_BATCH_TOKENS = 512  # larger batches are no faster, and have more padding
 GPU_BATCH_TOKENS = 16_384  # the states of all layers are kept
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-ADAPTER = "adapter_model.safetensors"  # peft's own name
 
 
 class Tokens:

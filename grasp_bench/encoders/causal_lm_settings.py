@@ -12,6 +12,7 @@ from grasp_bench.spec.section import Section
 from grasp_bench.spec.service import LOCAL, weights_of
 
 TWO_WAY = "bidirectional_mean"
+ADAPTER = "adapter_model.safetensors"  # peft's own name
 
 
 class Adaptation(Section):

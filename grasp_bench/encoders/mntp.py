@@ -23,8 +23,8 @@ from grasp_bench.core.atomic import write_bytes, write_text
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.machine import require
 from grasp_bench.encoders.batching import Progress
-from grasp_bench.encoders.causal_lm import ADAPTER, DTYPES, Tokens, positions_of, two_way
-from grasp_bench.encoders.causal_lm_settings import Adaptation, CausalLM
+from grasp_bench.encoders.causal_lm import DTYPES, Tokens, positions_of, two_way
+from grasp_bench.encoders.causal_lm_settings import ADAPTER, Adaptation, CausalLM
 from grasp_bench.encoders.packed import padded
 from grasp_bench.encoders.precision import resolve_dtype, torch_threads
 from grasp_bench.services.local_files import EXTRA

@@ -18,6 +18,7 @@ from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_user_ids
 from grasp_bench.data.audits.titles import audit_scope
 from grasp_bench.encoders.batching import TextEncoder, encode_in_shards
+from grasp_bench.encoders.causal_lm_settings import ADAPTER
 from grasp_bench.encoders.checks import check_encoder
 from grasp_bench.encoders.vectors import (
     EncoderInput,
@@ -36,7 +37,6 @@ from grasp_bench.stages.context import RunContext
 Embedded: TypeAlias = tuple[list[str], np.ndarray, dict[str, Any]]  # ids, vectors, facts
 Made: TypeAlias = tuple[np.ndarray, bool, dict[str, Any]]  # vectors, whether of unit norm, facts
 SHARDS = "shards"
-ADAPTER = "adapter_model.safetensors"  # peft's own name
 PREFIX = {"users": "user_prefix", "items": "item_prefix"}
 
 

@@ -246,7 +246,7 @@ def test_speeds_of_services_are_learned_apart_from_templates(tmp_path: Path) -> 
 def test_the_weights_of_a_language_model_count(tmp_path: Path) -> None:
     """By the model's own sizes where they are at hand: 2 · (24² + 24 · 12) + 3 · 24 · 32 a layer."""
     sizes = {"hidden_size": 24, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 32}
-    (tmp_path / "config.json").write_text(json.dumps(sizes | {"num_hidden_layers": 6}))
+    (tmp_path / "config.json").write_text(json.dumps(sizes | {"num_hidden_layers": 6, "vocab_size": 9}))
     assert parameters({"model": str(tmp_path), "kept_layers": None}) == 6 * (2 * (576 + 288) + 2304)
     assert parameters({"model": "local/smollm2", "kept_layers": 2}) == 2 * 3_538_944
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from grasp_bench.core.model_files import ModelSize, model_size
 from grasp_bench.spec.section import BackboneSettings, Space
 from grasp_bench.spec.service import LOCAL, weights_of
 
-SMOLLM2 = {
-    "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3,
-    "num_hidden_layers": 30,
-}  # fmt: skip
+# Of SmolLM2-135M, for which a model is taken whose files are not at hand.
+SMOLLM2 = ModelSize(parameters=134_515_008, layers=30, layer=3_538_944, cached=11_520)
 # Time for a parameter and an item of a history, in that of SASRec for an item: for each of the passes
 # (forward, gradients of the input, gradients of the weights).
 COST, FORWARD, OF_INPUTS, OF_WEIGHTS = 1.8e-6, 1.0, 1.0, 1.0
@@ -62,15 +59,6 @@ class LLMSettings(BackboneSettings):
 
 
 def parameters(model: Mapping[str, Any]) -> int:
-    """Return the parameters of the layers kept of `model.model`, by its `config.json` if that is at hand.
-
-    Any other model is taken for SmolLM2. The keys are those of Llama's family.
-    """
-    sizes = dict(SMOLLM2)
-    with suppress(OSError, ValueError):
-        found = json.loads(Path(model["model"].removeprefix(LOCAL), "config.json").read_text())
-        sizes |= {key: int(found[key]) for key in sizes if isinstance(found.get(key), int)}
-    width, heads = sizes["hidden_size"], sizes["num_attention_heads"]
-    attention = 2 * width * width * (1 + sizes["num_key_value_heads"] / heads)
-    layers = min(model["kept_layers"] or sizes["num_hidden_layers"], sizes["num_hidden_layers"])
-    return round(layers * (attention + 3 * width * sizes["intermediate_size"]))
+    """Return the parameters of the layers kept of `model.model`."""
+    size = model_size(model["model"].removeprefix(LOCAL)) or SMOLLM2
+    return size.layer * min(model["kept_layers"] or size.layers, size.layers)
