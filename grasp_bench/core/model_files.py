@@ -63,8 +63,9 @@ def locate_model(name: str) -> Place:
 
 @dataclass(frozen=True)
 class ModelSize:
-    """Parameters of a model, its layers, the parameters of one layer, and numbers that its cache keeps for a token:
-    keys and values of all layers.
+    """Parameters of a model, its layers, parameters of one layer, and numbers that its cache keeps for a token.
+
+    The cache holds the keys and values of all layers.
     """
 
     parameters: int
