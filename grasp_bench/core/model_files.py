@@ -63,7 +63,7 @@ def locate_model(name: str) -> Place:
 
 @dataclass(frozen=True)
 class ModelSize:
-    """Parameters of a model, its layers, parameters of one layer, and numbers that its cache keeps for a token.
+    """Parameters of a model and of a layer, how many layers, and numbers that its cache keeps for a token.
 
     The cache holds the keys and values of all layers.
     """
