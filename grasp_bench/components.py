@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         NoiseSettings,
         SamplerSettings,
         SearcherSettings,
+        SemanticIdSettings,
     )
     from grasp_bench.spec.text import TextSettings
 
@@ -49,6 +50,7 @@ ENHANCERS: Components[EnhancerSettings] = Components(
         "rlmrec": "grasp_bench.models.enhancers.rlmrec_settings:RLMRecSettings",
         "llmesr": "grasp_bench.models.enhancers.llmesr_settings:LLMESRSettings",
         "grasp": "grasp_bench.models.enhancers.grasp_settings:GraspSettings",
+        "rpg": "grasp_bench.models.enhancers.rpg_settings:RPGSettings",
     },
     base="grasp_bench.spec.section:EnhancerSettings", group="grasp_bench.enhancers",
 )  # fmt: skip
@@ -81,6 +83,16 @@ SEARCHERS: Components[SearcherSettings] = Components(
     {
         "exact": "grasp_bench.retrieval.searchers_settings:ExactSettings",
         "hnsw": "grasp_bench.retrieval.searchers_settings:HnswSettings",
+    },
+)
+SEMANTIC_IDS: Components[SemanticIdSettings] = Components(
+    "semantic ID method",
+    {
+        "rq_kmeans": "grasp_bench.semantic_ids.settings:RQKMeansSettings",
+        "rqvae": "grasp_bench.semantic_ids.settings:RQVAESettings",
+        "opq": "grasp_bench.semantic_ids.settings:OPQSettings",
+        "random": "grasp_bench.semantic_ids.settings:RandomCodesSettings",
+        "hash": "grasp_bench.semantic_ids.settings:HashCodesSettings",
     },
 )
 LOSSES: Components[LossSettings] = Components(
@@ -137,8 +149,8 @@ SAMPLERS: Components[SamplerSettings] = Components(
     },
 )
 REGISTRIES: tuple[Components[Any], ...] = (
-    BACKBONES, ENHANCERS, ENCODERS, TEXT_PROVIDERS, DATASETS, SEARCHERS, LOSSES, METRICS, NOISES, CONTROLS,
-    SAMPLERS,
+    BACKBONES, ENHANCERS, ENCODERS, TEXT_PROVIDERS, DATASETS, SEARCHERS, SEMANTIC_IDS, LOSSES, METRICS,
+    NOISES, CONTROLS, SAMPLERS,
 )  # fmt: skip
 
 

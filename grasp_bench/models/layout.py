@@ -199,6 +199,21 @@ class Layout:
         with_room = x_TD.new_zeros(len(is_new_T), x_TD.shape[1])
         return with_room.index_copy(0, (~is_new_T).nonzero().squeeze(1), x_TD[kept_T]), is_new_T, extended
 
+    def preceded_by(self, first_BCD: Tensor, x_TD: Tensor) -> tuple[Tensor, Tensor, Layout]:
+        """Put C tokens before each sequence; return the tokens, the places (T,) of the old ones among
+        them, and their layout."""
+        more = first_BCD.shape[1]
+        extended = Layout(self.lengths_B + more, self._host_lengths_B + more)
+        place_T = extended.starts_B[self.sequence_T] + more + self.position_T
+        first_BC = extended.starts_B[:, None] + torch.arange(more, device=place_T.device)
+        whole = x_TD.new_zeros(len(extended.sequence_T), x_TD.shape[1])
+        whole = whole.index_copy(0, place_T, x_TD)
+        return (
+            whole.index_copy(0, first_BC.flatten(), first_BCD.flatten(0, 1).to(x_TD.dtype)),
+            place_T,
+            extended,
+        )
+
     def steps(self) -> tuple[Tensor, Tensor]:
         """Return the order (T,) of tokens in a `PackedSequence`, and its batch sizes (L,) on the CPU: all
         first tokens, longest sequence first, then all second ones. Computed once a batch."""

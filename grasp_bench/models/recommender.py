@@ -15,7 +15,10 @@ from grasp_bench.models.backbones.checks import check_backbone
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge
 from grasp_bench.models.enhancers.checks import check_enhancer
+from grasp_bench.models.enhancers.user_context import TABLES
 from grasp_bench.models.layout import Layout
+
+CONTEXT_TOKENS = {name: len(tables) for name, tables in TABLES.items()}
 
 
 class Recommender(nn.Module):
@@ -36,8 +39,11 @@ class Recommender(nn.Module):
     ) -> Recommender:
         """Build from `spec.model.Model.effective()`. Draws initial weights from torch's global generator."""
         enhancer = ENHANCERS.implementation(settings["enhancer"])
+        before = CONTEXT_TOKENS[settings.get("context", "none")]
         with BACKBONES.blamed(settings["backbone"]):
-            backbone = BACKBONES.implementation(settings["backbone"]).from_settings(settings)
+            backbone = BACKBONES.implementation(settings["backbone"]).from_settings(
+                {**settings, "max_len": settings["max_len"] + before}
+            )
         if BACKBONES.version(settings["backbone"]) is not None:
             check_backbone(backbone, settings["backbone"], settings["embedding_dim"])
         informed, name = {**settings, "causal": backbone.causal}, settings["enhancer"]
@@ -47,12 +53,19 @@ class Recommender(nn.Module):
             check_enhancer(built, name, settings["embedding_dim"])
         return cls(backbone, built)
 
-    def read(self, vectors_TD: Tensor, layout: Layout, masked_T: Tensor | None = None) -> Tensor:
-        """Turn item vectors (T, views · d) into states (T, views · d), with masked items hidden."""
+    def read(
+        self,
+        vectors_TD: Tensor,
+        layout: Layout,
+        masked_T: Tensor | None = None,
+        context_BCD: Tensor | None = None,
+    ) -> Tensor:
+        """Turn item vectors (T, views · d) into states (T, views · d), with masked items hidden and
+        behind the enhancer's context."""
         views = self._views(vectors_TD)
         if masked_T is not None:
             views = [self.backbone.hide(view, masked_T) for view in views]
-        return self._states(views, layout)
+        return self._states(views, layout, context_BCD)
 
     @contextmanager
     def without_dropout(self) -> Iterator[None]:
@@ -69,7 +82,8 @@ class Recommender(nn.Module):
         views = self._views(self.enhancer.embed_history(history, catalogue))
         prepared = [self.backbone.prepare_history(view, history.layout) for view in views]
         layout = prepared[0][1]
-        return self._states([view for view, _ in prepared], layout)[layout.last_B]
+        context_BCD = self.enhancer.context(history)
+        return self._states([view for view, _ in prepared], layout, context_BCD)[layout.last_B]
 
     @property
     def num_items(self) -> int:
@@ -97,6 +111,13 @@ class Recommender(nn.Module):
     def _views(self, vectors_TD: Tensor) -> list[Tensor]:
         return list(vectors_TD.chunk(self.enhancer.views, dim=-1))
 
-    def _states(self, views: list[Tensor], layout: Layout) -> Tensor:
-        states = [self.backbone(view, layout) for view in self.enhancer.mix(views, layout)]
+    def _states(self, views: list[Tensor], layout: Layout, context_BCD: Tensor | None = None) -> Tensor:
+        mixed = self.enhancer.mix(views, layout)
+        if context_BCD is None:
+            states = [self.backbone(view, layout) for view in mixed]
+        else:
+            states = []
+            for view in mixed:
+                whole, place_T, extended = layout.preceded_by(context_BCD, view)
+                states.append(self.backbone(whole, extended)[place_T])
         return states[0] if len(states) == 1 else torch.cat(states, dim=-1)

@@ -56,7 +56,7 @@ def _reads(request: Request) -> tuple[str, ...]:
 
 
 def _enhancer_reads(request: Request) -> tuple[str, ...]:
-    return ENHANCERS.get(request.experiment.model.enhancer).reads
+    return request.experiment.model.enhancer_settings().roles()
 
 
 def _without_noise(request: Request) -> Request:

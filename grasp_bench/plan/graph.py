@@ -19,6 +19,7 @@ from grasp_bench.plan.knowledge_nodes import (
 )
 from grasp_bench.plan.nodes import Node, make_node, nodes_leading_to
 from grasp_bench.plan.rankings import candidates_node, metric_settings, ranked_candidates, ranking_settings
+from grasp_bench.plan.semantic_id_nodes import CODES, code_nodes, roles_of_codes, teaches
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import DatasetFiles, locate
@@ -51,7 +52,7 @@ class CellNodes:
 
     def read_by(self, experiment: Experiment) -> Mapping[str, Node]:
         """Make the nodes that a training reads, with their inputs; raises as `of`."""
-        sections = (
+        sections: tuple[object, ...] = (
             experiment.dataset,
             experiment.text,
             experiment.encoder,
@@ -59,15 +60,23 @@ class CellNodes:
             experiment.noise,
         )
         seed = experiment.first_seeds[0] if experiment.noise is not None else None
-        values = (experiment.model.enhancer, seed)
-        return self.once("read", sections, values, lambda: self._read_by(experiment))
+        roles = experiment.model.enhancer_settings().roles()
+        values: tuple[Hashable, ...] = (experiment.model.enhancer, roles, seed)
+        if CODES in roles:
+            sections += (experiment.semantic_ids,)
+            if teaches(experiment):
+                sections += (experiment.model, experiment.training)
+                values = (*values, experiment.first_seeds[0])
+        return self.once("read", sections, values, lambda: self._read_by(experiment, roles))
 
-    def _read_by(self, experiment: Experiment) -> Mapping[str, Node]:
+    def _read_by(self, experiment: Experiment, roles: tuple[str, ...]) -> Mapping[str, Node]:
         dataset, located = experiment.dataset, self.located(experiment.dataset)
         nodes = dict(
             self.once("data", (dataset,), (), lambda: _data_nodes(dataset, located, self.fingerprint))
         )
-        if reads := ENHANCERS.get(experiment.model.enhancer).reads:
+        coded = CODES in roles
+        wanted = {role for role in roles if role != CODES}
+        if reads := (*wanted, *(roles_of_codes(experiment) if coded else ())):
             clean = self.once(
                 "embedded",
                 (dataset, experiment.text, experiment.encoder),
@@ -77,7 +86,15 @@ class CellNodes:
             made = knowledge_nodes(experiment, clean, nodes["split"], self.fingerprint)
             nodes |= nodes_leading_to(reads, made)
             require_items_for_text(nodes.values(), located)
+        if coded:
+            nodes |= code_nodes(experiment, nodes, self._teacher)
         return nodes
+
+    def _teacher(self, experiment: Experiment, nodes: Mapping[str, Node]) -> Node:
+        """Make the training of a model whose item vectors become codes."""
+        model = experiment.model
+        label = f"train {model.backbone}-{model.enhancer}-s{experiment.first_seeds[0]} for semantic IDs"
+        return _train_node(experiment, label, nodes, self.fingerprint)
 
 
 def _data_nodes(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprint) -> dict[str, Node]:
@@ -104,38 +121,53 @@ def _split_node(dataset: Dataset, located: DatasetFiles, fingerprint: Fingerprin
     return make_node("split", settings, {}, f"split {located.name}", locations)
 
 
-def _model_nodes(
+def _train_node(
     experiment: Experiment, label: str, nodes: Mapping[str, Node], fingerprint: Fingerprint
-) -> dict[str, Node]:
+) -> Node:
     protocol, training = experiment.dataset.protocol, experiment.training
-    reads = ("split", "candidates", *ENHANCERS.get(experiment.model.enhancer).reads)
-    inputs = {role: node for role, node in nodes.items() if role in reads}
+    inputs = _inputs_of_model(experiment, nodes)
     validation: dict[str, Any] = {"ties": protocol.ties}
     if training.monitor_protocol == "full":
         validation["exclude_history"] = protocol.exclude_history
     elif protocol.candidates == "redrawn":
         validation["negatives"] = protocol.negatives  # drawn from the pool anew at every pass
+    enhancer = ENHANCERS.get(experiment.model.enhancer)
     versions = {
-        "backbone": BACKBONES.version(experiment.model.backbone),
+        "backbone": None if enhancer.whole_model else BACKBONES.version(experiment.model.backbone),
         "enhancer": ENHANCERS.version(experiment.model.enhancer),
-        "loss": LOSSES.version(training.loss.kind),
+        "loss": None if enhancer.own_loss else LOSSES.version(training.loss.kind),
     }
-    weights = experiment.model.backbone_settings().weights_path()
+    weights = None if enhancer.whole_model else experiment.model.backbone_settings().weights_path()
     plugins = {kind: version for kind, version in versions.items() if version is not None}
-    train = make_node(
+    trained = training.effective()
+    if enhancer.own_loss:
+        trained.pop("loss", None)
+    return make_node(
         "train",
         {
             **({"plugins": plugins} if plugins else {}),
             **({"weights": fingerprint(weights)} if weights is not None else {}),
             "model": experiment.model.effective(),
-            "training": training.effective(),
+            "training": trained,
             "seed": experiment.first_seeds[0],
             "validation": validation,
-            **training.loss.revision(),
+            **({} if enhancer.own_loss else training.loss.revision()),
         },
         inputs,
-        f"train {label}",
+        label,
     )
+
+
+def _inputs_of_model(experiment: Experiment, nodes: Mapping[str, Node]) -> dict[str, Node]:
+    reads = ("split", "candidates", *experiment.model.enhancer_settings().roles())
+    return {role: node for role, node in nodes.items() if role in reads}
+
+
+def _model_nodes(
+    experiment: Experiment, label: str, nodes: Mapping[str, Node], fingerprint: Fingerprint
+) -> dict[str, Node]:
+    protocol, inputs = experiment.dataset.protocol, _inputs_of_model(experiment, nodes)
+    train = _train_node(experiment, f"train {label}", nodes, fingerprint)
     ranked = ranked_candidates(protocol, nodes["candidates"], train.hash, label)
     rank = make_node(
         "rank", ranking_settings(protocol), {"train": train, **inputs, "candidates": ranked}, f"rank {label}"

@@ -18,6 +18,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "noise": 1,
     "text_noise": 1,
     "neighbours": 1,
+    "semantic_ids": 1,
     "train": 2,
     "rank": 1,
     "control": 1,

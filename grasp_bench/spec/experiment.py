@@ -19,6 +19,7 @@ from grasp_bench.spec.model import Model
 from grasp_bench.spec.noise import Noise
 from grasp_bench.spec.published import Published
 from grasp_bench.spec.section import AnyMetricName, Section, refuse_repeats
+from grasp_bench.spec.semantic_ids import SemanticIds
 from grasp_bench.spec.text import TextFileSettings
 from grasp_bench.spec.training import SeedList, Seeds, Training
 
@@ -123,6 +124,7 @@ class Experiment(Section):
     text: Text = Text()
     encoder: EncoderSource = ENCODERS.get(ENCODERS.default)()
     index: Index = Index()
+    semantic_ids: SemanticIds = SemanticIds.model_validate({})
     model: Model = Model.model_validate({})
     training: Training = Training()
     seeds: Seeds = Field(
@@ -227,7 +229,7 @@ class Experiment(Section):
     def _user_texts_fit_the_order(self) -> Experiment:
         """Refuse user texts or vectors made from the file's order, which may reveal the held-out item."""
         reordering = self.dataset.repair.reordering
-        if reordering is None or not ENHANCERS.get(self.model.enhancer).reads_users():
+        if reordering is None or not self.model.enhancer_settings().reads_users():
             return self
         if isinstance(self.encoder, VectorFileSettings):
             key, leaks = f"encoder.kind: {self.encoder.kind}", self.encoder.leaks

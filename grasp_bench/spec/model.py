@@ -61,8 +61,12 @@ class Model(Section):
         No other key is part of a cell's hash: `attention: softmax` does not change a cell without attention.
         Keys of `ModelPart.later` are left out where they have their default.
         """
+        enhancer = self.enhancer_settings()
+        parts: tuple[ModelPart, ...] = (self.backbone_settings(), enhancer)
         values = {"backbone": self.backbone, "enhancer": self.enhancer}
-        for part in (self.backbone_settings(), self.enhancer_settings()):
+        if enhancer.whole_model:
+            parts, values = (enhancer,), {"enhancer": self.enhancer}
+        for part in parts:
             values |= without_defaults(part, part.later)
         return values
 

@@ -22,7 +22,7 @@ from grasp_bench.spec.validation import Finding, build
 from grasp_bench.spec.yaml_reader import MAX_DEPTH, read_text
 
 # Sections that a patch of a cell may change, and all keys that decide whether a cell is valid.
-SECTIONS = ("dataset", "text", "encoder", "index", "model", "training")
+SECTIONS = ("dataset", "text", "encoder", "index", "semantic_ids", "model", "training")
 CELL = ("name", "noise", *SECTIONS)
 PATCH = Place("patch")
 OVERRIDE = Place("--set")

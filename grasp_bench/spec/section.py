@@ -158,7 +158,10 @@ class EnhancerSettings(ModelPart):
     """Settings of an enhancer.
 
     Attributes:
-        reads: roles of the artefacts that it reads besides split and candidates.
+        reads: roles of the artefacts that it reads besides split and candidates, whatever its keys.
+        semantic_ids: keys of `semantic_ids:` that a spec leaves out, for a method that reads codes.
+        own_loss: it computes its own loss, and `training.loss` is not read.
+        whole_model: it is a network of its own, and `model.backbone` is not read.
         reads_profile_per_position: item vectors depend on the user, so each training position can use the
             profile of the items before it (`text.users.scope: prefix`).
         shuffled_control: the control `shuffled` trains it on the embeddings of other entities.
@@ -167,6 +170,9 @@ class EnhancerSettings(ModelPart):
     """
 
     reads: ClassVar[tuple[str, ...]] = ()
+    semantic_ids: ClassVar[Mapping[str, Any]] = {}
+    own_loss: ClassVar[bool] = False
+    whole_model: ClassVar[bool] = False
     reads_profile_per_position: ClassVar[bool] = False
     shuffled_control: ClassVar[bool] = False
     training_cost: ClassVar[float] = 1.0
@@ -177,10 +183,13 @@ class EnhancerSettings(ModelPart):
         """Return how often the backbone reads a history in training, with these keys of `model`."""
         return 1.0
 
-    @classmethod
-    def reads_users(cls) -> bool:
+    def roles(self) -> tuple[str, ...]:
+        """Return the roles of the artefacts that it reads with these keys."""
+        return self.reads
+
+    def reads_users(self) -> bool:
         """Return whether it reads an artefact made from texts of users."""
-        return any(role.startswith("user_") for role in cls.reads)
+        return any(role.startswith("user_") for role in self.roles())
 
 
 # A key that enhancers with frozen embeddings share.
@@ -190,6 +199,20 @@ EMBEDDING_SCALE: Any = Field(
     description="Scale of the frozen embeddings that the model reads: unit norm, or each column with mean 0 "
     "and standard deviation 1 over the users, or over the items. Means of neighbours follow.",
 )
+
+
+# A key that generative methods share.
+Context = Literal["none", "user", "user_and_neighbours"]
+CONTEXT: Any = Field(
+    "none",
+    description="What a generative method reads before the history: nothing, the user's embedding, or that "
+    "and the mean of similar users' embeddings.",
+)
+
+
+def roles_of_context(context: Context) -> tuple[str, ...]:
+    """Return the roles of the artefacts with the users' vectors."""
+    return ("user_embeddings", "user_neighbours")[: ("none", "user", "user_and_neighbours").index(context)]
 
 
 class ControlSettings(Component):
@@ -248,6 +271,33 @@ class SamplerSettings(Component):
     """
 
     needs_choices: ClassVar[bool] = False
+
+
+Collisions = Literal["extra_level", "nearest_free", "keep"]
+
+
+class SemanticIdSettings(Component):
+    """Settings of a method that makes semantic IDs: the keys of `semantic_ids:` that all methods read.
+
+    Attributes:
+        reads_vectors: codes are made from item vectors.
+    """
+
+    reads_vectors: ClassVar[bool] = True
+
+    levels: int = Field(3, ge=1, le=128, description="Codes of an item, before collisions are resolved.")
+    codebook_size: int = Field(256, ge=2, le=65_536, description="Codes of a level.")
+    collisions: Collisions = Field(
+        "extra_level",
+        description="Items that share all codes: a further level counts them (TIGER), all but the best "
+        "fitting move to the nearest free code of the last level, or they keep them and tie.",
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+
+    @classmethod
+    def shared_fields(cls) -> Collection[str]:
+        """Return the attributes that all methods have."""
+        return SemanticIdSettings.model_fields
 
 
 class SearcherSettings(Component):

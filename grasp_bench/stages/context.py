@@ -53,6 +53,7 @@ STAGES = Registry[type[Stage]](
         "noise": "grasp_bench.stages.noise:NoiseStage",
         "text_noise": "grasp_bench.stages.noise:TextNoiseStage",
         "neighbours": "grasp_bench.stages.neighbours:NeighboursStage",
+        "semantic_ids": "grasp_bench.stages.semantic_ids:SemanticIdsStage",
         "train": "grasp_bench.stages.train:TrainStage",
         "rank": "grasp_bench.stages.rank:RankStage",
         "control": "grasp_bench.stages.control:ControlStage",

@@ -15,7 +15,7 @@ from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_rest, read_test, read_train
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.evaluation.ranker import Queries, append_items
-from grasp_bench.models.enhancers.base import Knowledge
+from grasp_bench.models.enhancers.base import Codes, Knowledge
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.plan.nodes import Node
 from grasp_bench.training.loop import MODEL
@@ -91,13 +91,19 @@ def knowledge(inputs: Mapping[str, Artefact], device: str) -> Knowledge | None:
         if role in inputs:
             for field, (file, name) in fields.items():
                 parts[field] = _load(inputs[role].file(file), name, device)
+    codes = _codes(inputs["item_codes"]) if "item_codes" in inputs else None
     widths = {name: part.shape[1] for name, part in parts.items() if part.is_floating_point()}
     if len(set(widths.values())) > 1:
         raise DataError(
             f"embeddings of users and items differ in width: {widths}",
             hint="embed both sides with the same encoder: attention takes their dot products",
         )
-    return Knowledge(**parts, prefixes=_prefixes(inputs)) if parts else None
+    return Knowledge(**parts, codes=codes, prefixes=_prefixes(inputs)) if parts or codes else None
+
+
+def _codes(artefact: Artefact) -> Codes:
+    found = load_file(artefact.file("codes.safetensors"))
+    return Codes(found["codes"].long(), tuple(found["sizes"].tolist()))
 
 
 def _prefixes(inputs: Mapping[str, Artefact]) -> int:

@@ -106,17 +106,26 @@ class Objective:
         """Return the loss of users (on the CPU) plus the enhancer's auxiliary loss, a scalar."""
         recommender = self.recommender
         targets = self.targets(users_B, generator)
-        history, candidates = targets.history, self._candidates(targets, generator)
-        vectors_TD, candidates_SKD = recommender.enhancer.embed(history, candidates)
-        states_TD = recommender.read(vectors_TD, history.layout, history.masked_T)
-        states_SD = states_TD if targets.states_S is None else states_TD[targets.states_S]
-        loss = self.loss(_Scores(self, targets, candidates, candidates_SKD, states_SD, generator))
+        history, targets_S = targets.history, self.sequences.items_flat[targets.index_S]
+        if recommender.enhancer.own_loss:
+            states_TD = self._states(recommender.enhancer.embed_history(history), history)
+            loss = recommender.enhancer.loss(_predicting(states_TD, targets), targets_S)
+        else:
+            candidates = self._candidates(targets, generator)
+            vectors_TD, candidates_SKD = recommender.enhancer.embed(history, candidates)
+            states_TD = self._states(vectors_TD, history)
+            states_SD = _predicting(states_TD, targets)
+            loss = self.loss(_Scores(self, targets, candidates, candidates_SKD, states_SD, generator))
         step = Step(
-            history, states_TD, candidates.items_SK[:, 0], recommender.read, recommender.without_dropout,
+            history, states_TD, targets_S, recommender.read, recommender.without_dropout,
             self._histories_of, generator,
         )  # fmt: skip
         auxiliary = recommender.enhancer.auxiliary_loss(step)
         return loss if auxiliary is None else loss + auxiliary
+
+    def _states(self, vectors_TD: Tensor, history: History) -> Tensor:
+        context_BCD = self.recommender.enhancer.context(history)
+        return self.recommender.read(vectors_TD, history.layout, history.masked_T, context_BCD)
 
     def _read(self, users_B: Tensor) -> tuple[History, Tensor]:
         """Read the histories of users (on the CPU), and the index (T,) of their tokens."""
@@ -242,6 +251,11 @@ class _Scores:
     def _readers(self) -> Tensor | None:
         """The profiles that predict; None for the users' final ones."""
         return None if self.objective.sequences.readers_flat is None else self.targets.readers_S
+
+
+def _predicting(states_TD: Tensor, targets: Targets) -> Tensor:
+    """Return the states (S, D) that predict."""
+    return states_TD if targets.states_S is None else states_TD[targets.states_S]
 
 
 def _features(recommender: Recommender, profiles_P: Tensor, items_P: Tensor) -> Tensor | None:

@@ -16,13 +16,26 @@ from grasp_bench.models.layout import Layout
 
 
 @dataclass(frozen=True)
+class Codes:
+    """Semantic IDs: codes (m, L) of items, int64, and the number of codes of each level."""
+
+    codes_mL: Tensor
+    sizes: tuple[int, ...]
+
+    def numbered(self) -> Tensor:
+        """Return the codes (m, L) numbered through over all levels."""
+        firsts = [sum(self.sizes[:level]) for level in range(len(self.sizes))]
+        return self.codes_mL + torch.tensor(firsts)
+
+
+@dataclass(frozen=True)
 class Knowledge:
     """Frozen semantic embeddings: rows are users 0..n-1 and items 0..m-1, float32, width D.
 
     `similar_*` hold the mean of each entity's nearest neighbours (the paper's Ū and Ī, eq. 2), and
     `nearest_users_nN` (int64) their numbers, nearest first, −1 where there are fewer. Tables that the
     enhancer does not read (`EnhancerSettings.reads`) are None. `prefixes` rows may follow the users: their
-    profiles at each training token (`data.profile_age`).
+    profiles at each training token (`data.profile_age`). `codes` are the items' semantic IDs.
     """
 
     users_nD: Tensor | None = None
@@ -30,6 +43,7 @@ class Knowledge:
     items_mD: Tensor | None = None
     similar_items_mD: Tensor | None = None
     nearest_users_nN: Tensor | None = None
+    codes: Codes | None = None
     prefixes: int = 0
 
     def standardised(self) -> Knowledge:
@@ -89,6 +103,8 @@ class Enhancer(nn.Module):
     num_items: int
     # Vectors of an item; the backbone reads each view separately, and states are as wide as all views.
     views: int = 1
+    # Whether `loss` takes the place of `training.loss`.
+    own_loss: bool = False
 
     @classmethod
     def from_settings(
@@ -161,6 +177,14 @@ class Enhancer(nn.Module):
     def auxiliary_loss(self, step: Step) -> Tensor | None:
         """Return a loss that is added to the main one at each step, or None."""
         return None
+
+    def context(self, history: History) -> Tensor | None:
+        """Return vectors (B, C, d) that the backbone reads before each history, or None."""
+        return None
+
+    def loss(self, states_SD: Tensor, targets_S: Tensor) -> Tensor:
+        """Return the loss of states (S, D) that predict items (S,), for an enhancer with `own_loss`."""
+        raise NotImplementedError(f"{type(self).__name__} has no loss of its own")
 
 
 class ItemTable(Enhancer):

@@ -1,0 +1,66 @@
+"""Make the nodes of semantic IDs, and of the trainings whose vectors they may quantise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from grasp_bench.components import ENHANCERS
+from grasp_bench.plan.nodes import Node, make_node
+from grasp_bench.spec.experiment import Experiment
+from grasp_bench.spec.semantic_ids import TAUGHT
+
+CODES = "item_codes"
+TEACHER = "codes_teacher"
+# The role whose vectors are quantised, for those that no training gives.
+VECTORS = {"text": "item_embeddings", "neighbours": "item_neighbours"}
+
+MakeTraining = Callable[[Experiment, Mapping[str, Node]], Node]
+
+
+def roles_of_codes(experiment: Experiment) -> tuple[str, ...]:
+    """Return the roles of embeddings and neighbours that making the codes takes."""
+    settings = experiment.semantic_ids
+    if not _settings(experiment).reads_vectors:
+        return ()
+    if settings.vectors in TAUGHT:
+        return ENHANCERS.get(TAUGHT[settings.vectors]).reads
+    return (VECTORS[settings.vectors],)
+
+
+def code_nodes(
+    experiment: Experiment, nodes: Mapping[str, Node], make_training: MakeTraining
+) -> dict[str, Node]:
+    """Make the codes of items from the split and the nodes of `roles_of_codes`.
+
+    Settings: method and its keys, and `vectors` for those of a training, which is a node of its own:
+    SASRec with the cell's other keys of `model`, its training and seed.
+    """
+    asked, method = experiment.semantic_ids, _settings(experiment)
+    published = experiment.model.enhancer_settings().semantic_ids
+    settings: dict[str, Any] = {"method": asked.method_of(published), **method.model_dump(mode="json")}
+    inputs = {"split": nodes["split"]}
+    made: dict[str, Node] = {}
+    if method.reads_vectors:
+        inputs |= {role: nodes[role] for role in roles_of_codes(experiment)}
+        if asked.vectors in TAUGHT:
+            settings["vectors"] = asked.vectors
+            inputs["train"] = made[TEACHER] = make_training(_teaching(experiment), nodes)
+    made[CODES] = make_node("semantic_ids", settings, inputs, f"semantic IDs by {settings['method']}")
+    return made
+
+
+def teaches(experiment: Experiment) -> bool:
+    """Return whether the codes are made from the vectors of a training."""
+    return _settings(experiment).reads_vectors and experiment.semantic_ids.vectors in TAUGHT
+
+
+def _teaching(experiment: Experiment) -> Experiment:
+    """Return the experiment with the model whose vectors are quantised."""
+    enhancer = TAUGHT[experiment.semantic_ids.vectors]
+    model = experiment.model.model_copy(update={"backbone": "sasrec", "enhancer": enhancer})
+    return experiment.model_copy(update={"model": model})
+
+
+def _settings(experiment: Experiment) -> Any:
+    return experiment.semantic_ids.settings(experiment.model.enhancer_settings().semantic_ids)

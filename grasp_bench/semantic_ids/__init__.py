@@ -1,0 +1,1 @@
+"""Semantic IDs: tuples of codes for items, made from their vectors."""
