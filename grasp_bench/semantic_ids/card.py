@@ -44,15 +44,16 @@ def perplexity(codes_m: Tensor) -> float:
 def fidelity(vectors_mD: Tensor, rebuilt_mD: Tensor, generator: torch.Generator) -> dict[str, Any]:
     """Compare vectors with those that their codes stand for: error as a share of the variance, and the
     share of each item's nearest neighbours (by cosine) that are still among its nearest, on a sample of
-    items."""
-    error = (vectors_mD - rebuilt_mD).square().sum() / (vectors_mD - vectors_mD.mean(0)).square().sum()
+    items. None where vectors do not vary, or an item is alone."""
+    spread = float((vectors_mD - vectors_mD.mean(0)).square().sum())
+    error = float((vectors_mD - rebuilt_mD).square().sum())
     queries_Q = torch.randperm(len(vectors_mD), generator=generator)[:QUERIES]
     neighbours = min(NEIGHBOURS, len(vectors_mD) - 1)
     before, after = (_nearest(each, queries_Q, neighbours) for each in (vectors_mD, rebuilt_mD))
     shared = (before[:, :, None] == after[:, None, :]).any(2).double().mean()
     return {
-        "reconstruction_error": round(float(error), 6),
-        "neighbours_kept": round(float(shared), 6),
+        "reconstruction_error": round(error / spread, 6) if spread > 0 else None,
+        "neighbours_kept": round(float(shared), 6) if neighbours else None,
         "neighbours": neighbours,
     }
 
