@@ -71,8 +71,10 @@ class ResidualCodebooks(nn.Module):
 class RQVAE:
     """Lee et al., "Autoregressive Image Generation using Residual Quantization", CVPR 2022, on item vectors.
 
-    Columns are standardised first: on vectors of unit norm all codes collapse to one. The loss is the squared
-    error, summed over dimensions, plus that of the codebooks, which start from k-means of the first latents.
+    The loss is the squared error plus that of the codebooks. Four things keep the codes from collapsing to
+    one: columns are standardised first, the error is summed over dimensions, codebooks start from k-means of
+    the first latents, and codes without items are revived after each epoch. Vectors within a narrow cone need
+    the first even so: else little more than their mean is learnt.
     """
 
     def __init__(self, settings: RQVAESettings) -> None:
