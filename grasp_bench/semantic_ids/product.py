@@ -60,9 +60,8 @@ class OPQ:
                 parts_Gmd, settings.codebook_size, generator, iterations, centres_GKd
             )
             rebuilt_mE = rows_of(centres_GKd, nearest_Gm).transpose(0, 1).flatten(1)
-            if not last:  # the rotation nearest to it (orthogonal Procrustes)
-                left, _, right = torch.linalg.svd(centred_mD.T @ rebuilt_mE, full_matrices=False)
-                rotation_DE = left @ right
+            if not last:
+                rotation_DE = best_rotation(centred_mD, rebuilt_mE)
             progress(turn + 1, settings.rotations + 1)
         rebuilt_mD = rebuilt_mE @ rotation_DE.T + mean_D
         return Quantised(nearest_Gm.T.contiguous(), rebuilt_mD, parts_Gmd[-1], centres_GKd[-1])
@@ -84,6 +83,13 @@ def balanced_directions(centred_mD: Tensor, groups: int) -> Tensor:
         dealt[group].append(direction)
         logs[group] += logarithms[direction]
     return directions_DD[:, [direction for group in dealt for direction in group]].to(centred_mD.dtype)
+
+
+def best_rotation(centred_mD: Tensor, rebuilt_mE: Tensor) -> Tensor:
+    """Return the matrix (D, E) with orthonormal columns that brings vectors nearest to those that their codes
+    stand for (orthogonal Procrustes)."""
+    left, _, right = torch.linalg.svd(centred_mD.T @ rebuilt_mE, full_matrices=False)
+    return left @ right
 
 
 def _parts(rotated_mE: Tensor, groups: int) -> Tensor:
