@@ -82,8 +82,8 @@ def _trained_vectors(node: Node, inputs: Mapping[str, Artefact]) -> Tensor:
 
 
 def mean_over_readers(enhancer: Enhancer, items_flat: Tensor, offsets: Tensor) -> Tensor:
-    """Return the mean of an item's vectors (m, d) over the users who have it, since they depend on the
-    user; for an item that nobody has, over users drawn at random."""
+    """Return the mean of an item's vectors (m, d) over its places in histories, since they depend on the
+    user who reads it; for an item that nobody has, over users drawn at random."""
     num_users, catalogue = len(offsets) - 1, enhancer.catalogue()
     met_m = torch.bincount(items_flat, minlength=enhancer.num_items)
     sums_md: Tensor | None = None
