@@ -1,4 +1,4 @@
-"""`grasp-bench inspect`: texts, neighbours, prompts, attention and freshness of a spec that has been run."""
+"""`grasp-bench inspect`: texts, neighbours, codes, prompts and attention of a spec that has been run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Which entities, and ran
 
 @app.callback()
 def inspect() -> None:
-    """Look at the texts, neighbours and attention of a spec that has been run."""
+    """Look at the texts, neighbours, semantic IDs and attention of a spec that has been run."""
 
 
 @app.command("text")
@@ -113,6 +113,32 @@ def neighbours(
     opened = load_neighbours(plan_of(spec, overrides, store), Store(store), side, cell)
     found = inspect_neighbours(opened, sample, seed)
     display(found, lay_out_neighbours(found), output)
+
+
+@app.command("codes")
+def codes(
+    spec: options.SpecPath,
+    overrides: options.Overrides = [],  # noqa: B006 - typer reads the default and never changes it
+    store: options.StorePath = options.DEFAULT_STORE,
+    cell: Annotated[
+        str | None, typer.Option("--cell", metavar="SLUG", help="The codes of this cell; by default all.")
+    ] = None,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, metavar="N", help="Prefixes shown of each length.")
+    ] = 3,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Which prefixes are shown.")] = 0,
+    output: options.DocumentFormatOption = "rich",
+) -> None:
+    """Show the cards of semantic IDs, and what items with an equal prefix have in common."""
+    from grasp_bench.core.store import Store
+    from grasp_bench.studies.artifact_loading import load_codes
+    from grasp_bench.studies.inspection.codes import inspect_codes
+    from grasp_bench.studies.inspection.codes_layout import lay_out_codes
+
+    plan = plan_of(spec, overrides, store)
+    opened, missing = load_codes(plan, Store(store), cell)
+    found = inspect_codes(plan.name, opened, missing, sample, seed)
+    display(found, lay_out_codes(found), output)
 
 
 @app.command("prompts")
@@ -205,10 +231,7 @@ def attention(
         typer.Option("--claims", help="Call texts corrupted that claim what attributes contradict, or lack."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which users are drawn, who is hit.")] = 0,
-    output: Annotated[
-        Literal["rich", "md", "json"],
-        typer.Option("--format", help="Tables for people, Markdown, JSON for programs."),
-    ] = "rich",
+    output: options.DocumentFormatOption = "rich",
 ) -> None:  # fmt: skip
     """Show attention weights of histories: spread, saturation, head and tail, corrupted context, heat maps.
 

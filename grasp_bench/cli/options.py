@@ -22,6 +22,7 @@ class Stand(StrEnum):
 
 Protocol = Literal["full", "sampled"]
 TableFormat = Literal["rich", "json"]
+DocumentFormat = Literal["rich", "md", "json"]
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec file.")]
 SpecPaths = Annotated[list[Path], typer.Argument(metavar="SPEC", help="One or more YAML files.")]
 Overrides = Annotated[
@@ -50,6 +51,9 @@ LeaderboardPath = Annotated[
     Path, typer.Option("--leaderboard", metavar="FOLDER", help="Folder of rendered boards and studies.")
 ]
 FormatOption = Annotated[TableFormat, typer.Option("--format", help="Tables for people, JSON for programs.")]
+DocumentFormatOption = Annotated[
+    DocumentFormat, typer.Option("--format", help="Tables for people, Markdown, JSON for programs.")
+]
 OnlyOption = Annotated[
     str, typer.Option("--only", metavar="GLOB", help="Cells whose slug matches, e.g. '*-grasp-*'.")
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from grasp_bench.cli import options
-from grasp_bench.cli.output import console, note, say_json
+from grasp_bench.cli.output import console, note, say_json, say_whole
 
 if TYPE_CHECKING:
     from grasp_bench.core.store import Store
@@ -115,12 +115,17 @@ def leave(name: str, found: Mapping[str, Any], results: Path, leaderboard: Path)
     return document
 
 
-def display(found: Any, document: Document, output: options.TableFormat) -> None:
-    """Print findings as JSON, or their document as tables."""
+def display(found: Any, document: Document, output: options.DocumentFormat) -> None:
+    """Print findings as JSON, or their document as tables or Markdown."""
     if output == "json":
         from grasp_bench.report.renderers.json_text import as_json
 
         say_json(as_json(found))
+        return
+    if output == "md":
+        from grasp_bench.report.renderers.markdown import document_text
+
+        say_whole(document_text(document))
         return
     from grasp_bench.report.renderers.terminal import show
 

@@ -1,4 +1,4 @@
-"""Load what a cell has stored of its users or items: texts, neighbours, and the entities they describe."""
+"""Load what cells have stored of users or items: texts, neighbours, codes, and the entities they describe."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from grasp_bench.core import integrity
 from grasp_bench.core.errors import StoreError, UnknownNameError
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.core.words import did_you_mean
-from grasp_bench.data.artefacts import read_split
+from grasp_bench.data.artefacts import read_item_table, read_split
 from grasp_bench.data.splits import Split
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
+from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.semantic_id_nodes import CODES, VECTORS
 from grasp_bench.spec.choices import Text, TextSource
 from grasp_bench.spec.dataset import Groups
 from grasp_bench.stages.text import entities_of
@@ -78,6 +80,62 @@ def load_neighbours(plan: Plan, store: Store, side: Side, slug: str | None = Non
     text = cell.nodes.get(f"{ROLES[side]}_text")
     artefact = store.get("text", text.hash) if text is not None and store.has("text", text.hash) else None
     return _loaded(store, cell, side, artefact, _table_if_there(store, cell, side))
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedCodes:
+    """The semantic IDs of items that some cells read, with their card.
+
+    `codes` (m, L) int64; `vectors` says what they were made from, None for codes that read none.
+    """
+
+    cells: tuple[str, ...]
+    settings: Mapping[str, Any]
+    vectors: str | None
+    codes: np.ndarray
+    card: Mapping[str, Any]
+    split: Split
+    items: pl.DataFrame
+
+
+def load_codes(plan: Plan, store: Store, slug: str | None = None) -> tuple[list[LoadedCodes], list[str]]:
+    """Load each making of semantic IDs once, in the order of cells, or that of the cell `slug` alone.
+
+    Returns them, and the cells whose codes are not made yet. Raises UnknownNameError when no such cell reads
+    codes, StoreError when none are made yet.
+    """
+    first = _cell(plan, CODES, slug, "semantic IDs")
+    asked = [cell for cell in plan.cells if CODES in cell.nodes and slug in (None, cell.slug)]
+    readers: dict[str, list[Cell]] = {}
+    for cell in asked:
+        readers.setdefault(cell.nodes[CODES].hash, []).append(cell)
+    made = [cells for digest, cells in readers.items() if store.has("semantic_ids", digest)]
+    if not made:
+        _finished(store, first, CODES, plan.name, "the semantic IDs")
+    missing = [cell.slug for cell in asked if not store.has("semantic_ids", cell.nodes[CODES].hash)]
+    return [_codes(store, cells) for cells in made], missing
+
+
+def _codes(store: Store, cells: list[Cell]) -> LoadedCodes:
+    node = cells[0].nodes[CODES]
+    artefact, split = store.get(node.stage, node.hash), store.get("split", node.inputs["split"].hash).path
+    with safe_open(artefact.file("codes.safetensors"), framework="numpy") as tensors:
+        codes = tensors.get_tensor("codes").astype(np.int64)
+    return LoadedCodes(
+        cells=tuple(cell.slug for cell in cells),
+        settings=node.settings,
+        vectors=_vectors_of(node),
+        codes=codes,
+        card=artefact.sidecar["facts"],
+        split=read_split(split),
+        items=read_item_table(split),
+    )
+
+
+def _vectors_of(node: Node) -> str | None:
+    """Return `semantic_ids.vectors` of the node, which is a key of those that are trained alone."""
+    untaught = next((name for name, role in VECTORS.items() if role in node.inputs), None)
+    return node.settings.get("vectors", untaught)
 
 
 def read_table(artefact: Artefact) -> Table:
