@@ -51,6 +51,7 @@ ENHANCERS: Components[EnhancerSettings] = Components(
         "llmesr": "grasp_bench.models.enhancers.llmesr_settings:LLMESRSettings",
         "grasp": "grasp_bench.models.enhancers.grasp_settings:GraspSettings",
         "rpg": "grasp_bench.models.enhancers.rpg_settings:RPGSettings",
+        "tiger": "grasp_bench.models.generative.tiger_settings:TigerSettings",
     },
     base="grasp_bench.spec.section:EnhancerSettings", group="grasp_bench.enhancers",
 )  # fmt: skip

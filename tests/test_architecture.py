@@ -116,7 +116,7 @@ def test_every_registered_component_can_be_imported() -> None:
     for registry in (RENDERERS, STAGES):
         assert all(registry.get(name) for name in registry)
     kinds = [found for found in vars(components).values() if isinstance(found, Components)]
-    assert len(kinds) == 11
+    assert len(kinds) == 12
     assert all(kind.implementation(name) for kind in kinds for name in kind)
     assert set(STAGES) == set(STAGE_VERSIONS)
 

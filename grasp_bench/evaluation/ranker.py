@@ -147,12 +147,16 @@ class Ranker:
         sampled: list[Ranks] = []
         full: list[Ranks] = []
         best: list[Tensor] = []
+        exact = getattr(scorer, "exact_catalogue", True)
         for rows, among_BC, scores_Bm in self.catalogue_scores(scorer, exclude_history):
             targets_B = self.queries.targets_Q[rows]
-            sampled.append(_count(among_BC, torch.zeros_like(targets_B)))
+            if exact:
+                sampled.append(_count(among_BC, torch.zeros_like(targets_B)))
             full.append(_count(scores_Bm, targets_B))
             best.append(scores_Bm.topk(min(top, scores_Bm.shape[1]), dim=1).indices)
-        return _concatenate(sampled), FullRanking(_concatenate(full), torch.cat(best))
+        # Where the catalogue is scored up to some depth only, candidates are scored by themselves.
+        among = _concatenate(sampled) if exact else self.sampled(scorer)
+        return among, FullRanking(_concatenate(full), torch.cat(best))
 
     @torch.inference_mode()
     def in_catalogue(self, scorer: Scorer, exclude_history: bool) -> Ranks:
@@ -200,7 +204,7 @@ class Ranker:
 
     def _chunks(
         self, scorer: Scorer, pairs_per_user: int, of: Ints | None = None
-    ) -> Iterator[tuple[slice, History, Tensor, Any]]:
+    ) -> Iterator[tuple[slice, History, Any, Any]]:
         scorer.eval()
         catalogue = scorer.catalogue()
         size = self.memory_mb * 2**20 // (4 * FLOATS_PER_PAIR * pairs_per_user)
@@ -291,16 +295,19 @@ class Scorer(Protocol):
         """Features (…, F) of (user, item) pairs that are the same in every pass; None without."""
         ...
 
-    def states(self, history: History, catalogue: Any) -> Tensor:
+    def states(self, history: History, catalogue: Any) -> Any:
         """Encode each history, (B, …)."""
         ...
 
     def score_candidates(
-        self, states_B: Tensor, history: History, candidates: Candidates, catalogue: Any
+        self, states_B: Any, history: History, candidates: Candidates, catalogue: Any
     ) -> Tensor:
         """Scores (B, K) of a few candidates per user."""
         ...
 
-    def score_catalogue(self, states_B: Tensor, history: History, catalogue: Any) -> Tensor:
-        """Scores (B, m) of all items, in a new tensor that the ranker may overwrite."""
+    def score_catalogue(self, states_B: Any, history: History, catalogue: Any) -> Tensor:
+        """Scores (B, m) of all items, in a new tensor that the ranker may overwrite.
+
+        −inf beyond some depth for a scorer whose `exact_catalogue` is False.
+        """
         ...

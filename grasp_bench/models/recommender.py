@@ -10,15 +10,35 @@ import torch
 from torch import Tensor, nn
 
 from grasp_bench.components import BACKBONES, ENHANCERS
+from grasp_bench.core.errors import PluginError
 from grasp_bench.models.backbones.base import Backbone
 from grasp_bench.models.backbones.checks import check_backbone
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge
 from grasp_bench.models.enhancers.checks import check_enhancer
 from grasp_bench.models.enhancers.user_context import TABLES
+from grasp_bench.models.generative.base import WholeModel
 from grasp_bench.models.layout import Layout
 
 CONTEXT_TOKENS = {name: len(tables) for name, tables in TABLES.items()}
+
+
+def build_model(
+    settings: Mapping[str, Any], num_users: int, num_items: int, knowledge: Knowledge | None
+) -> Recommender | WholeModel:
+    """Build the model of `spec.model.Model.effective()`. Draws initial weights from torch's global
+    generator."""
+    name = settings["enhancer"]
+    if not ENHANCERS.get(name).whole_model:
+        return Recommender.from_settings(settings, num_users, num_items, knowledge)
+    with ENHANCERS.blamed(name):
+        built = ENHANCERS.implementation(name).from_settings(settings, num_users, num_items, knowledge)
+    if not isinstance(built, WholeModel):
+        raise PluginError(
+            f"enhancer '{name}': from_settings returned {type(built).__name__}",
+            hint="return a subclass of grasp_bench.models.generative.base.WholeModel",
+        )
+    return built
 
 
 class Recommender(nn.Module):

@@ -198,6 +198,8 @@ def _cell(request: Request, found: Mapping[str, Node], shared: dict[str, Node], 
 def _slug(request: Request) -> str:
     model = request.experiment.model
     parts = [model.backbone, model.enhancer] if request.name is None else [request.name]
+    if request.name is None and model.enhancer_settings().whole_model:
+        parts = [model.enhancer]
     parts += [f"{key.rpartition('.')[2]}_{value}" for key, value in request.variant.items()]
     if request.ablation is not None:
         parts.append(request.ablation)

@@ -8,10 +8,11 @@ from typing import Any
 from grasp_bench.components import ENHANCERS
 from grasp_bench.plan.nodes import Node, make_node
 from grasp_bench.spec.experiment import Experiment
-from grasp_bench.spec.semantic_ids import TAUGHT
 
 CODES = "item_codes"
 TEACHER = "codes_teacher"
+# The enhancer, on SASRec, whose training gives the vectors.
+TAUGHT = {"collaborative": "none", "holistic": "grasp"}
 # The role whose vectors are quantised, for those that no training gives.
 VECTORS = {"text": "item_embeddings", "neighbours": "item_neighbours"}
 

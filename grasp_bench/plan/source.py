@@ -23,9 +23,10 @@ SOURCE = "source"  # among the facts of a training
 
 
 @cache
-def source_of(backbone: str, enhancer: str) -> str:
-    """Return a hash of the modules of `PARTS` that train this backbone and enhancer."""
-    targets = (BACKBONES.get(backbone).implementation, ENHANCERS.get(enhancer).implementation, LOOP)
+def source_of(backbone: str | None, enhancer: str) -> str:
+    """Return a hash of the modules of `PARTS` that train this backbone, if any, and enhancer."""
+    own = () if backbone is None else (BACKBONES.get(backbone).implementation,)
+    targets = (*own, ENHANCERS.get(enhancer).implementation, LOOP)
     return content_hash([source_version(target, PARTS) for target in targets])
 
 
@@ -45,7 +46,7 @@ def made_by_other_source(nodes: Iterable[Node], store: Store) -> list[Node]:
         if noted is None:
             continue
         model = node.settings["model"]
-        if noted != source_of(model["backbone"], model["enhancer"]):
+        if noted != source_of(model.get("backbone"), model["enhancer"]):
             found.append(node)
     return found
 

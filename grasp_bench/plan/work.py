@@ -103,7 +103,7 @@ def _epoch(node: Node, sizes: Sizes) -> float:
     steps = max(1.0, sizes.users / training["batch_size"])
     # What a language model takes more than SASRec, for each time that the enhancer has it read a history.
     enhancer = ENHANCERS.get(model["enhancer"]) if model["enhancer"] in ENHANCERS else EnhancerSettings
-    usual = TOKEN * width * _cost(BACKBONES, model["backbone"], "token_cost")
+    usual = TOKEN * width * _cost(BACKBONES, model.get("backbone", ""), "token_cost")
     deep = tokens * (token - usual) * enhancer.readings(model)
     learning: float = steps * (STEP + updated * UPDATED_ITEM) + tokens * (
         usual + negatives * LOSS_SCORE * width
@@ -142,7 +142,7 @@ def _model(node: Node) -> Mapping[str, Any]:
 
 def _token_cost(model: Mapping[str, Any]) -> float:
     """Return a backbone's cost of a token; by its width for a plugin that no spec of this process names."""
-    backbone: str = model["backbone"]
+    backbone: str = model.get("backbone", "")
     kind = BACKBONES.get(backbone) if backbone in BACKBONES else BackboneSettings
     return kind.cost_of_token(model)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # a cached board is shown without numpy
 
 CELL_FILE, METRICS_FILE, RANKS_FILE = published.CELL, published.METRICS, published.RANKS
 _REQUIRED = ("slug", "dataset", "protocol_hash")
-_REQUIRED_OF_MODELS = ("backbone", "enhancer", "seed")
+_REQUIRED_OF_MODELS = ("enhancer", "seed")  # a model of its own has no backbone
 _HINT = published.hint("the cell")
 
 

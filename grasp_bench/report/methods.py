@@ -154,7 +154,8 @@ def same_setting(a: Method, b: Method, *, free_backbone: bool = False) -> bool:
     same = a.dataset == b.dataset and agree
     if a.name or b.name:
         return same
-    return same and (free_backbone or a.backbone == b.backbone)
+    alike = a.backbone == b.backbone or None in (a.backbone, b.backbone)  # None: a network of its own
+    return same and (free_backbone or alike)
 
 
 def _same_noise(a: Method, b: Method, touched: Collection[Method]) -> bool:

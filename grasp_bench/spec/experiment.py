@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from grasp_bench.components import ENCODERS, ENHANCERS, SAMPLERS
 from grasp_bench.core.words import listed
@@ -222,6 +222,26 @@ class Experiment(Section):
             raise ValueError(
                 "dataset.repair.time_ties: block needs a backbone that does not see items of the same time; "
                 f"{self.model.backbone} {ahead}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _codes_fit(self) -> Experiment:
+        """Check the method of semantic IDs with the values that the enhancer gives it."""
+        enhancer = self.model.enhancer_settings()
+        try:
+            self.semantic_ids.settings(enhancer.semantic_ids)
+        except ValidationError as error:
+            raise ValueError(f"semantic_ids: {error.errors()[0]['msg']}") from None
+        listed, cutoff = enhancer.listed(), max(self.dataset.protocol.cutoffs)
+        if listed is not None and listed < cutoff:
+            raise ValueError(
+                f"model.beam {listed} ranks fewer items than dataset.protocol.cutoffs ask for: {cutoff}"
+            )
+        if enhancer.whole_model and self.dataset.repair.time_ties == "block":
+            raise ValueError(
+                "dataset.repair.time_ties: block needs a backbone that predicts every position; "
+                f"{self.model.enhancer} reads one history for each item that it predicts"
             )
         return self
 

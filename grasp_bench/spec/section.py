@@ -187,6 +187,10 @@ class EnhancerSettings(ModelPart):
         """Return the roles of the artefacts that it reads with these keys."""
         return self.reads
 
+    def listed(self) -> int | None:
+        """Return how many items at least are ranked of the catalogue; None for all."""
+        return None
+
     def reads_users(self) -> bool:
         """Return whether it reads an artefact made from texts of users."""
         return any(role.startswith("user_") for role in self.roles())

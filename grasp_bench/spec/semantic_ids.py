@@ -16,7 +16,6 @@ from grasp_bench.spec.section import Section, SemanticIdSettings
 from grasp_bench.spec.section_fields import own_fields
 
 METHOD = "method"
-TAUGHT = {"collaborative": "none", "holistic": "grasp"}  # the enhancer whose training gives the vectors
 
 
 class SemanticIds(Section):

@@ -10,13 +10,15 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from grasp_bench.components import ENHANCERS
 from grasp_bench.core.errors import DataError
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_rest, read_test, read_train
 from grasp_bench.data.splits import TrainPart
 from grasp_bench.evaluation.ranker import Queries, append_items
 from grasp_bench.models.enhancers.base import Codes, Knowledge
-from grasp_bench.models.recommender import Recommender
+from grasp_bench.models.generative.base import WholeModel
+from grasp_bench.models.recommender import Recommender, build_model
 from grasp_bench.plan.nodes import Node
 from grasp_bench.training.loop import MODEL
 from grasp_bench.training.sequences import Sequences
@@ -137,11 +139,26 @@ def _negatives(path: Path, device: str) -> Tensor:
 
 def load_trained(
     node: Node, artefact: Artefact, part: TrainPart, known: Knowledge | None, device: str
-) -> Recommender:
-    """Load the recommender of the train node `node` from its artefact onto the device.
+) -> Recommender | WholeModel:
+    """Load the model of the train node `node` from its artefact onto the device.
 
     `known` holds the frozen embeddings that it was trained on (`knowledge`), which are not in the checkpoint.
     """
-    recommender = Recommender.from_settings(node.settings["model"], part.num_users, part.num_items, known)
-    recommender.load_state_dict(load_file(artefact.file(MODEL)))
-    return recommender.to(device)
+    model = build_model(node.settings["model"], part.num_users, part.num_items, known)
+    model.load_state_dict(load_file(artefact.file(MODEL)))
+    return model.to(device)
+
+
+def load_recommender(
+    node: Node, artefact: Artefact, part: TrainPart, known: Knowledge | None, device: str
+) -> Recommender:
+    """Load a trained model that has a backbone and item vectors; DataError for one of another kind."""
+    name = node.settings["model"]["enhancer"]
+    if ENHANCERS.get(name).whole_model:
+        raise DataError(
+            f"{node.label}: '{name}' is a network of its own, without the item vectors that are read here",
+            hint="choose a cell with a backbone, by --cell or --only",
+        )
+    loaded = load_trained(node, artefact, part, known, device)
+    assert isinstance(loaded, Recommender)
+    return loaded

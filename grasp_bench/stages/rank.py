@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 from grasp_bench.core.progress import Event
 from grasp_bench.core.store import Artefact
 from grasp_bench.evaluation.ranker import FullRanking, Queries, Ranker, Ranks, Scorer
-from grasp_bench.models.recommender import Recommender
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import held_out_queries, knowledge, load_trained
@@ -42,7 +41,7 @@ class RankStage:
 
     def scoring(
         self, node: Node, inputs: Mapping[str, Artefact], context: RunContext
-    ) -> tuple[Ranker, Recommender]:
+    ) -> tuple[Ranker, Scorer]:
         """Make the ranker of the test targets and the model that scores; exports use it too."""
         torch.set_num_threads(context.threads)
         train, queries = held_out_queries(inputs, context.device)

@@ -22,7 +22,7 @@ from grasp_bench.semantic_ids.base import Items
 from grasp_bench.semantic_ids.card import card, fidelity
 from grasp_bench.semantic_ids.collisions import POLICIES
 from grasp_bench.stages.context import RunContext
-from grasp_bench.stages.model_inputs import KNOWLEDGE, knowledge, load_trained, tensor
+from grasp_bench.stages.model_inputs import KNOWLEDGE, knowledge, load_recommender, tensor
 from grasp_bench.training.checkpoint import generator
 
 FILE = "codes.safetensors"
@@ -73,7 +73,9 @@ def _vectors(node: Node, inputs: Mapping[str, Artefact]) -> Tensor:
 def _trained_vectors(node: Node, inputs: Mapping[str, Artefact]) -> Tensor:
     """Return the vectors of a trained model's items: its table, or what its enhancer makes of each item."""
     part = read_train(inputs["split"].path)
-    model = load_trained(node.inputs["train"], inputs["train"], part, knowledge(inputs, "cpu"), "cpu").eval()
+    model = load_recommender(
+        node.inputs["train"], inputs["train"], part, knowledge(inputs, "cpu"), "cpu"
+    ).eval()
     vectors_mD = model.enhancer.item_vectors(model.catalogue())
     if vectors_mD is None:
         flat, offsets = tensor(part.train_items, "cpu"), tensor(part.train_offsets, "cpu")

@@ -14,7 +14,7 @@ from grasp_bench.core import ranks as metrics
 from grasp_bench.core.atomic import write_text
 from grasp_bench.core.store import Artefact
 from grasp_bench.evaluation.ranker import Ranker
-from grasp_bench.models.recommender import Recommender
+from grasp_bench.models.recommender import build_model
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.source import SOURCE, is_editable, source_of
 from grasp_bench.spec.plugins import use_plugin
@@ -22,7 +22,7 @@ from grasp_bench.spec.training import Training
 from grasp_bench.stages.context import RunContext
 from grasp_bench.stages.model_inputs import knowledge, sequences_of, validation_queries
 from grasp_bench.training.checkpoint import derive_seed, generator
-from grasp_bench.training.loop import Trainer, Validate
+from grasp_bench.training.loop import Trained, Trainer, Validate
 
 
 class TrainStage:
@@ -39,9 +39,9 @@ class TrainStage:
         torch.set_num_threads(context.threads)
         train, queries = validation_queries(inputs, context.device)
         torch.manual_seed(derive_seed(seed, "initial weights"))
-        recommender = Recommender.from_settings(
-            settings, train.num_users, train.num_items, knowledge(inputs, "cpu")
-        ).to(context.device)
+        recommender = build_model(settings, train.num_users, train.num_items, knowledge(inputs, "cpu")).to(
+            context.device
+        )
         ranker = Ranker(queries, settings["max_len"], context.memory_mb)
         progress = Trainer(
             recommender, sequences_of(inputs, train, context.device), training, seed, settings["max_len"],
@@ -55,7 +55,7 @@ class TrainStage:
             f"validation_{training.monitor}": progress.best_value,
             "parameters": sum(p.numel() for p in trained),
             "training_seconds": round(progress.seconds, 3),
-            **({SOURCE: source_of(settings["backbone"], settings["enhancer"])} if is_editable() else {}),
+            **({SOURCE: source_of(settings.get("backbone"), settings["enhancer"])} if is_editable() else {}),
             "stopped": "early" if progress.stale >= training.patience else "max_epochs",
         }
 
@@ -65,17 +65,17 @@ def _validation(ranker: Ranker, training: Training, node: Node) -> Validate:
     settings = node.settings["validation"]
     device = ranker.queries.users_Q.device
 
-    def sampled(recommender: Recommender, epoch: int) -> float:
+    def sampled(recommender: Trained, epoch: int) -> float:
         ranks = ranker.sampled(recommender)
         return _mean(training.monitor, ranks.better, ranks.tied, settings["ties"])
 
-    def redrawn(recommender: Recommender, epoch: int) -> float:
+    def redrawn(recommender: Trained, epoch: int) -> float:
         draws = generator(device, node.settings["seed"], "validation negatives", node.hash, epoch)
         queries = ranker.queries.redrawn(settings["negatives"], draws)
         ranks = Ranker(queries, ranker.max_len, ranker.memory_mb).sampled(recommender)
         return _mean(training.monitor, ranks.better, ranks.tied, settings["ties"])
 
-    def full(recommender: Recommender, epoch: int) -> float:
+    def full(recommender: Trained, epoch: int) -> float:
         ranks = ranker.in_catalogue(recommender, settings["exclude_history"])
         return _mean(training.monitor, ranks.better, ranks.tied, settings["ties"])
 

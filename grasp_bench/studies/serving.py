@@ -27,7 +27,7 @@ from grasp_bench.models.recommender import Recommender
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
 from grasp_bench.report.methods import label_methods, method_of
-from grasp_bench.stages.model_inputs import histories, knowledge, load_trained
+from grasp_bench.stages.model_inputs import histories, knowledge, load_recommender
 
 Ints = NDArray[np.int64]
 NEEDED = "grasp-bench run the spec first, or name the store it ran with (--store)"
@@ -106,7 +106,7 @@ def open_cell(cell: Cell, store: Store, device: str = "cpu") -> TrainedCell:
     inputs = {role: store.get(each.stage, each.hash) for role, each in node.inputs.items()}
     part = read_train(inputs["split"].path)
     known = knowledge(inputs, "cpu")
-    recommender = load_trained(node, store.get(node.stage, node.hash), part, known, device)
+    recommender = load_recommender(node, store.get(node.stage, node.hash), part, known, device)
     recommender.eval().requires_grad_(False)
     items, offsets, readers = histories(inputs, part, "cpu")
     return TrainedCell(

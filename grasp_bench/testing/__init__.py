@@ -18,8 +18,9 @@ from grasp_bench.testing.enhancers import check_enhancer
 from grasp_bench.testing.losses import check_loss
 from grasp_bench.testing.metrics import check_metric
 from grasp_bench.testing.texts import check_text_provider
+from grasp_bench.testing.whole_models import check_whole_model
 
 __all__ = [
     "check_backbone", "check_control", "check_dataset", "check_encoder", "check_enhancer", "check_loss",
-    "check_metric", "check_text_provider",
+    "check_metric", "check_text_provider", "check_whole_model",
 ]  # fmt: skip

@@ -133,7 +133,8 @@ def _item_vectors_score(enhancer: Enhancer) -> None:
     history, states, catalogue = _history(), _states(enhancer), enhancer.catalogue()
     vectors = enhancer.item_vectors(catalogue)
     reads_users = enhancer.profiles(history.users_B) is not None
-    assert (vectors is None) == reads_users, "item_vectors are None exactly where scores read users"
+    no_product = reads_users or enhancer.own_loss
+    assert (vectors is None) == no_product, "item_vectors are None exactly where scores read users"
     if vectors is not None:
         agree(
             states @ vectors.T, enhancer.score_catalogue(states, history, catalogue), "scores by item_vectors"

@@ -14,6 +14,7 @@ from torch import Tensor
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.core.progress import Event, Report
 from grasp_bench.models.backbones.attention_block import FeedForward
+from grasp_bench.models.generative.base import WholeModel
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.training import Training
 from grasp_bench.training.checkpoint import (
@@ -24,7 +25,7 @@ from grasp_bench.training.checkpoint import (
     save_checkpoint,
     save_tensors,
 )
-from grasp_bench.training.objectives import Objective
+from grasp_bench.training.objectives import Steps, steps_of
 from grasp_bench.training.optimizers import Optimizer, optimizer_of
 from grasp_bench.training.sequences import Sequences
 
@@ -32,7 +33,8 @@ CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
 
-Validate = Callable[[Recommender, int], float]
+Trained = Recommender | WholeModel
+Validate = Callable[[Trained, int], float]
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Trainer:
         folder: receives the checkpoint and the model.
     """
 
-    recommender: Recommender
+    recommender: Trained
     sequences: Sequences
     settings: Training
     seed: int
@@ -63,7 +65,7 @@ class Trainer:
         """Train, write the best parameters to `folder/model.safetensors`, and return the progress."""
         device = self.sequences.items_flat.device
         optimizer = optimizer_of(self.recommender, self.settings)
-        objective = Objective.prepare(self.recommender, self.sequences, self.max_len, self.settings.loss)
+        objective = steps_of(self.recommender, self.sequences, self.max_len, self.settings.loss)
         resumed = load_checkpoint(self.folder / CHECKPOINT, self.recommender, optimizer, device)
         progress, best = resumed or (Progress(), self._parameters())
         if self.settings.compile:
@@ -98,7 +100,7 @@ class Trainer:
         return progress
 
     def _epoch(
-        self, epoch: int, optimizer: Optimizer, objective: Objective, device: torch.device
+        self, epoch: int, optimizer: Optimizer, objective: Steps, device: torch.device
     ) -> dict[str, float | int]:  # fmt: skip
         draws = generator(device, self.seed, "epoch", epoch, "draws")
         torch.manual_seed(derive_seed(self.seed, "epoch", epoch, "dropout"))
@@ -141,7 +143,7 @@ class Trainer:
         )
 
 
-def _compile_dense_parts(recommender: Recommender) -> None:
+def _compile_dense_parts(recommender: Trained) -> None:
     """Compile the position-wise layers, whose only changing size is the number of tokens.
 
     Attention stays uncompiled: its shapes change with every batch, and recompiling costs more than it saves.

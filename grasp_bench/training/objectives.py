@@ -7,6 +7,7 @@ and its own negative, if any), N negatives of the batch, D width of the states.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,12 +15,31 @@ from torch import Tensor
 from grasp_bench.components import LOSSES
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.models.batch import Candidates, History, Rows, Step
+from grasp_bench.models.generative.base import WholeModel
 from grasp_bench.models.layout import Layout, gather_sequences
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec import training as settings
 from grasp_bench.training.losses import GuardedLoss, Loss, Negatives, NegativeSampler, SharedNegatives
 from grasp_bench.training.partition import mean_log_partition, mean_log_partition_in_blocks
 from grasp_bench.training.sequences import Sequences
+
+
+class Steps(Protocol):
+    """The loss of one batch after the other."""
+
+    def step(self, users_B: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the loss of users (on the CPU), a scalar."""
+        ...
+
+
+def steps_of(
+    model: Recommender | WholeModel, sequences: Sequences, max_len: int, loss: settings.Loss
+) -> Steps:
+    """Return what trains a model: its own loss, or that of the spec on the objective of its backbone."""
+    if isinstance(model, WholeModel):
+        return OneHistoryEach(model, sequences, max_len)
+    return Objective.prepare(model, sequences, max_len, loss)
+
 
 # Share of sequences in which only the last item is masked, as in inference (section 3.6 of the BERT4Rec paper
 # adds such samples without giving their share).
@@ -199,6 +219,31 @@ class MaskedItems(Objective):
         ends_B = self.sequences.host_offsets[users_B + 1]
         lengths_B = (ends_B - self.sequences.host_offsets[users_B]).clamp_max(self.max_len)
         return ends_B - lengths_B, lengths_B
+
+
+@dataclass(frozen=True)
+class OneHistoryEach:
+    """Histories of a batch of users, each up to an item that it predicts, for a model of its own."""
+
+    model: WholeModel
+    sequences: Sequences
+    max_len: int
+
+    def step(self, users_B: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the loss of users (on the CPU), a scalar."""
+        items, offsets = self.sequences.items_flat, self.sequences.host_offsets
+        if self.model.examples is None:
+            users_S = users_B.repeat_interleave(offsets.diff()[users_B] - 1)
+            place_S = gather_sequences(offsets[users_B] + 1, offsets.diff()[users_B] - 1)[0]
+        else:
+            users_S = users_B.repeat_interleave(self.model.examples)
+            drawn_S = torch.rand(len(users_S), generator=generator, device=generator.device).cpu()
+            place_S = offsets[users_S] + 1 + (drawn_S * (offsets.diff()[users_S] - 1)).long()
+        starts_S = torch.maximum(place_S - self.max_len, offsets[users_S])
+        device, lengths_S = items.device, place_S - starts_S
+        index_T, layout = gather_sequences(starts_S.to(device), lengths_S.to(device), lengths_S)
+        history = History(users_S.to(device), items[index_T], layout)
+        return self.model.loss(history, items[place_S.to(device)])
 
 
 @dataclass

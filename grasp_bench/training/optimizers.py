@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
+from grasp_bench.models.generative.base import WholeModel
 from grasp_bench.models.layers import RowTable
 from grasp_bench.models.recommender import Recommender
 from grasp_bench.spec.training import Training
@@ -109,13 +110,14 @@ class Optimizer:
             first += count
 
 
-def optimizer_of(recommender: Recommender, settings: Training) -> Optimizer:
+def optimizer_of(recommender: Recommender | WholeModel, settings: Training) -> Optimizer:
     """Build the optimiser that `training.optimizer` names.
 
     `adam` decays the moments of every item at every step. `sparse_adam` (torch's `SparseAdam`) does not touch
     items outside the batch, nor their moments: steps are cheaper, and the trained model differs.
     """
-    tables = [m for m in recommender.enhancer.modules() if isinstance(m, RowTable)]
+    owner = recommender if isinstance(recommender, WholeModel) else recommender.enhancer
+    tables = [m for m in owner.modules() if isinstance(m, RowTable)]
     apart = {id(table.weight) for table in tables}
     others = [p for p in recommender.parameters() if p.requires_grad and id(p) not in apart]
     dense: list[nn.Parameter] = [one_vector(others)] if others else []

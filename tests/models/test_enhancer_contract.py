@@ -21,9 +21,15 @@ VARIANTS: dict[str, list[dict[str, object]]] = {
         {"id_residual": True, "logit_scale": "learnable"},
     ],
     "llminit": [{}, {"init_std": 0.02}],
+    "rpg": [{}, {"context": "user_and_neighbours"}],
     "llmesr": [{}, {"collaborative_init": "random", "adapter_hidden": 3}],
 }
-CASES = [(name, variant) for name in ENHANCERS.names() for variant in VARIANTS.get(name, [{}])]
+CASES = [
+    (name, variant)
+    for name in ENHANCERS.names()
+    if not ENHANCERS.get(name).whole_model
+    for variant in VARIANTS.get(name, [{}])
+]
 
 
 @pytest.mark.parametrize(("name", "variant"), CASES)

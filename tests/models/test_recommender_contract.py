@@ -17,6 +17,7 @@ from grasp_bench.training.sequences import Sequences
 
 CPU = torch.device("cpu")
 VARIANTS: dict[str, list[dict[str, object]]] = {
+    "rpg": [{}, {"context": "user_and_neighbours"}],
     "rlmrec": [{}, {"alignment": "generative"}],
     "llmesr": [{}, {"cross_attention": False, "distil_weight": 0.0}],
 }
@@ -24,6 +25,7 @@ CASES = [
     (backbone, enhancer, variant)
     for backbone in BACKBONES.names()
     for enhancer in ENHANCERS.names()
+    if not ENHANCERS.get(enhancer).whole_model
     for variant in VARIANTS.get(enhancer, [{}])
 ]
 CAUSAL = [case for case in CASES if BACKBONES.implementation(case[0]).causal]

@@ -31,7 +31,7 @@ from grasp_bench.models.enhancers.grasp_settings import GraspSettings
 from grasp_bench.models.layout import gather_sequences
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import Plan
-from grasp_bench.stages.model_inputs import histories, knowledge, load_trained
+from grasp_bench.stages.model_inputs import histories, knowledge, load_recommender
 from grasp_bench.studies.artifact_loading import ROLES, read_table
 from grasp_bench.text.providers import Side
 
@@ -65,7 +65,7 @@ class Reading:
 
     def model(self, known: Knowledge | None = None) -> Grasp:
         """Load the trained enhancer, with its own embeddings or with others in their place."""
-        recommender = load_trained(
+        recommender = load_recommender(
             self.cell.nodes["train"], self.trained, self.split, known or self.knowledge, "cpu"
         )
         recommender.eval()

@@ -87,6 +87,11 @@ def user_states(opened: TrainedCell, serving: Serving) -> tuple[Vectors, NDArray
 def item_vectors(opened: TrainedCell, serving: Serving) -> tuple[Vectors, dict[str, str]]:
     """Compute vectors (m, views · d) of all items, and metadata that say what they are."""
     vectors = serving.item_vectors()
+    if opened.recommender.enhancer.own_loss:
+        raise DataError(
+            f"{opened.cell.slug}: its items are scored by the probabilities of their codes, not by vectors",
+            hint="export another cell, or the ranks of this one (grasp-bench export run)",
+        )
     if vectors is not None:
         return vectors, {"vectors": "the same for every user: state · vector is the score"}
     users = np.flatnonzero(np.diff(opened.offsets))
