@@ -225,14 +225,24 @@ def test_a_training_of_other_keys_gives_other_codes() -> None:
     assert changed(before, again) == MODEL
 
 
+@pytest.mark.parametrize("target", ["embeddings", "text"])
 @pytest.mark.parametrize("vectors", ["text", "neighbours", "holistic"])
-def test_noise_on_embeddings_reaches_the_codes(vectors: str) -> None:
-    found = cells(seeds=[1], semantic_ids={"vectors": vectors}, noise={"rates": [0, 0.3], "side": "items"})
+def test_noise_on_items_reaches_the_codes(vectors: str, target: str) -> None:
+    noise = {"rates": [0, 0.3], "side": "items", "target": target}
+    found = cells(seeds=[1], semantic_ids={"vectors": vectors}, noise=noise)
     clean, noisy = (dict(cell.nodes) for cell in found.values())
     assert noisy["item_codes"] != clean["item_codes"]
-    stages = [each.stage for each in noisy["item_codes"].ancestors()]
-    assert "noise" in stages
-    assert "noise" not in [each.stage for each in clean["item_codes"].ancestors()]
+    stage = {"embeddings": "noise", "text": "text_noise"}[target]
+    assert stage in [each.stage for each in noisy["item_codes"].ancestors()]
+    assert stage not in [each.stage for each in clean["item_codes"].ancestors()]
+    seeds = cells(seeds=[1, 2], semantic_ids={"vectors": vectors}, noise={**noise, "rates": [0.3]})
+    assert len({cell.nodes["item_codes"].hash for cell in seeds.values()}) == 2
+
+
+def test_means_of_neighbours_found_before_the_noise_are_not_hit() -> None:
+    for vectors, number in (("neighbours", 1), ("text", 2)):
+        noise = {"rates": [0, 0.3], "side": "items", "when": "after_retrieval"}
+        assert len(cells(seeds=[1], semantic_ids={"vectors": vectors}, noise=noise)) == number
 
 
 @pytest.mark.parametrize("keys", [{"vectors": "collaborative"}, {"method": "random"}, {"method": "hash"}])

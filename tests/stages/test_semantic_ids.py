@@ -26,7 +26,7 @@ from grasp_bench.models.layout import Layout
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages import semantic_ids as module
 from grasp_bench.stages.context import STAGES, RunContext
-from grasp_bench.stages.model_inputs import knowledge, load_trained
+from grasp_bench.stages.model_inputs import knowledge, load_recommender
 from grasp_bench.stages.semantic_ids import mean_over_readers
 
 STAGES_BEFORE = ("split", "candidates", "embeddings", "neighbours")
@@ -140,7 +140,7 @@ def test_vectors_that_are_stored(shop: Shop, vectors: str, role: str, file: str,
 def teacher_of(shop: Shop, node: Node) -> Any:
     inputs = inputs_of(shop, node)
     part = read_train(inputs["split"].path)
-    model = load_trained(node.inputs["train"], inputs["train"], part, knowledge(inputs, "cpu"), "cpu")
+    model = load_recommender(node.inputs["train"], inputs["train"], part, knowledge(inputs, "cpu"), "cpu")
     return model.eval(), part
 
 
