@@ -134,8 +134,9 @@ def _codes(store: Store, cells: list[Cell]) -> LoadedCodes:
 
 def _vectors_of(node: Node) -> str | None:
     """Return `semantic_ids.vectors` of the node, which is a key of those that are trained alone."""
-    untaught = next((name for name, role in VECTORS.items() if role in node.inputs), None)
-    return node.settings.get("vectors", untaught)
+    if (taught := node.settings.get("vectors")) is not None:
+        return str(taught)
+    return next((name for name, role in VECTORS.items() if role in node.inputs), None)
 
 
 def read_table(artefact: Artefact) -> Table:
