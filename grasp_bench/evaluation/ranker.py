@@ -16,6 +16,7 @@ from torch import Tensor
 
 from grasp_bench.core.errors import DataError, TrainingError
 from grasp_bench.models.batch import Candidates, History
+from grasp_bench.models.generative.base import WholeModel
 from grasp_bench.models.layout import gather_sequences
 
 Ints = NDArray[np.int64]
@@ -147,7 +148,7 @@ class Ranker:
         sampled: list[Ranks] = []
         full: list[Ranks] = []
         best: list[Tensor] = []
-        exact = getattr(scorer, "exact_catalogue", True)
+        exact = not isinstance(scorer, WholeModel) or scorer.exact_catalogue
         for rows, among_BC, scores_Bm in self.catalogue_scores(scorer, exclude_history):
             targets_B = self.queries.targets_Q[rows]
             if exact:
@@ -208,6 +209,8 @@ class Ranker:
         scorer.eval()
         catalogue = scorer.catalogue()
         size = self.memory_mb * 2**20 // (4 * FLOATS_PER_PAIR * pairs_per_user)
+        if isinstance(scorer, WholeModel) and (floats := scorer.floats_of_state(self.max_len)):
+            size = min(size, self.memory_mb * 2**20 // (4 * floats))
         size = max(1, min(size, LARGEST_CHUNK))
         for start in range(0, len(self.queries), size):
             rows = slice(start, min(start + size, len(self.queries)))

@@ -47,6 +47,10 @@ class WholeModel(nn.Module):
         """Return None: there are no features of pairs that training does not change."""
         return None
 
+    def floats_of_state(self, max_len: int) -> int:
+        """Return how many floats the state of a user takes at most, and those in between."""
+        return 0
+
     def states(self, history: History, catalogue: Any) -> Any:
         """Encode each history."""
         raise NotImplementedError(f"{type(self).__name__} has no states")

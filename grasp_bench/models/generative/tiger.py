@@ -75,10 +75,12 @@ class Tiger(WholeModel):
             UserContext.from_settings(settings, num_users, knowledge),
         )  # fmt: skip
         model.beam, model.examples = settings["beam"], settings["examples"]
+        model.feed_forward = settings["feed_forward"]
         model.exact_catalogue = model.beam is None
         return model
 
     beam: int | None = None
+    feed_forward: int = 0
 
     def loss(self, history: History, targets_B: Tensor) -> Tensor:
         """Return the mean over users and levels of −log p of the target's code."""
@@ -89,6 +91,11 @@ class Tiger(WholeModel):
             for level, first in enumerate(self.firsts)
         ]
         return torch.stack(losses).mean()
+
+    def floats_of_state(self, max_len: int) -> int:
+        """Return the keys and values of a history in all layers, and the inner states of one layer."""
+        width, hidden = self.table.weight.shape[1], self.feed_forward
+        return (max_len * self.levels + 3) * (2 * len(self.decoder.layers) * width + 6 * width + 2 * hidden)
 
     def states(self, history: History, catalogue: Any) -> Memory:
         """Encode the histories."""
