@@ -19,7 +19,7 @@ from grasp_bench.plan.knowledge_nodes import (
 )
 from grasp_bench.plan.nodes import Node, make_node, nodes_leading_to
 from grasp_bench.plan.rankings import candidates_node, metric_settings, ranked_candidates, ranking_settings
-from grasp_bench.plan.semantic_id_nodes import CODES, code_nodes, roles_of_codes, teaches
+from grasp_bench.plan.semantic_id_nodes import CODES, code_nodes, drawn_with_training, roles_of_codes, teaches
 from grasp_bench.spec.dataset import Dataset
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.locations import DatasetFiles, locate
@@ -66,6 +66,7 @@ class CellNodes:
             sections += (experiment.semantic_ids,)
             if teaches(experiment):
                 sections += (experiment.model, experiment.training)
+            if teaches(experiment) or drawn_with_training(experiment):
                 values = (*values, experiment.first_seeds[0])
         return self.once("read", sections, values, lambda: self._read_by(experiment, roles))
 

@@ -40,6 +40,8 @@ def code_nodes(
     asked, method = experiment.semantic_ids, _settings(experiment)
     published = experiment.model.enhancer_settings().semantic_ids
     settings: dict[str, Any] = {"method": asked.method_of(published), **method.model_dump(mode="json")}
+    if drawn_with_training(experiment):
+        settings["seed"] = experiment.first_seeds[0]
     inputs = {"split": nodes["split"]}
     made: dict[str, Node] = {}
     if method.reads_vectors:
@@ -54,6 +56,11 @@ def code_nodes(
 def teaches(experiment: Experiment) -> bool:
     """Return whether the codes are made from the vectors of a training."""
     return _settings(experiment).reads_vectors and experiment.semantic_ids.vectors in TAUGHT
+
+
+def drawn_with_training(experiment: Experiment) -> bool:
+    """Return whether each seed of the training has codes of its own."""
+    return experiment.semantic_ids.model_dump()["seed"] is None and _settings(experiment).draws
 
 
 def _teaching(experiment: Experiment) -> Experiment:

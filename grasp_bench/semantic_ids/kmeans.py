@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-DISTANCES_AT_ONCE = 1 << 24  # floats
+DISTANCES_AT_ONCE = 1 << 20  # floats; larger blocks are fresh memory, which is cleared each time
+ROUNDING = 1e-6  # of a squared length: a distance below it is 0
 
 
 def kmeans(
@@ -56,6 +57,7 @@ def spread_centres(vectors_GmD: Tensor, count: int, generator: torch.Generator) 
     before it; where all distances are 0, uniformly."""
     groups, rows, _ = vectors_GmD.shape
     every = torch.arange(groups, device=vectors_GmD.device)
+    squares_Gm = vectors_GmD.square().sum(2)
     distance_Gm = vectors_GmD.new_ones(groups, rows)
     chosen = []
     for number in range(count):
@@ -67,7 +69,9 @@ def spread_centres(vectors_GmD: Tensor, count: int, generator: torch.Generator) 
         row_G1 = torch.searchsorted(weights_Gm, drawn_G[:, None] * weights_Gm[:, -1:], right=True)
         centre_GD = vectors_GmD[every, row_G1[:, 0].clamp_max(rows - 1)]
         chosen.append(centre_GD)
-        away_Gm = (vectors_GmD - centre_GD[:, None]).square().sum(2)
+        products_Gm = (vectors_GmD @ centre_GD[:, :, None])[:, :, 0]
+        away_Gm = squares_Gm - 2 * products_Gm + centre_GD.square().sum(1)[:, None]
+        away_Gm = away_Gm.where(away_Gm > ROUNDING * squares_Gm, 0.0)
         distance_Gm = away_Gm if number == 0 else torch.minimum(distance_Gm, away_Gm)
     return torch.stack(chosen, dim=1)
 

@@ -52,3 +52,4 @@ class HashCodesSettings(SemanticIdSettings):
 
     implementation = "grasp_bench.semantic_ids.unrelated:HashCodes"
     reads_vectors = False
+    draws = False

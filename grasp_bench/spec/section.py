@@ -285,9 +285,11 @@ class SemanticIdSettings(Component):
 
     Attributes:
         reads_vectors: codes are made from item vectors.
+        draws: they depend on `seed`, which is by default that of the training that reads them.
     """
 
     reads_vectors: ClassVar[bool] = True
+    draws: ClassVar[bool] = True
 
     levels: int = Field(3, ge=1, le=128, description="Codes of an item, before collisions are resolved.")
     codebook_size: int = Field(256, ge=2, le=65_536, description="Codes of a level.")
@@ -296,7 +298,13 @@ class SemanticIdSettings(Component):
         description="Items that share all codes: a further level counts them (TIGER), all but the best "
         "fitting move to the nearest free code of the last level, or they keep them and tie.",
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="By default that of the training, so that the spread of a method holds the luck of its "
+        "codes; a number gives all trainings the same codes.",
+    )
 
     @classmethod
     def shared_fields(cls) -> Collection[str]:

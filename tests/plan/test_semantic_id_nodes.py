@@ -54,7 +54,7 @@ def test_keys_that_are_left_out_are_those_of_the_published_method(enhancer: str)
     settings = nodes(model={"enhancer": enhancer})["item_codes"].settings
     method = SEMANTIC_IDS.get(published["method"])
     defaults = {name: info.default for name, info in method.model_fields.items()}
-    expected = {**defaults, **published}
+    expected = {**defaults, **published, "seed": 42}  # of the training
     assert settings == {
         key: list(value) if isinstance(value, tuple) else value for key, value in expected.items()
     }
@@ -111,7 +111,9 @@ def test_a_key_changes_the_codes_and_what_reads_them_alone(patch: dict[str, Any]
         ({"model": {"enhancer": "rpg", "embedding_dim": 16}}, MODEL),
         ({"model": {"enhancer": "rpg", "backbone": "gru4rec"}}, MODEL),
         ({"training": {"lr": 0.1}}, MODEL),
-        ({"seeds": [7]}, MODEL),
+        ({"seeds": [7]}, {"item_codes"} | MODEL),
+        ({"seeds": [7], "semantic_ids": {"seed": 42}}, MODEL),
+        ({"seeds": [7], "semantic_ids": {"method": "hash"}}, {"item_codes"} | MODEL),
         ({"model": {"enhancer": "rpg", "context": "user"}}, {"user_text", "user_embeddings"} | MODEL),
         ({"training": {"loss": {"kind": "bce"}}}, set()),
         ({"training": {"loss": {"kind": "sampled_softmax", "negatives": 9}}}, set()),
@@ -151,9 +153,18 @@ def test_cells_of_one_making_share_the_node() -> None:
     for slug, cell in found.items():
         made.setdefault(cell.nodes["item_codes"].hash, set()).add(slug)
     assert len(found) == 12
-    assert sorted(len(slugs) for slugs in made.values()) == [4, 8]
-    (eight,) = (slugs for slugs in made.values() if len(slugs) == 4)
-    assert all("eight" in slug for slug in eight)
+    assert sorted(len(slugs) for slugs in made.values()) == [2, 2, 4, 4]
+    for slugs in made.values():
+        assert len({slug[-2:] for slug in slugs}) == 1, "each seed of the training has its own codes"
+        assert len({"eight" in slug for slug in slugs}) == 1
+
+
+def test_codes_with_a_seed_or_without_luck_are_those_of_all_trainings() -> None:
+    for keys in ({"seed": 3}, {"method": "hash"}):
+        found = cells(seeds=[1, 2], semantic_ids=keys)
+        assert len({cell.nodes["item_codes"].hash for cell in found.values()}) == 1
+    found = cells(seeds=[1, 2], semantic_ids={"method": "random"})
+    assert len({cell.nodes["item_codes"].hash for cell in found.values()}) == 2
 
 
 def test_text_and_neighbours_of_items_are_all_that_untaught_vectors_take() -> None:
