@@ -16,11 +16,11 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 # Before torch is imported: waiting threads sleep instead of taking the other threads' core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -138,6 +138,11 @@ def histories(items: Tensor, offsets: Tensor, users: Tensor) -> History:
     return History(users, items[index], layout)
 
 
+def by_length(offsets: Tensor, users: Tensor) -> Tensor:
+    """Users in the order of their histories, as `OneHistoryEach` has them in a step."""
+    return users[offsets.diff()[users].argsort(stable=True)]
+
+
 def epoch(loss: Callable[[History, Tensor], Tensor], batches: list[tuple[History, Tensor]]) -> None:
     """Forward and backward passes of all batches."""
     for history, targets in batches:
@@ -179,12 +184,14 @@ def main() -> None:
             some, torch.zeros_like(some), torch.zeros(512, 100, dtype=torch.int64), items, offsets
         )
         Ranker(queries, MAX_LEN, asked.peak).full(model, 20, True)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        status = Path("/proc/self/status").read_text()  # getrusage would give a larger parent's peak
+        print(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
         return
     chosen = users[torch.randperm(len(users), generator=torch.Generator().manual_seed(1))[: asked.users]]
     plain = Plain(model).to(asked.device)
     batches = [
-        (histories(items, offsets, part), items[offsets[part + 1] - 1]) for part in chosen.split(BATCH)
+        (histories(items, offsets, part), items[offsets[part + 1] - 1])
+        for part in (by_length(offsets, each) for each in chosen.split(BATCH))
     ]
     model.train()
     ours = timed(lambda: epoch(model.loss, batches), asked.device)

@@ -11,6 +11,7 @@ tokens that exist. On Beauty (mean length 6, longest near 100) a (B, L) rectangl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -213,6 +214,16 @@ class Layout:
             place_T,
             extended,
         )
+
+    def parts(self, count: int) -> Iterator[tuple[slice, slice, Layout]]:
+        """Yield so many sequences at a time: which they are, which tokens are theirs, and their layout."""
+        first = 0
+        for start in range(0, self.batch, count):
+            rows = slice(start, start + count)
+            lengths_B, host = self.lengths_B[rows], self._host_lengths_B[rows]
+            tokens = int(host.sum())
+            yield rows, slice(first, first + tokens), Layout(lengths_B, host)
+            first += tokens
 
     def steps(self) -> tuple[Tensor, Tensor]:
         """Return the order (T,) of tokens in a `PackedSequence`, and its batch sizes (L,) on the CPU: all

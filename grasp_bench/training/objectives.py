@@ -239,6 +239,11 @@ class OneHistoryEach:
             users_S = users_B.repeat_interleave(self.model.examples)
             drawn_S = torch.rand(len(users_S), generator=generator, device=generator.device).cpu()
             place_S = offsets[users_S] + 1 + (drawn_S * (offsets.diff()[users_S] - 1)).long()
+        # By length, so that a model may work on neighbours together without much padding.
+        by_length_S = torch.minimum(place_S - offsets[users_S], torch.tensor(self.max_len)).argsort(
+            stable=True
+        )
+        users_S, place_S = users_S[by_length_S], place_S[by_length_S]
         starts_S = torch.maximum(place_S - self.max_len, offsets[users_S])
         device, lengths_S = items.device, place_S - starts_S
         index_T, layout = gather_sequences(starts_S.to(device), lengths_S.to(device), lengths_S)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from grasp_bench.models.backbones.attention_block import FeedForward
 from grasp_bench.models.layers import dropout
+from grasp_bench.models.layout import Layout
 
 Pair = tuple[Tensor, Tensor]  # keys and values
 
@@ -68,9 +69,9 @@ class DecoderLayer(nn.Module):
         self.cross_output = nn.Linear(width, width)
         self.feed_forward = FeedForward(width, hidden, dropout, "relu")
 
-    def remember(self, memory_BMD: Tensor) -> Pair:
-        """Return keys and values (B, H, M, d) of a memory."""
-        keys, values = self.memory_key_value(memory_BMD).chunk(2, dim=-1)
+    def remember(self, memory_TD: Tensor, layout: Layout) -> Pair:
+        """Return keys and values (B, H, M, d) of a memory; padding is not projected."""
+        keys, values = layout.pad(self.memory_key_value(memory_TD)).chunk(2, dim=-1)
         return self._by_head(keys), self._by_head(values)
 
     def forward(
@@ -117,9 +118,9 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(width, heads, hidden, dropout) for _ in range(layers))
         self.final_norm = nn.LayerNorm(width)
 
-    def remember(self, memory_BMD: Tensor, exists_BM: Tensor) -> Memory:
-        """Prepare the memory that all prefixes of a user share."""
-        return Memory([layer.remember(memory_BMD) for layer in self._layers()], exists_BM)
+    def remember(self, memory_TD: Tensor, layout: Layout) -> Memory:
+        """Prepare the memory (T, D) that all prefixes of a user share."""
+        return Memory([layer.remember(memory_TD, layout) for layer in self._layers()], layout.mask())
 
     def forward(self, x_BWLD: Tensor, memory: Memory, cache: Cache | None = None) -> tuple[Tensor, Cache]:
         """Return states (B, W, L, D) of tokens that follow those of the cache, and the cache with them."""

@@ -26,6 +26,7 @@ from grasp_bench.models.layers import dropout
 from grasp_bench.models.layout import Layout
 
 TOKENS_AT_ONCE = 1 << 14  # of the decoder, which bounds its hidden layers
+DECODED_TOGETHER = 32  # histories of a training step, which are of about one length
 HASH = 2_654_435_761  # Knuth's multiplicative hash
 
 
@@ -85,7 +86,15 @@ class Tiger(WholeModel):
     def loss(self, history: History, targets_B: Tensor) -> Tensor:
         """Return the mean over users and levels of −log p of the target's code."""
         codes_BL = self.codes_mL[targets_B]
-        states_BLd = self._decode(self.states(history, None), codes_BL[:, None, :-1])[0][:, 0]
+        states_Td, layout = self._encode(history)
+        states_BLd = torch.cat(
+            [
+                self._decode(self.decoder.remember(states_Td[tokens], part), codes_BL[rows, None, :-1])[0][
+                    :, 0
+                ]
+                for rows, tokens, part in layout.parts(DECODED_TOGETHER)
+            ]
+        )
         losses = [
             F.cross_entropy(self._logits(states_BLd[:, level], level), codes_BL[:, level] - first)
             for level, first in enumerate(self.firsts)
@@ -99,9 +108,11 @@ class Tiger(WholeModel):
 
     def states(self, history: History, catalogue: Any) -> Memory:
         """Encode the histories."""
+        return self.decoder.remember(*self._encode(history))
+
+    def _encode(self, history: History) -> tuple[Tensor, Layout]:
         tokens_Td, layout = self._tokens(history)
-        states_Td = self.encoder(dropout(tokens_Td, self.dropout, self.training), layout)
-        return self.decoder.remember(layout.pad(states_Td), layout.mask())
+        return self.encoder(dropout(tokens_Td, self.dropout, self.training), layout), layout
 
     def score_candidates(
         self, states: Memory, history: History, candidates: Candidates, catalogue: Any
