@@ -52,6 +52,7 @@ ENHANCERS: Components[EnhancerSettings] = Components(
         "grasp": "grasp_bench.models.enhancers.grasp_settings:GraspSettings",
         "rpg": "grasp_bench.models.enhancers.rpg_settings:RPGSettings",
         "tiger": "grasp_bench.models.generative.tiger_settings:TigerSettings",
+        "flexcode": "grasp_bench.models.generative.flexcode_settings:FlexCodeSettings",
     },
     base="grasp_bench.spec.section:EnhancerSettings", group="grasp_bench.enhancers",
 )  # fmt: skip
@@ -92,6 +93,7 @@ SEMANTIC_IDS: Components[SemanticIdSettings] = Components(
         "rq_kmeans": "grasp_bench.semantic_ids.settings:RQKMeansSettings",
         "rqvae": "grasp_bench.semantic_ids.settings:RQVAESettings",
         "opq": "grasp_bench.semantic_ids.settings:OPQSettings",
+        "flexcode": "grasp_bench.semantic_ids.settings:FlexCodeSettings",
         "random": "grasp_bench.semantic_ids.settings:RandomCodesSettings",
         "hash": "grasp_bench.semantic_ids.settings:HashCodesSettings",
     },

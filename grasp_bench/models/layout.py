@@ -215,6 +215,18 @@ class Layout:
             extended,
         )
 
+    def times(self, tokens: int) -> Layout:
+        """Return the layout of sequences with so many tokens in place of each."""
+        return Layout(self.lengths_B * tokens, self._host_lengths_B * tokens)
+
+    def followed_by(self, x_T: Tensor, last_B: Tensor) -> tuple[Tensor, Layout]:
+        """Put one more value behind each sequence; return the values and their layout."""
+        extended = Layout(self.lengths_B + 1, self._host_lengths_B + 1)
+        whole = x_T.new_empty(len(extended.sequence_T))
+        whole[extended.starts_B[self.sequence_T] + self.position_T] = x_T
+        whole[extended.last_B] = last_B
+        return whole, extended
+
     def parts(self, count: int) -> Iterator[tuple[slice, slice, Layout]]:
         """Yield so many sequences at a time: which they are, which tokens are theirs, and their layout."""
         first = 0

@@ -10,7 +10,9 @@ from grasp_bench.plan.nodes import Node, make_node
 from grasp_bench.spec.experiment import Experiment
 
 CODES = "item_codes"
-TEACHER = "codes_teacher"
+TEACHER, SIGNALS_TEACHER = "codes_teacher", "codes_signals_teacher"
+# Roles of the trainings among the inputs of codes: that of the vectors, and that of a method's signals.
+TEACHER_ROLES = {"vectors": "train", "signals": "signals_train"}
 # The enhancer, on SASRec, whose training gives the vectors.
 TAUGHT = {"collaborative": "none", "holistic": "grasp"}
 # The role whose vectors are quantised, for those that no training gives.
@@ -48,14 +50,19 @@ def code_nodes(
         inputs |= {role: nodes[role] for role in roles_of_codes(experiment)}
         if asked.vectors in TAUGHT:
             settings["vectors"] = asked.vectors
-            inputs["train"] = made[TEACHER] = make_training(_teaching(experiment), nodes)
+            teaching = _teaching(experiment, TAUGHT[asked.vectors])
+            inputs[TEACHER_ROLES["vectors"]] = made[TEACHER] = make_training(teaching, nodes)
+    if method.reads_signals:
+        teaching = _teaching(experiment, TAUGHT["collaborative"])
+        inputs[TEACHER_ROLES["signals"]] = made[SIGNALS_TEACHER] = make_training(teaching, nodes)
     made[CODES] = make_node("semantic_ids", settings, inputs, f"semantic IDs by {settings['method']}")
     return made
 
 
 def teaches(experiment: Experiment) -> bool:
     """Return whether the codes are made from the vectors of a training."""
-    return _settings(experiment).reads_vectors and experiment.semantic_ids.vectors in TAUGHT
+    method = _settings(experiment)
+    return method.reads_signals or (method.reads_vectors and experiment.semantic_ids.vectors in TAUGHT)
 
 
 def drawn_with_training(experiment: Experiment) -> bool:
@@ -63,9 +70,8 @@ def drawn_with_training(experiment: Experiment) -> bool:
     return experiment.semantic_ids.model_dump()["seed"] is None and _settings(experiment).draws
 
 
-def _teaching(experiment: Experiment) -> Experiment:
+def _teaching(experiment: Experiment, enhancer: str) -> Experiment:
     """Return the experiment with the model whose vectors are quantised."""
-    enhancer = TAUGHT[experiment.semantic_ids.vectors]
     model = experiment.model.model_copy(update={"backbone": "sasrec", "enhancer": enhancer})
     return experiment.model_copy(update={"model": model})
 

@@ -5,8 +5,8 @@ Shape suffixes: m items, D width of their vectors, L levels, K codes of a level.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 import torch
@@ -14,11 +14,26 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Signals:
+    """What training says of items: vectors of a SASRec (m, E), how many interactions an item has (m,),
+    and where in its readers' histories it stands in the mean, 0 first and 1 last (m,); 0.5 for an item
+    without any."""
+
+    vectors_mE: Tensor
+    interactions_m: Tensor
+    recency_m: Tensor
+
+
+@dataclass(frozen=True)
 class Items:
-    """The items to code: their ids and, if the method reads them, vectors (m, D), float32."""
+    """The items to code: their ids and, if the method reads them, vectors (m, D), float32.
+
+    `signals` are there for a method with `reads_signals`.
+    """
 
     ids: Sequence[str]
     vectors_mD: Tensor | None
+    signals: Signals | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -38,19 +53,24 @@ class Quantised:
         rebuilt_mD: the vectors that the codes stand for; None for codes that stand for none.
         left_mE: what the last level quantised, and its centres `last_KE`: they say which code is the next
             best. None for codes that are all alike.
+        sizes: number of codes of each level; None where it is `codebook_size` for all.
+        facts: what the method adds to the card.
     """
 
     codes_mL: Tensor
     rebuilt_mD: Tensor | None = None
     left_mE: Tensor | None = None
     last_KE: Tensor | None = None
+    sizes: tuple[int, ...] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Quantiser(Protocol):
     """A method of semantic IDs.
 
-    Contract (tests/semantic_ids/test_contract.py): codes lie in [0, codebook_size), a seed gives the same
-    codes, and items with equal vectors get equal codes where the method reads vectors.
+    Contract (tests/semantic_ids/test_contract.py): codes lie in [0, codebook_size), or below
+    `Quantised.sizes`, a seed gives the same codes, and items with equal vectors get equal codes where
+    the method reads vectors.
     """
 
     @classmethod

@@ -16,7 +16,7 @@ Resolved = tuple[Tensor, tuple[int, ...]]  # codes (m, L), and the number of cod
 
 def keep(quantised: Quantised, codebook_size: int) -> Resolved:
     """Leave the codes as they are: items that share all of them get the same score."""
-    return quantised.codes_mL, (codebook_size,) * quantised.codes_mL.shape[1]
+    return quantised.codes_mL, quantised.sizes or (codebook_size,) * quantised.codes_mL.shape[1]
 
 
 def extra_level(quantised: Quantised, codebook_size: int) -> Resolved:
@@ -33,7 +33,7 @@ def nearest_free(quantised: Quantised, codebook_size: int) -> Resolved:
     Codes that stand for nothing are tried in order. DataError where more items share the levels before than
     the last one has codes.
     """
-    codes_mL = quantised.codes_mL.clone()
+    codes_mL, sizes = quantised.codes_mL.clone(), keep(quantised, codebook_size)[1]
     taken: dict[tuple[int, ...], set[int]] = defaultdict(set)
     alone_m = torch.ones(len(codes_mL), dtype=torch.bool)
     crowds = [crowd for crowd in groups_of_alike(codes_mL) if len(crowd) > 1]
@@ -41,7 +41,7 @@ def nearest_free(quantised: Quantised, codebook_size: int) -> Resolved:
         alone_m[crowd] = False
     for *prefix, code in codes_mL[alone_m].tolist():
         taken[tuple(prefix)].add(code)
-    away = _distances(quantised, codebook_size)
+    away = _distances(quantised, sizes[-1])
     waiting: list[int] = []
     for crowd in crowds:
         code = int(codes_mL[crowd[0], -1])
@@ -53,12 +53,12 @@ def nearest_free(quantised: Quantised, codebook_size: int) -> Resolved:
         free = [code for code in away(item).argsort(stable=True).tolist() if code not in used]
         if not free:
             raise DataError(
-                f"semantic_ids: more than {codebook_size} items share the codes before the last level",
+                f"semantic_ids: more than {sizes[-1]} items share the codes before the last level",
                 hint="raise semantic_ids.codebook_size or levels, or use collisions: extra_level",
             )
         codes_mL[item, -1] = free[0]
         used.add(free[0])
-    return codes_mL, (codebook_size,) * codes_mL.shape[1]
+    return codes_mL, sizes
 
 
 POLICIES: dict[str, Callable[[Quantised, int], Resolved]] = {
@@ -84,15 +84,15 @@ def groups_of_alike(codes_mL: Tensor) -> list[list[int]]:
     return [each.tolist() for each in order_m.split(torch.bincount(group_m).tolist())]
 
 
-def _distances(quantised: Quantised, codebook_size: int) -> Callable[[int], Tensor]:
+def _distances(quantised: Quantised, size: int) -> Callable[[int], Tensor]:
     """Return the function from an item to its distance from each code of the last level."""
     left_mE, last_KE = quantised.left_mE, quantised.last_KE
     if left_mE is None or last_KE is None:
-        return lambda item: (torch.arange(codebook_size) - quantised.codes_mL[item, -1]) % codebook_size
+        return lambda item: (torch.arange(size) - quantised.codes_mL[item, -1]) % size
 
     def away(item: int) -> Tensor:
         near_K = (last_KE - left_mE[item]).square().sum(1)
         # Fewer items than codes: those without a centre come last.
-        return torch.cat([near_K, near_K.new_full((codebook_size - len(near_K),), torch.inf)])
+        return torch.cat([near_K, near_K.new_full((size - len(near_K),), torch.inf)])
 
     return away

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from grasp_bench.spec.section import SemanticIdSettings
@@ -15,19 +17,63 @@ class RQKMeansSettings(SemanticIdSettings):
     kmeans_iterations: int = Field(50, ge=1, description="rq_kmeans, opq: most iterations of Lloyd.")
 
 
-class RQVAESettings(SemanticIdSettings):
+class AutoencoderSettings(SemanticIdSettings):
+    """What RQ-VAE and FlexCode share: an autoencoder of vectors, whose latent is quantised."""
+
+    latent_dim: int = Field(32, ge=1, description="rqvae, flexcode: width of what is quantised.")
+    hidden: tuple[int, ...] = Field(
+        (512, 256, 128),
+        description="rqvae, flexcode: widths of the encoder's hidden layers, reversed in the decoder.",
+    )
+    epochs: int = Field(300, ge=1, description="rqvae, flexcode: passes over the items.")
+    batch_size: int = Field(1024, ge=1, description="rqvae, flexcode: items in a step.")
+    lr: float = Field(1e-3, gt=0, description="rqvae, flexcode: of AdamW.")
+    commitment: float = Field(
+        0.25, ge=0, description="rqvae, flexcode: weight of the encoder's pull to its codes."
+    )
+
+
+class RQVAESettings(AutoencoderSettings):
     """RQ-VAE: residual quantisation of a latent vector that is trained with it (Lee et al., CVPR 2022)."""
 
     implementation = "grasp_bench.semantic_ids.rqvae:RQVAE"
 
-    latent_dim: int = Field(32, ge=1, description="rqvae: width of what is quantised.")
-    hidden: tuple[int, ...] = Field(
-        (512, 256, 128), description="rqvae: widths of the encoder's hidden layers, reversed in the decoder."
+
+class FlexCodeSettings(AutoencoderSettings):
+    """Two codebooks, collaborative and semantic, that share `levels` codes by an item's popularity
+    (arXiv 2511.20673)."""
+
+    implementation = "grasp_bench.semantic_ids.flexcode:FlexCode"
+    reads_signals = True
+
+    levels: int = Field(
+        4, ge=2, le=128, description="Codes of an item, before collisions are resolved: FlexCode's budget."
     )
-    epochs: int = Field(300, ge=1, description="rqvae: passes over the items.")
-    batch_size: int = Field(1024, ge=1, description="rqvae: items in a step.")
-    lr: float = Field(1e-3, gt=0, description="rqvae: of AdamW.")
-    commitment: float = Field(0.25, ge=0, description="rqvae: weight of the encoder's pull to its codes.")
+    allocation: Literal["adaptive", "static"] = Field(
+        "adaptive",
+        description="flexcode: collaborative codes of an item, by a router of its popularity, recency and "
+        "errors of both codebooks, or half of the codes for all.",
+    )
+    router_hidden: int = Field(32, ge=1, description="flexcode: width of the router's hidden layer.")
+    mask_temperature: float = Field(
+        0.3, gt=0, description="flexcode: softness of the masks of codes in training."
+    )
+    trusted_from: float = Field(
+        5.0,
+        gt=0,
+        description="flexcode: an item with n interactions has its collaborative error weighed by "
+        "n / (n + trusted_from).",
+    )
+    align_codes: float = Field(
+        0.1, ge=0, description="flexcode: weight of InfoNCE between both latents of an item."
+    )
+    align_codes_temperature: float = Field(0.1, gt=0, description="flexcode: its temperature.")
+    smooth_codes: float = Field(
+        0.1,
+        ge=0,
+        description="flexcode: weight of the squared difference of allocation between items of "
+        "neighbouring popularity.",
+    )
 
 
 class OPQSettings(SemanticIdSettings):

@@ -285,10 +285,12 @@ class SemanticIdSettings(Component):
 
     Attributes:
         reads_vectors: codes are made from item vectors.
+        reads_signals: they are made from interactions and the vectors of a trained SASRec, too.
         draws: they depend on `seed`, which is by default that of the training that reads them.
     """
 
     reads_vectors: ClassVar[bool] = True
+    reads_signals: ClassVar[bool] = False
     draws: ClassVar[bool] = True
 
     levels: int = Field(3, ge=1, le=128, description="Codes of an item, before collisions are resolved.")

@@ -16,9 +16,10 @@ from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_train
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer
-from grasp_bench.models.layout import gather_sequences
+from grasp_bench.models.layout import Layout, gather_sequences
 from grasp_bench.plan.nodes import Node
-from grasp_bench.semantic_ids.base import Items
+from grasp_bench.plan.semantic_id_nodes import TEACHER_ROLES
+from grasp_bench.semantic_ids.base import Items, Signals
 from grasp_bench.semantic_ids.card import card, fidelity
 from grasp_bench.semantic_ids.collisions import POLICIES
 from grasp_bench.stages.context import RunContext
@@ -43,7 +44,8 @@ class SemanticIdsStage:
         method = SEMANTIC_IDS.get(node.settings["method"]).model_validate(keys)
         draws = generator(torch.device("cpu"), method.seed, "semantic IDs")
         vectors_mD = _vectors(node, inputs) if method.reads_vectors else None
-        items = Items(read_item_ids(inputs["split"].path), vectors_mD)
+        signals = _signals(node, inputs) if method.reads_signals else None
+        items = Items(read_item_ids(inputs["split"].path), vectors_mD, signals)
         found = (
             SEMANTIC_IDS.implementation(node.settings["method"])
             .from_settings(method)
@@ -57,25 +59,36 @@ class SemanticIdsStage:
         save_file({name: each.contiguous() for name, each in tensors.items()}, out / FILE)
         rebuilt = found.rebuilt_mD
         kept = {} if rebuilt is None else fidelity(items.vectors(), rebuilt, draws)
-        return {**card(found.codes_mL, codes_mL, sizes), **kept}
+        return {**card(found.codes_mL, codes_mL, sizes), **kept, **found.facts}
 
 
 def _vectors(node: Node, inputs: Mapping[str, Artefact]) -> Tensor:
     """Return the item vectors (m, D) that the node quantises."""
-    if "train" in inputs:
-        return _trained_vectors(node, inputs)
+    if TEACHER_ROLES["vectors"] in inputs:
+        return _trained_vectors(node, inputs, TEACHER_ROLES["vectors"])
     role = "item_neighbours" if "item_neighbours" in inputs else "item_embeddings"
     ((file, name),) = KNOWLEDGE[role].values()
     return load_file(inputs[role].file(file))[name].float()
 
 
+def _signals(node: Node, inputs: Mapping[str, Artefact]) -> Signals:
+    """Return the vectors of a trained SASRec, and popularity and recency in the training part."""
+    part = read_train(inputs["split"].path)
+    items, lengths = tensor(part.train_items, "cpu"), tensor(part.train_lengths, "cpu")
+    layout = Layout(lengths[lengths > 0])
+    place_T = layout.position_T / (layout.lengths_B[layout.sequence_T] - 1).clamp_min(1)
+    met_m = torch.bincount(items, minlength=part.num_items)
+    sums_m = torch.zeros(part.num_items, dtype=place_T.dtype).index_add_(0, items, place_T)
+    recency_m = torch.where(met_m > 0, sums_m / met_m.clamp_min(1), 0.5)
+    vectors_mE = _trained_vectors(node, inputs, TEACHER_ROLES["signals"])
+    return Signals(vectors_mE, met_m, recency_m)
+
+
 @torch.inference_mode()
-def _trained_vectors(node: Node, inputs: Mapping[str, Artefact]) -> Tensor:
+def _trained_vectors(node: Node, inputs: Mapping[str, Artefact], role: str) -> Tensor:
     """Return the vectors of a trained model's items: its table, or what its enhancer makes of each item."""
     part = read_train(inputs["split"].path)
-    model = load_recommender(
-        node.inputs["train"], inputs["train"], part, knowledge(inputs, "cpu"), "cpu"
-    ).eval()
+    model = load_recommender(node.inputs[role], inputs[role], part, knowledge(inputs, "cpu"), "cpu").eval()
     vectors_mD = model.enhancer.item_vectors(model.catalogue())
     if vectors_mD is None:
         flat, offsets = tensor(part.train_items, "cpu"), tensor(part.train_offsets, "cpu")

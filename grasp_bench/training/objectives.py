@@ -232,7 +232,9 @@ class OneHistoryEach:
     def step(self, users_B: Tensor, generator: torch.Generator) -> Tensor:
         """Return the loss of users (on the CPU), a scalar."""
         items, offsets = self.sequences.items_flat, self.sequences.host_offsets
-        if self.model.examples is None:
+        if self.model.every_position:
+            users_S, place_S = users_B, offsets[users_B + 1] - 1
+        elif self.model.examples is None:
             users_S = users_B.repeat_interleave(offsets.diff()[users_B] - 1)
             place_S = gather_sequences(offsets[users_B] + 1, offsets.diff()[users_B] - 1)[0]
         else:

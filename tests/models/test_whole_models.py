@@ -12,6 +12,8 @@ from grasp_bench.components import ENHANCERS
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.models.batch import History
 from grasp_bench.models.enhancers.base import Codes, Knowledge
+from grasp_bench.models.generative.flexcode import FlexCode
+from grasp_bench.models.generative.generator import CodeGenerator
 from grasp_bench.models.generative.tiger import Tiger
 from grasp_bench.models.generative.trie import Trie
 from grasp_bench.models.layout import Layout
@@ -32,59 +34,77 @@ def test_registered_models_keep_the_contract(name: str, keys: dict[str, object])
     check_whole_model(name, **{**SMALL, **keys})
 
 
-def tiger(**keys: object) -> Tiger:
+def built(name: str, **keys: object) -> CodeGenerator:
     torch.manual_seed(4)
-    settings = model_settings(enhancer="tiger", **{**SMALL, **keys})
+    settings = model_settings(enhancer=name, **{**SMALL, **keys})
     found = build_model(settings, NUM_USERS, NUM_ITEMS, random_knowledge())
-    assert isinstance(found, Tiger)
+    assert isinstance(found, CodeGenerator)
     with torch.no_grad():  # far from uniform, so that an error shows
         found.table.weight.mul_(4)
     return found.eval()
 
 
-def plain_scores(model: Tiger, history: History) -> Tensor:
-    """Log-probabilities (B, m) by one decoder pass over each user and item alone, without cache or trie."""
-    knowledge = random_knowledge()
-    assert knowledge.codes is not None
-    codes_mL, sizes = knowledge.codes.codes_mL, knowledge.codes.sizes
-    firsts = [0, sizes[0], sizes[0] + sizes[1]]
+def tiger(**keys: object) -> Tiger:
+    found = built("tiger", **keys)
+    assert isinstance(found, Tiger)
+    return found
+
+
+def one_of(history: History, row: int) -> History:
+    here = history.layout.sequence_T == row
+    return History(history.users_B[row, None], history.items_T[here], Layout(here.sum()[None]))
+
+
+def plain_states(model: CodeGenerator, alone: History, numbers: list[int]) -> Tensor:
+    """States that predict the codes behind each of some codes, numbered through, without cache or trie."""
+    rows = [model.table.weight[number] * 8**0.5 + model.level_vectors[k] for k, number in enumerate(numbers)]
+    if isinstance(model, Tiger):
+        tokens = torch.stack([model.start[0], *rows])
+        return model.decoder(tokens[None, None], model.states(alone, None))[0][0, 0]
+    assert isinstance(model, FlexCode)
+    place = model.places.weight[len(alone.items_T)]
+    before, layout = model._tokens(alone.items_T, alone.layout, alone.users_B)
+    tokens = torch.cat([before, *(row[None] + place for row in rows)])
+    whole = model.transformer(tokens, Layout(layout.lengths_B + len(rows)))
+    return whole[len(before) - 1 :]
+
+
+def plain_scores(model: CodeGenerator, history: History) -> Tensor:
+    """Log-probabilities (B, m) by one pass over each user and item alone."""
+    codes, firsts = random_knowledge().codes, [0, 4, 7]
+    assert codes is not None
     found = torch.zeros(history.layout.batch, NUM_ITEMS)
     for row in range(history.layout.batch):
-        here = history.layout.sequence_T == row
-        alone = History(history.users_B[row, None], history.items_T[here], Layout(here.sum()[None]))
-        memory = model.states(alone, None)
-        for item in range(NUM_ITEMS):
-            tokens = [model.start[0]]
-            for level in range(len(sizes) - 1):
-                number = int(codes_mL[item, level]) + firsts[level]
-                tokens.append(model.table.weight[number] * 8**0.5 + model.level_vectors[level])
-            states = model.decoder(torch.stack(tokens)[None, None], memory)[0][0, 0]
-            for level, size in enumerate(sizes):
+        for item, given in enumerate(codes.codes_mL.tolist()):
+            numbers = [code + first for code, first in zip(given, firsts, strict=True)]
+            states = plain_states(model, one_of(history, row), numbers[:-1])
+            for level, size in enumerate(codes.sizes):
                 logits = model.table.weight[firsts[level] : firsts[level] + size] @ states[level]
-                found[row, item] += logits.log_softmax(0)[codes_mL[item, level]]
+                found[row, item] += logits.log_softmax(0)[given[level]]
     return found
 
 
 @torch.inference_mode()
-def test_scores_are_those_of_the_plain_form_asked_for_in_any_way() -> None:
-    model, history = tiger(beam=None), random_history([5, 1, 9])
+@pytest.mark.parametrize("keys", [{}, {"context": "user_and_neighbours"}], ids=str)
+@pytest.mark.parametrize("name", WHOLE)
+def test_scores_are_those_of_the_plain_form_asked_for_in_any_way(name: str, keys: dict[str, object]) -> None:
+    model, history = built(name, beam=None, **keys), random_history([5, 1, 9])
     expected = plain_scores(model, history)
     states = model.states(history, None)
     candidates = behind(history, EVERYTHING.expand(3, -1))
-    torch.testing.assert_close(
-        model.score_candidates(states, history, candidates, None), expected, rtol=1e-4, atol=1e-4
-    )
-    torch.testing.assert_close(model.score_catalogue(states, history, None), expected, rtol=1e-4, atol=1e-4)
-    wide = tiger(beam=60)
-    torch.testing.assert_close(
-        wide.score_catalogue(wide.states(history, None), history, None), expected, rtol=1e-4, atol=1e-4
-    )
+    close = {"rtol": 1e-4, "atol": 1e-4}
+    torch.testing.assert_close(model.score_candidates(states, history, candidates, None), expected, **close)
+    torch.testing.assert_close(model.score_catalogue(states, history, None), expected, **close)
+    wide = built(name, beam=60, **keys)
+    found = wide.score_catalogue(wide.states(history, None), history, None)
+    torch.testing.assert_close(found, expected, **close)
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("width", [1, 2, 4, 9])
-def test_a_beam_keeps_the_best_prefixes_of_each_level(width: int) -> None:
-    model, history = tiger(beam=width), random_history([5, 1, 9])
+@pytest.mark.parametrize("width", [1, 2, 9])
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_beam_keeps_the_best_prefixes_of_each_level(name: str, width: int) -> None:
+    model, history = built(name, beam=width), random_history([5, 1, 9])
     exact = plain_scores(model, history)
     codes = random_knowledge().codes
     assert codes is not None
@@ -100,18 +120,31 @@ def test_a_beam_keeps_the_best_prefixes_of_each_level(width: int) -> None:
         torch.testing.assert_close(found[row, list(kept)], exact[row, list(kept)], rtol=1e-4, atol=1e-4)
 
 
-def prefix_score(model: Tiger, history: History, row: int, prefix: tuple[int, ...]) -> float:
-    """Log-probability of the first codes of an item, from its log-probabilities by level."""
-    here = history.layout.sequence_T == row
-    alone = History(history.users_B[row, None], history.items_T[here], Layout(here.sum()[None]))
+def prefix_score(model: CodeGenerator, history: History, row: int, prefix: tuple[int, ...]) -> float:
+    """Log-probability of the first codes of an item."""
     sizes, firsts = (4, 3, 5), [0, 4, 7]
-    tokens = [model.start[0]]
-    for level, code in enumerate(prefix[:-1]):
-        tokens.append(model.table.weight[code + firsts[level]] * 8**0.5 + model.level_vectors[level])
-    states = model.decoder(torch.stack(tokens)[None, None], model.states(alone, None))[0][0, 0]
+    numbers = [code + first for code, first in zip(prefix, firsts, strict=False)]
+    states = plain_states(model, one_of(history, row), numbers[:-1])
     return sum(
         float((model.table.weight[firsts[k] : firsts[k] + sizes[k]] @ states[k]).log_softmax(0)[code])
         for k, code in enumerate(prefix)
+    )
+
+
+def test_a_history_of_all_positions_is_scored_as_its_beginnings_are() -> None:
+    """FlexCode's loss is the mean of −log p of each item but the first, behind those before it."""
+    model, history, targets = built("flexcode", beam=None), random_history([5, 1, 9]), torch.tensor([4, 0, 9])
+    total, count = 0.0, 0
+    for row in range(3):
+        alone = one_of(history, row)
+        items = [*alone.items_T.tolist(), int(targets[row])]
+        for place in range(1, len(items)):
+            some = torch.tensor(items[:place])
+            before = History(alone.users_B, some, Layout(torch.tensor([place])))
+            total -= float(plain_scores(model, before)[0, items[place]].detach()) / 3
+            count += 1
+    torch.testing.assert_close(
+        model.loss(history, targets), torch.tensor(total / count), rtol=1e-4, atol=1e-4
     )
 
 
@@ -156,6 +189,7 @@ def test_each_user_gives_histories_up_to_items_drawn_at_random() -> None:
 
     class Recorder:
         examples: int | None = None
+        every_position = False
 
         def loss(self, history: History, targets: Tensor) -> Tensor:
             split = history.items_T.split(history.layout.lengths_B.tolist())
@@ -178,6 +212,10 @@ def test_each_user_gives_histories_up_to_items_drawn_at_random() -> None:
     for _ in range(60):
         steps.step(torch.tensor([2, 0, 1]), draws)
     assert seen == every  # one at a time, each comes up
+    seen.clear()
+    recorder.every_position = True
+    steps.step(torch.tensor([2, 0, 1]), draws)
+    assert seen == {(0, 1, 2, 3), (4, 5), (9, 10, 11, 12)}  # each user's latest items
 
 
 def test_codes_of_other_items_are_refused() -> None:

@@ -58,7 +58,9 @@ def node_of(shop: Shop, *changes: str) -> Node:
     plan = plan_of(shop.spec, [*KEYS, files, *(f"semantic_ids.{change}" for change in changes)])
     node = plan.cells[0].nodes["item_codes"]
     make(shop, plan, *STAGES_BEFORE)
-    if (teacher := node.inputs.get("train")) is not None and not shop.store.has("train", teacher.hash):
+    for teacher in (node.inputs.get(role) for role in ("train", "signals_train")):
+        if teacher is None or shop.store.has("train", teacher.hash):
+            continue
         with shop.store.writing("train", teacher.hash, {"hash": teacher.hash}) as out:
             STAGES.get("train")().run(teacher, inputs_of(shop, teacher), out, RunContext("cpu", 1, silent))
     return node

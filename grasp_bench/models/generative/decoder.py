@@ -7,7 +7,7 @@ memory, H heads, D width of all heads, d of one (D = H · d).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -23,10 +23,16 @@ Pair = tuple[Tensor, Tensor]  # keys and values
 @dataclass(frozen=True)
 class Memory:
     """What a decoder attends to: for each of its layers keys and values (B, H, M, d), and which tokens exist,
-    (B, M)."""
+    (B, M).
+
+    A decoder that goes on from a history itself has also its last state (B, D), and the place (B,) of
+    the item that comes next.
+    """
 
     layers: list[Pair]
     exists_BM: Tensor
+    last_Bd: Tensor | None = None
+    place_B: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.exists_BM)
@@ -38,7 +44,12 @@ class Memory:
             exists_BM = self.exists_BM[rows]
             longest = int(exists_BM.sum(1).max())
             parts = [(k[rows, :, :longest], v[rows, :, :longest]) for k, v in self.layers]
-            yield rows, Memory(parts, exists_BM[:, :longest])
+            further = [None if each is None else each[rows] for each in (self.last_Bd, self.place_B)]
+            yield rows, Memory(parts, exists_BM[:, :longest], *further)
+
+    def behind(self, place_B: Tensor) -> Memory:
+        """Return it with the place of the next item."""
+        return replace(self, place_B=place_B)
 
 
 # For each layer the keys and values (B, W, H, P, d) of the tokens so far.
