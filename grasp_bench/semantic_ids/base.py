@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
+
+from grasp_bench.spec.section import SemanticIdSettings
 
 
 @dataclass(frozen=True)
@@ -65,21 +67,27 @@ class Quantised:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Quantiser(Protocol):
+Settings = TypeVar("Settings", bound=SemanticIdSettings)
+
+
+class Quantiser(Generic[Settings]):
     """A method of semantic IDs.
 
     Contract (tests/semantic_ids/test_contract.py): codes lie in [0, codebook_size), or below
-    `Quantised.sizes`, a seed gives the same codes, and items with equal vectors get equal codes where
-    the method reads vectors.
+    `Quantised.sizes`, a seed gives the same codes, and items with equal vectors get equal codes where the
+    method reads vectors.
     """
 
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
     @classmethod
-    def from_settings(cls, settings: Any) -> Self:
+    def from_settings(cls, settings: Settings) -> Self:
         """Build from the method's settings class."""
-        ...
+        return cls(settings)
 
     def quantise(
         self, items: Items, generator: torch.Generator, progress: Callable[[int, int], None]
     ) -> Quantised:
         """Code all items; `progress` gets how many steps are done, and of how many."""
-        ...
+        raise NotImplementedError(f"{type(self).__name__} has no quantise")

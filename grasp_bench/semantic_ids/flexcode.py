@@ -8,13 +8,12 @@ Shape suffixes: m items, B items of a step, D width of text vectors, E of latent
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grasp_bench.semantic_ids.base import Items, Quantised, Signals
+from grasp_bench.semantic_ids.base import Items, Quantised, Quantiser, Signals
 from grasp_bench.semantic_ids.rqvae import QuantisedAutoencoder, layers_of
 from grasp_bench.semantic_ids.settings import FlexCodeSettings
 
@@ -73,7 +72,7 @@ def roughness(share_B: Tensor, popularity_B: Tensor) -> Tensor:
     return ordered_B.diff().square().mean() if len(ordered_B) > 1 else ordered_B.sum() * 0.0
 
 
-class FlexCode:
+class FlexCode(Quantiser[FlexCodeSettings]):
     """Trains both autoencoders, their alignment and the router together, and codes each item by both.
 
     The loss is the error of the text vectors, that of the collaborative vectors times n / (n +
@@ -83,14 +82,6 @@ class FlexCode:
     semantic ones. The source is silent on the weights, the router's inputs beyond their names and on
     what makes it prefer a codebook: here it is the collaborative error's trust.
     """
-
-    def __init__(self, settings: FlexCodeSettings) -> None:
-        self.settings = settings
-
-    @classmethod
-    def from_settings(cls, settings: FlexCodeSettings) -> Self:
-        """Build the method."""
-        return cls(settings)
 
     def quantise(
         self, items: Items, generator: torch.Generator, progress: Callable[[int, int], None]

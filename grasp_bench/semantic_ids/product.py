@@ -7,20 +7,20 @@ Shape suffixes: m items, D width, G subspaces (levels), d width of one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from grasp_bench.core.errors import DataError
-from grasp_bench.semantic_ids.base import Items, Quantised
+from grasp_bench.semantic_ids.base import Items, Quantised, Quantiser
 from grasp_bench.semantic_ids.kmeans import kmeans, rows_of
 from grasp_bench.semantic_ids.settings import OPQSettings
 
 FIRST_ITERATIONS = 10  # of k-means, between two rotations
 
 
-class OPQ:
+class OPQ(Quantiser[OPQSettings]):
     """Ge et al., "Optimized Product Quantization for Approximate Nearest Neighbor Search", CVPR 2013.
 
     Starts from the parametric solution (section 3.2: principal directions, dealt out so that the
@@ -28,14 +28,6 @@ class OPQ:
     (section 3.1). Of a width that is no multiple of the levels, the directions of least variance are
     left out.
     """
-
-    def __init__(self, settings: OPQSettings) -> None:
-        self.settings = settings
-
-    @classmethod
-    def from_settings(cls, settings: OPQSettings) -> Self:
-        """Build the method."""
-        return cls(settings)
 
     def quantise(
         self, items: Items, generator: torch.Generator, progress: Callable[[int, int], None]

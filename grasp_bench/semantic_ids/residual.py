@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
 
 import torch
 
-from grasp_bench.semantic_ids.base import Items, Quantised
+from grasp_bench.semantic_ids.base import Items, Quantised, Quantiser
 from grasp_bench.semantic_ids.kmeans import kmeans, rows_of
 from grasp_bench.semantic_ids.settings import RQKMeansSettings
 
 
-class RQKMeans:
+class RQKMeans(Quantiser[RQKMeansSettings]):
     """Level l clusters x − c₁ − … − c₍l−1₎, the vectors less the centres of the levels before it."""
-
-    def __init__(self, settings: RQKMeansSettings) -> None:
-        self.settings = settings
-
-    @classmethod
-    def from_settings(cls, settings: RQKMeansSettings) -> Self:
-        """Build the method."""
-        return cls(settings)
 
     def quantise(
         self, items: Items, generator: torch.Generator, progress: Callable[[int, int], None]

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from grasp_bench.semantic_ids.base import Items, Quantised
+from grasp_bench.semantic_ids.base import Items, Quantised, Quantiser
 from grasp_bench.semantic_ids.kmeans import assign, kmeans
 from grasp_bench.semantic_ids.settings import AutoencoderSettings, RQVAESettings
 
@@ -76,7 +75,7 @@ class ResidualCodebooks(nn.Module):
         return moved
 
 
-class RQVAE:
+class RQVAE(Quantiser[RQVAESettings]):
     """Lee et al., "Autoregressive Image Generation using Residual Quantization", CVPR 2022, on item vectors.
 
     The loss is the squared error plus that of the codebooks. Four things keep the codes from collapsing to
@@ -84,14 +83,6 @@ class RQVAE:
     the first latents, and codes without items are revived after each epoch. Vectors within a narrow cone need
     the first even so: else little more than their mean is learnt.
     """
-
-    def __init__(self, settings: RQVAESettings) -> None:
-        self.settings = settings
-
-    @classmethod
-    def from_settings(cls, settings: RQVAESettings) -> Self:
-        """Build the method."""
-        return cls(settings)
 
     def quantise(
         self, items: Items, generator: torch.Generator, progress: Callable[[int, int], None]

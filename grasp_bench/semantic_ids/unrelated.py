@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Self
 
 import numpy as np
 import torch
 
-from grasp_bench.semantic_ids.base import Items, Quantised
+from grasp_bench.semantic_ids.base import Items, Quantised, Quantiser
 from grasp_bench.spec.section import SemanticIdSettings
 
 
-class RandomCodes:
+class RandomCodes(Quantiser[SemanticIdSettings]):
     """Each code is drawn uniformly."""
-
-    def __init__(self, settings: SemanticIdSettings) -> None:
-        self.settings = settings
-
-    @classmethod
-    def from_settings(cls, settings: SemanticIdSettings) -> Self:
-        """Build the method."""
-        return cls(settings)
 
     def quantise(
         self, items: Items, generator: torch.Generator, progress: Callable[[int, int], None]
