@@ -14,6 +14,7 @@ from grasp_bench.plan.cells import Cell, Request
 from grasp_bench.plan.fingerprints import Fingerprint
 from grasp_bench.plan.nodes import Node
 from grasp_bench.plan.rankings import Ranking, ranking_nodes
+from grasp_bench.plan.semantic_id_nodes import CODES, roles_of_codes
 from grasp_bench.spec.controls import SHUFFLED, ImportedRun, controls_asked, reads_embeddings
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.noise import Noise
@@ -56,7 +57,9 @@ def _reads(request: Request) -> tuple[str, ...]:
 
 
 def _enhancer_reads(request: Request) -> tuple[str, ...]:
-    return request.experiment.model.enhancer_settings().roles()
+    """Return what a training reads, and what the codes are made of that it reads."""
+    roles = request.experiment.model.enhancer_settings().roles()
+    return (*roles, *roles_of_codes(request.experiment)) if CODES in roles else roles
 
 
 def _without_noise(request: Request) -> Request:

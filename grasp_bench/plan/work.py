@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from grasp_bench.components import BACKBONES, ENCODERS, ENHANCERS, LOSSES
+from grasp_bench.components import BACKBONES, ENCODERS, ENHANCERS, LOSSES, SEMANTIC_IDS
 from grasp_bench.core.registry import Components
 from grasp_bench.plan.local_models import encoder_size, relative
 from grasp_bench.plan.nodes import Node, asks_service, service_in, service_of
@@ -51,7 +51,13 @@ def kind_of(node: Node) -> tuple[str, ...]:
     """Return the kind of a node, from general to particular: those that begin alike are about as fast."""
     settings, model = node.settings, _model(node)
     encoder = settings.get("encoder", {})
-    parts = [settings.get("control"), settings.get("side"), encoder.get("kind"), encoder.get("model")]
+    parts = [
+        settings.get("control"),
+        settings.get("method"),
+        settings.get("side"),
+        encoder.get("kind"),
+        encoder.get("model"),
+    ]
     parts += [model.get(key) for key in ("backbone", "enhancer")]
     if (service := service_in(node.stage, settings)) is not None:
         parts += [service[key] for key in ("provider", "model") if key in service]
@@ -84,6 +90,10 @@ def work_of(node: Node, sizes: Sizes) -> Work:
         return Work(once, rows * min(rows, LARGEST_EXACT_SEARCH) * PAIR)
     if node.stage == "candidates":
         return Work(once, sizes.users * node.settings["negatives"] * CANDIDATE)
+    if node.stage == "semantic_ids":
+        keys = {key: value for key, value in node.settings.items() if key not in ("method", "vectors")}
+        method = SEMANTIC_IDS.get(node.settings["method"]).model_validate(keys)
+        return Work(once, sizes.items * method.cost())
     if node.stage == "split":
         return Work(once, sizes.interactions * INTERACTION)
     cost = _cost(ENCODERS, encoder.get("kind", ""), "text_cost") if node.stage == "embeddings" else 1.0

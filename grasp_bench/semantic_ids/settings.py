@@ -13,12 +13,15 @@ class RQKMeansSettings(SemanticIdSettings):
     """Residual k-means: each level quantises what the levels before it left over."""
 
     implementation = "grasp_bench.semantic_ids.residual:RQKMeans"
+    item_cost = 7e-4
 
     kmeans_iterations: int = Field(50, ge=1, description="rq_kmeans, opq: most iterations of Lloyd.")
 
 
 class AutoencoderSettings(SemanticIdSettings):
     """What RQ-VAE and FlexCode share: an autoencoder of vectors, whose latent is quantised."""
+
+    item_cost = 8e-5  # in one epoch
 
     latent_dim: int = Field(32, ge=1, description="rqvae, flexcode: width of what is quantised.")
     hidden: tuple[int, ...] = Field(
@@ -32,6 +35,10 @@ class AutoencoderSettings(SemanticIdSettings):
         0.25, ge=0, description="rqvae, flexcode: weight of the encoder's pull to its codes."
     )
 
+    def cost(self) -> float:
+        """Return the seconds of an item on one core with these keys."""
+        return self.item_cost * self.epochs
+
 
 class RQVAESettings(AutoencoderSettings):
     """RQ-VAE: residual quantisation of a latent vector that is trained with it (Lee et al., CVPR 2022)."""
@@ -44,6 +51,7 @@ class FlexCodeSettings(AutoencoderSettings):
     (arXiv 2511.20673)."""
 
     implementation = "grasp_bench.semantic_ids.flexcode:FlexCode"
+    item_cost = 2e-4
     reads_signals = True
 
     levels: int = Field(
@@ -81,6 +89,7 @@ class OPQSettings(SemanticIdSettings):
     subspaces; the codes of an item have no order."""
 
     implementation = "grasp_bench.semantic_ids.product:OPQ"
+    item_cost = 3.6e-3
 
     kmeans_iterations: int = Field(50, ge=1, description="rq_kmeans, opq: most iterations of Lloyd.")
     rotations: int = Field(8, ge=0, description="opq: how often the rotation is fitted to the codes.")

@@ -285,11 +285,13 @@ class SemanticIdSettings(Component):
 
     Attributes:
         reads_vectors: codes are made from item vectors.
+        item_cost: seconds of an item on one core; `plan` guesses by it.
         reads_signals: they are made from interactions and the vectors of a trained SASRec, too.
         draws: they depend on `seed`, which is by default that of the training that reads them.
     """
 
     reads_vectors: ClassVar[bool] = True
+    item_cost: ClassVar[float] = 1e-6
     reads_signals: ClassVar[bool] = False
     draws: ClassVar[bool] = True
 
@@ -307,6 +309,10 @@ class SemanticIdSettings(Component):
         description="By default that of the training, so that the spread of a method holds the luck of its "
         "codes; a number gives all trainings the same codes.",
     )
+
+    def cost(self) -> float:
+        """Return the seconds of an item on one core with these keys."""
+        return self.item_cost
 
     @classmethod
     def shared_fields(cls) -> Collection[str]:

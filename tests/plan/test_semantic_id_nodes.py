@@ -12,6 +12,8 @@ from grasp_bench.core.errors import SpecError
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.compile import compile_plan
 from grasp_bench.plan.nodes import Node
+from grasp_bench.plan.sizes import Sizes
+from grasp_bench.plan.work import work_of
 from grasp_bench.spec.experiment import Experiment
 from grasp_bench.spec.loading import load
 
@@ -303,3 +305,24 @@ def test_bad_keys_are_refused_where_they_stand(tmp_path: Path, line: str, messag
     spec.write_text(f"name: x\ndataset: {{source: demo}}\nsemantic_ids:\n  seed: 1\n  {line}\n")
     with pytest.raises(SpecError, match=rf"x\.yaml:5:\d+ {message}"):
         load(spec)
+
+
+def test_controls_of_embeddings_stand_beside_methods_that_read_codes_of_them() -> None:
+    asked = {"controls": ["item_knn", "popularity"]}
+    assert set(cells(**asked)) == {"sasrec-rpg-s42", "item_knn", "popularity"}
+    assert "item_knn" not in cells(**asked, semantic_ids={"method": "hash"})
+
+
+def test_making_codes_takes_the_longer_the_more_is_learnt() -> None:
+    sizes = Sizes(users=10, items=1000, interactions=100)
+    seconds = {
+        name: work_of(codes(**keys), sizes).each
+        for name, keys in {
+            "random": {"method": "random"}, "rqvae": {"method": "rqvae"},
+            "short": {"method": "rqvae", "epochs": 30},
+        }.items()
+    }  # fmt: skip
+    assert seconds["random"] < seconds["short"] < seconds["rqvae"]
+    assert seconds["rqvae"] - seconds["random"] == pytest.approx(
+        10 * (seconds["short"] - seconds["random"]), rel=0.1
+    )
