@@ -74,6 +74,18 @@ def test_a_control_stands_where_its_mean_puts_it_without_a_place(board: Board) -
     assert "Not above markov ° (untrained): sasrec+grasp, gru4rec+none, sasrec+none." in notes
 
 
+def test_a_method_that_tells_everybody_nearly_the_same_is_named(results: Results) -> None:
+    for seed, coverage in ((1, 0.002), (2, 0.006)):
+        file = results.folder / f"gru4rec-none-s{seed}" / "metrics.json"
+        metrics = json.loads(file.read_text())
+        file.write_text(json.dumps(metrics | {"beyond": {"coverage@10": coverage}}))
+    ranking = table(lay_out(load_board(results.folder)), "full ranking")
+    alike = [note for note in ranking.notes if note.startswith("Nearly one list")]
+    assert [note.rpartition(": ")[2] for note in alike] == ["gru4rec+none."]
+    sampled = table(lay_out(load_board(results.folder)), "sampled ranking")
+    assert not any(note.startswith("Nearly one list") for note in sampled.notes)
+
+
 def test_it_is_never_the_best_nor_in_the_tier_nor_in_the_family(board: Board) -> None:
     tests = board["rankings"][0]["tests"]["full"]["NDCG@10"]
     named = {tests["best"], *tests["tier"], *(pair["label"] for pair in tests["pairs"])}

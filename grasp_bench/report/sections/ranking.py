@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # a cached board is shown without numpy
 SHOWN = ("NDCG@10", "HR@10", "MRR@10", "NDCG@5", "HR@5", "NDCG@20", "HR@20", "HR@1")
 MOST_COLUMNS = 6
 OVERALL = "overall"
+COVERAGE, NEARLY_ONE_LIST = "coverage@10", 0.005
 GROUP_NOTE = "Means of one group, not tested: no ≈. Compare two methods for intervals by group."
 TIER_NOTE = "≈ not distinguishable from the best: users and trainings crossed, Holm-corrected p ≥ 0.05."
 
@@ -54,6 +55,8 @@ def ranking_table(ranking: Ranking, protocol: str, metric: str, group: str = OVE
         users = row["users"] if whole else row["group_users"].get(group)
         entries.append([number, name, seeds_of(row), *values, count(users)])
     notes = [*seed_notes(rows), *mark_notes(rows), *not_above_controls(rows, protocol, metric, group)]
+    if protocol == "full" and whole:
+        notes += alike_lists(rows)
     notes += ranking["warnings"]
     if tests is not None:
         notes[:0] = _tier_notes(tests)
@@ -73,6 +76,19 @@ def _tier_notes(tests: RankingTests) -> list[str]:
     elif once:
         notes.append(f"Neither ≈ nor worse, trained once: {', '.join(once)}. Add seeds to tell.")
     return notes
+
+
+def alike_lists(rows: Sequence[Row]) -> list[str]:
+    """Name trained methods whose lists are nearly the same for everybody, which a mean may hide."""
+    alike = [
+        row["label"]
+        for row in rows
+        if row["seeds"] and (stat := row["beyond"].get(COVERAGE)) and stat["mean"] < NEARLY_ONE_LIST
+    ]
+    if not alike:
+        return []
+    few = f"all top tens hold less than {100 * NEARLY_ONE_LIST:g} % of the items"
+    return [f"Nearly one list for everybody, {few}: {', '.join(alike)}."]
 
 
 def seed_notes(rows: Sequence[Row]) -> list[str]:
