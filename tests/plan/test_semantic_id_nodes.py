@@ -136,7 +136,7 @@ def test_a_key_changes_the_codes_and_what_reads_them_alone(patch: dict[str, Any]
         ({"training": {"loss": {"kind": "sampled_softmax", "negatives": 9}}}, set()),
         ({"index": {"num_neighbours": 3}}, set()),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_what_is_no_matter_of_codes_leaves_them(sections: dict[str, Any], roles: set[str]) -> None:
     before = nodes(seeds=[42])
