@@ -8,6 +8,7 @@ Shape suffixes: m items, B items of a step, D width of text vectors, E of latent
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -97,37 +98,46 @@ class FlexCode(Quantiser[FlexCodeSettings]):
         both = nn.ModuleList([semantic, collaborative, router])
         optimizer = torch.optim.AdamW(both.parameters(), lr=settings.lr)
         for epoch in range(1, settings.epochs + 1):
+            steps = []
             for rows_B in torch.randperm(len(items), generator=generator).split(settings.batch_size):
-                loss = self._loss(semantic, collaborative, router, signals, rows_B)
+                losses = self._losses(semantic, collaborative, router, signals, rows_B)
                 optimizer.zero_grad()
-                loss.backward()
+                sum(losses.values(), torch.zeros(())).backward()
                 optimizer.step()
+                steps.append(torch.stack([each.detach() for each in losses.values()]))
             if epoch < settings.epochs:
                 semantic.revive(generator)
                 collaborative.revive(generator)
             progress(epoch, settings.epochs)
+        last = [round(value, 6) for value in torch.stack(steps).mean(0).tolist()]
         with torch.no_grad():
-            return self._coded(semantic, collaborative, router, signals)
+            found = self._coded(semantic, collaborative, router, signals)
+        return replace(found, facts={**found.facts, "losses": dict(zip(losses, last, strict=True))})
 
-    def _loss(
+    def _losses(
         self, semantic: QuantisedAutoencoder, collaborative: QuantisedAutoencoder, router: Router,
         signals: Signals, rows_B: Tensor,
-    ) -> Tensor:  # fmt: skip
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """Return the weighted parts of the loss, whose sum is what is trained on."""
         settings, kinds = self.settings, (collaborative, semantic)
         latents = [kind.encoder(kind.inputs_mD[rows_B]) for kind in kinds]
         share_B = router.share(_features(kinds, latents, signals, rows_B))
         interactions_B = signals.interactions_m[rows_B].float()
         trust_B = interactions_B / (interactions_B + settings.trusted_from)
-        total = settings.align_codes * alignment(latents[0], latents[1], settings.align_codes_temperature)
-        total = total + settings.smooth_codes * roughness(share_B, interactions_B)
-        for kind, latent_BE, count_B, weight_B in zip(
-            kinds, latents, router.counts(share_B), (trust_B, torch.ones_like(trust_B)), strict=True
-        ):
+        found = {
+            "alignment": settings.align_codes
+            * alignment(latents[0], latents[1], settings.align_codes_temperature),
+            "smoothness": settings.smooth_codes * roughness(share_B, interactions_B),
+        }
+        for name, kind, latent_BE, count_B, weight_B in zip(
+            ("collaborative", "semantic"), kinds, latents, router.counts(share_B),
+            (trust_B, torch.ones_like(trust_B)), strict=True,
+        ):  # fmt: skip
             mask_BP = soft_mask(count_B, settings.levels - 1, settings.mask_temperature)
-            quantised_BE, _, books = kind.books(latent_BE, mask_BP)
+            quantised_BE, _, found[f"{name}_codebooks"] = kind.books(latent_BE, mask_BP)
             error_B = (kind.decoder(quantised_BE) - kind.inputs_mD[rows_B]).square().mean(1)
-            total = total + books + settings.latent_dim * (weight_B * error_B).mean()
-        return total
+            found[f"{name}_error"] = settings.latent_dim * (weight_B * error_B).mean()
+        return found
 
     def _coded(
         self, semantic: QuantisedAutoencoder, collaborative: QuantisedAutoencoder, router: Router,
@@ -146,11 +156,12 @@ class FlexCode(Quantiser[FlexCodeSettings]):
         (collaborative_mP, rebuilt_mE), (semantic_mP, rebuilt_mD) = found
         codes_mL, sizes = joined(collaborative_mP, semantic_mP, count_m, self.settings.codebook_size)
         vectors_mE = signals.vectors_mE
-        spread = (vectors_mE - vectors_mE.mean(0)).square().sum()
+        spread = float((vectors_mE - vectors_mE.mean(0)).square().sum())
+        error = float((vectors_mE - rebuilt_mE).square().sum())
         facts = {
             "collaborative_codes": round(float(count_m.double().mean()), 4),
             "by_popularity": _by_popularity(count_m, signals.interactions_m),
-            "collaborative_error": round(float((vectors_mE - rebuilt_mE).square().sum() / spread), 6),
+            "collaborative_error": round(error / spread, 6) if spread > 0 else None,
         }
         return Quantised(codes_mL, rebuilt_mD, sizes=sizes, facts=facts)
 
