@@ -148,6 +148,33 @@ def test_a_history_of_all_positions_is_scored_as_its_beginnings_are() -> None:
     )
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("context", ["none", "user_and_neighbours"])
+def test_a_later_item_changes_no_earlier_prediction(context: str) -> None:
+    """The states of FlexCode before a changed code are the same, and those from it on are not."""
+    model, history = built("flexcode", context=context), random_history([5, 1, 9])
+    assert isinstance(model, FlexCode)
+    before = {"none": 0, "user_and_neighbours": 2}[context]
+    tokens, layout = model._tokens(history.items_T, history.layout, history.users_B)
+    states = model.transformer(tokens, layout)
+    first_of_row = [0, 5, 6]
+    for row, place in ((0, 2), (2, 8)):
+        items = history.items_T.clone()
+        token = first_of_row[row] + place
+        items[token] = next(
+            other
+            for other in range(NUM_ITEMS)
+            if bool((model.codes_mL[other] != model.codes_mL[items[token]]).all())
+        )
+        changed = model.transformer(*model._tokens(items, history.layout, history.users_B))
+        start = int(layout.starts_B[row])
+        own = start + before + model.levels * place
+        end = start + int(layout.lengths_B[row])
+        untouched = [*range(own), *range(end, len(states))]
+        torch.testing.assert_close(changed[untouched], states[untouched], rtol=1e-5, atol=1e-5)
+        assert float((changed[own:end] - states[own:end]).abs().amax(1).min()) > 1e-3
+
+
 def test_the_loss_is_the_mean_over_levels_of_the_plain_form() -> None:
     model, history, targets = tiger(beam=None), random_history([5, 1, 9]), torch.tensor([4, 0, 9])
     expected = -plain_scores(model, history)[torch.arange(3), targets].mean() / 3

@@ -20,6 +20,7 @@ from grasp_bench.core.errors import DataError
 from grasp_bench.core.progress import Event, silent
 from grasp_bench.core.store import Artefact
 from grasp_bench.data.artefacts import read_item_ids, read_train
+from grasp_bench.data.splits import TrainPart
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer
 from grasp_bench.models.layout import Layout
@@ -183,10 +184,59 @@ def test_every_method_codes_trained_vectors(shop: Shop, tmp_path: Path, vectors:
     assert facts["reconstruction_error"] < 1.5
 
 
-@pytest.mark.parametrize("vectors", ["text", "neighbours", "collaborative", "holistic"])
-def test_held_out_items_are_not_read(shop: Shop, tmp_path: Path, vectors: str) -> None:
+def test_signals_are_what_the_training_part_says_of_items(shop: Shop) -> None:
+    """One interaction after the other; items whose readers are all held out have none."""
+    node = node_of(shop, "method=flexcode")
+    found = module._signals(node, inputs_of(shop, node))
+    names = read_item_ids(shop.store.get("split", node.inputs["split"].hash).path)
+    kept = [[f"i{item}" for item in history[:-2]] for history in shop.histories]
+    for item, name in enumerate(names):
+        places = [place / (LENGTH - 3) for each in kept for place, i in enumerate(each) if i == name]
+        assert int(found.interactions_m[item]) == len(places)
+        expected = sum(places) / len(places) if places else 0.5
+        assert float(found.recency_m[item]) == pytest.approx(expected, abs=1e-6)
+    teacher = node.inputs["signals_train"]
+    table = load_file(shop.store.get("train", teacher.hash).file("model.safetensors"))[
+        "enhancer.table.weight"
+    ]
+    assert torch.equal(found.vectors_mE, table)
+    assert teacher.settings["model"]["enhancer"] == "none"
+
+
+@pytest.mark.parametrize("lengths", [[3, 1, 0, 2], [1], [0, 5]])
+def test_places_in_histories_of_any_length(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lengths: list[int]
+) -> None:
+    """A single item stands first; a user without a history says nothing."""
+    items = np.arange(sum(lengths), dtype=np.int32) % 4
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    none = np.zeros(0, dtype=np.int32)
+    part = TrainPart(len(lengths), 6, items, offsets, none, none)
+    monkeypatch.setattr(module, "read_train", lambda path: part)
+    monkeypatch.setattr(module, "_trained_vectors", lambda node, inputs, role: torch.zeros(6, 2))
+    node = node_of(shop, "method=flexcode")
+    found = module._signals(node, inputs_of(shop, node))
+    for item in range(6):
+        places = []
+        for start, length in zip(offsets[:-1].tolist(), lengths, strict=True):
+            places += [
+                place / (length - 1) if length > 1 else 0.0
+                for place in range(length)
+                if items[start + place] == item
+            ]
+        assert int(found.interactions_m[item]) == len(places)
+        expected = sum(places) / len(places) if places else 0.5
+        assert float(found.recency_m[item]) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("method", "vectors"),
+    [*(("opq", each) for each in ("text", "neighbours", "collaborative", "holistic")), ("flexcode", "text")],
+)
+def test_held_out_items_are_not_read(shop: Shop, tmp_path: Path, method: str, vectors: str) -> None:
     """Other validation and test items, or none of the latter, give the same codes of a trained model."""
-    node = node_of(shop, f"vectors={vectors}")
+    quick = [each.removeprefix("semantic_ids.") for each in QUICK]
+    node = node_of(shop, f"method={method}", f"vectors={vectors}", *quick)
     inputs = inputs_of(shop, node)
     codes = run(node, inputs, tmp_path / "as_it_is")[0]
     changed = tmp_path / "split"
