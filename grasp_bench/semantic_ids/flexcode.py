@@ -48,7 +48,7 @@ class Router(nn.Module):
 
     def rounded(self, share_B: Tensor) -> Tensor:
         """Return how many collaborative codes there are in use, int64."""
-        return self.counts(share_B)[0].round().long()
+        return (self.counts(share_B)[0] + 0.5).floor().long()  # a half goes to the collaborative ones
 
 
 def soft_mask(count_B: Tensor, levels: int, temperature: float) -> Tensor:
@@ -60,7 +60,9 @@ def soft_mask(count_B: Tensor, levels: int, temperature: float) -> Tensor:
 
 def alignment(first_BE: Tensor, second_BE: Tensor, temperature: float) -> Tensor:
     """Return InfoNCE between two latents of the same items, a mean of both directions: an item's other
-    latent among those of the step (van den Oord et al., 2018)."""
+    latent among those of the step (van den Oord et al., 2018). 0 without items."""
+    if not len(first_BE):
+        return first_BE.sum()
     first_BE, second_BE = F.normalize(first_BE, dim=1), F.normalize(second_BE, dim=1)
     logits_BB = first_BE @ second_BE.T / temperature
     own_B = torch.arange(len(logits_BB))
@@ -123,10 +125,12 @@ class FlexCode(Quantiser[FlexCodeSettings]):
         latents = [kind.encoder(kind.inputs_mD[rows_B]) for kind in kinds]
         share_B = router.share(_features(kinds, latents, signals, rows_B))
         interactions_B = signals.interactions_m[rows_B].float()
-        trust_B = interactions_B / (interactions_B + settings.trusted_from)
+        trusted_from = settings.trusted_from or max(1e-6, float(signals.interactions_m.double().mean()))
+        trust_B = interactions_B / (interactions_B + trusted_from)
+        met_B = interactions_B > 0  # the vectors of others are as they were drawn
         found = {
             "alignment": settings.align_codes
-            * alignment(latents[0], latents[1], settings.align_codes_temperature),
+            * alignment(latents[0][met_B], latents[1][met_B], settings.align_codes_temperature),
             "smoothness": settings.smooth_codes * roughness(share_B, interactions_B),
         }
         for name, kind, latent_BE, count_B, weight_B in zip(
@@ -195,6 +199,7 @@ def _features(
         with torch.no_grad():
             left_BE = latent_BE - kind.books(latent_BE)[0]
             errors.append(left_BE.square().sum(1) / latent_BE.square().sum(1).clamp_min(1e-8))
+            errors[-1].clamp_(max=1)
     popularity_B = signals.interactions_m[rows_B].float().log1p()
     return torch.stack([popularity_B, signals.recency_m[rows_B].float(), *errors], dim=1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from grasp_bench.spec.section import SemanticIdSettings
 
@@ -66,11 +66,11 @@ class FlexCodeSettings(AutoencoderSettings):
     mask_temperature: float = Field(
         0.3, gt=0, description="flexcode: softness of the masks of codes in training."
     )
-    trusted_from: float = Field(
-        5.0,
+    trusted_from: float | None = Field(
+        None,
         gt=0,
         description="flexcode: an item with n interactions has its collaborative error weighed by "
-        "n / (n + trusted_from).",
+        "n / (n + trusted_from); by default the mean number of interactions.",
     )
     align_codes: float = Field(
         0.1, ge=0, description="flexcode: weight of InfoNCE between both latents of an item."
@@ -82,6 +82,15 @@ class FlexCodeSettings(AutoencoderSettings):
         description="flexcode: weight of the squared difference of allocation between items of "
         "neighbouring popularity.",
     )
+
+    @model_validator(mode="after")
+    def _codes_keep_their_kind(self) -> FlexCodeSettings:
+        if self.collisions == "nearest_free":
+            raise ValueError(
+                "flexcode's last codes are of several levels, none of them next to another: use "
+                "collisions: extra_level or keep"
+            )
+        return self
 
 
 class OPQSettings(SemanticIdSettings):

@@ -240,8 +240,8 @@ class Experiment(Section):
             )
         if enhancer.whole_model and self.dataset.repair.time_ties == "block":
             raise ValueError(
-                "dataset.repair.time_ties: block needs a backbone that predicts every position; "
-                f"{self.model.enhancer} reads one history for each item that it predicts"
+                "dataset.repair.time_ties: block needs a backbone, which leaves out items of the same time; "
+                f"{self.model.enhancer} is a network of its own and predicts them, too"
             )
         return self
 

@@ -70,8 +70,14 @@ def test_the_router_shares_the_whole_budget_and_leaves_each_kind_a_code() -> Non
     torch.testing.assert_close(collaborative + semantic, torch.full((50,), 6.0))
     rounded = router.rounded(torch.tensor([0.0, 0.3, 0.5, 1.0]))
     assert rounded.tolist() == [1, 2, 3, 5]
+    assert Router(5, 5, True, torch.Generator()).rounded(torch.tensor([0.5])).tolist() == [3]  # of 2.5
     halves = Router(6, 5, False, torch.Generator()).share(torch.randn(3, 4))
     assert halves.tolist() == [0.5] * 3
+
+
+def test_codes_of_several_levels_are_not_moved_to_free_ones() -> None:
+    with pytest.raises(ValueError, match="none of them next to another"):
+        FlexCodeSettings.model_validate({"collisions": "nearest_free"})
 
 
 def test_masks_are_sigmoids_that_become_steps() -> None:

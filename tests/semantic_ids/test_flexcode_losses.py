@@ -61,7 +61,7 @@ def share_of(parts: Parts, item: int, latents: dict[str, Tensor]) -> float:
     for name, coder in (("collaborative", parts.collaborative), ("semantic", parts.semantic)):
         latent = latents[name][item]
         left = latent - torch.stack([vector for _, vector, _ in nearest_codes(coder, latent)]).sum(0)
-        errors.append(float(left.square().sum() / latent.square().sum()))
+        errors.append(min(1.0, float(left.square().sum() / latent.square().sum())))
     features = [math.log1p(POPULAR[item]), float(parts.signals.recency_m[item]), *errors]
     return float(parts.router.layers(torch.tensor([features]))[0, 0].sigmoid().detach())
 
@@ -88,14 +88,16 @@ def test_each_loss_is_that_of_loops_over_items_and_levels() -> None:
             wrong = coder.decoder(summed[None])[0] - coder.inputs_mD[item]
             trust = POPULAR[item] / (POPULAR[item] + 8) if name == "collaborative" else 1.0
             expected[f"{name}_error"] += LATENT * trust * float(wrong.square().mean().detach()) / len(rows)
+    met = [item for item in rows if POPULAR[item]]  # one of them has no interaction
+    assert len(met) == len(rows) - 1
     for one, other in (("collaborative", "semantic"), ("semantic", "collaborative")):
-        for item in rows:
+        for item in met:
             cosines = [
                 float(torch.cosine_similarity(latents[one][item], latents[other][each], dim=0)) / 0.4
-                for each in rows
+                for each in met
             ]
-            surprise = math.log(sum(map(math.exp, cosines))) - cosines[rows.index(item)]
-            expected["alignment"] += 0.7 * surprise / (2 * len(rows))
+            surprise = math.log(sum(map(math.exp, cosines))) - cosines[met.index(item)]
+            expected["alignment"] += 0.7 * surprise / (2 * len(met))
     ordered = [shares[item] for item in sorted(rows, key=lambda item: POPULAR[item])]
     steps = [(after - before) ** 2 for before, after in pairwise(ordered)]
     expected["smoothness"] = 0.9 * sum(steps) / len(steps)

@@ -19,10 +19,9 @@ class WholeModel(nn.Module):
     batch; gradients are finite.
 
     Attributes:
-        num_items: m, the items of the catalogue. examples: histories that a user gives in an epoch,
-        each up to an item drawn at random; None for all. every_position: `loss` predicts the items of a
-        history, too, so that a user gives one a step, up to the
-            last item.
+        num_items: m, the items of the catalogue.
+        examples: histories that a user gives in an epoch, each up to an item drawn at random; None for all.
+        every_position: `loss` predicts the items of a history, too: a user gives one, up to the last item.
         exact_catalogue: `score_catalogue` gives the scores of all items; else −inf beyond the best ones.
     """
 
