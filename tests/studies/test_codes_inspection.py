@@ -30,7 +30,7 @@ from grasp_bench.studies.inspection.codes_layout import lay_out_codes
 
 CHANGES = [
     "compare={}", "model.enhancer=rpg", "seeds=[1, 2]",
-    "semantic_ids={method: rq_kmeans, levels: 3, codebook_size: 3, collisions: keep}",
+    "semantic_ids={method: rq_kmeans, levels: 3, codebook_size: 3, collisions: keep, seed: 0}",
     "ablations={warm: {model.code_temperature: 0.3}, random: {semantic_ids.method: random}}",
 ]  # fmt: skip
 

@@ -20,6 +20,7 @@ from grasp_bench.plan.fingerprints import Fingerprint, Fingerprints, cache_file
 from grasp_bench.report.renderers.markdown import document_text
 from grasp_bench.spec.experiment import Experiment, Tuning
 from grasp_bench.spec.loading import LoadedSpec, resolved_values
+from grasp_bench.spec.section import WIDTH_AND_DROPOUT
 from grasp_bench.spec.training import Training
 from grasp_bench.spec.tuning_space import Choice, Dimension, dimension_of
 from grasp_bench.studies.tuning.methods_report import lay_out_method_tuning
@@ -102,10 +103,16 @@ def name_of(cell: Cell) -> str:
 
 
 def space_of_method(experiment: Experiment, tuning: Tuning) -> dict[str, tuple[Any, ...]]:
-    """Return the keys that training, backbone and enhancer declare, replaced and extended by the spec's."""
-    model = experiment.model
-    parts = (Training, BACKBONES.get(model.backbone), ENHANCERS.get(model.enhancer))
-    return {key: values for part in parts for key, values in part.space.items()} | tuning.space
+    """Return the keys that training, backbone and enhancer declare, replaced and extended by the
+    spec's; without the loss and the backbone where the enhancer brings its own."""
+    model, enhancer = experiment.model, ENHANCERS.get(experiment.model.enhancer)
+    own = {
+        key: values
+        for key, values in Training.space.items()
+        if key != "training.loss" or not enhancer.own_loss
+    }
+    backbone = WIDTH_AND_DROPOUT if enhancer.whole_model else BACKBONES.get(model.backbone).space
+    return {**own, **backbone, **enhancer.space, **tuning.space}
 
 
 def _with_own(key: str, values: tuple[Any, ...], base: Base, fingerprint: Fingerprint) -> tuple[Any, ...]:
