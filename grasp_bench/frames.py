@@ -46,7 +46,7 @@ def cells(
     rows = [
         {
             "cell": cell.slug, "kind": cell.kind, "dataset": cell.dataset,
-            "backbone": cell.experiment.model.backbone if cell.name is None else None,
+            "backbone": cell.backbone,
             "enhancer": cell.experiment.model.enhancer if cell.name is None else None,
             "ablation": cell.ablation, "noise": None if cell.noise is None else cell.noise.rate,
             "seed": cell.seed, "hash": cell.hash, "finished": cell.hash in done,

@@ -134,7 +134,7 @@ def identity(cell: Cell) -> dict[str, Any]:
         "kind": cell.kind,
         "name": cell.name,
         "dataset": cell.dataset,
-        "backbone": None if model is None or model.enhancer_settings().whole_model else model.backbone,
+        "backbone": cell.backbone,
         "enhancer": model and model.enhancer,
         "ablation": cell.ablation,
         "noise": cell.noise and cell.noise.identity(),

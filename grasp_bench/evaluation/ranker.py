@@ -148,7 +148,7 @@ class Ranker:
         sampled: list[Ranks] = []
         full: list[Ranks] = []
         best: list[Tensor] = []
-        exact = not isinstance(scorer, WholeModel) or scorer.exact_catalogue
+        exact = ranks_all(scorer)
         for rows, among_BC, scores_Bm in self.catalogue_scores(scorer, exclude_history):
             targets_B = self.queries.targets_Q[rows]
             if exact:
@@ -261,6 +261,11 @@ class Ranker:
             )
 
 
+def ranks_all(scorer: Scorer) -> bool:
+    """Whether `score_catalogue` scores all items, and candidates as `score_candidates` does."""
+    return not isinstance(scorer, WholeModel) or scorer.exact_catalogue
+
+
 def _count(scores_BC: Tensor, target_column_B: Tensor) -> Ranks:
     target_B1 = scores_BC.gather(1, target_column_B[:, None])
     # Compare into floats, whose sums are exact below 2^24: three times faster than through bool.
@@ -311,6 +316,7 @@ class Scorer(Protocol):
     def score_catalogue(self, states_B: Any, history: History, catalogue: Any) -> Tensor:
         """Scores (B, m) of all items, in a new tensor that the ranker may overwrite.
 
-        −inf beyond some depth for a scorer whose `exact_catalogue` is False.
+        Beyond some depth the lowest float, for a model whose `exact_catalogue` is False; −inf is the
+        ranker's.
         """
         ...

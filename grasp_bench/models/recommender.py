@@ -16,11 +16,8 @@ from grasp_bench.models.backbones.checks import check_backbone
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Enhancer, Knowledge
 from grasp_bench.models.enhancers.checks import check_enhancer
-from grasp_bench.models.enhancers.user_context import TABLES
 from grasp_bench.models.generative.base import WholeModel
 from grasp_bench.models.layout import Layout
-
-CONTEXT_TOKENS = {name: len(tables) for name, tables in TABLES.items()}
 
 
 def build_model(
@@ -48,8 +45,9 @@ class Recommender(nn.Module):
     several views gives an item as many vectors, side by side.
     """
 
-    def __init__(self, backbone: Backbone, enhancer: Enhancer) -> None:
+    def __init__(self, backbone: Backbone, enhancer: Enhancer, own_loss: bool = False) -> None:
         super().__init__()
+        self.own_loss = own_loss
         self.backbone = backbone
         self.enhancer = enhancer
 
@@ -59,7 +57,8 @@ class Recommender(nn.Module):
     ) -> Recommender:
         """Build from `spec.model.Model.effective()`. Draws initial weights from torch's global generator."""
         enhancer = ENHANCERS.implementation(settings["enhancer"])
-        before = CONTEXT_TOKENS[settings.get("context", "none")]
+        with ENHANCERS.blamed(settings["enhancer"]):
+            before = enhancer.context_tokens(settings)
         with BACKBONES.blamed(settings["backbone"]):
             backbone = BACKBONES.implementation(settings["backbone"]).from_settings(
                 {**settings, "max_len": settings["max_len"] + before}
@@ -71,7 +70,7 @@ class Recommender(nn.Module):
             built = enhancer.from_settings(informed, num_users, num_items, knowledge)
         if ENHANCERS.version(name) is not None:
             check_enhancer(built, name, settings["embedding_dim"])
-        return cls(backbone, built)
+        return cls(backbone, built, ENHANCERS.get(name).own_loss)
 
     def read(
         self,

@@ -71,6 +71,12 @@ class Cell:
     protocol_hash: str
 
     @property
+    def backbone(self) -> str | None:
+        """The backbone; None of a control, an imported run, and an enhancer that is a network of its own."""
+        model = self.experiment.model
+        return None if self.name or model.enhancer_settings().whole_model else model.backbone
+
+    @property
     def hash(self) -> str:
         """The hash of the last node, and so of all that the cell computes."""
         return self.nodes["metrics"].hash

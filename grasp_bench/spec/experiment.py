@@ -249,7 +249,7 @@ class Experiment(Section):
     def _user_texts_fit_the_order(self) -> Experiment:
         """Refuse user texts or vectors made from the file's order, which may reveal the held-out item."""
         reordering = self.dataset.repair.reordering
-        if reordering is None or not self.model.enhancer_settings().reads_users():
+        if reordering is None or not self._reads_users():
             return self
         if isinstance(self.encoder, VectorFileSettings):
             key, leaks = f"encoder.kind: {self.encoder.kind}", self.encoder.leaks
@@ -265,6 +265,13 @@ class Experiment(Section):
                 "or set leaks: mark"
             )
         return self
+
+    def _reads_users(self) -> bool:
+        """Whether the cell reads what is made from texts of users, be it for the vectors of its codes."""
+        enhancer = self.model.enhancer_settings()
+        method = self.semantic_ids.settings(enhancer.semantic_ids)
+        taught = "item_codes" in enhancer.roles() and method.reads_vectors
+        return enhancer.reads_users() or (taught and self.semantic_ids.vectors == "holistic")
 
     @model_validator(mode="after")
     def _old_texts_are_encoded(self) -> Experiment:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from grasp_bench.components import ENHANCERS
 from grasp_bench.spec.controls import ControlName
 from grasp_bench.spec.model import BackboneName, EnhancerName
 from grasp_bench.spec.section import MetricName, Section
@@ -85,7 +86,8 @@ class PublishedDataset(Section):
 class SourcedRow(Section):
     """One line of a paper's table: label, source, ranking, and the measured method to print it beside.
 
-    That method is a backbone with an enhancer, or a control; without either the row is printed alone.
+    That method is a backbone with an enhancer, an enhancer that is a network of its own, or a control;
+    without any the row is printed alone.
     """
 
     label: str = Field(min_length=1)
@@ -99,9 +101,12 @@ class SourcedRow(Section):
 
     @model_validator(mode="after")
     def _beside_one_of_ours(self) -> SourcedRow:
-        if (self.backbone is None) != (self.enhancer is None):
+        whole = self.enhancer is not None and ENHANCERS.get(self.enhancer).whole_model
+        if whole and self.backbone is not None:
+            raise ValueError(f"leave backbone out: {self.enhancer} is a network of its own")
+        if not whole and (self.backbone is None) != (self.enhancer is None):
             raise ValueError("give both backbone and enhancer, or neither")
-        if self.backbone is not None and self.control is not None:
+        if self.enhancer is not None and self.control is not None:
             raise ValueError("give either backbone and enhancer, or control")
         return self
 

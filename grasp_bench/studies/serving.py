@@ -61,17 +61,31 @@ class TrainedCell:
 
 
 def trained_cells(plan: Plan, store: Store) -> tuple[list[Cell], list[str]]:
-    """Find the cells of a plan whose training is finished, and the slugs of the others.
+    """Find the cells of a plan whose training is finished and has item vectors, and say why others are
+    left out.
 
     Raises StoreError when none is finished, UnknownNameError for a plan that trains nothing.
     """
     cells = [cell for cell in plan.cells if cell.kind == "trained"]
     if not cells:
         raise UnknownNameError(f"{plan.name}: no cell of these is trained", hint="choose others with --only")
-    done = [cell for cell in cells if is_trained(cell, store)]
-    if not done:
+    reasons = {cell.slug: _unfit(cell, store) for cell in cells}
+    fit = [cell for cell in cells if reasons[cell.slug] is None]
+    if not fit and all(cell.backbone is None for cell in cells):
+        raise UnknownNameError(
+            f"{plan.name}: its trained cells are networks of their own, without item vectors",
+            hint="choose others with --only",
+        )
+    if not fit:
         raise StoreError(f"{store.root}: no cell of {plan.name} is trained yet", hint=NEEDED)
-    return done, [cell.slug for cell in cells if cell not in done]
+    return fit, [f"left out: {slug} {reason}" for slug, reason in reasons.items() if reason is not None]
+
+
+def _unfit(cell: Cell, store: Store) -> str | None:
+    """Why a study that reads item vectors leaves a trained cell out."""
+    if cell.backbone is None:
+        return "is a network of its own, without item vectors"
+    return None if is_trained(cell, store) else "is not trained yet"
 
 
 def is_trained(cell: Cell, store: Store) -> bool:

@@ -43,7 +43,8 @@ def check_enhancer(name: str, **keys: Any) -> None:
     knowledge = random_knowledge() if ENHANCERS.get(name).reads else None
     for check in (
         _scores_agree, _catalogue_changes_nothing, _users_are_apart, _features_change_nothing,
-        _profiles_stand_in, _settling_changes_nothing, _item_vectors_score, _learns,
+        _profiles_stand_in, _settling_changes_nothing, _learns,
+        _own_loss_learns if ENHANCERS.get(name).own_loss else _item_vectors_score,
     ):  # fmt: skip
         torch.manual_seed(7)
         with ENHANCERS.blamed(name):
@@ -133,12 +134,33 @@ def _item_vectors_score(enhancer: Enhancer) -> None:
     history, states, catalogue = _history(), _states(enhancer), enhancer.catalogue()
     vectors = enhancer.item_vectors(catalogue)
     reads_users = enhancer.profiles(history.users_B) is not None
-    no_product = reads_users or enhancer.own_loss
-    assert (vectors is None) == no_product, "item_vectors are None exactly where scores read users"
+    assert (vectors is None) == reads_users, "item_vectors are None exactly where scores read users"
     if vectors is not None:
         agree(
             states @ vectors.T, enhancer.score_catalogue(states, history, catalogue), "scores by item_vectors"
         )
+
+
+def _own_loss_learns(enhancer: Enhancer) -> None:
+    """Scores are no product with a vector, and the loss falls as the target's score rises."""
+    history, targets = _history(), torch.tensor([4, 0, 9])
+    assert enhancer.item_vectors(enhancer.catalogue()) is None, (
+        "item_vectors are None where a loss is its own"
+    )
+    states = _states(enhancer).requires_grad_()
+    losses, scores = [], []
+    for _ in range(20):
+        loss = enhancer.loss(states, targets)
+        assert loss.shape == (), f"loss gives a tensor of shape {tuple(loss.shape)}"
+        (gradient,) = torch.autograd.grad(loss, states)
+        assert gradient.isfinite().all(), "the gradient of loss is not finite"
+        with torch.no_grad():
+            found = enhancer.score_catalogue(states, history, enhancer.catalogue())
+            scores.append(float((found.log_softmax(1)).gather(1, targets[:, None]).mean()))
+            states -= 0.1 * gradient / gradient.norm().clamp_min(1e-12)
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0], "states that follow the gradient of loss do not lower it"
+    assert scores[-1] > scores[0], "a lower loss does not raise the target above the other items"
 
 
 def _learns(enhancer: Enhancer) -> None:

@@ -127,7 +127,7 @@ class Objective:
         recommender = self.recommender
         targets = self.targets(users_B, generator)
         history, targets_S = targets.history, self.sequences.items_flat[targets.index_S]
-        if recommender.enhancer.own_loss:
+        if recommender.own_loss:
             states_TD = self._states(recommender.enhancer.embed_history(history), history)
             loss = recommender.enhancer.loss(_predicting(states_TD, targets), targets_S)
         else:

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from grasp_bench.components import ENHANCERS
 from grasp_bench.core.errors import TrainingError
+from grasp_bench.evaluation.ranker import Queries, Ranker
 from grasp_bench.models.batch import History
 from grasp_bench.models.enhancers.base import Codes, Knowledge
+from grasp_bench.models.generative.base import UNRANKED
 from grasp_bench.models.generative.flexcode import FlexCode
 from grasp_bench.models.generative.generator import CodeGenerator
 from grasp_bench.models.generative.tiger import Tiger
@@ -116,7 +118,7 @@ def test_a_beam_keeps_the_best_prefixes_of_each_level(name: str, width: int) -> 
             worth = {p: prefix_score(model, history, row, p) for p in prefixes}
             alive = set(sorted(prefixes, key=lambda p: -worth[p])[:width])
         kept = {item for item in range(NUM_ITEMS) if tuple(codes.codes_mL[item].tolist()) in alive}
-        assert set(found[row].isfinite().nonzero()[:, 0].tolist()) == kept
+        assert set((found[row] > UNRANKED).nonzero()[:, 0].tolist()) == kept
         torch.testing.assert_close(found[row, list(kept)], exact[row, list(kept)], rtol=1e-4, atol=1e-4)
 
 
@@ -205,7 +207,7 @@ def test_items_that_share_all_codes_tie() -> None:
         model = build_model(model_settings(enhancer="tiger", **SMALL, beam=beam), NUM_USERS, NUM_ITEMS, known)
         scores = model.eval().score_catalogue(model.states(history, None), history, None)
         assert torch.equal(scores[:, 7], scores[:, 2])
-        assert bool(scores.isfinite().all())
+        assert bool((scores > UNRANKED).all())
 
 
 def test_each_user_gives_histories_up_to_items_drawn_at_random() -> None:
@@ -261,3 +263,27 @@ def test_the_user_token_and_the_context_reach_the_scores() -> None:
     model = tiger(user_tokens=0)
     torch.testing.assert_close(*(plain_scores(model, each) for each in (history, other)))
     assert F.mse_loss(*(plain_scores(model, each) for each in (history, other))) == 0
+
+
+@torch.inference_mode()
+def test_targets_that_a_beam_does_not_find_tie_with_the_candidates_that_it_does_not_find_either() -> None:
+    """Known items are no candidates: not ties, and never listed before others."""
+    items = torch.tensor([5, 9, 2, 7, 1, 8, 3, 4, 11, 0])
+    negatives = torch.arange(12, 20).expand(2, -1)
+    queries = Queries(torch.tensor([0, 1]), torch.tensor([6, 10]), negatives, items, torch.tensor([0, 4, 10]))
+    model = tiger(beam=3)
+    sampled, full = Ranker(queries, 12).full(model, 10, exclude_history=True)
+    alone = Ranker(queries, 12).sampled(model)
+    assert torch.equal(sampled.better, alone.better)
+    scores = model.score_catalogue(model.states(histories := _histories(queries), None), histories, None)
+    for row, known in enumerate(({5, 9, 2, 7}, {1, 8, 3, 4, 11, 0})):
+        target = int(queries.targets_Q[row])
+        pool = [item for item in range(NUM_ITEMS) if item not in known]
+        better = sum(float(scores[row, item]) > float(scores[row, target]) for item in pool)
+        tied = sum(float(scores[row, item]) == float(scores[row, target]) for item in pool) - 1
+        assert (int(full.ranks.better[row]), int(full.ranks.tied[row])) == (better, tied)
+        assert not known & set(full.recommendations[row].tolist())
+
+
+def _histories(queries: Queries) -> History:
+    return History(queries.users_Q, queries.items_flat, Layout(queries.offsets.diff()))

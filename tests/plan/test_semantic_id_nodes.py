@@ -326,3 +326,21 @@ def test_making_codes_takes_the_longer_the_more_is_learnt() -> None:
     assert seconds["rqvae"] - seconds["random"] == pytest.approx(
         10 * (seconds["short"] - seconds["random"]), rel=0.1
     )
+
+
+def test_codes_of_attention_read_users_whose_vectors_may_reveal_a_reordered_target(tmp_path: Path) -> None:
+    """GRASP is trained for them on vectors that were made from the file's order."""
+    spec = tmp_path / "t.yaml"
+    told = """\
+name: t
+dataset: {source: demo, repair: {ascending_runs: shuffle}}
+model: {enhancer: rpg}
+encoder: {kind: precomputed, users: u.npy, items: i.npy%s}
+semantic_ids: {vectors: %s}
+"""
+    for vectors, more in (("text", ""), ("collaborative", ""), ("holistic", ", leaks: mark")):
+        spec.write_text(told % (more, vectors))
+        load(spec)
+    spec.write_text(told % ("", "holistic"))
+    with pytest.raises(SpecError, match="made from the file's order"):
+        load(spec)

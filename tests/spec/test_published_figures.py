@@ -135,6 +135,8 @@ def test_rows_have_each_a_source_and_stand_beside_a_method_a_control_or_nothing(
         ("title: T", "titel: T", "5:27 rows.Toys[0].source.titel: unknown key; did you mean 'title'?"),
         ("HR@10: 20", "HR@10: 120", "6:25 rows.Toys[0].figures.HR@10: must be at most 100, got 120"),
         ("backbone: sasrec, ", "", "5:7 rows.Toys[0]: give both backbone and enhancer, or neither"),
+        ("enhancer: none", "enhancer: tiger",
+         "5:7 rows.Toys[0]: leave backbone out: tiger is a network of its own"),
         ("backbone: sasrec", "control: markov, backbone: sasrec",
          "5:7 rows.Toys[0]: give either backbone and enhancer, or control"),
         ("control: markov", "control: markof",
@@ -157,7 +159,9 @@ def test_the_rows_of_beauty_5core_are_valid(tmp_path: Path) -> None:
     )
     rows = load(path).published.sourced("Beauty 5-core")
     assert {row["ranking"] for row in rows} == {"full"}
-    assert sum(row["backbone"] == "sasrec" for row in rows) == 5
+    assert sum((row["backbone"], row["enhancer"]) == ("sasrec", "none") for row in rows) == 5
+    whole = [(row["label"], row["backbone"]) for row in rows if row["enhancer"] == "tiger"]
+    assert whole == [("TIGER", None), *[("TIGER, reproduced", None)] * 2]
     named = [(row["label"], row["source"]["reference"]) for row in rows if not row["backbone"]]
     assert len(set(named)) == len(named)
 

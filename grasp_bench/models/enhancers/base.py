@@ -103,8 +103,6 @@ class Enhancer(nn.Module):
     num_items: int
     # Vectors of an item; the backbone reads each view separately, and states are as wide as all views.
     views: int = 1
-    # Whether `loss` takes the place of `training.loss`.
-    own_loss: bool = False
 
     @classmethod
     def from_settings(
@@ -178,12 +176,18 @@ class Enhancer(nn.Module):
         """Return a loss that is added to the main one at each step, or None."""
         return None
 
+    @classmethod
+    def context_tokens(cls, settings: Mapping[str, Any]) -> int:
+        """Return C, how many vectors `context` gives."""
+        return 0
+
     def context(self, history: History) -> Tensor | None:
         """Return vectors (B, C, d) that the backbone reads before each history, or None."""
         return None
 
     def loss(self, states_SD: Tensor, targets_S: Tensor) -> Tensor:
-        """Return the loss of states (S, D) that predict items (S,), for an enhancer with `own_loss`."""
+        """Return the loss of states (S, D) that predict items (S,), in place of `training.loss`; asked
+        for if the settings class says `own_loss`."""
         raise NotImplementedError(f"{type(self).__name__} has no loss of its own")
 
 

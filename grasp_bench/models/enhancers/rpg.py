@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from grasp_bench.core.errors import TrainingError
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Codes, Enhancer, Knowledge
-from grasp_bench.models.enhancers.user_context import UserContext
+from grasp_bench.models.enhancers.user_context import TABLES, UserContext
 from grasp_bench.models.layers import RowTable
 
 
@@ -28,8 +28,6 @@ class RPG(Enhancer):
     log-probability, Σₗ log pₗ(cₗ), so that the whole catalogue is ranked exactly; the loss is its mean
     over levels, negated.
     """
-
-    own_loss = True
 
     def __init__(self, codes: Codes, width: int, temperature: float, context: UserContext) -> None:
         super().__init__()
@@ -53,6 +51,11 @@ class RPG(Enhancer):
         context = UserContext.from_settings(settings, num_users, knowledge)
         codes = codes_of(knowledge, "rpg", num_items)
         return cls(codes, settings["embedding_dim"], settings["code_temperature"], context)
+
+    @classmethod
+    def context_tokens(cls, settings: Mapping[str, Any]) -> int:
+        """Return how many embeddings `context` names."""
+        return len(TABLES[settings["context"]])
 
     def embed(self, history: History, candidates: Candidates, catalogue: Any = None) -> tuple[Tensor, Tensor]:
         """Return the mean vectors of the codes of the history and of the candidates."""

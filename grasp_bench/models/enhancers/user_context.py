@@ -39,9 +39,6 @@ class UserContext(nn.Module):
         known = covering(knowledge, settings["enhancer"], **dict.fromkeys(names, num_users)) if names else {}
         return cls(tuple(known[name] for name in names), settings["embedding_dim"])
 
-    def __len__(self) -> int:
-        return len(self.names)
-
     def forward(self, users_B: Tensor) -> Tensor | None:
         """Return the vectors of users, (B, C, d); None without any."""
         if not self.names:

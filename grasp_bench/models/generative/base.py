@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Knowledge
+
+# The score of an item beyond the best ones: above −inf, which the ranker gives to what is no candidate.
+UNRANKED = torch.finfo(torch.float32).min
 
 
 class WholeModel(nn.Module):
@@ -22,7 +26,7 @@ class WholeModel(nn.Module):
         num_items: m, the items of the catalogue.
         examples: histories that a user gives in an epoch, each up to an item drawn at random; None for all.
         every_position: `loss` predicts the items of a history, too: a user gives one, up to the last item.
-        exact_catalogue: `score_catalogue` gives the scores of all items; else −inf beyond the best ones.
+        exact_catalogue: `score_catalogue` gives the scores of all items; else UNRANKED beyond the best ones.
     """
 
     num_items: int
@@ -64,5 +68,5 @@ class WholeModel(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} has no score_candidates")
 
     def score_catalogue(self, states: Any, history: History, catalogue: Any) -> Tensor:
-        """Return scores (B, m) of all items, −inf beyond the best ones without `exact_catalogue`."""
+        """Return scores (B, m) of all items, UNRANKED beyond the best ones without `exact_catalogue`."""
         raise NotImplementedError(f"{type(self).__name__} has no score_catalogue")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from grasp_bench.models.batch import Candidates, History
 from grasp_bench.models.enhancers.base import Codes
-from grasp_bench.models.generative.base import WholeModel
+from grasp_bench.models.generative.base import UNRANKED, WholeModel
 from grasp_bench.models.generative.decoder import Cache, Memory, chosen
 from grasp_bench.models.generative.trie import Trie
 
@@ -52,13 +52,13 @@ class CodeGenerator(WholeModel):
         return torch.cat([self._score(memory, codes_BKL[rows]) for rows, memory in states.blocks(users)])
 
     def score_catalogue(self, states: Memory, history: History, catalogue: Any) -> Tensor:
-        """Return log-probabilities (B, m): of all items, or of those that the beam finds and −inf of
-        the others."""
+        """Return log-probabilities (B, m): of all items, or of those that the beam finds and UNRANKED
+        of the others."""
         most = self.trie.leaves if self.beam is None else self.beam
         found = []
         for _, memory in states.blocks(max(1, TOKENS_AT_ONCE // most)):
             leaves_BN = self._walk(memory) if self.beam is None else self._search(memory, self.beam)
-            found.append(leaves_BN[:, self.trie.leaf_m])
+            found.append(leaves_BN[:, self.trie.leaf_m].clamp_min(UNRANKED))
         return torch.cat(found)
 
     def _start(self, memory: Memory) -> tuple[Tensor, Cache | None]:

@@ -87,10 +87,10 @@ def user_states(opened: TrainedCell, serving: Serving) -> tuple[Vectors, NDArray
 def item_vectors(opened: TrainedCell, serving: Serving) -> tuple[Vectors, dict[str, str]]:
     """Compute vectors (m, views · d) of all items, and metadata that say what they are."""
     vectors = serving.item_vectors()
-    if opened.recommender.enhancer.own_loss:
+    if opened.recommender.own_loss:
         raise DataError(
             f"{opened.cell.slug}: its items are scored by the probabilities of their codes, not by vectors",
-            hint="export another cell, or the ranks of this one (grasp-bench export run)",
+            hint="export another cell, or the ranks of this one (grasp-bench export runs)",
         )
     if vectors is not None:
         return vectors, {"vectors": "the same for every user: state · vector is the score"}

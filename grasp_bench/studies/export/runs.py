@@ -26,7 +26,7 @@ from grasp_bench.core.files import portable_name
 from grasp_bench.core.store import Artefact, Store
 from grasp_bench.data.artefacts import read_item_ids, read_test, read_user_ids
 from grasp_bench.evaluation.listing import Ints, Listed, full_lists, sampled_lists, tie_order
-from grasp_bench.evaluation.ranker import Ranker, Scorer
+from grasp_bench.evaluation.ranker import Ranker, Scorer, ranks_all
 from grasp_bench.plan.cells import Cell
 from grasp_bench.plan.nodes import Node
 from grasp_bench.stages.context import STAGES, RunContext
@@ -146,7 +146,8 @@ def _lists(
     depth = _depth(node, options)
     if options.ranking == "full" and depth is not None:
         return full_lists(ranker, scorer, places, depth, node.settings["exclude_history"])
-    return sampled_lists(ranker, scorer, places, depth, stored if from_catalogue else None)
+    alike = from_catalogue and ranks_all(scorer)
+    return sampled_lists(ranker, scorer, places, depth, stored if alike else None)
 
 
 def _facts(

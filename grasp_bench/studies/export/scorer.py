@@ -54,10 +54,10 @@ def export_scorer(cell: Cell, spec: str, store: Store, out: Path) -> Mapping[str
             f"{cell.slug}: its users have another profile at every position of their history",
             hint="a scorer takes one profile a user: export a cell without text.users.scope 'prefix'",
         )
-    if opened.cell.experiment.model.effective().get("context", "none") != "none":
+    if opened.recommender.enhancer.context_tokens(cell.experiment.model.effective()):
         raise DataError(
             f"{cell.slug}: it reads the embeddings of its users before their history",
-            hint="export a cell without model.context",
+            hint="export a cell with model.context none",
         )
     # Another copy: what serves is settled, and holds more than a program needs.
     requests, wanted = _asked(Serving(open_cell(cell, store)))

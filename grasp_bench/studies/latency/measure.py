@@ -82,8 +82,8 @@ def measure_latency(
     Raises StoreError when no cell is trained, DataError when no user has a history.
     """
     cells, left_out = trained_cells(chosen, store)
-    for slug in left_out:
-        note(f"left out: {slug} is not trained yet")
+    for reason in left_out:
+        note(reason)
     comparisons = [_compare(cell, bare, store, measure, note) for cell, bare in _pairs(cells, plan, store)]
     cold = _cold(comparisons, store, measure, note)
     trained = [cell for cell in plan.cells if cell.kind == "trained"]

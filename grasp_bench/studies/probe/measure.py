@@ -142,8 +142,8 @@ def probe_cells(
     too few users.
     """
     cells, left_out = trained_cells(chosen, store)
-    for slug in left_out:
-        note(f"left out: {slug} is not trained yet")
+    for reason in left_out:
+        note(reason)
     pairs = draw_pairs(cells, store, most, seed)
     note(f"test targets of {len(pairs.users_U):,} users are read")
     others = [cell for cell in plan.cells if cell.kind == "trained"]
